@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Sessions that survive: what a user did and typed, kept through refresh, restart and redeploy.
+
+The public names; each module is imported when one of its names is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sessionkit.api import (
+        SessionRepository,
+        bootstrap_session,
+        cleanup_expired_sessions,
+        end_session,
+        get_current_session,
+        init_session_tables,
+        persist_input,
+        recover_session,
+        save_session,
+    )
+    from sessionkit.conflict import Conflict, ConflictStrategy
+    from sessionkit.errors import (
+        ConfigError,
+        ConflictError,
+        DuplicatePluginError,
+        InvalidSessionIdError,
+        InvalidTokenError,
+        NewerFormatError,
+        PluginError,
+        RejectedError,
+        RestoreRefusedError,
+        SerializationError,
+        SessionGoneError,
+        SessionKitError,
+        StorageError,
+        UnavailableError,
+        UnknownPluginError,
+    )
+    from sessionkit.forms import FormSnapshot, FormState
+    from sessionkit.hookspecs import hookimpl
+    from sessionkit.host import Host
+    from sessionkit.in_force import configure, get_manager
+    from sessionkit.manager import SessionManager
+    from sessionkit.navigation import NavigationEntry
+    from sessionkit.persistence import SessionPersistence
+    from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
+    from sessionkit.serializer import Serializer
+    from sessionkit.session import UserSession
+    from sessionkit.settings import Settings, load_settings
+    from sessionkit.storage import BatchStorage, SetupStorage, Storage, WatchStorage
+
+__all__ = [
+    "BatchStorage",
+    "ConfigError",
+    "Conflict",
+    "ConflictError",
+    "ConflictStrategy",
+    "DuplicatePluginError",
+    "FormSnapshot",
+    "FormState",
+    "Host",
+    "InvalidSessionIdError",
+    "InvalidTokenError",
+    "NavigationEntry",
+    "NewerFormatError",
+    "PluginError",
+    "RejectedError",
+    "RestoreRefusedError",
+    "SerializationError",
+    "Serializer",
+    "SessionGoneError",
+    "SessionHead",
+    "SessionKitError",
+    "SessionManager",
+    "SessionPage",
+    "SessionPersistence",
+    "SessionRepository",
+    "SessionWrite",
+    "Settings",
+    "SetupStorage",
+    "Storage",
+    "StorageError",
+    "StoredSession",
+    "UnavailableError",
+    "UnknownPluginError",
+    "UserSession",
+    "WatchStorage",
+    "bootstrap_session",
+    "cleanup_expired_sessions",
+    "configure",
+    "end_session",
+    "get_current_session",
+    "get_manager",
+    "hookimpl",
+    "init_session_tables",
+    "load_settings",
+    "persist_input",
+    "recover_session",
+    "save_session",
+]
+
+_MODULES: Final = {
+    "api": (
+        "SessionRepository",
+        "bootstrap_session",
+        "cleanup_expired_sessions",
+        "end_session",
+        "get_current_session",
+        "init_session_tables",
+        "persist_input",
+        "recover_session",
+        "save_session",
+    ),
+    "conflict": ("Conflict", "ConflictStrategy"),
+    "forms": ("FormSnapshot", "FormState"),
+    "hookspecs": ("hookimpl",),
+    "host": ("Host",),
+    "in_force": ("configure", "get_manager"),
+    "manager": ("SessionManager",),
+    "navigation": ("NavigationEntry",),
+    "persistence": ("SessionPersistence",),
+    "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
+    "serializer": ("Serializer",),
+    "session": ("UserSession",),
+    "settings": ("Settings", "load_settings"),
+    "storage": ("BatchStorage", "SetupStorage", "Storage", "WatchStorage"),
+}
+_HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"{__name__}.{_HOME.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The module-level functions and SessionRepository, over the manager that is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.in_force import get_manager
+from sessionkit.manager import manager_of
+from sessionkit.records import SessionHead
+from sessionkit.repository import Repository
+from sessionkit.session import UserSession
+from sessionkit.storage import Storage
+
+
+def bootstrap_session(
+    session_id: str | None = None,
+    user_id: str | None = None,
+    restore_from_db: bool = True,  # noqa: FBT001, FBT002 - the signature that users know
+) -> UserSession:
+    """
+    Return the session of this browser, or of this script: restored, or new.
+
+    Call it first in a script. Reruns, tabs and fragments of one browser get the
+    same object.
+
+    Args:
+        session_id: The session to restore. In a web app it is given only to the
+            browser that holds its signed cookie, or to the user who owns it;
+            anyone else gets a session of their own.
+        user_id: The user that the app vouches for; None says nothing.
+        restore_from_db: False to begin anew.
+
+    Raises:
+        SessionKitError: If the settings are wrong or the store can't be used. A
+            store that is down for now raises nothing: the session starts empty,
+            and what is stored joins it later.
+    """
+    return get_manager().bootstrap(session_id, user_id, restore_from_db=restore_from_db)
+
+
+def get_current_session() -> UserSession:
+    """Return the session that :func:`bootstrap_session` gave this connection; it is called when it was not."""
+    return get_manager().current()
+
+
+def persist_input(key: str, val: Any) -> None:  # noqa: ANN401 - any value a widget may return
+    """
+    Keep a value: at once in the session and the session state, soon in the store.
+
+    Args:
+        key: A widget's key, or any other name.
+        val: The value, as the widget returned it.
+    """
+    get_manager().persist_input(key, val)
+
+
+def save_session(session: UserSession, immediate: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature that users know
+    """
+    Save a session, soon or at once.
+
+    Args:
+        session: The session.
+        immediate: True to save now, and to raise what went wrong (see
+            :meth:`sessionkit.manager.SessionManager.save`).
+    """
+    manager = manager_of(session) or get_manager()
+    manager.save(session, immediate=immediate)
+
+
+def recover_session(session_id: str) -> UserSession | None:
+    """
+    Return a stored session, or None when there is none to be had.
+
+    In a web app only the browser that holds it or the user who owns it get it.
+    """
+    return get_manager().recover(session_id)
+
+
+def end_session() -> None:
+    """
+    End this connection's session for good, as at logout; the next bootstrap begins a fresh one.
+
+    Raises:
+        UnavailableError: If the store can't be reached; call it again.
+    """
+    get_manager().end_session()
+
+
+def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
+    """
+    Remove expired sessions from the store, in small batches.
+
+    Args:
+        max_age_hours: Remove sessions without activity for so long, too.
+
+    Returns:
+        How many were removed.
+    """
+    return SessionRepository().cleanup_expired_sessions(max_age_hours)
+
+
+def init_session_tables() -> None:
+    """Open the configured store and create what it needs; doing it again is fine."""
+    _ = get_manager().storage
+
+
+class SessionRepository(Repository):
+    """Loads and saves whole sessions, with what the settings say wherever nothing is given."""
+
+    def __init__(
+        self,
+        storage: Storage | None = None,
+        serializer: str | None = None,
+        conflict_strategy: ConflictStrategy | str | None = None,
+        *,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        """
+        Open what the settings name; an open storage that is given stays the caller's to close.
+
+        Args:
+            storage: Keeps the bytes.
+            serializer: A serializer's name.
+            conflict_strategy: A conflict strategy or its name.
+            now: Returns the present moment, aware; None for the manager's clock.
+        """
+        manager = get_manager()
+        self._assembly = manager.assembly
+        parts = self._assembly.parts(storage, serializer, conflict_strategy)
+        super().__init__(**parts, now=now or manager.now)
+
+    def save_session(self, session: UserSession) -> None:
+        """Store what changed; raises as :meth:`save`."""
+        self.save(session)
+
+    def get_session(self, session_id: str) -> dict[str, Any] | None:
+        """Return a stored session as :meth:`UserSession.to_dict` gives it, or None."""
+        session = self.load(session_id)
+        return None if session is None else session.to_dict()
+
+    def get_session_by_user(self, user_id: str) -> dict[str, Any] | None:
+        """Return the user's session with the latest activity, or None."""
+        found = self.get_all_sessions(limit=1, user_id=user_id)
+        return found[0] if found else None
+
+    def get_all_sessions(
+        self, limit: int = 100, offset: int = 0, user_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """
+        Return a page of sessions.
+
+        Args:
+            limit: How many at most.
+            offset: How many to pass over.
+            user_id: Only this user's, latest activity first.
+        """
+        loaded = (self._load_head(head) for head in self.heads(user_id=user_id))
+        present = (session for session in loaded if session is not None)
+        return [session.to_dict() for session in islice(present, offset, offset + limit)]
+
+    def _load_head(self, head: SessionHead) -> UserSession | None:
+        return self.load(head.session_id)
+
+    def delete_session(self, session_id: str) -> bool:
+        """Remove a session at once; return whether there was one. To log out, end it."""
+        return self.delete(session_id)
+
+    def cleanup_expired_sessions(self, max_age_hours: float | None = None) -> int:
+        """Remove expired sessions and those without activity for *max_age_hours*; return how many."""
+        return self.purge(idle=None if max_age_hours is None else timedelta(hours=max_age_hours))
+
+    def get_active_session_count(self, active_threshold_minutes: float = 30) -> int:
+        """Return how many sessions were active within the last so many minutes."""
+        return self.count_active(timedelta(minutes=active_threshold_minutes))
+
+    def update_last_activity(self, session_id: str) -> bool:
+        """Note that a session is in use now; return whether there is one."""
+        return self.touch(session_id)
+
+    def resolve_conflict(
+        self, session_id: str, local_session: UserSession, strategy: str = "merge"
+    ) -> UserSession | None:
+        """
+        Bring a local session and the stored one together, and store the result.
+
+        Args:
+            session_id: The session's id.
+            local_session: What the caller has.
+            strategy: A conflict strategy's name.
+
+        Returns:
+            The stored result as a new object; None when nothing is stored any more.
+
+        Raises:
+            ValueError: If the ids differ.
+            UnknownPluginError: If no plugin offers the strategy.
+        """
+        if session_id != local_session.session_id:
+            msg = (
+                f"session_id is {session_id!r}, but local_session has {local_session.session_id!r}"
+            )
+            raise ValueError(msg)
+        self.refresh(local_session)
+        self.save(local_session, strategy=self._assembly.strategy(strategy))
+        return self.load(session_id)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes storage, serializer, strategy and repository of what the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from typing import TypedDict
+
+import attrs
+
+from sessionkit.codec import SessionCodec
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.events import SessionEvent
+from sessionkit.expiry import Expiry
+from sessionkit.plugins import Plugins
+from sessionkit.serializer import Serializer
+from sessionkit.settings import Settings
+from sessionkit.storage import SetupStorage, Storage
+
+
+class RepositoryParts(TypedDict):
+    """The arguments of :class:`~sessionkit.repository.Repository` that settings decide."""
+
+    storage: Storage
+    codec: SessionCodec
+    strategy: ConflictStrategy
+    expiry: Expiry
+    emit: Callable[[SessionEvent], None]
+
+
+@attrs.define(kw_only=True, eq=False)
+class Assembly:
+    """
+    Puts parts together, each when it is first needed.
+
+    Attributes:
+        settings: What to use.
+        plugins: What is installed.
+        emit: Takes events.
+    """
+
+    settings: Settings
+    plugins: Plugins
+    emit: Callable[[SessionEvent], None]
+    _storage: Storage | None = None
+    _lock: RLock = attrs.field(factory=RLock)
+
+    def storage(self) -> Storage:
+        """
+        Return the storage, open and set up.
+
+        Raises:
+            UnavailableError: If the store can't be reached; the next call tries again.
+            RejectedError: If it can't be used, such as for missing rights.
+            PluginError: If the plugin is missing or broken.
+            ConfigError: If its settings are wrong.
+        """
+        with self._lock:
+            if self._storage is None:
+                name = self.settings.storage or self.plugins.choose_storage()
+                table = self.settings.storages.get(name, {})
+                storage = self.plugins.storage(name, table, where=self.settings.where)
+                if isinstance(storage, SetupStorage):
+                    _set_up(storage)
+                self._storage = storage
+            return self._storage
+
+    def serializer(self, name: str) -> Serializer:
+        """Return the serializer of a name."""
+        table = self.settings.serializers.get(name, {})
+        return self.plugins.serializer(name, table, where=self.settings.where)
+
+    def strategy(self, name: str) -> ConflictStrategy:
+        """Return the conflict strategy of a name."""
+        table = self.settings.conflict_strategies.get(name, {})
+        return self.plugins.conflict_strategy(name, table, where=self.settings.where)
+
+    def parts(
+        self,
+        storage: Storage | None = None,
+        serializer: str | None = None,
+        conflict_strategy: ConflictStrategy | str | None = None,
+    ) -> RepositoryParts:
+        """
+        Return what a repository is made of.
+
+        Args:
+            storage: An open storage; None for the settings'.
+            serializer: A serializer's name; None for the settings'.
+            conflict_strategy: A strategy or its name; None for the settings'.
+        """
+        name = serializer or self.settings.serializer
+        strategy = conflict_strategy or self.settings.conflict_strategy
+        expiry = self.settings.expiry
+        return RepositoryParts(
+            storage=self.storage() if storage is None else storage,
+            codec=SessionCodec(
+                serializer=self.serializer(name),
+                name=name,
+                others=self.serializer,
+                max_bytes=self.settings.limits.session_bytes,
+            ),
+            strategy=self.strategy(strategy) if isinstance(strategy, str) else strategy,
+            expiry=Expiry(idle=expiry.idle, absolute=expiry.absolute),
+            emit=self.emit,
+        )
+
+    def close(self) -> None:
+        """Close the storage, if it was opened."""
+        with self._lock:
+            if self._storage is not None:
+                self._storage.close()
+                self._storage = None
+
+
+def _set_up(storage: SetupStorage) -> None:
+    try:
+        storage.setup()
+    except BaseException:
+        storage.close()
+        raise

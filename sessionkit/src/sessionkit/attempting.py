@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a save writes: the session encoded, brought together with what is stored."""
+
+from __future__ import annotations
+
+import attrs
+
+from sessionkit.codec import EncodedParts
+from sessionkit.conflict import Conflict
+from sessionkit.errors import ConflictError, SerializationError
+from sessionkit.events import ValueNotSaved
+from sessionkit.ids import new_save_id
+from sessionkit.merge import three_way
+from sessionkit.moments import to_micros
+from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
+from sessionkit.save_context import SaveContext
+from sessionkit.session import UserSession
+from sessionkit.tracking import Attempt, Track
+
+
+@attrs.frozen(kw_only=True)
+class Intent:
+    """
+    What a session is to be stored as.
+
+    Attributes:
+        ours: Its parts.
+        refused: Values that could not be encoded; ``ours`` has their last ones.
+        attempt: The write; None when the store has it all.
+    """
+
+    ours: EncodedParts
+    refused: tuple[SerializationError, ...]
+    attempt: Attempt | None
+
+
+def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
+    """
+    Encode a session and say what has to be written.
+
+    Raises:
+        ConflictError: If the conflict strategy refused.
+        SessionKitError: If the session is too large, or can't be decoded or encoded.
+    """
+    ours, refused = _encode(context, session, track)
+    stored = track.stored
+    target = _target(context, session.session_id, track, ours)
+    before = stored.parts if stored and not track.rewrite else {}
+    changed = _differing(before, target)
+    if stored is not None and not changed:
+        return Intent(ours=ours, refused=refused, attempt=None)
+    under = stored or track.replaces
+    sealed = context.codec.seal(target, before, under.layout if under else ())
+    write = SessionWrite(
+        head=_head(context, session, stored.head if stored else None, target),
+        expected=under.head.save_id if under else None,
+        put=sealed.put,
+        remove=sealed.remove,
+    )
+    attempt = Attempt(
+        write=write,
+        ours=ours,
+        target=target,
+        layout=sealed.layout,
+        changed=changed,
+        differed=_differing(ours, stored.parts) if stored and track.foreign else (),
+    )
+    return Intent(ours=ours, refused=refused, attempt=attempt)
+
+
+def _encode(
+    context: SaveContext, session: UserSession, track: Track
+) -> tuple[EncodedParts, tuple[SerializationError, ...]]:
+    last = track.base
+    if last is None:
+        last = track.stored.parts if track.stored else {}
+    encoded = context.codec.encode(session, last)
+    for refused in encoded.refused:
+        if refused.path not in track.refused:
+            event = ValueNotSaved(
+                session_id=session.session_id, path=refused.path, reason=refused.reason
+            )
+            context.emit(event)
+    track.refused = frozenset(refused.path for refused in encoded.refused)
+    return encoded.parts, tuple(encoded.refused)
+
+
+def _target(
+    context: SaveContext, session_id: str, track: Track, ours: EncodedParts
+) -> EncodedParts:
+    if track.stored is None or track.stored.parts in (track.base, ours):
+        return ours
+    theirs = track.stored.parts
+    if ours == track.base:
+        return theirs
+    if track.foreign:
+        return _decide(context, session_id, track, ours)
+    return three_way(context.codec, track.base, ours, theirs)
+
+
+def _decide(
+    context: SaveContext, session_id: str, track: Track, ours: EncodedParts
+) -> EncodedParts:
+    codec, base = context.codec, track.base
+    theirs = track.stored.parts if track.stored else {}
+    conflict = Conflict(
+        session_id,
+        base=lambda: None if base is None else codec.decode(session_id, base),
+        ours=lambda: codec.decode(session_id, ours),
+        theirs=lambda: codec.decode(session_id, theirs),
+    )
+    decided = context.strategy.resolve(conflict)
+    if decided is None:
+        raise ConflictError(session_id, track.stored.head if track.stored else None)
+    return codec.encode(decided, theirs).parts
+
+
+def _head(
+    context: SaveContext, session: UserSession, before: SessionHead | None, target: EncodedParts
+) -> SessionHead:
+    profile = context.codec.decode_parts(target, ("profile",))["profile"]
+    created_at = before.created_at if before else to_micros(session.created_at)
+    last_activity = to_micros(session.last_activity)
+    return SessionHead(
+        session_id=session.session_id,
+        version=before.version + 1 if before else 1,
+        save_id=new_save_id(),
+        recent=(before.save_id, *before.recent)[:RECENT_SAVES] if before else (),
+        user_id=profile.get("user_id"),
+        created_at=created_at,
+        last_activity=last_activity,
+        expires_at=context.expiry.of(created_at=created_at, last_activity=last_activity),
+    )
+
+
+def _differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
+    return tuple(sorted(n for n in {*one, *other} if one.get(n) != other.get(n)))

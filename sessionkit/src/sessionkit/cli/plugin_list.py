@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``sessionkit plugins`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import click
+
+from sessionkit.entry_points import InstalledPlugin
+from sessionkit.errors import PluginError
+from sessionkit.offers import STORAGE, unknown
+from sessionkit.plugins import Plugins
+from sessionkit.settings import load_settings
+
+_HEADING: Final = ("name", "distribution", "version", "offers")
+
+Offered = Mapping[str, tuple[str, ...]] | PluginError
+"""Names by kind, or why they can't be had."""
+
+
+def print_plugins(plugins: Plugins) -> None:
+    """
+    Print every plugin, and which storage is used because of what.
+
+    Raises:
+        ConfigError: If the settings are wrong; the plugins have been printed.
+        UnknownPluginError: If the settings name a storage that nobody offers.
+    """
+    found = [(plugin, _offered(plugins, plugin)) for plugin in plugins.installed()]
+    for line in _columns([_HEADING, *(_row(plugin, offered) for plugin, offered in found)]):
+        click.echo(line)
+    settings = load_settings()
+    name = plugins.choose_storage() if settings.storage is None else settings.storage
+    said = settings.where("storage")
+    storages = {one for _, offered in found for one in _names(offered)}
+    if name not in storages:
+        raise unknown(STORAGE.word, name, storages, said=said)
+    because = f"set by {said}" if settings.storage else "no setting names one"
+    click.echo(f"\nstorage: {name} ({because})")
+    click.echo(f"settings: {settings.source or 'no file'}")
+
+
+def _offered(plugins: Plugins, plugin: InstalledPlugin) -> Offered:
+    try:
+        return plugins.offers(plugin.name)
+    except PluginError as error:
+        return error
+
+
+def _names(offered: Offered) -> Iterable[str]:
+    return () if isinstance(offered, PluginError) else offered.get(STORAGE.word, ())
+
+
+def _row(plugin: InstalledPlugin, offered: Offered) -> tuple[str, ...]:
+    return (plugin.name, plugin.distribution, plugin.version, _described(offered))
+
+
+def _described(offered: Offered) -> str:
+    if isinstance(offered, PluginError):
+        return f"nothing: {offered}"
+    kinds = (f"{kind} {', '.join(names)}" for kind, names in offered.items())
+    return "; ".join(kinds) or "observes events"
+
+
+def _columns(rows: list[tuple[str, ...]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+UserSession <-> encoded parts <-> stored parts.
+
+Joins what each knows one thing: parts, serializer, packing and envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, NamedTuple
+
+import attrs
+
+from sessionkit.envelope import seal, unseal
+from sessionkit.errors import (
+    NewerFormatError,
+    RejectedError,
+    SerializationError,
+    UnknownPluginError,
+)
+from sessionkit.packing import PACKED, is_split, pack, unpack
+from sessionkit.parts import PlainPart, from_parts, is_known, misfits, to_parts
+from sessionkit.salvage import Salvage
+from sessionkit.serializer import Serializer
+from sessionkit.session import UserSession
+
+EncodedParts = dict[str, bytes]
+"""A session's logical parts as the serializer's bytes, by part name."""
+
+_ATTEMPTS: Final = 10
+
+
+class Encoded(NamedTuple):
+    """
+    A session, encoded.
+
+    Attributes:
+        parts: Its parts.
+        refused: One error for each value that can't be kept; it has its last value in the parts.
+    """
+
+    parts: EncodedParts
+    refused: list[SerializationError]
+
+
+class Sealed(NamedTuple):
+    """
+    What a save puts and removes.
+
+    Attributes:
+        put: Sealed bytes by stored name.
+        remove: Stored names that go.
+        layout: The stored names afterwards.
+    """
+
+    put: dict[str, bytes]
+    remove: tuple[str, ...]
+    layout: frozenset[str]
+
+
+@attrs.frozen(kw_only=True)
+class SessionCodec:
+    """
+    Encodes and decodes sessions.
+
+    Attributes:
+        serializer: Encodes, and decodes what bears its name.
+        name: The serializer's name.
+        others: Returns the serializer of another name, for records that an
+            earlier configuration wrote.
+        max_bytes: How large a session may be, in bytes, all its encoded parts together.
+    """
+
+    serializer: Serializer
+    name: str
+    others: Callable[[str], Serializer]
+    max_bytes: int
+
+    def encode(self, session: UserSession, last: Mapping[str, bytes]) -> Encoded:
+        """
+        Encode a session under its lock.
+
+        Args:
+            session: The session.
+            last: Its parts as they were last encoded. Parts that this release
+                doesn't know are taken from them, and so are the last values of
+                what can't be encoded.
+
+        Raises:
+            RuntimeError: If other threads kept changing it all the time.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._encode_once(session, last)
+            except RecursionError:
+                raise
+            except RuntimeError:
+                # The app changed one of its dicts meanwhile, without the session's lock.
+                continue
+        return self._encode_once(session, last)
+
+    def _encode_once(self, session: UserSession, last: Mapping[str, bytes]) -> Encoded:
+        encoded = Encoded({name: last[name] for name in last if not is_known(name)}, [])
+        with session.lock:
+            for name, part in to_parts(session, encoded.refused.append).items():
+                encoded.parts[name] = self._encode_part(name, part, last.get(name), encoded.refused)
+        return encoded
+
+    def _encode_part(
+        self, name: str, part: PlainPart, last: bytes | None, refused: list[SerializationError]
+    ) -> bytes:
+        try:
+            data = self.serializer.dumps(part)
+        except SerializationError:
+            pass  # most of it can be kept
+        else:
+            # What was stored before has been read before.
+            if data == last or not misfits(name, part):
+                return data
+        before = {} if last is None else self.serializer.loads(last)
+        return self.serializer.dumps(Salvage(self.serializer, refused).part(name, part, before))
+
+    def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
+        """
+        Return the session that *parts* encode, as a new object.
+
+        Raises:
+            SerializationError: If they can't be read; the message names the part.
+        """
+        return from_parts(session_id, self.decode_parts(parts, parts))
+
+    def decode_parts(
+        self, parts: Mapping[str, bytes], names: Iterable[str]
+    ) -> dict[str, PlainPart]:
+        """Return the parts of these *names* that this release knows, decoded."""
+        return {name: self._loads(name, parts[name]) for name in names if is_known(name)}
+
+    def _loads(self, name: str, data: bytes) -> PlainPart:
+        try:
+            part: PlainPart = self.serializer.loads(data)
+        except SerializationError as error:
+            raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
+        return part
+
+    def open(self, stored: Mapping[str, bytes]) -> EncodedParts:
+        """
+        Return the parts that stored bytes hold, encoded by this codec's serializer.
+
+        Raises:
+            SerializationError: If bytes are damaged; the message names the stored part.
+            NewerFormatError: If they were sealed by a newer release,
+                or by a serializer that is not installed.
+        """
+        parts: EncodedParts = {}
+        for stored_name, sealed in stored.items():
+            try:
+                parts.update(self._open_one(stored_name, sealed))
+            except SerializationError as error:
+                where = f"stored part {stored_name!r}{error.path}"
+                raise SerializationError(error.reason, where) from error
+        return parts
+
+    def _open_one(self, stored_name: str, sealed: bytes) -> EncodedParts:
+        opened = unseal(sealed)
+        inner = unpack({stored_name: opened.payload})
+        return {name: self._in_own_words(opened.serializer, data) for name, data in inner.items()}
+
+    def _in_own_words(self, serializer: str, data: bytes) -> bytes:
+        if serializer == self.name:
+            return data
+        try:
+            other = self.others(serializer)
+        except UnknownPluginError as error:
+            # Not damage: the bytes are fine where that plugin is installed.
+            msg = f"written by serializer {serializer!r}, which is not installed here"
+            raise NewerFormatError(msg) from error
+        return self.serializer.dumps(other.loads(data))
+
+    def seal(
+        self, parts: EncodedParts, before: Mapping[str, bytes], layout: Collection[str]
+    ) -> Sealed:
+        """
+        Return what a save has to put and to remove.
+
+        Args:
+            parts: What is to be stored.
+            before: What is stored now, as parts; empty to put all.
+            layout: The stored names of what is stored now.
+
+        Raises:
+            RejectedError: If the session is larger than ``max_bytes``.
+        """
+        self._check_size(parts)
+        split = is_split(parts, layout)
+        changed = parts
+        if split and PACKED not in layout:
+            changed = {name: data for name, data in parts.items() if before.get(name) != data}
+        put = {name: seal(data, self.name) for name, data in pack(changed, split=split).items()}
+        names = frozenset(parts) if split else frozenset({PACKED})
+        return Sealed(put, tuple(sorted(set(layout) - names)), names)
+
+    def _check_size(self, parts: EncodedParts) -> None:
+        size = sum(map(len, parts.values()))
+        if size > self.max_bytes:
+            largest = max(parts, key=lambda name: len(parts[name]))
+            msg = (
+                f"the session has {size} bytes, more than limits.session_bytes = {self.max_bytes}; "
+                f"its largest part is {largest!r} with {len(parts[largest])} bytes"
+            )
+            raise RejectedError(msg)

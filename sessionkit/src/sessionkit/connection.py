@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which session a connection gets: the rules of identity, as far as they need no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.session import UserSession
+
+STATE_KEY: Final = "_sessionkit_connection"
+"""Where a host's state holds the :class:`Connection`."""
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """
+    What a connection says about itself, at one bootstrap.
+
+    Attributes:
+        asked: The session id that the app named, or None.
+        presented: The token that the browser presented, or None.
+        token_id: The session id in the token; None when there is none or it is not ours.
+        user_id: The known user, or None.
+        authenticated: Whether the host vouches for the user, not the app.
+    """
+
+    asked: str | None
+    presented: str | None
+    token_id: str | None
+    user_id: str | None
+    authenticated: bool
+
+    def may_have(self, session: UserSession) -> bool:
+        """Return whether the owner of *session*, if it has one, allows it for this claim."""
+        if session.user_id is None:
+            return True
+        if self.user_id is None:
+            # Not said is not logged out, unless it was the host who knew the owner.
+            return not session.authenticated
+        return self.user_id == session.user_id
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """
+    The session that a connection has, and the claim that it was given for.
+
+    Attributes:
+        session: The live session; holding it keeps it in the identity map.
+        claim: What the connection said then.
+    """
+
+    session: UserSession
+    claim: Claim
+
+    def holds_for(self, claim: Claim) -> bool:
+        """Return whether a later claim of the same connection leads to the same session."""
+        asks_same = claim.asked in (None, self.claim.asked, self.session.session_id)
+        shows_same = claim.presented == self.claim.presented or claim.token_id in (
+            None,
+            self.session.session_id,
+        )
+        return asks_same and shows_same and claim.may_have(self.session)
+
+
+def connected_session(state: Mapping[str, Any]) -> UserSession | None:
+    """Return the session of the connection whose state this is, or None when it has none yet."""
+    connection: Connection | None = state.get(STATE_KEY)
+    return None if connection is None else connection.session

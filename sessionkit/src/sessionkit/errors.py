@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Every error that sessionkit raises.
+
+::
+
+    SessionKitError
+    ├── ConfigError
+    ├── InvalidSessionIdError
+    ├── PluginError
+    │   ├── UnknownPluginError
+    │   └── DuplicatePluginError
+    ├── StorageError
+    │   ├── UnavailableError
+    │   ├── RejectedError
+    │   │   └── NewerFormatError
+    │   └── ConflictError
+    ├── SerializationError
+    ├── InvalidTokenError
+    ├── SessionGoneError
+    └── RestoreRefusedError
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sessionkit.records import SessionHead
+
+
+class SessionKitError(Exception):
+    """The root of all errors of sessionkit."""
+
+
+class ConfigError(SessionKitError):
+    """Raised when a setting is unknown, malformed or contradicts another one."""
+
+
+class InvalidSessionIdError(SessionKitError, ValueError):
+    """Raised when a text can't be a session id."""
+
+
+class PluginError(SessionKitError):
+    """Raised when an installed plugin can't be loaded or used."""
+
+
+class UnknownPluginError(PluginError, LookupError):
+    """Raised when no installed plugin offers the name that was asked for."""
+
+
+class DuplicatePluginError(PluginError):
+    """Raised when two distributions offer the same name."""
+
+
+class StorageError(SessionKitError):
+    """The root of what a storage raises; the driver's error is its cause."""
+
+
+class UnavailableError(StorageError):
+    """
+    Raised when the store can't be reached or is busy: try the same call again later.
+
+    The call may have taken effect all the same, with its answer lost.
+    """
+
+
+class RejectedError(StorageError):
+    """Raised when the store will never take this call: too large, no rights, malformed."""
+
+
+class NewerFormatError(RejectedError):
+    """Raised when something was written by a newer release; it is neither read nor written over."""
+
+
+class ConflictError(StorageError):
+    """
+    Raised when something else is stored than the writer expected.
+
+    Attributes:
+        session_id: The session.
+        current: The head that is stored now; None when nothing is.
+    """
+
+    def __init__(self, session_id: str, current: SessionHead | None = None) -> None:
+        """Say what is stored instead."""
+        self.session_id = session_id
+        self.current = current
+        found = f"save {current.save_id!r}, version {current.version}" if current else "nothing"
+        super().__init__(
+            f"session {session_id!r}: another save was stored meanwhile: found {found}"
+        )
+
+
+class SerializationError(SessionKitError, ValueError):
+    """
+    Raised when a value can't be turned into bytes, or bytes not into a value.
+
+    Attributes:
+        path: Where the value lies, such as ``inputs['upload'][0]``; empty when unknown.
+        reason: What is wrong and what would be right.
+    """
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        """Join place and reason."""
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}" if path else reason)
+
+
+class InvalidTokenError(SessionKitError):
+    """Raised when a token was not signed with the app's key, or has expired."""
+
+
+class SessionGoneError(SessionKitError):
+    """
+    Raised when a session that is saved was ended, deleted or replaced meanwhile.
+
+    Attributes:
+        session_id: The session.
+        reason: ``"ended"``, ``"deleted"``, ``"replaced"`` or ``"owner"``.
+    """
+
+    def __init__(self, session_id: str, reason: str) -> None:
+        """Say which session is gone and why."""
+        self.session_id = session_id
+        self.reason = reason
+        super().__init__(f"session {session_id!r} is gone ({reason}); nothing was written")
+
+
+class RestoreRefusedError(SessionKitError):
+    """Raised when a session was asked for by someone who may not have it."""

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What happened to sessions: one frozen class an event.
+
+Observers get them through the hook ``sessionkit_event``; sessionkit itself
+logs each under the logger ``sessionkit``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class SessionEvent:
+    """
+    Something happened to a session.
+
+    Attributes:
+        session_id: The session; None when there is none yet.
+    """
+
+    session_id: str | None
+
+
+@attrs.frozen(kw_only=True)
+class SessionCreated(SessionEvent):
+    """A session began."""
+
+
+@attrs.frozen(kw_only=True)
+class SessionRestored(SessionEvent):
+    """A stored session was loaded for a connection."""
+
+
+@attrs.frozen(kw_only=True)
+class SessionSaved(SessionEvent):
+    """
+    A save was stored.
+
+    Attributes:
+        version: The version that was stored.
+        parts: Names of the logical parts that it changed.
+    """
+
+    version: int
+    parts: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class SessionEnded(SessionEvent):
+    """A session was ended for good; a tombstone holds its id."""
+
+
+@attrs.frozen(kw_only=True)
+class SessionGone(SessionEvent):
+    """
+    A live session turned out to be ended, deleted or replaced in the store.
+
+    Attributes:
+        reason: ``"ended"``, ``"deleted"``, ``"replaced"`` or ``"owner"``.
+    """
+
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class ConflictResolved(SessionEvent):
+    """
+    Two writers met and a strategy decided.
+
+    Attributes:
+        strategy: The strategy's class name.
+        parts: Names of the logical parts that differed.
+    """
+
+    strategy: str
+    parts: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class StoreWentBack(SessionEvent):
+    """
+    The store lost acknowledged saves (a failover); all parts were written again.
+
+    Attributes:
+        acknowledged: The version that had been acknowledged.
+        found: The version that the store had instead.
+    """
+
+    acknowledged: int
+    found: int
+
+
+@attrs.frozen(kw_only=True)
+class StoreUnavailable(SessionEvent):
+    """
+    The store could not be reached when a session was asked for; a provisional one is used.
+
+    Attributes:
+        error: What the storage said.
+    """
+
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class SaveFailed(SessionEvent):
+    """
+    A background save failed.
+
+    Attributes:
+        error: What was said.
+        retrying: True when it will be tried again by itself.
+    """
+
+    error: str
+    retrying: bool
+
+
+@attrs.frozen(kw_only=True)
+class ValueNotSaved(SessionEvent):
+    """
+    A value can't be encoded; the store keeps its last one, all else was saved.
+
+    Attributes:
+        path: Where it lies, such as ``inputs['upload']``.
+        reason: Why, and what would be right.
+    """
+
+    path: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class ValueDropped(SessionEvent):
+    """
+    A stored value was not put back, because what holds it no longer takes it.
+
+    Attributes:
+        key: The widget's key.
+        value: The stored value.
+        reason: Why.
+    """
+
+    key: str
+    value: Any
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class RestoreRefused(SessionEvent):
+    """
+    Someone asked for a session that is not theirs, or with a token that is not ours.
+
+    Attributes:
+        reason: Why it was refused.
+    """
+
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SessionQuarantined(SessionEvent):
+    """
+    A stored session can't be read; its bytes were copied and a fresh one begins.
+
+    Attributes:
+        quarantine_id: The id that the bytes are kept under.
+        reason: What can't be read.
+    """
+
+    quarantine_id: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class NewerFormat(SessionEvent):
+    """
+    A stored session was written by a newer release; the user works in memory.
+
+    Attributes:
+        reason: What was found.
+    """
+
+    reason: str

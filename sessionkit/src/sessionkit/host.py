@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host contract: the framework that the code runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from sessionkit.events import SessionEvent
+    from sessionkit.session import UserSession
+    from sessionkit.tokens import Tokens
+
+
+class Host(Protocol):
+    """
+    Says who the browser and the user are.
+
+    Attributes:
+        trusted: True where whoever names a session id may have it (scripts, the
+            command line, tests). A web host is never trusted.
+    """
+
+    trusted: bool
+
+    def active(self) -> bool:
+        """Return whether the calling code is run by the framework, now."""
+
+    def state(self) -> MutableMapping[str, Any]:
+        """Return what lives as long as the connection; one mapping a connection."""
+
+    def token(self) -> str | None:
+        """Return what the browser presented, unverified, or None."""
+
+    def set_token(self, token: str | None) -> None:
+        """Give the browser a new token, or none; it may take effect later."""
+
+    def user(self) -> str | None:
+        """Return the authenticated user as ``issuer|subject``, or None."""
+
+
+HostFactory = Callable[..., Host]
+"""Makes a host from the app's ``tokens`` and the keywords of its settings table."""
+
+
+class Keeper(Protocol):
+    """What a host may ask of the manager that keeps a session."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Signs and reads the tokens of this app."""
+
+    def schedule_save(self, session: UserSession) -> None:
+        """Have the session saved soon, if it changed; never blocks."""
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
+        """Save now what waits; a timeout of 0 only signals."""
+
+    def emit(self, event: SessionEvent) -> None:
+        """Tell the observers what happened."""
+
+
+@runtime_checkable
+class ConnectedHost(Host, Protocol):
+    """A host that has work to do once a connection has its session."""
+
+    def connected(self, session: UserSession, keeper: Keeper) -> None:
+        """
+        Take the session that the connection has now.
+
+        Called at the end of every bootstrap, on the script's own thread: the
+        same session again at each rerun, another one after it was ended or the
+        browser turned out to hold another.
+        """

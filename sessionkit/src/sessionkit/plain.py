@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Attrs objects <-> plain data, by cattrs.
+
+What crosses a border is plain: strings, numbers, lists and dicts. The app's own
+values (``Any``) pass through untouched; keeping them is the serializer's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import attrs
+import cattrs
+import cattrs.cols
+import cattrs.v
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from sessionkit.errors import SerializationError
+from sessionkit.moments import to_micros
+from sessionkit.plain_types import (
+    app_dict,
+    is_app_dict,
+    is_list,
+    moment,
+    number,
+    sorted_texts,
+    structure_list,
+    text,
+    texts,
+    truth,
+    unstructure_list,
+)
+
+T = TypeVar("T")
+
+_UNKNOWN: Final = "unknown"
+_MISFITS: Final = (TypeError, ValueError, AttributeError)
+_REFUSALS: Final = (cattrs.BaseValidationError, ArithmeticError, LookupError, *_MISFITS)
+
+
+def _takes_unknown(cls: Any) -> bool:  # noqa: ANN401 - any type that cattrs meets
+    return attrs.has(cls) and _UNKNOWN in attrs.fields_dict(cls)
+
+
+def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[..., T]:
+    """Keep what this release doesn't know: a newer one has stored it and wants it back."""
+    known = {field.alias for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
+    structure = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_use_alias=True,
+        _cattrs_forbid_extra_keys=False,
+    )
+
+    def with_unknown(data: Mapping[str, Any], _: type[T]) -> T:
+        if not isinstance(data, Mapping):
+            msg = f"a mapping of fields is needed, not {type(data).__name__}"
+            raise TypeError(msg)
+        if known.issuperset(data):
+            return structure(data, cls)
+        unknown = {name: value for name, value in data.items() if name not in known}
+        return structure({**data, _UNKNOWN: unknown}, cls)
+
+    return with_unknown
+
+
+def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
+    unstructure = make_dict_unstructure_fn(
+        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True)
+    )
+
+    def with_unknown(value: Any) -> Any:  # noqa: ANN401 - one of the attrs classes
+        if not isinstance(value, cls):
+            return value  # the app put it there; who reads it tells
+        try:
+            plain = unstructure(value)
+        except _MISFITS:
+            plain = _field_by_field(value, converter)
+        unknown: dict[str, Any] = getattr(value, _UNKNOWN)
+        return plain | {name: item for name, item in unknown.items() if name not in plain}
+
+    return with_unknown
+
+
+def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:  # noqa: ANN401
+    """Leave fields as they are in which the app put what does not belong there; who reads them tells."""
+    plain: dict[str, Any] = {}
+    for field in attrs.fields(type(value)):
+        if field.init and field.name != _UNKNOWN:
+            mine = getattr(value, field.name)
+            try:
+                plain[field.alias] = converter.unstructure(mine, field.type)
+            except _MISFITS:
+                plain[field.alias] = mine
+    return plain
+
+
+def make_converter(time_to_plain: Callable[[datetime], int | str]) -> cattrs.Converter:
+    """
+    Return a converter for the session's classes.
+
+    Args:
+        time_to_plain: How a time is written; every way is read.
+    """
+    converter = cattrs.Converter(use_alias=True)
+    converter.register_unstructure_hook_func(lambda kind: kind is Any, lambda value: value)
+    converter.register_structure_hook_func(lambda kind: kind is Any, lambda value, _: value)
+    converter.register_unstructure_hook(datetime, time_to_plain)
+    converter.register_structure_hook(datetime, moment)
+    converter.register_structure_hook(int, number)
+    converter.register_structure_hook(bool, truth)
+    converter.register_structure_hook(str, text)
+    converter.register_unstructure_hook_func(is_app_dict, dict)
+    converter.register_structure_hook_func(is_app_dict, app_dict)
+    converter.register_unstructure_hook_factory(is_list, unstructure_list)
+    converter.register_structure_hook_factory(is_list, structure_list)
+    converter.register_unstructure_hook_func(cattrs.cols.is_set, sorted_texts)
+    converter.register_structure_hook_func(cattrs.cols.is_set, texts)
+    converter.register_unstructure_hook_factory(_takes_unknown, _unstructure_with_unknown)
+    converter.register_structure_hook_factory(_takes_unknown, _structure_with_unknown)
+    return converter
+
+
+STORED: Final = make_converter(to_micros)
+"""Writes times as microseconds: what the stored parts are made with."""
+
+READABLE: Final = make_converter(datetime.isoformat)
+"""Writes times as ISO 8601: what ``to_dict`` is made with."""
+
+
+def _reason(error: BaseException, wanted: type | None) -> str:
+    if isinstance(error, TypeError | ValueError) and str(error):
+        return str(error)
+    return cattrs.v.format_exception(error, wanted)
+
+
+def structure(converter: cattrs.Converter, data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401
+    """
+    Return *data* as a *cls*.
+
+    Args:
+        converter: One of this module's.
+        data: Plain data from outside.
+        cls: The class that is wanted.
+        what: What the data are, for the message.
+
+    Raises:
+        SerializationError: If they don't fit; the message names each wrong field.
+    """
+    try:
+        return converter.structure(data, cls)
+    except _REFUSALS as error:
+        raise _refusal(error, what) from error
+
+
+def _refusal(error: Exception, what: str) -> SerializationError:
+    messages = cattrs.transform_error(error, what, format_exception=_reason)
+    wrong = [SerializationError(*_reason_and_path(message, what)) for message in messages]
+    return wrong[0] if len(wrong) == 1 else SerializationError("; ".join(map(str, wrong)))
+
+
+def _reason_and_path(message: str, what: str) -> tuple[str, str]:
+    reason, _, rest = message.rpartition(f" @ {what}")
+    return reason, what + rest
+
+
+def to_plain(value: object) -> dict[str, Any]:
+    """Return an attrs object as readable plain data."""
+    plain: dict[str, Any] = READABLE.unstructure(value)
+    return plain
+
+
+def from_plain(data: Mapping[str, Any], cls: type[T]) -> T:
+    """Return the object that :func:`to_plain` was given; raises as :func:`structure`."""
+    return structure(READABLE, data, cls, cls.__name__)

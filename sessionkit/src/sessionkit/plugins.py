@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Everything that installed plugins offer, by name and typed.
+
+A plugin is imported when it is asked for, and no other is.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sessionkit.entry_points import InstalledPlugin
+from sessionkit.offers import (
+    COMMAND,
+    HOST,
+    KINDS,
+    MEMORY,
+    PREFERRED,
+    SERIALIZER,
+    STORAGE,
+    STRATEGY,
+    Kind,
+    Offer,
+    offering,
+    pick,
+    the_only_storage,
+    unknown,
+)
+from sessionkit.registry import Registry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from sessionkit.conflict import ConflictStrategy
+    from sessionkit.events import SessionEvent
+    from sessionkit.hookspecs import CommandFactory
+    from sessionkit.host import Host
+    from sessionkit.serializer import Serializer
+    from sessionkit.storage import Storage
+    from sessionkit.tokens import Tokens
+
+_LOG: Final = logging.getLogger("sessionkit")
+_LOCAL: Final = "local"
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+Where = Callable[[str], str]
+"""Says who set a key: ``Settings.where``."""
+
+
+def _nowhere(_: str) -> str:
+    return ""
+
+
+class Plugins:
+    """What is installed, loaded by need. Any number of threads may use one object."""
+
+    def __init__(self, *, entry_points: Iterable[EntryPoint] | None = None) -> None:
+        """
+        Look at nothing yet.
+
+        Args:
+            entry_points: What to use instead of what is installed, in tests.
+        """
+        self._registry = Registry(entry_points)
+        self._hosts: dict[tuple[Callable[[], Tokens], tuple[str, ...]], Sequence[Host]] = {}
+        self._made: dict[tuple[Callable[[], Tokens], str], Host] = {}
+
+    def storage(
+        self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
+    ) -> Storage:
+        """
+        Open the storage called *name*.
+
+        Args:
+            name: The name that a plugin offers it by.
+            table: Keywords of its factory.
+            where: Says who set a key, for messages.
+
+        Raises:
+            UnknownPluginError: If no installed plugin offers the name.
+            DuplicatePluginError: If several do.
+            PluginError: If the plugin can't be loaded or its factory fails.
+            ConfigError: If the table has an unknown key, or lacks one.
+        """
+        return cast("Storage", self._make(STORAGE, name, table, where))
+
+    def serializer(
+        self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
+    ) -> Serializer:
+        """Return the serializer called *name*; arguments and errors are those of :meth:`storage`."""
+        return cast("Serializer", self._make(SERIALIZER, name, table, where))
+
+    def conflict_strategy(
+        self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
+    ) -> ConflictStrategy:
+        """Return the strategy called *name*; arguments and errors are those of :meth:`storage`."""
+        return cast("ConflictStrategy", self._make(STRATEGY, name, table, where))
+
+    def hosts(
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        tokens: Callable[[], Tokens],
+        *,
+        where: Where = _nowhere,
+    ) -> Sequence[Host]:
+        """
+        Return the hosts whose framework has been imported, the local one last.
+
+        Args:
+            tables: Keywords of host factories, by name.
+            tokens: Returns the app's tokens; a web host is made with them. For the
+                same function, the same hosts come back.
+            where: Says who set a key, for messages.
+
+        Raises:
+            PluginError: If the plugin of an imported framework fails. It is not
+                passed over: the local host, which trusts everyone, would take its place.
+        """
+        points = self._registry.points
+        imported = tuple(filter(sys.modules.__contains__, points.names))
+        found = self._hosts.get((tokens, imported))
+        if found is None:
+            with self._registry.lock:
+                found = self._hosts[tokens, imported] = tuple(
+                    self._host(name, imported, tables, tokens, where)
+                    for name in self._host_names(imported)
+                )
+        return found
+
+    def commands(self) -> Mapping[str, CommandFactory]:
+        """Return the commands of all plugins by name; one that can't be loaded is logged and left out."""
+        self._registry.load_all()
+        offers = self._registry.offers(COMMAND)
+        names = {name for offer in offers for name in offer.factories}
+        return {name: partial(_run, name, offers) for name in sorted(names)}
+
+    def choose_storage(self) -> str:
+        """
+        Return the name of the storage to use where the settings name none.
+
+        Returns:
+            The one that is installed; of several, ``sqlite``; with none,
+            ``memory``, and a warning is logged.
+
+        Raises:
+            ConfigError: If several are installed, none of them ``sqlite``.
+        """
+        if PREFERRED in self._registry.points:
+            return PREFERRED
+        self._registry.load_all()
+        offers = self._registry.offers(STORAGE)
+        return the_only_storage({name for offer in offers for name in offer.factories} - {MEMORY})
+
+    def load(self, name: str) -> None:
+        """
+        Import the plugin called *name*, and no other.
+
+        Raises:
+            UnknownPluginError: If none bears the name.
+            DuplicatePluginError: If several distributions bring one of that name.
+            PluginError: If it can't be imported, or implements a hook that isn't there.
+        """
+        self._registry.load(name)
+
+    def observe(self, names: Iterable[str], *, where: Where = _nowhere) -> None:
+        """
+        Load plugins that only observe: what ``plugins = [...]`` lists.
+
+        Raises:
+            PluginError: As :meth:`load`.
+        """
+        for name in names:
+            self._registry.load(name, where("plugins"))
+
+    def emit(self, event: SessionEvent) -> None:
+        """Tell every loaded plugin what happened; an observer's error is logged and changes nothing."""
+        for plugin, observe in self._registry.observers:
+            try:
+                observe(event=event)
+            except Exception:  # noqa: BLE001 - a stranger's code, which may raise anything
+                _LOG.exception("%s failed to observe %s", plugin, type(event).__name__)
+
+    def installed(self) -> tuple[InstalledPlugin, ...]:
+        """Return what is installed, this package's own plugin first; imports nothing."""
+        return self._registry.installed()
+
+    def offers(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        """
+        Return what the plugin called *name* offers: names by kind.
+
+        Raises:
+            PluginError: As :meth:`load`.
+        """
+        return self._registry.offered_by(name, KINDS)
+
+    def _make(self, kind: Kind, name: str, table: Mapping[str, Any], where: Where) -> object:
+        with self._registry.lock:
+            offer = self._find(kind, name, where)
+        return offer.make(kind, name, table, where)
+
+    def _find(self, kind: Kind, name: str, where: Where) -> Offer:
+        if name in self._registry.points:
+            self._registry.load(name)
+        offers = self._registry.offers(kind, {name})
+        if not offering(name, offers):
+            # It may be offered under another name than its plugin's; if not, the error lists all.
+            self._registry.load_all()
+            offers = self._registry.offers(kind, {name})
+        if not offering(name, offers):
+            available = {one for offer in offers for one in offer.factories}
+            broken, said = self._registry.broken.values(), where(kind.setting)
+            raise unknown(kind.word, name, available, said=said, broken=broken)
+        return pick(kind, name, offers)
+
+    def _host_names(self, imported: tuple[str, ...]) -> list[str]:
+        for name in imported:
+            self._registry.load(name)
+        offers = self._registry.offers(HOST, imported)
+        return [*(name for name in imported if name != _LOCAL and offering(name, offers)), _LOCAL]
+
+    def _host(
+        self,
+        name: str,
+        imported: tuple[str, ...],
+        tables: Mapping[str, Mapping[str, Any]],
+        tokens: Callable[[], Tokens],
+        where: Where,
+    ) -> Host:
+        if (tokens, name) not in self._made:
+            offer = pick(HOST, name, self._registry.offers(HOST, imported))
+            table = tables.get(name, _NOTHING)
+            # The local host has no browser: a script makes no secret for nothing.
+            given = {} if name == _LOCAL else {"tokens": tokens()}
+            self._made[tokens, name] = offer.make(HOST, name, table, where, **given)
+        return self._made[tokens, name]
+
+
+def _run(name: str, offers: list[Offer]) -> object:
+    # A command that two plugins offer is an error only for who runs it.
+    return pick(COMMAND, name, offers).factories[name]()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What crosses the storage border: frozen values of plain numbers, strings and bytes.
+
+Times are integer microseconds since 1970-01-01 UTC, the same on every database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+SCHEMA_VERSION: Final = 1
+"""The stored format that this release reads and writes."""
+
+RECENT_SAVES: Final = 8
+"""How many earlier ``save_id`` values a head remembers."""
+
+
+@attrs.frozen(kw_only=True)
+class SessionHead:
+    """
+    A session's small record.
+
+    Attributes:
+        session_id: 1 to 128 characters, kept byte for byte.
+        version: Counts the saves, from 1.
+        save_id: Random, new for each save; what compare-and-set compares.
+        recent: The ``save_id`` of up to eight saves before this one, newest first.
+        user_id: The owner, or None.
+        created_at: Microseconds since the epoch.
+        last_activity: Microseconds since the epoch; never moves backwards in a store.
+        expires_at: Microseconds since the epoch, or None for never.
+        ended: True for a tombstone: the id is taken for good and holds nothing.
+        schema_version: The format that the record was written in.
+    """
+
+    session_id: str
+    version: int
+    save_id: str
+    recent: tuple[str, ...] = ()
+    user_id: str | None = None
+    created_at: int
+    last_activity: int
+    expires_at: int | None = None
+    ended: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+
+@attrs.frozen(kw_only=True)
+class StoredSession:
+    """
+    One consistent snapshot of a stored session.
+
+    Attributes:
+        head: The session's record.
+        parts: Sealed bytes by stored part name.
+    """
+
+    head: SessionHead
+    parts: Mapping[str, bytes] = MappingProxyType({})
+
+
+@attrs.frozen(kw_only=True)
+class SessionWrite:
+    """
+    One save: taken whole or not at all.
+
+    Attributes:
+        head: The record to store.
+        expected: The ``save_id`` that must be stored now, or None when
+            nothing may be stored under the id.
+        put: Parts to store, by name.
+        remove: Names of parts to remove; unknown names are fine.
+    """
+
+    head: SessionHead
+    expected: str | None = None
+    put: Mapping[str, bytes] = MappingProxyType({})
+    remove: Collection[str] = ()
+
+
+@attrs.frozen(kw_only=True)
+class SessionPage:
+    """
+    A page of a listing.
+
+    Attributes:
+        heads: The sessions on this page.
+        cursor: Pass it on for the next page; None after the last one.
+    """
+
+    heads: Sequence[SessionHead]
+    cursor: str | None = None

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Loads and saves whole sessions: the only place where serializer, storage and strategy meet.
+
+Pure: storage, codec, strategy, expiry, clock and event sink are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+
+import attrs
+
+from sessionkit.batching import drive
+from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.errors import (
+    SerializationError,
+    SessionKitError,
+)
+from sessionkit.events import SessionEvent
+from sessionkit.expiry import Expiry
+from sessionkit.found import Absence, Found
+from sessionkit.freshness import look_again, take_in
+from sessionkit.moments import from_micros, to_micros
+from sessionkit.records import (
+    SessionHead,
+)
+from sessionkit.save_context import SaveContext
+from sessionkit.saving import Save
+from sessionkit.session import UserSession
+from sessionkit.settling import why_gone
+from sessionkit.storage import Storage
+from sessionkit.stored_sessions import StoredSessions
+from sessionkit.tracking import Track, Tracks
+
+
+def _ignore(_: SessionEvent) -> None:
+    """Take an event and do nothing."""
+
+
+class Repository:
+    """
+    Loads and saves sessions.
+
+    Any number of threads use one repository at once; saves of one session take turns.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is handed in, by keyword
+        self,
+        *,
+        storage: Storage,
+        codec: SessionCodec,
+        strategy: ConflictStrategy,
+        expiry: Expiry,
+        now: Callable[[], datetime],
+        emit: Callable[[SessionEvent], None] = _ignore,
+    ) -> None:
+        """
+        Join what sessions are loaded and saved with.
+
+        Args:
+            storage: Keeps the bytes.
+            codec: Encodes and decodes.
+            strategy: Decides when two writers met.
+            expiry: When sessions end by themselves.
+            now: Returns the present moment, aware.
+            emit: Takes events.
+        """
+        self._stored = StoredSessions(
+            storage=storage, codec=codec, expiry=expiry, now=now, emit=emit
+        )
+        self._tracks = Tracks()
+        self._context = SaveContext(
+            codec=codec,
+            strategy=strategy,
+            expiry=expiry,
+            look=self._stored.look,
+            touch=self._touch,
+            emit=emit,
+        )
+
+    @property
+    def storage(self) -> Storage:
+        """Keeps the bytes."""
+        return self._stored.storage
+
+    # -- loading ---------------------------------------------------------------
+
+    def load(self, session_id: str) -> UserSession | None:
+        """
+        Return a stored session as a new object.
+
+        Returns:
+            None when nothing is stored, or it has expired, was ended or can't
+            be read; what can't be read is kept aside under an id of its own.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        return self.look_up(session_id).session
+
+    def look_up(self, session_id: str) -> Found:
+        """Do as :meth:`load`, and tell an id that was ended from one that is free."""
+        stored = self.storage.read(session_id)
+        if stored is None:
+            return Found(absence=Absence.FREE)
+        seen, session = self._stored.see(stored)
+        if session is None:
+            ended = seen.usable and seen.head.ended
+            return Found(absence=Absence.ENDED if ended else Absence.FREE)
+        self._tracks.put(session, Track(base=seen.parts, stored=seen))
+        session.version, session.save_id = seen.head.version, seen.head.save_id
+        session.last_activity = max(session.last_activity, from_micros(seen.head.last_activity))
+        return Found(session=session)
+
+    # -- saving ----------------------------------------------------------------
+
+    def save(self, session: UserSession, *, strategy: ConflictStrategy | None = None) -> None:
+        """
+        Store what changed in *session*; nothing is written when nothing did.
+
+        Args:
+            session: The session; its ``version`` and ``save_id`` are set.
+            strategy: Decides instead of the repository's own.
+
+        Raises:
+            SessionGoneError: If it was ended, deleted or replaced; nothing is written.
+            ConflictError: If the strategy refused.
+            UnavailableError: If the store can't be reached; the next save repeats the write.
+            RejectedError: If the store will not take it, such as for its size.
+            SerializationError: If a value can't be kept; all else was saved.
+        """
+        (save,) = self._save_each([session], strategy)
+        if save.error is not None:
+            raise save.error
+        if save.refused:
+            first, *rest = save.refused
+            others = f"; nor were {', '.join(error.path for error in rest)}" if rest else ""
+            reason = f"{first.reason} (not saved{others}; all else was)"
+            raise SerializationError(reason, first.path)
+
+    def save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
+        """
+        Store what changed in each of *sessions*, in as few writes as the storage allows.
+
+        Returns:
+            An outcome for each: None, or the error that :meth:`save` would have
+            raised; values that can't be kept are told as events only.
+        """
+        outcomes: dict[UserSession, Exception | None] = {}
+        waiting = list(dict.fromkeys(sessions))
+        while waiting:
+            # A batch holds one object of each id.
+            batch = {session.session_id: session for session in reversed(waiting)}
+            for save in self._save_each(list(batch.values()), None):
+                outcomes[save.session] = save.error
+            waiting = [session for session in waiting if session not in outcomes]
+        return [outcomes[session] for session in sessions]
+
+    def _save_each(
+        self, sessions: Sequence[UserSession], strategy: ConflictStrategy | None
+    ) -> list[Save]:
+        context = (
+            self._context if strategy is None else attrs.evolve(self._context, strategy=strategy)
+        )
+        saves: list[Save] = []
+        with ExitStack() as locks:
+            # Always in the same order, or two batches could wait for each other.
+            for session in sorted(sessions, key=lambda session: session.session_id):
+                save = self._begin(context, session)
+                locks.enter_context(save.track.lock)
+                saves.append(save)
+            drive(self.storage, saves)
+        return saves
+
+    def _begin(self, context: SaveContext, session: UserSession) -> Save:
+        try:
+            track = self._tracks.get_or_make(session, lambda: self._adopt(session))
+        except SessionKitError as error:
+            return Save(
+                context=context, session=session, track=Track(base=None), error=error, done=True
+            )
+        return Save(context=context, session=session, track=track)
+
+    def _touch(self, session: UserSession, last_activity: int, expires_at: int | None) -> bool:
+        return self.storage.touch(
+            session.session_id, last_activity=last_activity, expires_at=expires_at
+        )
+
+    def _adopt(self, session: UserSession) -> Track:
+        """Find the base of a session that this repository has not loaded itself."""
+        if session.save_id is None:
+            return Track(base=self._blank(session))
+        seen = self._stored.look(session.session_id)
+        if seen is not None and not seen.usable:
+            return Track(base=self._blank(session), replaces=seen)
+        known = (
+            None
+            if seen is None
+            else attrs.evolve(seen.head, created_at=to_micros(session.created_at))
+        )
+        if seen is None or (gone := why_gone(known, seen, session.user_id)) is not None:
+            return Track(base=None, gone="deleted" if seen is None else gone)
+        if seen.head.save_id == session.save_id:
+            return Track(base=seen.parts, stored=seen)
+        return Track(base=None, stored=seen, foreign=True)
+
+    def _blank(self, session: UserSession) -> EncodedParts:
+        """Encode the empty session that *session* began as: all that differs is a change of ours."""
+        blank = UserSession(session_id=session.session_id, created_at=session.created_at)
+        return self._stored.codec.encode(blank, {}).parts
+
+    # -- what others changed ---------------------------------------------------
+
+    def refresh(self, session: UserSession) -> None:
+        """
+        Look whether someone else has saved *session*; what they changed waits for :meth:`absorb`.
+
+        Raises:
+            SessionGoneError: If it was ended, deleted or replaced.
+            UnavailableError: If the store can't be reached.
+        """
+        track = self._tracks.get_or_make(session, lambda: self._adopt(session))
+        with track.lock:
+            look_again(self._context, session, track)
+
+    def absorb(self, session: UserSession) -> tuple[str, ...]:
+        """
+        Put what others changed into the live session, change by change.
+
+        Called on the session's own thread only. Never waits: while the session
+        is being saved, it does nothing.
+
+        Returns:
+            Names of the parts that changed.
+        """
+        track = self._tracks.get(session)
+        if track is None or not track.diverged or not track.lock.acquire(blocking=False):
+            return ()
+        try:
+            return take_in(self._context.codec, session, track)
+        finally:
+            track.lock.release()
+
+    def why_gone(self, session: UserSession) -> str | None:
+        """Return why a live session can't be saved any more, or None."""
+        track = self._tracks.get(session)
+        return None if track is None else track.gone
+
+    def has_expired(self, session: UserSession) -> bool:
+        """Return whether a live session's time is over by what was last stored."""
+        track = self._tracks.get(session)
+        stored = None if track is None else track.stored
+        return stored is not None and self._stored.has_expired(stored.head)
+
+    # -- ending, listing, removing ---------------------------------------------
+
+    def end(self, session_id: str, session: UserSession | None = None) -> None:
+        """
+        End an id for good: a tombstone takes its place, so that not even a late save brings it back.
+
+        Args:
+            session_id: The id.
+            session: The live object, if there is one; it can't be saved any more.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        if session is not None:
+            self._tracks.get_or_make(session, lambda: Track(base=None)).gone = "ended"
+        self._stored.end(session_id)
+
+    def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
+        """Yield the heads of sessions that have not expired: all, or *user_id*'s, latest activity first."""
+        return self._stored.heads(user_id=user_id)
+
+    def latest_of(self, user_id: str) -> str | None:
+        """Return the id of the session of *user_id* with the latest activity, or None."""
+        return self._stored.latest_of(user_id)
+
+    def touch(self, session_id: str) -> bool:
+        """Note that a stored session is in use now; return whether there is one."""
+        return self._stored.touch(session_id)
+
+    def delete(self, session_id: str) -> bool:
+        """Remove a session from the store at once; return whether there was one. To log out, end it."""
+        return self._stored.delete(session_id)
+
+    def count_active(self, within: timedelta) -> int:
+        """Return how many sessions were active within the last *within*."""
+        return self._stored.count_active(within)
+
+    def purge(self, *, idle: timedelta | None = None) -> int:
+        """Remove all expired sessions, and those *idle* for so long, in batches; return how many."""
+        return self._stored.purge(idle=idle)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every save of a repository needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from sessionkit.codec import SessionCodec
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.events import SessionEvent
+from sessionkit.expiry import Expiry
+from sessionkit.session import UserSession
+from sessionkit.tracking import Seen
+
+
+@attrs.frozen(kw_only=True)
+class SaveContext:
+    """
+    What every save needs; the repository makes it once.
+
+    Attributes:
+        codec: Encodes and decodes.
+        strategy: Decides when two writers met.
+        expiry: When sessions end by themselves.
+        look: Reads what the store holds of an id.
+        touch: Moves activity and expiry on in the store.
+        emit: Takes events.
+    """
+
+    codec: SessionCodec
+    strategy: ConflictStrategy
+    expiry: Expiry
+    look: Callable[[str], Seen | None]
+    touch: Callable[[UserSession, int, int | None], bool]
+    emit: Callable[[SessionEvent], None]

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What can be set, and where it comes from.
+
+For each key: code (:func:`load_settings`, ``configure``), then environment
+variables, then the file, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.errors import ConfigError
+from sessionkit.secret_file import check_secret
+from sessionkit.settings_file import find_file
+from sessionkit.settings_sources import (
+    CODE,
+    DERIVED,
+    ENV,
+    from_environment,
+    from_table,
+    overlay,
+    own_variables,
+    with_secret,
+)
+
+Table = Mapping[str, Any]
+Tables = Mapping[str, Table]
+
+_LONGEST: Final = timedelta(days=36500)
+_MOST_MS: Final = 2**31 - 1
+_DERIVED: Final = {DERIVED: True}
+
+
+def _between(least: int, most: int) -> Callable[[Any, Any, int], None]:
+    def check(_: object, __: object, value: int) -> None:
+        if not least <= value <= most:
+            msg = f"a whole number from {least} to {most} is needed, not {value}"
+            raise ConfigError(msg)
+
+    return check
+
+
+def _lifetime(_: object, __: object, value: timedelta | None) -> None:
+    if value is not None and not timedelta() < value <= _LONGEST:
+        msg = f"a duration above zero and up to {_LONGEST.days}d is needed, or 'never'; not {value}"
+        raise ConfigError(msg)
+
+
+def _named(_: object, __: object, value: str | None) -> None:
+    if value is not None and not value.strip():
+        msg = "the name of an installed plugin is needed, not an empty text"
+        raise ConfigError(msg)
+
+
+def _all_named(_: object, __: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        _named(None, None, name)
+
+
+def _frozen(tables: Tables) -> Tables:
+    return MappingProxyType({name: MappingProxyType(dict(table)) for name, table in tables.items()})
+
+
+def _keys_only(tables: Tables) -> str:
+    # The values of a plugin's table hold passwords, often inside an address.
+    return repr({name: sorted(table) for name, table in tables.items()})
+
+
+def _long_enough(_: object, __: object, secret: str | None) -> None:
+    if secret is not None and not secret.startswith(ENV):
+        check_secret(secret)
+
+
+def _hidden(secret: str | None) -> str:
+    return "None" if secret is None else "'...'"
+
+
+@attrs.frozen(kw_only=True)
+class PersistenceSettings:
+    """
+    The write-behind queue.
+
+    Attributes:
+        debounce_ms: How long a save waits for more changes, in milliseconds.
+        max_wait_ms: How long a save waits at most while changes keep coming, in milliseconds.
+        batch_size: How many sessions are written at once, at most.
+    """
+
+    debounce_ms: int = attrs.field(default=500, validator=_between(0, _MOST_MS))
+    max_wait_ms: int = attrs.field(default=5000, validator=_between(0, _MOST_MS))
+    batch_size: int = attrs.field(default=100, validator=_between(1, 100_000))
+
+
+@attrs.frozen(kw_only=True)
+class ExpirySettings:
+    """
+    When a session ends by itself; the earlier of the two counts.
+
+    Attributes:
+        idle: How long after its last activity; None for never.
+        absolute: How long after it began; None for never.
+    """
+
+    idle: timedelta | None = attrs.field(default=timedelta(hours=24), validator=_lifetime)
+    absolute: timedelta | None = attrs.field(default=timedelta(days=30), validator=_lifetime)
+
+
+@attrs.frozen(kw_only=True)
+class SecuritySettings:
+    """
+    What tokens are signed with.
+
+    Attributes:
+        secret_key: The secret, never shown; None for the one kept in *folder*.
+        folder: Where a secret that sessionkit makes itself is kept.
+    """
+
+    secret_key: str | None = attrs.field(default=None, repr=_hidden, validator=_long_enough)
+    folder: Path = Path(".sessionkit")
+
+
+@attrs.frozen(kw_only=True)
+class LimitSettings:
+    """
+    How much is stored.
+
+    Attributes:
+        session_bytes: The size of an encoded session, in bytes, at most.
+    """
+
+    session_bytes: int = attrs.field(default=16 * 2**20, validator=_between(1024, 2**31 - 1))
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    Everything that can be set.
+
+    Attributes:
+        storage: The name of a storage plugin; None for the one that is installed.
+        serializer: The name of a serializer.
+        conflict_strategy: The name of a conflict strategy.
+        plugins: Names of plugins that are loaded only to observe.
+        storages: Keywords of storage factories, by name.
+        serializers: Keywords of serializer factories, by name.
+        conflict_strategies: Keywords of strategy factories, by name.
+        hosts: Keywords of host factories, by name.
+        persistence: The write-behind queue.
+        expiry: When a session ends by itself.
+        security: What tokens are signed with.
+        limits: How much is stored.
+        source: The file that was read, or None; doesn't count when settings are compared.
+        origins: Where each key that was set was said, by dotted path; doesn't count either.
+    """
+
+    storage: str | None = attrs.field(default=None, validator=_named)
+    serializer: str = attrs.field(default="msgpack", validator=_named)
+    conflict_strategy: str = attrs.field(default="merge", validator=_named)
+    plugins: tuple[str, ...] = attrs.field(default=(), validator=_all_named)
+    storages: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    serializers: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    conflict_strategies: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    hosts: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    persistence: PersistenceSettings = PersistenceSettings()
+    expiry: ExpirySettings = ExpirySettings()
+    security: SecuritySettings = SecuritySettings()
+    limits: LimitSettings = LimitSettings()
+    source: Path | None = attrs.field(default=None, eq=False, metadata=_DERIVED)
+    origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False, metadata=_DERIVED)
+
+    def where(self, key: str) -> str:
+        """
+        Return who set *key*: a file, an environment variable, ``configure(...)``.
+
+        Args:
+            key: A dotted path, such as ``storage`` or ``storages.sqlite.url``.
+
+        Returns:
+            For a key that nobody set, who set another one of its table; else an
+            empty text.
+        """
+        if key in self.origins:
+            return self.origins[key]
+        table, dot, _ = key.rpartition(".")
+        prefixes = (f"{key}.", f"{table}{dot}") if dot else f"{key}."
+        near = (said for path, said in self.origins.items() if path.startswith(prefixes))
+        return next(near, "")
+
+
+def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its own type
+    """
+    Return the settings of this process, as it stands now.
+
+    >>> load_settings(persistence={"debounce_ms": 100}).persistence.debounce_ms
+    100
+
+    Args:
+        **code: What the program itself sets; goes before everything else.
+            Tables are dicts.
+
+    Raises:
+        ConfigError: If something is unknown, malformed or can't be read; the
+            message says where it stands and what would be right.
+    """
+    from sessionkit.settings_structure import checked, structured  # noqa: PLC0415 - imports cattrs
+
+    own = own_variables(os.environ)
+    file = find_file(own)
+    entries = checked(Settings, from_table(file.table, str(file.path)) if file else {})
+    entries = overlay(entries, checked(Settings, from_environment(own)))
+    entries = overlay(entries, checked(Settings, from_table(code, CODE)))
+    entries = with_secret(entries, os.environ)
+    origins = {".".join(path): given.origin for path, given in entries.items()}
+    source = file.path if file else None
+    return attrs.evolve(structured(Settings, entries), source=source, origins=origins)

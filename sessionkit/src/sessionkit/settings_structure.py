@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+From what the sources say to one attrs class: unknown keys, wrong types, missing tables.
+
+A field that is an attrs class is a table with known keys; a field that is a
+mapping holds the tables of plugins, whose keys only the plugin knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar, get_origin
+
+import attrs
+import cattrs
+
+from sessionkit.durations import parse_duration
+from sessionkit.errors import ConfigError
+from sessionkit.settings_sources import (
+    DERIVED,
+    Entries,
+    Given,
+    KeyPath,
+    as_variable,
+    literal,
+    nested,
+)
+from sessionkit.suggestions import suggest
+
+T = TypeVar("T")
+
+_PLUGIN_KEY: Final = 3
+_SHOWN: Final = 40
+
+
+def _needs(kind: str, value: object) -> NoReturn:
+    shown = repr(value)
+    found = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    msg = f"{kind} is needed, not {type(value).__name__} {found}"
+    raise ConfigError(msg)
+
+
+def _text(value: Any, _: object) -> str:  # noqa: ANN401 - what a source said
+    if not isinstance(value, str):
+        # Not shown: it may be a secret.
+        msg = f"a text is needed, not {type(value).__name__}"
+        raise ConfigError(msg)
+    return value
+
+
+def _number(value: Any, _: object) -> int:  # noqa: ANN401 - what a source said
+    if isinstance(value, bool) or not isinstance(value, int):
+        _needs("a whole number", value)
+    return value
+
+
+def _number_from_text(value: str, _: object) -> int:
+    return _number(literal(value), int)
+
+
+def _duration(value: Any, _: object) -> timedelta | None:  # noqa: ANN401 - what a source said
+    if value is None or isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        _needs("a duration with its unit, such as '24h' or 'never',", value)
+    return parse_duration(value)
+
+
+def _names(value: Any, _: object) -> tuple[str, ...]:  # noqa: ANN401 - what a source said
+    if not isinstance(value, list | tuple):
+        _needs("a list of names", value)
+    return tuple(_text(name, str) for name in value)
+
+
+def _names_from_text(value: str, _: object) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _path(value: Any, _: object) -> Path:  # noqa: ANN401 - what a source said
+    return value if isinstance(value, Path) else Path(_text(value, str))
+
+
+def _converter(number: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
+    converter = cattrs.Converter(detailed_validation=False, forbid_extra_keys=True)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, number)
+    converter.register_structure_hook(Path, _path)
+    converter.register_structure_hook_func(lambda kind: kind == timedelta | None, _duration)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], names)
+    return converter
+
+
+_TYPED: Final = _converter(_number, _names)
+_FROM_TEXT: Final = _converter(_number_from_text, _names_from_text)
+
+
+def checked(cls: type[Any], entries: Entries) -> Entries:
+    """
+    Return what one source says, each value of its key's type.
+
+    Args:
+        cls: The attrs class of all settings.
+        entries: What the source says.
+
+    Raises:
+        ConfigError: If a key is unknown or its value doesn't fit.
+    """
+    return {
+        path: attrs.evolve(given, value=_value(cls, path, given)) for path, given in entries.items()
+    }
+
+
+def structured(cls: type[T], entries: Entries) -> T:
+    """Return the settings, from entries that were :func:`checked`."""
+    return _TYPED.structure(nested({path: given.value for path, given in entries.items()}), cls)
+
+
+def _value(cls: type[Any], path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key's value
+    kind = _field(cls, path, 0, given).type
+    if _is_tables(kind):
+        return _plugin_value(path, given)
+    if not attrs.has(kind):
+        _no_deeper(path, 1, given)
+        return _own_value(cls, path, given)
+    if len(path) == 1:
+        return _table(path, given)
+    _field(kind, path, 1, given)
+    _no_deeper(path, 2, given)
+    return _own_value(kind, path, given)
+
+
+def _own_value(cls: type[Any], path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key's value
+    converter = _FROM_TEXT if given.is_text else _TYPED
+    try:
+        # All other keys have defaults, so whatever is wrong is wrong with this one.
+        return getattr(converter.structure({path[-1]: given.value}, cls), path[-1])
+    except ConfigError as error:
+        raise _wrong(path, given, str(error)) from error
+
+
+def _plugin_value(path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key's value
+    if len(path) < _PLUGIN_KEY:
+        return _table(path, given)
+    return literal(given.value) if given.is_text else given.value
+
+
+def _table(path: KeyPath, given: Given) -> Mapping[str, Any]:
+    if isinstance(given.value, Mapping):
+        return given.value
+    advice = f"; set its keys, as in {as_variable((*path, 'key'))}" if given.is_text else ""
+    raise _wrong(path, given, f"a table is needed, not {type(given.value).__name__}{advice}")
+
+
+def _field(cls: type[Any], path: KeyPath, level: int, given: Given) -> Any:  # noqa: ANN401 - an attrs.Attribute
+    known = _keys(cls)
+    if path[level] in known:
+        return known[path[level]]
+    above = path[: level + 1]
+    if given.is_text:
+        right = [as_variable((*path[:level], name)) for name in known]
+        raise _wrong(above, given, f"unknown; {suggest(as_variable(above), right)}")
+    raise _wrong(above, given, f"unknown; {suggest(path[level], known)}")
+
+
+def _no_deeper(path: KeyPath, depth: int, given: Given) -> None:
+    if len(path) > depth:
+        raise _wrong(path[:depth], given, "a single value is needed, not a table")
+
+
+def _keys(cls: type[Any]) -> dict[str, Any]:
+    fields = attrs.fields_dict(attrs.resolve_types(cls))
+    return {name: field for name, field in fields.items() if DERIVED not in field.metadata}
+
+
+def _is_tables(kind: Any) -> bool:  # noqa: ANN401 - a field's type
+    return get_origin(kind) is Mapping
+
+
+def _wrong(path: KeyPath, given: Given, what: str) -> ConfigError:
+    return ConfigError(f"{given.origin}: {'.'.join(path)}: {what}")

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sessions in a store, as far as no live object is concerned: look, list, end, remove."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from sessionkit.codec import SessionCodec
+from sessionkit.errors import (
+    ConflictError,
+    NewerFormatError,
+    SerializationError,
+    UnavailableError,
+)
+from sessionkit.events import NewerFormat, SessionEnded, SessionEvent, SessionQuarantined
+from sessionkit.expiry import Expiry
+from sessionkit.ids import new_save_id
+from sessionkit.moments import to_micros
+from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession
+from sessionkit.session import UserSession
+from sessionkit.storage import Storage
+from sessionkit.tracking import Seen
+
+ATTEMPTS: Final = 16
+"""How often a write meets another writer before it gives up for now."""
+
+TOMBSTONE_LIFETIME: Final = timedelta(days=400)
+"""How long an ended id stays taken when sessions have no absolute end: as long as browsers keep cookies."""
+
+PURGE_BATCH: Final = 100
+"""Sessions removed at once; on SQLite all writers wait meanwhile (about 5 ms)."""
+
+
+@attrs.frozen(kw_only=True)
+class StoredSessions:
+    """
+    The sessions in a store.
+
+    Attributes:
+        storage: Keeps the bytes.
+        codec: Encodes and decodes.
+        expiry: When sessions end by themselves.
+        now: Returns the present moment, aware.
+        emit: Takes events.
+    """
+
+    storage: Storage
+    codec: SessionCodec
+    expiry: Expiry
+    now: Callable[[], datetime]
+    emit: Callable[[SessionEvent], None]
+
+    def look(self, session_id: str) -> Seen | None:
+        """
+        Return what is stored under an id.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        stored = self.storage.read(session_id)
+        return None if stored is None else self.see(stored)[0]
+
+    def see(self, stored: StoredSession) -> tuple[Seen, UserSession | None]:
+        """Return what is stored, and the session if there is one to restore."""
+        head, layout = stored.head, frozenset(stored.parts)
+        try:
+            _refuse_newer(head)
+            if head.ended or self.has_expired(head):
+                return Seen(
+                    head=head, parts={}, layout=layout, usable=not self.has_expired(head)
+                ), None
+            parts = self.codec.open(stored.parts)
+            session = self.codec.decode(head.session_id, parts)
+        except NewerFormatError as error:
+            self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
+            raise
+        except SerializationError as error:
+            self._quarantine(stored, error)
+            return Seen(head=head, parts={}, layout=layout, usable=False), None
+        return Seen(head=head, parts=parts, layout=layout), session
+
+    def has_expired(self, head: SessionHead) -> bool:
+        """Return whether a record's time is over."""
+        return head.expires_at is not None and head.expires_at <= to_micros(self.now())
+
+    def _quarantine(self, stored: StoredSession, error: SerializationError) -> None:
+        """Copy what can't be read under an id of its own, once, before anything replaces it."""
+        head = stored.head
+        digest = hashlib.sha256(f"{head.session_id}\n{head.save_id}".encode()).hexdigest()
+        copy = attrs.evolve(head, session_id=f"quarantine-{digest[:32]}", user_id=None)
+        try:
+            self.storage.write(SessionWrite(head=copy, expected=None, put=stored.parts))
+        except ConflictError:
+            return  # it was kept aside when it was first met
+        event = SessionQuarantined(
+            session_id=head.session_id, quarantine_id=copy.session_id, reason=str(error)
+        )
+        self.emit(event)
+
+    def latest_of(self, user_id: str) -> str | None:
+        """Return the id of the session of *user_id* with the latest activity, or None."""
+        return next((head.session_id for head in self.heads(user_id=user_id)), None)
+
+    def end(self, session_id: str) -> None:
+        """
+        End an id for good: a tombstone takes its place, so that not even a late save brings it back.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        for _ in range(ATTEMPTS):
+            stored = self.storage.read(session_id)
+            if stored is not None and stored.head.ended:
+                return
+            try:
+                self.storage.write(self._tombstone(session_id, stored))
+            except ConflictError:
+                continue
+            self.emit(SessionEnded(session_id=session_id))
+            return
+        msg = f"session {session_id!r} could not be ended: met another writer {ATTEMPTS} times"
+        raise UnavailableError(msg)
+
+    def _tombstone(self, session_id: str, stored: StoredSession | None) -> SessionWrite:
+        now = to_micros(self.now())
+        lifetime = self.expiry.absolute or TOMBSTONE_LIFETIME
+        head = SessionHead(
+            session_id=session_id,
+            version=stored.head.version + 1 if stored else 1,
+            save_id=new_save_id(),
+            created_at=stored.head.created_at if stored else now,
+            last_activity=now,
+            expires_at=to_micros(self.now() + lifetime),
+            ended=True,
+        )
+        expected = stored.head.save_id if stored else None
+        return SessionWrite(
+            head=head, expected=expected, remove=tuple(stored.parts) if stored else ()
+        )
+
+    def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
+        """Yield the heads of all sessions that have not expired, or of *user_id*'s, latest activity first."""
+        cursor: str | None = None
+        while True:
+            page = self.storage.find(user_id=user_id, cursor=cursor)
+            yield from (head for head in page.heads if not self.has_expired(head))
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def touch(self, session_id: str) -> bool:
+        """Note that a stored session is in use now; return whether there is one."""
+        stored = self.storage.read(session_id)
+        if stored is None or stored.head.ended or self.has_expired(stored.head):
+            return False
+        now = to_micros(self.now())
+        ends = self.expiry.of(created_at=stored.head.created_at, last_activity=now)
+        return self.storage.touch(session_id, last_activity=now, expires_at=ends)
+
+    def delete(self, session_id: str) -> bool:
+        """Remove a session from the store at once; return whether there was one. To log out, end it."""
+        return self.storage.delete(session_id)
+
+    def count_active(self, within: timedelta) -> int:
+        """Return how many sessions were active within the last *within*."""
+        return self.storage.count(active_since=to_micros(self.now() - within))
+
+    def purge(self, *, idle: timedelta | None = None) -> int:
+        """
+        Remove all expired sessions, in batches.
+
+        Args:
+            idle: Remove sessions without activity for so long, too.
+
+        Returns:
+            How many were removed.
+        """
+        now = self.now()
+        idle_before = None if idle is None else to_micros(now - idle)
+        removed = 0
+        while True:
+            batch = self.storage.purge(
+                expired_before=to_micros(now), idle_before=idle_before, limit=PURGE_BATCH
+            )
+            removed += batch
+            if batch < PURGE_BATCH:
+                return removed
+
+
+def _refuse_newer(head: SessionHead) -> None:
+    if head.schema_version > SCHEMA_VERSION:
+        msg = (
+            f"session {head.session_id!r} is stored in format {head.schema_version}; "
+            f"this release reads up to {SCHEMA_VERSION}: upgrade sessionkit"
+        )
+        raise NewerFormatError(msg)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Suites that prove a plugin right.
+
+Subclass one in your tests and override its fixture::
+
+    from sessionkit.testing import StorageConformance
+
+
+    class TestDbm(StorageConformance):
+        @pytest.fixture
+        def connect(self, tmp_path):
+            return lambda: DbmStorage(tmp_path / "sessions")
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Before the imports, or a failing clause says no more than "AssertionError".
+pytest.register_assert_rewrite(
+    "sessionkit.testing.serializers",
+    "sessionkit.testing.storage_batches",
+    "sessionkit.testing.storage_clauses",
+    "sessionkit.testing.storage_ends",
+    "sessionkit.testing.storage_lists",
+    "sessionkit.testing.storage_parts",
+    "sessionkit.testing.storage_processes",
+    "sessionkit.testing.storage_races",
+)
+
+from sessionkit.testing.serializers import SerializerConformance  # noqa: E402 - see above
+from sessionkit.testing.storages import (  # noqa: E402 - see above
+    StorageConformance,
+    StorageProcessConformance,
+)
+
+__all__ = ["SerializerConformance", "StorageConformance", "StorageProcessConformance"]

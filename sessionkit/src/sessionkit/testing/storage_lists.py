@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listing, counting and purging: clauses of the storage suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sessionkit.records import SessionHead, StoredSession
+from sessionkit.storage import Storage
+from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, head, tombstone
+
+
+def pages(
+    storage: Storage, *, user_id: str | None = None, limit: int
+) -> Iterator[list[SessionHead]]:
+    """Yield page by page until the cursor ends."""
+    cursor = None
+    while True:
+        page = storage.find(user_id=user_id, limit=limit, cursor=cursor)
+        assert len(page.heads) <= limit
+        yield list(page.heads)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def every_id(storage: Storage, *, user_id: str | None = None, limit: int = 3) -> list[str]:
+    """Return the ids on all pages."""
+    found = pages(storage, user_id=user_id, limit=limit)
+    return [listed.session_id for page in found for listed in page]
+
+
+class FindClauses:
+    """Pages of sessions."""
+
+    def test_empty_store_has_one_empty_page(self, storage: Storage) -> None:
+        """Nothing is found where nothing is stored."""
+        assert [] == every_id(storage)
+        assert [] == every_id(storage, user_id="u")
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+    def test_pages_of_a_user(self, storage: Storage, limit: int) -> None:
+        """All of a user's sessions come, each once, latest activity first, also where activities tie."""
+        activities = [NOW, NOW - SECOND, NOW - SECOND, NOW - SECOND, NOW - 5, NOW - 5, NOW - DAY]
+        for number, activity in enumerate(activities):
+            storage.write(first(f"s{number}", user_id="u", last_activity=activity))
+        storage.write(first("theirs", user_id="v"))
+        storage.write(first("nobody's"))
+
+        listed = [found for page in pages(storage, user_id="u", limit=limit) for found in page]
+
+        assert sorted(activities, reverse=True) == [found.last_activity for found in listed]
+        assert {f"s{number}" for number in range(7)} == {found.session_id for found in listed}
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+    def test_pages_of_all(self, storage: Storage, limit: int) -> None:
+        """Without a user all sessions come, each once, in the same order every time."""
+        for number in range(7):
+            storage.write(first(f"s{number}", user_id=f"u{number % 2}" if number else None))
+
+        listed = every_id(storage, limit=limit)
+
+        assert [f"s{number}" for number in range(7)] == sorted(listed)
+        assert listed == every_id(storage, limit=limit)
+
+    def test_whole_heads_are_listed(self, storage: Storage) -> None:
+        """A page holds heads as they are stored, expired ones too."""
+        storage.write(first("a", user_id="u", last_activity=NOW - 1))
+        storage.write(following(2, "a", user_id="u", expires_at=NOW - SECOND))
+
+        expected = head("a", version=2, user_id="u", expires_at=NOW - SECOND)
+        assert [expected] == list(storage.find().heads)
+        assert [expected] == list(storage.find(user_id="u").heads)
+
+    def test_user_without_sessions_has_an_empty_page(self, storage: Storage) -> None:
+        """A stranger's page is empty, and the last."""
+        storage.write(first(user_id="u"))
+
+        page = storage.find(user_id="v")
+
+        assert ([], None) == (list(page.heads), page.cursor)
+
+    def test_session_moves_to_its_new_owner(self, storage: Storage) -> None:
+        """After a change of owner a session is found under the new one only."""
+        storage.write(first(user_id="u"))
+        storage.write(following(2, user_id="v"))
+
+        assert [] == every_id(storage, user_id="u")
+        assert ["s"] == every_id(storage, user_id="v")
+
+    def test_tombstones_and_deleted_sessions_are_not_listed(self, storage: Storage) -> None:
+        """What has ended is found neither by its user nor among all."""
+        for session_id in ("ended", "deleted", "living"):
+            storage.write(first(session_id, user_id="u"))
+        storage.write(following(2, "ended", ended=True, user_id="u"))
+        storage.delete("deleted")
+
+        assert ["living"] == every_id(storage)
+        assert ["living"] == every_id(storage, user_id="u")
+
+    @pytest.mark.parametrize("user_id", [None, "u"])
+    def test_changes_between_pages_lose_nobody(self, storage: Storage, user_id: str | None) -> None:
+        """Sessions that stay as they are come exactly once, whatever is written between two pages."""
+        for number in range(9):
+            storage.write(first(f"s{number}", user_id="u", last_activity=NOW - number))
+        changes = _changes_between_pages(storage)
+
+        listed = []
+        for page in pages(storage, user_id=user_id, limit=2):
+            listed += [found.session_id for found in page]
+            next(changes, lambda: None)()
+
+        untouched = [f"s{number}" for number in (1, 2, 4, 5, 7, 8)]
+        assert untouched == sorted(name for name in listed if name in untouched)
+
+
+def _changes_between_pages(storage: Storage) -> Iterator[Callable[[], object]]:
+    yield lambda: storage.write(first("new", user_id="u", last_activity=NOW + SECOND))
+    yield lambda: storage.delete("s0")
+    yield lambda: storage.touch("s6", last_activity=NOW + SECOND, expires_at=None)
+    yield lambda: storage.write(following(2, "s3", user_id="u", last_activity=NOW + SECOND))
+
+
+class CountClauses:
+    """Active sessions."""
+
+    def test_count_begins_at_the_moment_itself(self, storage: Storage) -> None:
+        """A session counts if it was active at the moment or later."""
+        for number in range(3):
+            storage.write(first(f"s{number}", last_activity=NOW + number))
+
+        counts = [storage.count(active_since=NOW + number) for number in range(-1, 4)]
+
+        assert [3, 3, 2, 1, 0] == counts
+
+    def test_count_follows_touches_and_leaves_tombstones_out(self, storage: Storage) -> None:
+        """A touched session counts as active; an ended or deleted one doesn't count."""
+        for session_id in ("touched", "idle", "ended", "deleted"):
+            storage.write(first(session_id))
+        storage.touch("touched", last_activity=NOW + SECOND, expires_at=None)
+        storage.write(tombstone(2, "ended"))
+        storage.delete("deleted")
+
+        counts = [storage.count(active_since=moment) for moment in (NOW, NOW + SECOND)]
+
+        assert [2, 1] == counts
+
+
+class PurgeClauses:
+    """Removing what has expired."""
+
+    def test_purge_removes_what_expired_before(self, storage: Storage) -> None:
+        """``expires_at`` lies strictly before the moment, or the session stays; None stays for ever."""
+        for session_id, expiry in {"past": -1, "now": 0, "later": 1}.items():
+            storage.write(first(session_id, expires_at=NOW + expiry))
+        storage.write(first("never", expires_at=None))
+
+        assert 1 == storage.purge(expired_before=NOW, limit=10)
+        assert 0 == storage.purge(expired_before=NOW, limit=10)
+
+        assert ["later", "never", "now"] == sorted(every_id(storage))
+        assert storage.read("past") is None
+
+    def test_purge_removes_what_is_idle(self, storage: Storage) -> None:
+        """With ``idle_before``, ``last_activity`` strictly before it is enough, but not for tombstones."""
+        for session_id, activity in {"idle": -1, "active": 0}.items():
+            storage.write(first(session_id, last_activity=NOW + activity, expires_at=None))
+        storage.write(first("ended", last_activity=NOW - 1))
+        storage.write(following(2, "ended", last_activity=NOW - 1, ended=True))
+
+        assert 0 == storage.purge(expired_before=0, limit=10)
+        assert 1 == storage.purge(expired_before=0, idle_before=NOW, limit=10)
+
+        assert storage.read("idle") is None
+        assert storage.read("active") is not None
+        assert storage.read("ended") is not None
+
+    def test_purge_removes_expired_tombstones(self, storage: Storage) -> None:
+        """A tombstone ends when it expires."""
+        storage.write(first())
+        storage.write(following(2, ended=True, expires_at=NOW - SECOND))
+
+        assert 1 == storage.purge(expired_before=NOW, limit=10)
+        assert storage.read("s") is None
+
+    def test_expired_and_idle_counts_once(self, storage: Storage) -> None:
+        """A session that is due twice is removed, and counted, once."""
+        storage.write(first(last_activity=NOW - DAY, expires_at=NOW - SECOND))
+
+        assert 1 == storage.purge(expired_before=NOW, idle_before=NOW, limit=10)
+
+    @pytest.mark.parametrize("idle_before", [None, NOW])
+    def test_purge_is_bounded(self, storage: Storage, idle_before: int | None) -> None:
+        """A call removes at most ``limit``; fewer means that none is left."""
+        for number in range(5):
+            due = first(f"s{number}", last_activity=NOW - DAY, expires_at=NOW - SECOND)
+            storage.write(due)
+
+        removed = [
+            storage.purge(expired_before=NOW, idle_before=idle_before, limit=2) for _ in range(4)
+        ]
+
+        assert [2, 2, 1, 0] == removed
+
+    def test_touched_sessions_are_not_purged(self, storage: Storage) -> None:
+        """A touch that moved the expiry on saves a session."""
+        storage.write(first(expires_at=NOW - SECOND))
+        storage.touch("s", last_activity=NOW + 1, expires_at=NOW + DAY)
+
+        assert 0 == storage.purge(expired_before=NOW, idle_before=NOW, limit=10)
+
+    def test_parts_go_with_their_session(self, storage: Storage) -> None:
+        """A purged id is free, and no part of the old session comes back."""
+        storage.write(first(put={"old": b"1"}, user_id="u", expires_at=NOW - SECOND))
+        storage.purge(expired_before=NOW, limit=10)
+
+        storage.write(first(put={"new": b"2"}))
+
+        assert StoredSession(head=head(), parts={"new": b"2"}) == storage.read("s")
+        assert [] == every_id(storage, user_id="u")

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Signed tokens: what a browser is given instead of a session.
+
+A token carries a session id and nothing else. Three kinds are signed with
+three salts, so that none passes for another: the cookie, the readable token
+that scripts of the page can see, and the ticket that trades an old cookie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+from itsdangerous import BadData, Serializer, TimestampSigner, URLSafeSerializer
+from itsdangerous.url_safe import URLSafeTimedSerializer
+
+from sessionkit.errors import InvalidSessionIdError, InvalidTokenError
+from sessionkit.ids import check_session_id
+from sessionkit.secret_file import check_secret, load_secret
+
+__all__ = ["TICKET_SECONDS", "TokenContent", "Tokens", "load_secret"]
+
+TICKET_SECONDS: Final = 60
+"""How long a ticket is honoured."""
+
+_CLOCK_SKEW: Final = 5
+_PAIR: Final = 2
+_LONGEST_TOKEN: Final = 4096
+_READABLE: Final = "r."
+_SIGNING: Final = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+
+
+@attrs.frozen
+class TokenContent:
+    """
+    What a token says.
+
+    Attributes:
+        session_id: The session.
+        readable: Whether scripts of the page can read the token.
+    """
+
+    session_id: str
+    readable: bool
+
+
+class _Signer(TimestampSigner):
+    def __init__(self, *args: Any, now: Callable[[], float], **keywords: Any) -> None:  # noqa: ANN401 - the parent's
+        super().__init__(*args, **keywords)
+        self._now = now
+
+    def get_timestamp(self) -> int:
+        return int(self._now())
+
+
+class Tokens:
+    """
+    Signs and reads tokens with the app's key.
+
+    Attributes:
+        cookie_name: The name of the cookie. Ports of one host share cookies, so
+            it carries a short hash that differs from app to app and doesn't
+            reveal the key.
+    """
+
+    def __init__(self, secret: str, *, now: Callable[[], float] = time.time) -> None:
+        """
+        Take the app's secret.
+
+        Args:
+            secret: At least 16 characters, the same for all replicas.
+            now: The clock, in seconds since the epoch.
+
+        Raises:
+            ConfigError: If the secret is too short.
+        """
+        key = check_secret(secret).encode("utf-8", "surrogatepass")
+        label = hmac.new(key, b"sessionkit cookie name", hashlib.sha256).hexdigest()
+        self.cookie_name: Final = f"sessionkit_{label[:8]}"
+        self._now = now
+        self._cookie = URLSafeSerializer(key, salt="sessionkit.cookie", signer_kwargs=_SIGNING)
+        self._readable = URLSafeSerializer(key, salt="sessionkit.readable", signer_kwargs=_SIGNING)
+        self._ticket = URLSafeTimedSerializer(
+            key, salt="sessionkit.ticket", signer=_Signer, signer_kwargs={**_SIGNING, "now": now}
+        )
+
+    def __repr__(self) -> str:
+        """Show the cookie's name, not the key."""
+        return f"Tokens(cookie_name={self.cookie_name!r})"
+
+    def issue(self, session_id: str, *, readable: bool = False) -> str:
+        """
+        Return a token for a session.
+
+        Args:
+            session_id: The session.
+            readable: Whether scripts of the page will be able to read the
+                token; it says so itself, by its first two characters.
+
+        Raises:
+            InvalidSessionIdError: If this can't be a session id.
+        """
+        session_id = check_session_id(session_id)
+        return (
+            _READABLE + _signed(self._readable, session_id)
+            if readable
+            else _signed(self._cookie, session_id)
+        )
+
+    def read(self, token: object) -> str:
+        """
+        Return the session id in a token, readable or not.
+
+        Raises:
+            InvalidTokenError: If the token is not one that this key has signed.
+        """
+        return self.inspect(token).session_id
+
+    def inspect(self, token: object) -> TokenContent:
+        """
+        Return what a token says.
+
+        Raises:
+            InvalidTokenError: If the token is not one that this key has signed.
+        """
+        text = _presentable(token)
+        readable = text.startswith(_READABLE)
+        serializer = self._readable if readable else self._cookie
+        session_id = _session_id(_opened(serializer, text.removeprefix(_READABLE)), text)
+        return TokenContent(session_id, readable)
+
+    def issue_ticket(self, old_id: str, new_id: str) -> str:
+        """
+        Return a ticket that trades the cookie of one session for that of another.
+
+        Raises:
+            InvalidSessionIdError: If one of the two can't be a session id.
+        """
+        return _signed(self._ticket, [check_session_id(old_id), check_session_id(new_id)])
+
+    def read_ticket(self, ticket: object, old_id: str) -> str:
+        """
+        Return the new session id in a ticket.
+
+        Args:
+            ticket: What :meth:`issue_ticket` returned.
+            old_id: The session of the cookie that came along.
+
+        Raises:
+            InvalidTokenError: If this key has not signed it, it is older than
+                60 seconds, or it trades another session's cookie.
+        """
+        text = _presentable(ticket)
+        content, signed_at = _opened(self._ticket, text, return_timestamp=True)
+        age = self._now() - signed_at.timestamp()
+        if not -_CLOCK_SKEW <= age <= TICKET_SECONDS:
+            msg = f"the ticket is {age:.0f} seconds old; it is honoured for {TICKET_SECONDS}"
+            raise InvalidTokenError(msg)
+        if not isinstance(content, list) or len(content) != _PAIR:
+            raise _foreign(text)
+        if content[0] != old_id:
+            msg = "the ticket trades another session's cookie than the one that came along"
+            raise InvalidTokenError(msg)
+        return _session_id(content[1], text)
+
+
+def _signed(serializer: Serializer[str], content: Any) -> str:  # noqa: ANN401 - plain JSON
+    signed: str = serializer.dumps(content)
+    return signed
+
+
+def _presentable(token: object) -> str:
+    if not isinstance(token, str):
+        msg = f"a token is a str, not {type(token).__name__}"
+        raise InvalidTokenError(msg)
+    if len(token) > _LONGEST_TOKEN or not token.isascii():
+        raise _foreign(token)
+    return token
+
+
+def _opened(serializer: Serializer[str], token: str, **keywords: Any) -> Any:  # noqa: ANN401 - plain JSON
+    try:
+        return serializer.loads(token, **keywords)
+    except BadData:
+        # Without its cause, which would show the signature.
+        raise _foreign(token) from None
+
+
+def _session_id(content: object, token: str) -> str:
+    try:
+        return check_session_id(content)
+    except InvalidSessionIdError:
+        raise _foreign(token) from None
+
+
+def _foreign(token: str) -> InvalidTokenError:
+    return InvalidTokenError(
+        f"a token of {len(token)} characters was not signed with this app's key"
+    )

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The walk from any value to what an encoder takes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import NoneType
+from typing import Any, Final
+
+from sessionkit.errors import SerializationError
+from sessionkit.values.kind import Kind
+from sessionkit.values.kinds import DICT, Kinds
+from sessionkit.values.refusals import as_kept
+
+MAX_DEPTH: Final = 100
+"""How deeply values may lie in one another."""
+
+_ALWAYS_PLAIN: Final = frozenset({bool, NoneType})
+_SHOWN: Final = 60
+_LONGEST_PATH: Final = 200
+_INT_FROM: Final = -(2**63)
+_INT_TO: Final = 2**64
+
+
+class Simplifier(ABC):
+    """
+    Copies a value into plain data and tagged simpler data.
+
+    The value is copied container by container, each in one step, so another
+    thread may change it meanwhile.
+    """
+
+    def __init__(self, kinds: Kinds) -> None:
+        """Take the table of what can be kept."""
+        self._kinds = kinds
+
+    def __call__(self, value: Any) -> Any:  # noqa: ANN401 - any value
+        """
+        Return *value* as the encoder takes it.
+
+        Raises:
+            SerializationError: If a value can't be kept; ``path`` says which.
+            RuntimeError: If another thread changed a container in the middle of its copy.
+        """
+        try:
+            return self.simplify(value, 0)
+        except RecursionError as error:
+            raise too_deep() from error
+
+    @abstractmethod
+    def takes(self, value: int | float | bytes) -> bool:  # noqa: PYI041 - each is meant, exactly
+        """Return whether the format has this number, or bytes, itself."""
+
+    @abstractmethod
+    def tag(self, kind: Kind, simple: Any) -> Any:  # noqa: ANN401 - plain data
+        """Return plain data that say their kind."""
+
+    @abstractmethod
+    def order(self, simple: Any) -> Any:  # noqa: ANN401 - plain data
+        """Return what the members of a set are sorted by."""
+
+    def simplify(self, value: Any, depth: int) -> Any:  # noqa: ANN401 - any value
+        """Return *value*, which lies *depth* levels deep, as the encoder takes it."""
+        if depth > MAX_DEPTH:
+            raise too_deep()
+        cls = type(value)
+        if cls is str:
+            return _encodable(value)
+        if cls is list:
+            return self.copy_list(list(value), depth)
+        if cls is dict:
+            return self._dict(list(value.items()), depth)
+        if cls in _ALWAYS_PLAIN or (cls in (int, float, bytes) and self.takes(value)):
+            return value
+        return self._tagged(value, depth)
+
+    def is_plain(self, keys: list[Any]) -> bool:
+        """Return whether a dict with these keys needs no tag."""
+        return {*map(type, keys)} <= {str}
+
+    def copy_list(self, items: list[Any], depth: int) -> Any:  # noqa: ANN401 - plain data
+        """Return a list as the encoder takes it."""
+        return [self.at(index, item, depth) for index, item in enumerate(items)]
+
+    def copy_dict(self, items: list[tuple[Any, Any]], depth: int) -> Any:  # noqa: ANN401 - plain data
+        """Return a dict that needs no tag as the encoder takes it."""
+        return {self.at(key, key, depth): self.at(key, item, depth) for key, item in items}
+
+    def at(self, key: Any, value: Any, depth: int) -> Any:  # noqa: ANN401 - any value
+        """Return *value*, to which *key* leads from *depth* levels deep, as the encoder takes it."""
+        cls = type(value)
+        if cls in _ALWAYS_PLAIN or (cls is str and value.isascii()):
+            return value  # most values are: no need to go down to find out
+        try:
+            return self.simplify(value, depth + 1)
+        except SerializationError as error:
+            raise within(key, error) from error.__cause__
+
+    def _dict(self, items: list[tuple[Any, Any]], depth: int) -> Any:  # noqa: ANN401 - plain data
+        if self.is_plain([key for key, _ in items]):
+            return self.copy_dict(items, depth)
+        pairs = [[self.at(key, key, depth), self.at(key, item, depth)] for key, item in items]
+        return self.tag(DICT, pairs)
+
+    def _tagged(self, value: Any, depth: int) -> Any:  # noqa: ANN401 - any value
+        kind = self._kinds.find(value)
+        if kind is None:
+            return self.simplify(as_kept(value, self._kinds), depth)
+        simple = kind.simplify(value)
+        if not kind.unordered:
+            return self.tag(kind, self.simplify(simple, depth))
+        members = [self.simplify(member, depth + 1) for member in simple]
+        return self.tag(kind, sorted(members, key=self.order))
+
+
+def within(key: object, error: SerializationError) -> SerializationError:
+    """Return *error* as it is called one level up, where *key* leads to its place."""
+    step = repr(key) if type(key) in (str, int, float, bool, tuple) else type(key).__name__
+    return SerializationError(error.reason, f"[{step[:_SHOWN]}]{error.path}"[:_LONGEST_PATH])
+
+
+def too_deep() -> SerializationError:
+    """Return the error for what is nested too deeply."""
+    return SerializationError(
+        f"values lie in one another more than {MAX_DEPTH} levels deep, or hold themselves; "
+        f"store them flat"
+    )
+
+
+def fits_64_bits(number: int) -> bool:
+    """Return whether other readers of the format have this integer, too."""
+    return _INT_FROM <= number < _INT_TO
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = (
+            f"the text holds a lone surrogate at {error.start}, which UTF-8 can't encode; remove it"
+        )
+        raise SerializationError(msg) from error
+    return text

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What SQLite's errors mean, and what would be right."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import sqlalchemy.exc
+
+from sessionkit.errors import RejectedError, StorageError, UnavailableError
+
+DRIVER_ERRORS: Final = (
+    sqlite3.Error,
+    sqlalchemy.exc.TimeoutError,
+    # The driver raises these for values that it can't hand to SQLite.
+    OverflowError,
+    UnicodeEncodeError,
+)
+
+_LOCKED: Final = "another connection kept it locked for longer than busy_timeout_ms"
+_RIGHTS: Final = "this user needs the right to write to the file and to its folder"
+
+# By the beginning of SQLite's own names: SQLITE_BUSY_SNAPSHOT is busy, too.
+_KINDS: Final[dict[str, tuple[type[StorageError], str]]] = {
+    "SQLITE_BUSY": (UnavailableError, _LOCKED),
+    "SQLITE_LOCKED": (UnavailableError, _LOCKED),
+    "SQLITE_FULL": (UnavailableError, "free some disk space; what was saved before is intact"),
+    "SQLITE_IOERR": (UnavailableError, "look at its disk; what was saved before is intact"),
+    "SQLITE_NOMEM": (UnavailableError, "this process or machine is out of memory"),
+    "SQLITE_PROTOCOL": (UnavailableError, "too many processes open it at once"),
+    "SQLITE_INTERRUPT": (UnavailableError, "the call was interrupted"),
+    "SQLITE_READONLY": (RejectedError, _RIGHTS),
+    "SQLITE_AUTH": (RejectedError, _RIGHTS),
+    "SQLITE_PERM": (RejectedError, _RIGHTS),
+    "SQLITE_CANTOPEN": (
+        RejectedError,
+        "it must be a file that this user may read and write, in a folder that exists",
+    ),
+    "SQLITE_TOOBIG": (RejectedError, "SQLite takes about 1 GB a value; keep large data elsewhere"),
+    "SQLITE_CORRUPT": (RejectedError, "the file is damaged; restore a copy, or move it away"),
+    "SQLITE_NOTADB": (RejectedError, "the file is something else; name another one in the url"),
+}
+
+# SQLite has one name, SQLITE_ERROR, for all of these.
+_BY_WORDS: Final = {
+    "no such table": "call init_session_tables(), or the storage's setup(), first",
+    "cannot start a transaction": (
+        "the engine must not begin transactions by itself; make it with"
+        ' connect_args={"isolation_level": None}'
+    ),
+}
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Return whether someone else holds the database."""
+    return error.sqlite_errorname.startswith("SQLITE_BUSY")
+
+
+def explained(error: BaseException, place: str) -> StorageError:
+    """Return the driver's *error* as one of ours that says where it was and what would be right."""
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return UnavailableError(f"{place}: all connections are in use: {error}")
+    name = getattr(error, "sqlite_errorname", None)
+    if name is None:
+        return RejectedError(f"{place}: can't be stored: {error}")
+    kind, advice = _kind(name, str(error))
+    return kind(f"{place}: {error}{advice and '; '}{advice}")
+
+
+def _kind(name: str, words: str) -> tuple[type[StorageError], str]:
+    for beginning, kind in _KINDS.items():
+        if name.startswith(beginning):
+            return kind
+    for beginning, advice in _BY_WORDS.items():
+        if words.startswith(beginning):
+            return RejectedError, advice
+    return RejectedError, ""

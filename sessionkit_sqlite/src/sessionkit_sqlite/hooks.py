@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this distribution plugs into sessionkit; the driver is imported when a storage is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sessionkit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from sessionkit.storage import Storage, StorageFactory
+
+
+@hookimpl
+def sessionkit_storages() -> Mapping[str, StorageFactory]:
+    """Offer ``storage = "sqlite"``."""
+    return {"sqlite": open_sqlite}
+
+
+def open_sqlite(
+    *,
+    url: str = "sqlite:///.sessionkit/sessions.db",
+    synchronous: str = "normal",
+    busy_timeout_ms: int = 5000,
+) -> Storage:
+    """
+    Open the storage that the keywords of ``[storages.sqlite]`` describe.
+
+    Args:
+        url: ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``.
+        synchronous: ``"normal"`` or ``"full"``; with ``"normal"`` a power cut may
+            lose the last saves, but never damages the file.
+        busy_timeout_ms: How long to wait for another writer, in milliseconds.
+    """
+    from sessionkit_sqlite.storage import (  # noqa: PLC0415 - loads SQLAlchemy, only when needed
+        SqliteStorage,
+    )
+
+    return SqliteStorage.open(url, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Every statement, compiled once a storage.
+
+SQLAlchemy writes the SQL for the database at hand; a storage runs the text on
+the driver's own cursor. Going through SQLAlchemy's connection at each save
+would cost four times what SQLite itself takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from sessionkit_sqlite.schema import INDICES, LIVING, PART, SCHEMA, SESSION, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sessionkit_sqlite.dialects import Dialect
+
+_Number: TypeAlias = sa.BindParameter[int]
+
+_HEAD: Final = tuple(SESSION.c)
+_CHANGED: Final = [column.name for column in _HEAD if column.name != "session_id"]
+
+
+@attrs.frozen(kw_only=True)
+class Statements:
+    """
+    SQL text by purpose; all parameters are named.
+
+    Attributes:
+        keep_layout: Creates the table that holds the layout's version.
+        set_layout: Notes a version, if none is noted.
+        layout: The version.
+        tables: Creates what is missing of tables and indices.
+        read: A session's head, with one row for each part.
+        head: A session's head.
+        create: Inserts a head unless one is there.
+        update: Replaces a head if ``expected`` is stored.
+        put: Inserts or replaces a part.
+        remove: Removes a part.
+        touch: Moves activity and expiry on.
+        delete: Removes a session; its parts follow.
+        find: All sessions by id, the first page.
+        find_after: The same, the following pages.
+        find_of: A user's sessions, latest first, the first page.
+        find_of_after: The same, the following pages.
+        count: Counts active sessions.
+        purge: Removes a batch of expired sessions.
+        purge_idle: Removes a batch of expired and idle sessions.
+    """
+
+    keep_layout: str
+    set_layout: str
+    layout: str
+    tables: Sequence[str]
+    read: str
+    head: str
+    create: str
+    update: str
+    put: str
+    remove: str
+    touch: str
+    delete: str
+    find: str
+    find_after: str
+    find_of: str
+    find_of_after: str
+    count: str
+    purge: str
+    purge_idle: str
+
+
+def compiled_for(dialect: Dialect) -> Statements:
+    """Return all statements in the language of *dialect*."""
+    sql = dialect.sql
+    clauses = {**_reads(), **_writes(dialect), **_lists(), **_purges(dialect)}
+    tables: list[sa.ClauseElement] = [CreateTable(table, if_not_exists=True) for table in TABLES]
+    tables += [CreateIndex(index, if_not_exists=True) for index in INDICES]
+    return Statements(
+        keep_layout=sql(CreateTable(SCHEMA, if_not_exists=True)),
+        tables=[sql(clause) for clause in tables],
+        # The columns that an update sets are named like the head's fields.
+        update=sql(_guarded_update(), column_keys=_CHANGED),
+        **{purpose: sql(clause) for purpose, clause in clauses.items()},
+    )
+
+
+def _reads() -> dict[str, sa.ClauseElement]:
+    wanted = SESSION.c.session_id == sa.bindparam("session_id")
+    joined = SESSION.outerjoin(PART)
+    since = SESSION.c.last_activity >= sa.bindparam("active_since")
+    return {
+        "layout": sa.select(SCHEMA.c.version),
+        "read": sa.select(*_HEAD, PART.c.name, PART.c.data).select_from(joined).where(wanted),
+        "head": sa.select(*_HEAD).where(wanted),
+        "count": sa.select(sa.func.count()).select_from(SESSION).where(LIVING, since),
+    }
+
+
+def _guarded_update() -> sa.Update:
+    """Replace a head by compare-and-set; its activity never moves back."""
+    written: _Number = sa.bindparam("activity")
+    return (
+        sa.update(SESSION)
+        .where(SESSION.c.session_id == sa.bindparam("session_id"))
+        .where(SESSION.c.save_id == sa.bindparam("expected"))
+        .values(
+            last_activity=sa.case(
+                (SESSION.c.last_activity > written, SESSION.c.last_activity), else_=written
+            )
+        )
+    )
+
+
+def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
+    wanted = SESSION.c.session_id == sa.bindparam("session_id")
+    named = PART.c.name == sa.bindparam("name")
+    activity: _Number = sa.bindparam("activity")
+    return {
+        "set_layout": dialect.insert_new(SCHEMA),
+        "create": dialect.insert_new(SESSION),
+        "put": dialect.upsert(PART),
+        "remove": sa.delete(PART).where(PART.c.session_id == sa.bindparam("session_id"), named),
+        "touch": (
+            sa.update(SESSION)
+            .where(wanted, LIVING, SESSION.c.last_activity <= activity)
+            .values(last_activity=activity, expires_at=sa.bindparam("expiry"))
+        ),
+        "delete": sa.delete(SESSION).where(wanted),
+    }
+
+
+def _lists() -> dict[str, sa.ClauseElement]:
+    key = SESSION.c.session_id
+    last: sa.BindParameter[str] = sa.bindparam("last_id")
+    every = sa.select(*_HEAD).where(LIVING).order_by(key)
+    owned = (
+        sa.select(*_HEAD)
+        .where(SESSION.c.user_id == sa.bindparam("user_id"), LIVING)
+        .order_by(SESSION.c.last_activity.desc(), key.desc())
+    )
+    rank: _Number = sa.bindparam("last_rank")
+    # Not "rank < :r OR (rank = :r AND ...)": no index helps with that form on every database.
+    after = sa.and_(
+        SESSION.c.last_activity <= rank, sa.or_(SESSION.c.last_activity < rank, key < last)
+    )
+    pages = {"find": every, "find_after": every.where(key > last)}
+    pages |= {"find_of": owned, "find_of_after": owned.where(after)}
+    return {name: limited(select) for name, select in pages.items()}
+
+
+def _purges(dialect: Dialect) -> dict[str, sa.ClauseElement]:
+    expired = SESSION.c.expires_at < sa.bindparam("expired_before")
+    idle = sa.and_(LIVING, SESSION.c.last_activity < sa.bindparam("idle_before"))
+    return {
+        "purge": dialect.purge(SESSION, expired),
+        "purge_idle": dialect.purge(SESSION, sa.or_(expired, idle)),
+    }
+
+
+def limited(select: sa.Select[tuple[object, ...]]) -> sa.Select[tuple[object, ...]]:
+    """Return *select* cut at the parameter ``limit``."""
+    # SQLAlchemy adds an offset of its own as a parameter unless one is given.
+    return select.limit(sa.bindparam("limit")).offset(sa.literal_column("0"))

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an ``st.App`` needs to know its browsers and to write before it ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from sessionkit_streamlit.cookies import CookieMiddleware, CookieOptions, SameSite, TicketRoute
+from sessionkit_streamlit.gate import MAX_AGE, TICKET_PATH, gate
+
+if TYPE_CHECKING:
+    from streamlit import App
+
+    Lifespan = Callable[[App], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+
+def app_options(  # noqa: PLR0913 - keywords, as st.App has them
+    *,
+    samesite: SameSite = "lax",
+    secure: bool | None = None,
+    path: str | None = None,
+    max_age: int = MAX_AGE,
+    lifespan: Lifespan | None = None,
+    middleware: Sequence[Middleware] = (),
+    routes: Sequence[BaseRoute] = (),
+) -> dict[str, Any]:
+    """
+    Return the keywords that make an ``st.App`` keep its sessions.
+
+    Args:
+        samesite: ``"lax"``, ``"strict"``, or ``"none"`` for an app inside a page
+            of another site (the cookie is then Secure and Partitioned).
+        secure: Whether the cookie is sent over https alone; None where the page came so.
+        path: The path that the cookie is sent to; None for the app's base path.
+        max_age: Seconds that the browser keeps the cookie.
+        lifespan: The app's own; what waits is written while its resources are still open.
+        middleware: The app's own; ours comes first.
+        routes: The app's own.
+
+    Returns:
+        ``middleware``, ``routes`` and ``lifespan`` for ``st.App``.
+
+    Raises:
+        ConfigError: If an option of the cookie is wrong.
+
+    Example:
+        ::
+
+            app = st.App("page.py", **app_options())
+    """
+    options = CookieOptions(samesite=samesite, secure=secure, path=path, max_age=max_age)
+    trade = TicketRoute(options)
+    paths = (f"/{TICKET_PATH}", f"/{{base:path}}/{TICKET_PATH}")
+    return {
+        "middleware": [Middleware(CookieMiddleware, options), *middleware],
+        "routes": [*(Route(one, trade, methods=["POST"]) for one in paths), *routes],
+        "lifespan": _flushing(lifespan),
+    }
+
+
+def _flushing(inner: Lifespan | None) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[Mapping[str, Any] | None]:
+        import anyio  # noqa: PLC0415 - comes with starlette
+
+        async with nullcontext() if inner is None else inner(app) as state:
+            try:
+                yield state
+            finally:
+                await anyio.to_thread.run_sync(gate.flush)
+
+    return lifespan

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At the end of every run: what changed in Streamlit's state goes into the session."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from sessionkit.connection import STATE_KEY
+from sessionkit.events import ValueDropped
+from sessionkit_streamlit.connection import (
+    CONNECTION_KEY,
+    EXTENSION,
+    MISSING,
+    Connection,
+    same,
+)
+from sessionkit_streamlit.internals.state import peek, snapshot
+from sessionkit_streamlit.internals.widgets import at_default
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+    from sessionkit.session import UserSession
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+def run_finished(run: ScriptRunContext) -> None:
+    """
+    Capture what a run changed, whichever way it ended; widgets are still there.
+
+    Args:
+        run: The run's context. Two runs of one connection may end in either
+            order, so the state is taken as it is now.
+    """
+    connection = peek(run, CONNECTION_KEY)
+    if not isinstance(connection, Connection):
+        return
+    session, keeper = connection.session, connection.keeper
+    if session is None or keeper is None or session.session_id != connection.session_id:
+        return
+    if peek(run, STATE_KEY) is None:  # the session was ended during this run
+        return
+    state = snapshot(run)
+    for key in connection.known - connection.unsettable:
+        _capture(connection, session, run, key, state.get(key, MISSING))
+    _note_unsettable(connection, session)
+    keeper.schedule_save(session)
+
+
+def _capture(
+    connection: Connection,
+    session: UserSession,
+    run: ScriptRunContext,
+    key: str,
+    value: Any,  # noqa: ANN401 - any value a widget may return
+) -> None:
+    try:
+        if value is MISSING:
+            _missing(connection, run, key)
+            return
+        _compare_restored(connection, key, value)
+        if key in connection.waiting:
+            connection.shown[key] = value
+        elif _changed(connection, session, run, key, value):
+            session.set_input(key, value)
+            connection.agree(key, value)
+    except Exception:
+        # An app's own __eq__ may raise anything; the other keys are still kept.
+        _LOGGER.exception("the value of %r could not be captured", key)
+
+
+def _changed(
+    connection: Connection,
+    session: UserSession,
+    run: ScriptRunContext,
+    key: str,
+    value: Any,  # noqa: ANN401 - any value a widget may return
+) -> bool:
+    """Return whether this tab changed the value since it last looked; another tab's change is not ours."""
+    if key in connection.shown:
+        return value is not connection.shown[key] and not _alike(connection, session, key, value)
+    if key in connection.sent or not at_default(run, key, value):
+        return True
+    # What a widget begins with is nobody's change: stored, it would undo another tab's.
+    connection.shown[key], connection.kept[key] = value, MISSING
+    return False
+
+
+def _alike(connection: Connection, session: UserSession, key: str, value: Any) -> bool:  # noqa: ANN401
+    """Return whether an equal value came; the session then holds this very object, which may change in place."""
+    if not same(connection.shown[key], value):
+        return False
+    if session.inputs.get(key, MISSING) is connection.kept.get(key):
+        session.inputs[key] = value
+        connection.agree(key, value)
+    return True
+
+
+def _missing(connection: Connection, run: ScriptRunContext, key: str) -> None:
+    """
+    Note a key that the app deleted during this run.
+
+    Streamlit drops the keys of widgets that are on another page only after
+    this moment. The stored value stays: a missing key is no delete.
+    """
+    latest = connection.run is not None and connection.run() is run
+    if latest and key in connection.shown:
+        connection.forget(key)
+        connection.deleted.add(key)
+
+
+def _compare_restored(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
+    """Report a value that was put back and that its widget quietly replaced."""
+    restored = connection.placed.pop(key, MISSING)
+    if restored is not MISSING and not _as_good_as(restored, value):
+        reason = f"the widget does not take it any more and shows {value!r}"
+        connection.report(
+            ValueDropped(session_id=connection.session_id, key=key, value=restored, reason=reason)
+        )
+
+
+def _as_good_as(restored: Any, value: Any) -> bool:  # noqa: ANN401 - any value a widget may return
+    if isinstance(restored, list | tuple) and isinstance(value, list | tuple):
+        return list(restored) == list(value)
+    try:
+        return bool(restored == value)
+    except (TypeError, ValueError):  # arrays: no widget gives one back changed
+        return True
+
+
+def _note_unsettable(connection: Connection, session: UserSession) -> None:
+    extension = session.extensions.get(EXTENSION, {})
+    unsettable = sorted(connection.unsettable & connection.known)
+    if unsettable != extension.get("unsettable", []):
+        with session.lock:
+            session.extensions[EXTENSION] = {**extension, "unsettable": unsettable}

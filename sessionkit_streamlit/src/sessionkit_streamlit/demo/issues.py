@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of issues: inputs that are kept, and counters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from sessionkit import persist_input
+from sessionkit_streamlit.demo.tracker import PRIORITIES, all_issues, toggle, vote
+
+COLORS = {"low": "gray", "normal": "blue", "high": "orange", "urgent": "red"}
+
+
+def issues() -> None:
+    """Show the issues that pass the filters."""
+    st.title("Issues")
+    everything = all_issues()
+    _numbers(everything)
+    found = _filtered(everything)
+    for issue in found:
+        _row(issue)
+    if not found:
+        st.info("No issue passes the filters.")
+
+
+def _numbers(everything: list[dict[str, Any]]) -> None:
+    still_open, votes = st.columns(2)
+    still_open.metric("Open", sum(issue["open"] for issue in everything), border=True)
+    votes.metric("Votes", sum(issue["votes"] for issue in everything), border=True)
+
+
+def _filtered(everything: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ask for the filters; sessionkit keeps each under the key that its widget has."""
+    wide, narrow = st.columns(2, vertical_alignment="bottom")
+    words = wide.text_input("Search", key="search", persist_state="session")
+    persist_input("search", words)
+    least = narrow.select_slider("At least", PRIORITIES, key="least", persist_state="session")
+    persist_input("least", least)
+    closed = st.toggle("Show closed issues", key="closed", persist_state="session")
+    persist_input("closed", closed)
+    return [
+        issue
+        for issue in everything
+        if words.lower() in issue["title"].lower()
+        and PRIORITIES.index(issue["priority"]) >= PRIORITIES.index(least)
+        and (closed or issue["open"])
+    ]
+
+
+def _row(issue: dict[str, Any]) -> None:
+    number = issue["number"]
+    with st.container(border=True):
+        text, voting, closing = st.columns([6, 2, 2], vertical_alignment="center")
+        badge = f":{COLORS[issue['priority']]}-badge[{issue['priority']}]"
+        text.markdown(f"**#{number}** {issue['title']} {badge}")
+        if issue["details"]:
+            text.caption(issue["details"])
+        # A callback runs before the script, so the row already shows what it did.
+        voting.button(
+            f"Vote · {issue['votes']}",
+            key=f"vote-{number}",
+            on_click=vote,
+            args=(number,),
+            width="stretch",
+        )
+        closing.button(
+            "Close" if issue["open"] else "Reopen",
+            key=f"toggle-{number}",
+            on_click=toggle,
+            args=(number,),
+            width="stretch",
+        )

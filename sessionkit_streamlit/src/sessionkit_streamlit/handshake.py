@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The part that runs in the browser: an invisible component on every page.
+
+It trades a ticket for a cookie, keeps the id where there is no middleware, and
+asks for a rerun when the page has found another server.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from sessionkit_streamlit.connection import PREFIX, Identity
+from sessionkit_streamlit.gate import MAX_AGE, TICKET_PATH
+from sessionkit_streamlit.internals.page import aside, mountable
+from sessionkit_streamlit.internals.state import context
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+KEY: Final = f"{PREFIX}_browser"
+_SCRIPT: Final = """
+export default function ({ data, setStateValue, setTriggerValue }) {
+  const S = (window.__sessionkit ??= { seen: 0, acked: 0, sent: 0, ticket: null });
+  S.say = setTriggerValue;
+  S.acked = S.sent; // each run renders anew: that is the answer to what was sent
+  const isConfig = (entry) => entry.name.includes("/_stcore/host-config");
+  const found = performance.getEntriesByType("resource").find(isConfig);
+  S.base ??= found ? new URL("..", found.name).pathname : data.base;
+
+  if (data.resync && !S.observer) {
+    // Streamlit's page fetches host-config at every (re)connect.
+    S.observer = new PerformanceObserver((list) => {
+      if (!list.getEntries().some(isConfig)) return;
+      const turn = ++S.seen;
+      for (const wait of [400, 1500, 4000, 9000])
+        setTimeout(() => {
+          if (turn !== S.seen || S.acked === turn) return;
+          S.sent = turn;
+          S.say("resync", turn);
+        }, wait);
+    });
+    S.observer.observe({ type: "resource" });
+  }
+
+  if (data.ticket && S.ticket !== data.ticket) {
+    S.ticket = data.ticket;
+    fetch(S.base + data.ticketPath, { method: "POST", body: data.ticket, credentials: "same-origin" })
+      .then((answer) => { if (answer.status === 409) location.reload(); })
+      .catch(() => { S.ticket = null; });
+  }
+
+  if (!data.token) return;
+  const prefix = data.name + "=";
+  const cookie = document.cookie.split("; ").find((one) => one.startsWith(prefix));
+  let have = cookie ? cookie.slice(prefix.length) : "";
+  try { have ||= localStorage.getItem(data.name) || ""; } catch { /* storage is blocked */ }
+  const digest = (text) => {
+    let sum = 0x811c9dc5;
+    for (const letter of text) sum = Math.imul(sum ^ letter.codePointAt(0), 0x01000193) >>> 0;
+    return sum;
+  };
+  if (have && have !== data.token && !data.replaced.includes(digest(have))) {
+    setStateValue("token", have); // whoever came first wins, so tabs opened at once agree
+    return;
+  }
+  const https = location.protocol === "https:";
+  const framed = window.top !== window;
+  const site = framed && https ? "SameSite=None; Secure; Partitioned" : "SameSite=Lax" + (https ? "; Secure" : "");
+  const path = S.base.replace(/(.)\\/$/, "$1");
+  document.cookie = `${prefix}${data.token}; Path=${path}; Max-Age=${data.maxAge}; ${site}`;
+  try { localStorage.setItem(data.name, data.token); } catch { /* storage is blocked */ }
+}
+"""
+
+
+def digest(token: str) -> int:
+    """Return a short sum of a token (FNV-1a, 32 bits): tells the browser which one without showing it."""
+    total = 0x811C9DC5
+    for letter in token:
+        total = ((total ^ ord(letter)) * 0x01000193) & 0xFFFFFFFF
+    return total
+
+
+def _component() -> ComponentRenderer:
+    return st.components.v2.component("sessionkit.browser", js=_SCRIPT)
+
+
+def mount(identity: Identity, name: str, *, resync: bool) -> None:
+    """
+    Put the component on the page, once a run and outside fragments.
+
+    Args:
+        identity: What the browser is to be told.
+        name: The cookie's name.
+        resync: Whether to ask for a rerun when the page has found another server.
+    """
+    run = context()
+    wanted = resync or identity.ticket or identity.readable
+    if run is None or not wanted or not mountable(run, KEY) or _forbidden():
+        return
+    with aside():
+        _component()(key=KEY, data=_told(identity, name, resync=resync), height=1, **_ON)
+
+
+def _forbidden() -> bool:
+    if not st.get_option("runner.enforceSerializableSessionState"):
+        return False
+    _say_forbidden()
+    return True
+
+
+@cache
+def _say_forbidden() -> None:
+    _LOGGER.warning(
+        "runner.enforceSerializableSessionState is on, and Streamlit's components can't be "
+        "pickled: an open tab does not rebuild after a restart, and a browser gets its id "
+        "from the middleware alone"
+    )
+
+
+_ON: Final[dict[str, Any]] = {"on_token_change": lambda: None, "on_resync_change": lambda: None}
+
+
+def _told(identity: Identity, name: str, *, resync: bool) -> dict[str, Any]:
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return {
+        "name": name,
+        "base": f"/{base}/" if base else "/",
+        "maxAge": MAX_AGE,
+        "resync": resync,
+        "ticket": identity.ticket,
+        "ticketPath": TICKET_PATH,
+        "token": identity.readable,
+        "replaced": sorted(digest(token) for token in identity.replaced),
+        "run": time.time_ns() // 1000,
+    }
+
+
+def reported_token() -> str | None:
+    """Return the token that the browser kept by script and reported, unverified, or None."""
+    told = st.session_state.get(KEY)
+    token = told.get("token") if isinstance(told, Mapping) else None
+    return token if isinstance(token, str) else None

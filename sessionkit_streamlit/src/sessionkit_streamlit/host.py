@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host for code that Streamlit runs."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from sessionkit.errors import InvalidTokenError
+from sessionkit_streamlit import capture, lifecycle, restore
+from sessionkit_streamlit.connection import Identity
+from sessionkit_streamlit.gate import gate
+from sessionkit_streamlit.handshake import mount, reported_token
+from sessionkit_streamlit.internals.observe import install
+from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.state import ConnectionState, current_connection
+
+if TYPE_CHECKING:
+    from sessionkit.host import Keeper
+    from sessionkit.session import UserSession
+    from sessionkit.tokens import Tokens
+
+
+class StreamlitHost:
+    """
+    Says who the browser and the user are, and keeps widgets and session in step.
+
+    Attributes:
+        trusted: False: whoever names a session id must also hold its token.
+    """
+
+    trusted = False
+
+    def __init__(self, tokens: Tokens, *, resync: bool = True, handshake: bool = True) -> None:
+        """
+        Begin to observe Streamlit.
+
+        Args:
+            tokens: The app's own.
+            resync: Whether a tab that was left open through a restart rebuilds by itself.
+            handshake: Whether a browser without the middleware's cookie keeps its id by script.
+        """
+        self._tokens = tokens
+        self._resync = resync
+        self._handshake = handshake
+        gate.tokens = tokens  # the middleware may have begun with other settings
+
+    def active(self) -> bool:
+        """Return whether Streamlit runs the calling code."""
+        return context() is not None
+
+    def state(self) -> MutableMapping[str, Any]:
+        """Return the connection's state: ``st.session_state`` with hidden entries."""
+        return ConnectionState()
+
+    def token(self) -> str | None:
+        """Return what the browser presented or was given since, unverified."""
+        identity = current_connection().identity
+        for token in (reported_token(), identity.granted, self._cookie()):
+            if token is not None and token not in identity.replaced:
+                return token
+        return None
+
+    def set_token(self, token: str | None) -> None:
+        """
+        Give the browser a new id: by a ticket that it trades for a cookie, or by script.
+
+        Args:
+            token: What the manager issued; None takes the present one away.
+        """
+        connection = current_connection()
+        identity = connection.identity
+        presented = {reported_token(), self._cookie(), identity.granted} - {None, token}
+        identity.replaced |= {one for one in presented if one is not None}
+        identity.granted, identity.ticket, identity.readable = token, None, None
+        new_id = None if token is None else self._tokens.read(token)
+        if connection.session is not None and connection.session.session_id != new_id:
+            connection.session = None  # it ended: nothing more is captured for it
+        if new_id is not None:
+            self._hand_over(identity, new_id)
+
+    def _hand_over(self, identity: Identity, new_id: str) -> None:
+        old_id = self._cookie_id()
+        if old_id is not None and gate.middleware:
+            identity.ticket = self._tokens.issue_ticket(old_id, new_id)
+        elif self._handshake:
+            identity.readable = self._tokens.issue(new_id, readable=True)
+
+    def user(self) -> str | None:
+        """Return who is logged in by ``st.login``, as ``issuer|subject``, or None."""
+        known = st.user.to_dict()
+        issuer, subject = known.get("iss"), known.get("sub")
+        if not known.get("is_logged_in") or not issuer or not subject:
+            return None
+        return f"{issuer}|{subject}"
+
+    def connected(self, session: UserSession, keeper: Keeper) -> None:
+        """
+        Bring widgets and session together; called at the end of every bootstrap.
+
+        Args:
+            session: The session that this connection shows.
+            keeper: The manager.
+        """
+        run = context()
+        if run is None:
+            return
+        connection = current_connection()
+        seen = install(observer)
+        if not seen and connection.session is session:
+            capture.run_finished(run)
+        connection.keeper = gate.keeper = keeper
+        restore.connect(connection, session, run)
+        lifecycle.follow(connection, keeper)
+        mount(connection.identity, self._tokens.cookie_name, resync=self._resync)
+
+    def _cookie(self) -> str | None:
+        return st.context.cookies.get(self._tokens.cookie_name)
+
+    def _cookie_id(self) -> str | None:
+        token = self._cookie()
+        try:
+            return None if token is None else self._tokens.read(token)
+        except InvalidTokenError:
+            return None
+
+
+class _Observer:
+    """Passes on what Streamlit does."""
+
+    run_finished = staticmethod(capture.run_finished)
+    registering = staticmethod(restore.registering)
+    checking = staticmethod(restore.checking)
+    shaping = staticmethod(restore.shaping)
+
+
+observer = _Observer()

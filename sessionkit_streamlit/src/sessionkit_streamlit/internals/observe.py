@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks into Streamlit: the end of a run, a widget that takes its value."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from sessionkit_streamlit.internals.guard import moved
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+_LOGGER: Final = logging.getLogger(__name__)
+_MARK: Final = "__sessionkit__"
+_RUNNERS: Final = (
+    ("streamlit.runtime.scriptrunner.script_runner", "ScriptRunner"),
+    # AppTest's: it overrides the method without calling the original.
+    ("streamlit.testing.v1.local_script_runner", "LocalScriptRunner"),
+)
+_RULES: Final = ("streamlit.elements.lib.policies", "streamlit.elements.form")
+
+T = TypeVar("T")
+
+
+class Observer(Protocol):
+    """What is called from inside Streamlit; none of it may raise into the app."""
+
+    def run_finished(self, context: ScriptRunContext) -> None:
+        """A run of a script or a fragment ended, in whatever way; its widgets are still there."""
+
+    def registering(self, state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
+        """A keyed widget is about to take its value from Streamlit's state."""
+
+    def checking(self, key: str, *, settable: bool) -> bool:
+        """A widget is about to look whether its value was set; return whether we set it."""
+
+    def shaping(self, key: str) -> None:
+        """A slider is about to look at its stored value, to see whether it has one end or two."""
+
+
+def install(observer: Observer) -> bool:
+    """
+    Have *observer* called from inside Streamlit; calling it again is cheap.
+
+    Returns:
+        Whether the end of a run is seen. If not, capture at the next run's beginning.
+    """
+    _wrap_registration(observer)
+    _wrap_rules(observer)
+    _wrap_slider(observer)
+    seen = [_wrap_end(module, name, observer) for module, name in _RUNNERS if module in sys.modules]
+    return bool(seen) and all(seen)
+
+
+def _wrap(owner: Any, name: str, effect: str, make: Callable[[Any], Any]) -> bool:  # noqa: ANN401
+    original = getattr(owner, name, None)
+    if original is None:
+        moved(f"{getattr(owner, '__name__', owner)}.{name}", effect)
+        return False
+    if not hasattr(original, _MARK):
+        wrapped = wraps(original)(make(original))
+        setattr(wrapped, _MARK, True)
+        setattr(owner, name, wrapped)
+    return True
+
+
+def _wrap_end(module: str, name: str, observer: Observer) -> bool:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def finished(self: Any, run: ScriptRunContext, *args: Any, **more: Any) -> Any:  # noqa: ANN401
+            _call(observer.run_finished, run)
+            return original(self, run, *args, **more)
+
+        return finished
+
+    owner = getattr(sys.modules[module], name, None)
+    effect = "what a run changed is captured when the next run begins"
+    return _wrap(owner, "_on_script_finished", effect, make)
+
+
+def _wrap_registration(observer: Observer) -> None:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def registering(self: Any, metadata: Any, user_key: str | None, **more: Any) -> Any:  # noqa: ANN401
+            if user_key is not None:
+                _call(observer.registering, self, metadata, user_key)
+            return original(self, metadata, user_key, **more)
+
+        return registering
+
+    module = importlib.import_module("streamlit.runtime.state.session_state")
+    effect = "a stored value that a widget refuses is shown as an error"
+    _wrap(getattr(module, "SessionState", None), "register_widget", effect, make)
+
+
+def _wrap_rules(observer: Observer) -> None:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def checking(default_value: Any, key: str | None, writes_allowed: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002
+            ours = key is not None and _call(observer.checking, key, settable=writes_allowed)
+            return original(None if ours else default_value, key, writes_allowed)
+
+        return checking
+
+    effect = "the key of a button or an uploader must not be persisted"
+    for name in _RULES:
+        module = importlib.import_module(name)
+        _wrap(module, "check_session_state_rules", effect, make)
+
+
+def _wrap_slider(observer: Observer) -> None:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def shaping(self: Any, *args: Any, key: Any = None, **more: Any) -> Any:  # noqa: ANN401
+            if key is not None:
+                _call(observer.shaping, str(key))
+            return original(self, *args, key=key, **more)
+
+        return shaping
+
+    module = importlib.import_module("streamlit.elements.widgets.slider")
+    effect = "a slider that gets a stored text becomes one with two ends"
+    _wrap(getattr(module, "SliderMixin", None), "_slider", effect, make)
+
+
+def _call(observe: Callable[..., T], *args: Any, **more: Any) -> T | None:  # noqa: ANN401
+    try:
+        return observe(*args, **more)
+    except Exception:
+        # An app must never break because its state could not be kept.
+        _LOGGER.exception("could not observe Streamlit (%s)", observe.__name__)
+        return None

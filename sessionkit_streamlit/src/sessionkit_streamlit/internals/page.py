@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where code runs, and where elements go that take no room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from sessionkit_streamlit.internals.guard import guarded
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+
+def mountable(run: ScriptRunContext, key: str) -> bool:
+    """Return whether a component may be mounted here: in the page's body, once a run."""
+
+    def read() -> bool:
+        from streamlit.runtime.scriptrunner_utils.script_run_context import (  # noqa: PLC0415
+            ThreadState,
+        )
+
+        in_body = run._has_script_started and ThreadState.get().fragment_id is None  # noqa: SLF001
+        return in_body and key not in run.shared.widget_user_keys_this_run
+
+    effect = "call bootstrap_session once a run, outside fragments and callbacks"
+    return guarded(read, "ScriptRunContext.shared", effect, otherwise=True)
+
+
+def aside() -> DeltaGenerator:
+    """Return the container for what takes no room on the page."""
+    effect = "an empty line appears where bootstrap_session is called"
+    return guarded(lambda: st._event, "streamlit._event", effect, otherwise=st._main)  # noqa: SLF001

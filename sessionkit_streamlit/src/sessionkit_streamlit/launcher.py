@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sessionkit run page.py`` and ``sessionkit demo``: an unchanged script, with our middleware."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sessionkit_streamlit.app import app_options
+from sessionkit_streamlit.internals.command import holds_app, run_options
+
+_DEFAULT: Final = "streamlit_app.py"
+_DEMO: Final = Path(__file__).parent / "demo" / "app.py"
+
+
+def run_command() -> click.Command:
+    """Return the command ``run``, which takes every option of ``streamlit run``."""
+    target = click.Argument(["target"], default=_DEFAULT, envvar="STREAMLIT_RUN_TARGET")
+    rest = click.Argument(["args"], nargs=-1)
+    return click.Command(
+        "run",
+        callback=_run,
+        params=[target, rest, *run_options()],
+        help="Run a Streamlit script whose sessions are kept. The script stays as it is.\n\n"
+        "Takes every option of 'streamlit run', its environment variables and "
+        ".streamlit/config.toml. What follows '--' goes to the script.",
+    )
+
+
+def demo_command() -> click.Command:
+    """Return the command ``demo``."""
+    return click.Command(
+        "demo",
+        callback=lambda **options: serve(_DEMO, (), options),
+        params=list(run_options()),
+        help="Run the demo: a small issue tracker that survives whatever you do to it. "
+        "Takes every option of 'streamlit run'.",
+    )
+
+
+def _run(target: str, args: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - any setting
+    serve(_script(target), args, options)
+
+
+def _script(target: str) -> Path:
+    path = Path(target)
+    path = path / _DEFAULT if path.is_dir() else path
+    if path.suffix not in {".py", ".py3"}:
+        msg = f"a Python file is needed (page.py) or a folder that holds {_DEFAULT}, not {target!r}"
+        raise click.BadParameter(msg)
+    if not path.is_file():
+        msg = f"there is no file {str(path)!r}"
+        raise click.BadParameter(msg)
+    if holds_app(path):
+        msg = (
+            f"{str(path)!r} makes an st.App itself: add **sessionkit_streamlit.app_options() "
+            "to it and start it with 'streamlit run'"
+        )
+        raise click.BadParameter(msg)
+    return path.resolve()
+
+
+def serve(script: Path, args: Sequence[str], options: dict[str, Any]) -> None:
+    """
+    Serve a script until the process is told to stop.
+
+    Args:
+        script: The page's absolute path.
+        args: What the script finds behind its own name in ``sys.argv``.
+        options: Streamlit's settings by the name that click gives them (``server_port``).
+    """
+    from streamlit import App  # noqa: PLC0415 - loads the web server
+
+    # Streamlit looks for config.toml, secrets.toml and modules beside argv[0].
+    sys.argv = [str(script), *args]
+    settings = {
+        name.replace("_", "."): value
+        for name, value in options.items()
+        if value is not None and value != ()
+    }
+    App(script, **app_options()).run(config=settings)

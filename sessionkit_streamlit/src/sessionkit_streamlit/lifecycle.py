@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session's end is a moment to write what waits."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+from weakref import ref
+
+import attrs
+import streamlit as st
+
+from sessionkit.errors import SessionKitError
+from sessionkit.host import Keeper
+from sessionkit_streamlit.connection import Connection
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@attrs.frozen(eq=False)
+class _Held:
+    """What is flushed; the connection itself may be gone when the moment comes."""
+
+    keeper: Keeper
+    connection: ref[Connection]
+
+    def flush(self) -> None:
+        """
+        Signal the writer.
+
+        Streamlit calls this on its event loop, at F5, when a tab closes, when
+        the network is cut and when the server stops: it must not wait. After F5
+        another replica may serve the page before the debounce is over.
+        """
+        connection = self.connection()
+        session_id = None if connection is None else connection.session_id
+        try:
+            self.keeper.flush(session_id, timeout=0)
+        except SessionKitError:
+            _LOGGER.exception("what waits could not be flushed at a session's end")
+
+
+@st.cache_resource(scope="session", on_release=_Held.flush, show_spinner=False)
+def _until_released(_keeper: Keeper, _connection: Connection) -> _Held:
+    return _Held(_keeper, ref(_connection))
+
+
+def follow(connection: Connection, keeper: Keeper) -> None:
+    """
+    Have *connection* flushed when Streamlit lets go of its session.
+
+    To be called in every run: after a short cut Streamlit takes the session up
+    again, and has released it already.
+    """
+    _until_released(keeper, connection)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At the beginning of a run: what the session holds goes into Streamlit's state."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from sessionkit.events import ValueDropped
+from sessionkit_streamlit.connection import (
+    CONNECTION_KEY,
+    EXTENSION,
+    MISSING,
+    Connection,
+    same,
+)
+from sessionkit_streamlit.internals.state import adopt, context, entry, peek, raw, snapshot, unplug
+from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal, sent_keys
+from sessionkit_streamlit.state import current_connection
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+    from sessionkit.session import UserSession
+
+_UNSETTABLE = "it is a button, an upload, a data editor or a form: Streamlit lets nobody set it"
+
+
+def persist(*keys: str) -> None:
+    """
+    Name keys of ``st.session_state`` to keep, besides those given to ``persist_input``.
+
+    Call it on every page that shows them, before or after ``bootstrap_session()``.
+    What the session holds comes back before widgets are made; what the user or
+    the app changes is taken at the end of every run.
+
+    Args:
+        keys: Keys of widgets, or of values that the app sets itself.
+
+    Raises:
+        TypeError: If a key is no text.
+
+    Example:
+        ::
+
+            bootstrap_session()
+            persist("city", "cart")
+            st.text_input("City", key="city")
+    """
+    named = {_key(one) for one in keys}
+    if context() is not None:
+        current_connection().persisted.update(named)
+
+
+def _key(one: object) -> str:
+    if not isinstance(one, str):
+        msg = f"persist() takes keys of st.session_state, which are texts; {one!r} is none"
+        raise TypeError(msg)
+    return one
+
+
+def connect(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
+    """
+    Put the session's inputs into Streamlit's state, where they are news to it.
+
+    What the browser sent with this very request and what the user changed since
+    the last run win over what is stored.
+
+    Args:
+        connection: What is known about the connection.
+        session: The session that it shows from now on.
+        run: The context of the script's run.
+    """
+    switched = connection.session_id not in {None, session.session_id}
+    if connection.session_id != session.session_id:
+        noted = session.extensions.get(EXTENSION, {}).get("unsettable", ())
+        connection.unsettable |= set(noted)
+        connection.deleted.clear()
+    connection.session, connection.session_id = session, session.session_id
+    # Later on, an unknown value may as well be old: the browser sends all that it shows.
+    connection.sent = sent_keys(run) if connection.run is None else set()
+    connection.run = ref(run)
+    with session.lock:
+        inputs = dict(session.inputs)
+    if switched:
+        _clear_others(connection, inputs, run)
+    _bring_all(connection, inputs, run)
+
+
+def _clear_others(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:
+    """Let go of what belongs to the session before: that one ended, or another user came."""
+    for key in connection.shown.keys() - inputs.keys():
+        default = default_of(run, key)
+        connection.forget(key)
+        if default is MISSING:
+            st.session_state.pop(key, None)
+        else:
+            _set(connection, key, default)
+
+
+def _bring_all(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:
+    state = snapshot(run)
+    values = {
+        key: value
+        for key, value in (connection.waiting | inputs).items()
+        if key not in connection.unsettable
+    }
+    for key, value in values.items():
+        if _is_news(connection, key, value, state.get(key, MISSING)):
+            put(connection, key, value)
+
+
+def _is_news(connection: Connection, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
+    """Return whether *value* is to replace what Streamlit's state holds now."""
+    waited = connection.waiting.pop(key, MISSING) is not MISSING
+    if key not in connection.shown:
+        return waited or key not in connection.sent | connection.deleted
+    if current is MISSING:
+        return True
+    untouched = same(connection.shown[key], current)
+    return untouched and (waited or not same(connection.kept[key], value))
+
+
+def put(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 - any value
+    """Put a stored value back; it waits for the next run if its widget exists already."""
+    if _set(connection, key, value):
+        connection.agree(key, value)
+        connection.fresh[key] = value
+
+
+def _set(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
+    try:
+        st.session_state[key] = value
+    except StreamlitAPIException:
+        connection.waiting[key] = value
+        return False
+    return True
+
+
+def registering(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
+    """
+    Look at a stored value before its widget takes it.
+
+    Args:
+        state: Streamlit's raw state.
+        widget: The widget's metadata.
+        key: Its key.
+    """
+    connection = entry(state, CONNECTION_KEY)
+    if not isinstance(connection, Connection) or key not in connection.known:
+        return
+    if momentary(widget):
+        connection.unsettable.add(key)
+    adopt(state, widget, key)
+    restored = connection.fresh.pop(key, MISSING)
+    if restored is MISSING or not same(restored, state[key]):
+        return
+    reason = _UNSETTABLE if momentary(widget) else refusal(widget, restored)
+    if reason is None:
+        connection.placed[key] = restored
+    else:
+        _drop(connection, state, key, restored, reason)
+
+
+def checking(key: str, *, settable: bool) -> bool:
+    """
+    Note whether a widget's value can be set, before Streamlit looks whether it was.
+
+    Args:
+        key: The widget's key.
+        settable: Whether Streamlit lets its value be set.
+
+    Returns:
+        Whether the value that it finds was put back by us.
+    """
+    run = context()
+    connection = None if run is None else peek(run, CONNECTION_KEY)
+    if run is None or not isinstance(connection, Connection):
+        return False
+    if settable:
+        connection.unsettable.discard(key)
+        return key in connection.fresh
+    connection.unsettable.add(key)
+    if key in connection.fresh:
+        _drop(connection, raw(run), key, connection.fresh[key], _UNSETTABLE)
+    return False
+
+
+def shaping(key: str) -> None:
+    """
+    Look at a slider's stored value before the slider takes its shape from it.
+
+    Args:
+        key: The slider's key.
+    """
+    run = context()
+    connection = None if run is None else peek(run, CONNECTION_KEY)
+    if run is None or not isinstance(connection, Connection):
+        return
+    value = connection.fresh.get(key, MISSING)
+    ends = value if isinstance(value, list | tuple) else [value]
+    if value is not MISSING and not all(isinstance(end, int | float | date | time) for end in ends):
+        reason = f"a slider takes numbers, dates or times, not {type(value).__name__}"
+        _drop(connection, raw(run), key, value, reason)
+
+
+def _drop(connection: Connection, state: Any, key: str, value: Any, reason: str) -> None:  # noqa: ANN401
+    unplug(state, key)
+    connection.forget(key)
+    connection.agree(key, value)  # what the widget shows instead is then seen as a change
+    connection.report(
+        ValueDropped(session_id=connection.session_id, key=key, value=value, reason=reason)
+    )

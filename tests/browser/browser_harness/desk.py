@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests do on ``pages/desk.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+from browser_harness.tabs import Tab
+from playwright.sync_api import expect
+
+FACTS: Final = {
+    "name": "Ada",
+    "age": "36",
+    "agreed": "True",
+    "item": "lamp",
+    "boxed": "True",
+    "count": "1",
+    "note": "a draft",
+    "history": "shop",
+}
+"""What a desk knows after :meth:`Desk.fill`."""
+
+
+@attrs.define
+class Desk(Tab):
+    """A tab with the desk in it."""
+
+    def fill(self) -> None:
+        """Use everything once, and wait until it is stored."""
+        self.enter("Name", "Ada")
+        self.shows("name=Ada")
+        self.enter("Age", "36")
+        self.shows("age=36")
+        self.tick("Agreed")
+        self.shows("agreed=True")
+        self.field("Item").fill("lamp")
+        self.click("Order")
+        self.shows("item=lamp")
+        self.enter("Note", "a draft")
+        self.shows("note=a draft")
+        self.tick("Boxed")
+        self.shows("box=True")
+        self.click("Visit")
+        self.shows("history=shop")
+        self.count_to(1)
+        self.stored(**FACTS)
+
+    def count_to(self, number: int) -> None:
+        """Click once, and see the counter move."""
+        self.click("Count")
+        self.shows(f"count={number}")
+
+    def stored(self, **facts: str) -> None:
+        """Wait until the store holds *facts*."""
+        self.shows(*(f"stored {name}={value}" for name, value in facts.items()))
+
+    @contextmanager
+    def rebuilt(self) -> Iterator[None]:
+        """Wait, after the block, until the page was made anew by another connection, without a reload."""
+        before = self.value("connection")
+        yield
+        self.line(f"connection={before}").wait_for(state="detached")
+
+    def is_full(self) -> None:
+        """Wait until everything is as :meth:`fill` left it, in the session and in the widgets."""
+        self.shows(*(f"{name}={value}" for name, value in FACTS.items()), "box=True")
+        for label, value in {"Name": "Ada", "Age": "36", "Item": "lamp", "Note": "a draft"}.items():
+            self.holds(label, value)
+        for label in ("Agreed", "Boxed"):
+            expect(self.page.get_by_role("checkbox", name=label)).to_be_checked()
+
+    def is_empty(self) -> None:
+        """Wait until the page is there and knows nothing of anybody."""
+        self.shows("name=", "count=0", "note=None", "history=")

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real servers as real processes, a proxy that can be cut, and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+HERE: Final = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from browser_harness.farm import Farm  # noqa: E402 - importlib mode finds no neighbours
+from browser_harness.servers import Server  # noqa: E402 - the same
+from browser_harness.visitors import Visitor  # noqa: E402 - the same
+
+CHROMIUM_FLAGS: Final = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+MISSING: Final = (
+    "no Chromium: set SESSIONKIT_CHROMIUM to one, or put chromium, chromium-browser or "
+    "google-chrome on the PATH"
+)
+CAPTURED: Final = pytest.StashKey[list[Server]]()
+FAILED: Final = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Show with a failure what the servers said."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+        report.sections += [
+            (f"server {server.port} ({server.way})", server.last_lines())
+            for server in item.session.stash.get(CAPTURED, [])
+        ]
+    return report
+
+
+def _farm(new_folder: Callable[[], Path], session: pytest.Session) -> Iterator[Farm]:
+    with ExitStack() as ending:
+        yield Farm(new_folder, session.stash.setdefault(CAPTURED, []), ending)
+
+
+@pytest.fixture
+def farm(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Farm]:
+    """Servers of one test."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    yield from _farm(lambda: folder, request.session)
+
+
+@pytest.fixture(scope="module")
+def shared_farm(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Farm]:
+    """Servers that the tests of a module share."""
+    yield from _farm(lambda: tmp_path_factory.mktemp("app"), request.session)
+
+
+def _chromium() -> str | None:
+    named = os.environ.get("SESSIONKIT_CHROMIUM")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+# Not for the whole session: Playwright's event loop counts as running until it is closed,
+# and tests elsewhere start their own.
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of this folder; each test gets fresh contexts of it."""
+    executable = _chromium()
+    if executable is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=[*CHROMIUM_FLAGS, *root]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_visitor(
+    chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Visitor]]:
+    """Make visitors; what a failing test saw is kept as pictures in its folder."""
+    visitors: list[Visitor] = []
+
+    def make(**options: Any) -> Visitor:
+        visitors.append(Visitor(chromium.new_context(**options)))
+        return visitors[-1]
+
+    yield make
+    for v, visitor in enumerate(visitors):
+        if request.node.stash.get(FAILED, False):
+            for p, page in enumerate(visitor.context.pages):
+                page.screenshot(path=tmp_path / f"visitor-{v}-tab-{p}.png", full_page=True)
+        visitor.context.close()
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+    """One visitor."""
+    return new_visitor()

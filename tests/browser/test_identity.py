@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who gets a session: only the browser that holds its signed cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser_harness.farm import Farm
+from browser_harness.servers import Server
+from browser_harness.visitors import Visitor
+
+
+@pytest.fixture(scope="module")
+def server(shared_farm: Farm) -> Server:
+    """One server for this module; each test has browsers of its own."""
+    return shared_farm.start("app", "desk.py")
+
+
+def _cookie(visitor: Visitor) -> dict[str, Any]:
+    (cookie,) = visitor.cookies()
+    return dict(cookie)
+
+
+def test_the_cookie(server: Server, visitor: Visitor) -> None:
+    """Scripts can't read it, other sites don't send it, and it names the session in signed form."""
+    session = visitor.open(server.url).value("session")
+    cookie = _cookie(visitor)
+    assert cookie["httpOnly"]
+    assert "Lax" == cookie["sameSite"]
+    assert "/" == cookie["path"]
+    assert cookie["value"] != session
+
+
+def _of_another_id(cookie: dict[str, Any], _: str) -> str:
+    value: str = cookie["value"]
+    return ("A" if value[0] != "A" else "B") + value[1:]
+
+
+def _of_another_signature(cookie: dict[str, Any], _: str) -> str:
+    value: str = cookie["value"]
+    return value[:-9] + ("A" if value[-9] != "A" else "B") + value[-8:]
+
+
+def _unsigned(_: dict[str, Any], session: str) -> str:
+    return session
+
+
+@pytest.mark.parametrize("forged", [_of_another_id, _of_another_signature, _unsigned])
+def test_a_forged_cookie(
+    server: Server,
+    new_visitor: Callable[[], Visitor],
+    forged: Callable[[dict[str, Any], str], str],
+) -> None:
+    """A cookie that we did not sign gives a fresh session, which then is kept."""
+    owner, thief = new_visitor(), new_visitor()
+    desk = owner.open(server.url)
+    desk.count_to(1)
+    session = desk.value("session")
+    cookie = _cookie(owner)
+    thief.context.add_cookies([{**cookie, "value": forged(cookie, session)}])  # type: ignore[list-item]
+    stolen = thief.open(server.url)
+    stolen.is_empty()
+    fresh = stolen.value("session")
+    assert session != fresh
+    stolen.reload()
+    stolen.shows("runs=1", f"session={fresh}")
+
+
+def test_ending_a_session(server: Server, new_visitor: Callable[[], Visitor]) -> None:
+    """The browser gets a new id, which F5 keeps; the old cookie brings nothing back, anywhere."""
+    owner, thief = new_visitor(), new_visitor()
+    desk = owner.open(server.url)
+    desk.enter("Name", "Ada")
+    desk.shows("name=Ada")
+    desk.click("Visit")
+    desk.shows("history=shop")
+    desk.count_to(1)
+    old, old_cookie = desk.value("session"), _cookie(owner)
+    desk.click("End")
+    desk.line(f"session={old}").wait_for(state="detached")
+    desk.is_empty()
+    desk.holds("Name", "")
+    new = desk.value("session")
+    desk.count_to(1)
+    desk.stored(count="1")
+    desk.reload()
+    desk.shows("runs=1", f"session={new}", "count=1")
+    assert old_cookie["value"] != _cookie(owner)["value"]
+    thief.context.add_cookies([old_cookie])  # type: ignore[list-item]
+    stolen = thief.open(server.url)
+    stolen.is_empty()
+    assert stolen.value("session") not in (old, new)

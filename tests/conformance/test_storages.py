@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped storage suite over every storage that we ship."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sessionkit.defaults.memory import MemoryStorage
+from sessionkit.storage import Storage
+from sessionkit.testing import StorageConformance, StorageProcessConformance
+from sessionkit_sqlite.storage import SqliteStorage
+
+
+class TestMemory(StorageConformance):
+    """Memory keeps every clause; other processes can't see it."""
+
+    @pytest.fixture
+    def connect(self) -> Callable[[], Storage]:
+        """Return a function that opens one more handle on one store."""
+        return MemoryStorage().handle
+
+
+class TestSqlite(StorageConformance, StorageProcessConformance):
+    """SQLite keeps every clause, between processes too."""
+
+    @pytest.fixture
+    def opener(self, tmp_path: Path) -> Callable[[], Storage]:
+        """Return a function that other processes can open the file with."""
+        opener = partial(SqliteStorage.open, f"sqlite:///{tmp_path}/sessions.db")
+        with closing(opener()) as storage:
+            storage.setup()
+        return opener
+
+    @pytest.fixture
+    def connect(self, opener: Callable[[], Storage]) -> Iterator[Callable[[], Storage]]:
+        """Return a function that opens the file once more."""
+        with ExitStack() as stack:
+            yield lambda: stack.enter_context(closing(opener()))
+
+
+class TestSqliteOnAnEngineOfTheApp(StorageConformance):
+    """An engine of the app's own making, as SQLAlchemy makes it by default, keeps every clause."""
+
+    @pytest.fixture
+    def connect(self, tmp_path: Path) -> Iterator[Callable[[], Storage]]:
+        """Return a function that makes one more storage over one engine."""
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db", max_overflow=20)
+        SqliteStorage(engine).setup()
+        yield lambda: SqliteStorage(engine)
+        engine.dispose()

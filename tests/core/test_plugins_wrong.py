@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from sessionkit.errors import (
+    DuplicatePluginError,
+    PluginError,
+    UnavailableError,
+    UnknownPluginError,
+)
+from sessionkit.plugins import Plugins
+
+Install = Callable[..., None]
+
+
+def test_an_unknown_name_is_told_with_the_right_ones() -> None:
+    """Kind, name, who said it, the nearest right name and all of them."""
+    with pytest.raises(UnknownPluginError) as caught:
+        Plugins(entry_points=[]).serializer("JSN", where=lambda key: f"the file ({key})")
+
+    assert (
+        "the file (serializer): no installed plugin offers a serializer named 'JSN'; "
+        "did you mean 'json'? (available: json, msgpack)"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["sqlite", "SQLite"])
+def test_a_name_of_ours_that_is_not_installed_says_what_to_install(name: str) -> None:
+    """The distribution's name differs from the plugin's."""
+    with pytest.raises(UnknownPluginError, match="the distribution sessionkit-sqlite brings it"):
+        Plugins(entry_points=[]).storage(name)
+
+
+def test_an_unknown_name_lists_what_others_offer_and_which_are_broken(
+    install: Install, install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """The plugin that offers it may be the one that can't be imported."""
+    install_storage("mine")
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
+
+    with pytest.raises(UnknownPluginError, match=r"available: memory, mine") as caught:
+        plugins().storage("oracle")
+
+    assert "not loaded: plugin 'broken' of x-broken 1.0 can't be imported" in str(caught.value)
+
+
+def test_a_plugin_that_cannot_be_imported_is_told(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Plugin, distribution and cause are named, and the cause is there."""
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
+    found = plugins()
+
+    for _ in range(2):
+        with pytest.raises(PluginError) as caught:
+            found.storage("broken")
+
+        assert (
+            "plugin 'broken' of x-broken 1.0 can't be imported: ModuleNotFoundError: "
+            "No module named 'no_such_module'"
+        ) == str(caught.value)
+        assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def test_a_plugin_with_a_syntax_error_is_told(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Whatever the import raises becomes a PluginError."""
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "def"})
+
+    with pytest.raises(PluginError, match="can't be imported: SyntaxError"):
+        plugins().load("broken")
+
+
+def test_a_misspelt_hook_is_refused(
+    install: Install, install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """The hook that it might have been is named; afterwards everything else still works."""
+    body = "@hookimpl\ndef sessionkit_storage():\n    return {}\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
+    install_storage("good")
+    found = plugins()
+
+    with pytest.raises(PluginError) as caught:
+        found.storage("mine")
+
+    assert str(caught.value).startswith(
+        "plugin 'mine' of x-mine 1.0: there is no hook 'sessionkit_storage'; "
+        "did you mean 'sessionkit_storages'? (hooks: sessionkit_commands,"
+    )
+    assert found.storage("good", {"url": "u"}) is not None
+
+
+def test_a_hook_with_a_wrong_argument_is_refused(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """The argument is named, on one line."""
+    body = "@hookimpl\ndef sessionkit_event(evnt):\n    pass\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
+
+    with pytest.raises(PluginError, match=r"plugin 'mine' of x-mine 1\.0: .*\{'evnt'\}") as caught:
+        plugins().load("mine")
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("    raise RuntimeError('bug')", r"sessionkit_storages failed: RuntimeError: bug"),
+        ("    return ['mine']", r"sessionkit_storages has to return factories by name, not list"),
+    ],
+)
+def test_a_hook_that_fails_is_told(
+    install: Install, plugins: Callable[[], Plugins], body: str, reason: str
+) -> None:
+    """It is an error for who asks for this plugin, and a warning for who asks for another."""
+    source = f"@hookimpl\ndef sessionkit_storages():\n{body}\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": source})
+    found = plugins()
+
+    with pytest.raises(PluginError, match=rf"plugin 'mine' of x-mine 1\.0: {reason}"):
+        found.storage("mine")
+    assert found.storage("memory") is not None
+
+
+def test_a_factory_that_fails_is_told(install: Install, plugins: Callable[[], Plugins]) -> None:
+    """Plugin, table and cause; an error of sessionkit passes as it is."""
+    body = """\
+from sessionkit.errors import UnavailableError
+
+def _bug():
+    raise ZeroDivisionError("bug")
+
+def _down():
+    raise UnavailableError("down")
+
+@hookimpl
+def sessionkit_storages():
+    return {"bug": _bug, "down": _down}
+"""
+    install("x-mine", {"bug": "mine_hooks", "down": "mine_hooks"}, {"mine_hooks": body})
+    found = plugins()
+
+    with pytest.raises(PluginError) as caught:
+        found.storage("bug")
+
+    assert (
+        "plugin 'bug' of x-mine 1.0: [storages.bug] can't be made: ZeroDivisionError: bug"
+    ) == str(caught.value)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(UnavailableError, match="down"):
+        found.storage("down")
+
+
+def test_two_distributions_with_one_entry_point_are_an_error_for_who_asks(
+    install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Both are named; neither is imported, and others aren't disturbed."""
+    install_storage("one", "mine", plugin="mine")
+    install_storage("two", "mine", plugin="mine", version="2.5")
+    found = plugins()
+
+    with pytest.raises(DuplicatePluginError) as caught:
+        found.storage("mine")
+
+    for part in ("plugin 'mine'", "x-one 1.0 (one_hooks)", "x-two 2.5 (two_hooks)", "uninstall"):
+        assert part in str(caught.value)
+    assert {"one_hooks", "two_hooks"}.isdisjoint(sys.modules)
+    assert found.storage("memory") is not None
+
+
+def test_two_plugins_that_offer_one_storage_are_an_error_for_who_asks(
+    install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """They go by different names of their own, and both offer the same."""
+    install_storage("one", "mine")
+    install_storage("two", "mine")
+    found = plugins()
+
+    with pytest.raises(DuplicatePluginError) as caught:
+        found.storage("mine")
+
+    assert (
+        "storage 'mine' is offered by plugin 'one' of x-one 1.0 and plugin 'two' of x-two 1.0; "
+        "uninstall all but one"
+    ) == str(caught.value)
+    assert found.storage("memory") is not None
+
+
+def test_a_stranger_does_not_take_a_name_of_ours(
+    install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """A plugin that offers a storage called memory is refused together with the core."""
+    install_storage("mine", "memory", plugin="memory")
+
+    with pytest.raises(DuplicatePluginError, match=r"of sessionkit-core .* of x-mine"):
+        plugins().storage("memory")
+
+
+def test_a_plugin_without_hooks_is_told(install: Install, plugins: Callable[[], Plugins]) -> None:
+    """A function that isn't marked is no hook; without the error it would be passed over."""
+    body = "def sessionkit_storages():\n    return {'mine': dict}\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
+
+    with pytest.raises(
+        PluginError, match=r"x-mine 1\.0: it implements no hook; mark its functions"
+    ):
+        plugins().storage("mine")

@@ -1,0 +1,591 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading, listing, ending and removing; what has expired, can't be read, or is newer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import ormsgpack
+import pytest
+from session_harness.replicas import Clock, Replica
+from session_harness.stores import FaultyStore
+
+from sessionkit.envelope import seal, unseal
+from sessionkit.errors import (
+    NewerFormatError,
+    RejectedError,
+    SessionGoneError,
+    UnavailableError,
+)
+from sessionkit.events import NewerFormat, SessionEnded, SessionQuarantined
+from sessionkit.expiry import Expiry
+from sessionkit.found import Absence
+from sessionkit.moments import to_micros
+from sessionkit.packing import PACKED, SPLIT_ABOVE
+from sessionkit.records import SCHEMA_VERSION, SessionWrite, StoredSession
+from sessionkit.session import UserSession
+
+# -- loading and saving --------------------------------------------------------
+
+
+def test_what_is_saved_is_loaded(replica: Replica) -> None:
+    """As another object with the same content."""
+    session = UserSession(
+        session_id="s",
+        user_id="alice",
+        roles={"editor"},
+        inputs={"size": (1, 2)},
+        extensions={"tour": {"step": 1}},
+        theme="dark",
+    )
+    session.add_navigation("cart", {"items": 3})
+    form = session.get_form_state("order")
+    form.data["city"] = "Paris"
+    form.snapshot("before")
+    session.mark_form_dirty("order")
+    session.add_cache_key("orders", {"user"})
+    replica.save(session)
+
+    again = replica.load()
+    assert session is not again
+    assert session.to_dict() == again.to_dict()
+
+
+def test_a_save_sets_version_and_save_id(replica: Replica) -> None:
+    """They are those of the stored head."""
+    session = replica.new()
+    for version in (1, 2, 3):
+        session.add_navigation("cart")
+        replica.save(session)
+        head = replica.store.stored("s").head
+        assert (version + 1, version + 1) == (session.version, head.version)
+        assert head.save_id == session.save_id == replica.load().save_id
+
+
+def test_a_head_remembers_eight_earlier_saves(replica: Replica) -> None:
+    """Newest first; that is how a lost answer is recognised."""
+    session = replica.new()
+    saves = [session.save_id]
+    for _ in range(11):
+        session.add_navigation("cart")
+        replica.save(session)
+        saves.append(session.save_id)
+
+    assert tuple(reversed(saves[-9:-1])) == replica.store.stored("s").head.recent
+
+
+def test_save_ids_are_random(replica: Replica) -> None:
+    """64 bits and more, new for each save."""
+    ids = {replica.new(f"s{number}").save_id for number in range(50)}
+
+    assert 50 == len(ids)
+    assert all(isinstance(one, str) and len(one) >= 16 for one in ids)
+
+
+def test_the_head_says_who_owns_the_session(replica: Replica) -> None:
+    """It is what a user's sessions are found by."""
+    session = replica.new()
+    assert replica.store.stored("s").head.user_id is None
+    session.user_id = "alice"
+    replica.save(session)
+
+    assert "alice" == replica.store.stored("s").head.user_id
+
+
+def test_nothing_is_found_where_nothing_is(replica: Replica) -> None:
+    """The id is free."""
+    assert replica.repository.load("s") is None
+    assert Absence.FREE is replica.repository.look_up("s").absence
+
+
+def test_a_session_that_is_too_large_is_rejected(replica: Replica) -> None:
+    """The error names the limit and the largest part; what was stored stays."""
+    small = Replica(replica.store.memory, max_bytes=2000)
+    session = small.new(a=1)
+    session.inputs["text"] = "x" * 2000
+
+    with pytest.raises(RejectedError, match=r"limits\.session_bytes = 2000.*'inputs'"):
+        small.save(session)
+    assert {"a": 1} == replica.load().inputs
+    session.inputs["text"] = "short"
+    small.save(session)
+    assert {"a": 1, "text": "short"} == replica.load().inputs
+
+
+def test_what_a_newer_release_stored_next_to_ours_is_kept(replica: Replica) -> None:
+    """Parts and fields that this version doesn't know are written back, split or not."""
+    replica.new(text="x" * SPLIT_ABOVE)
+    pack = replica.repository._stored.codec.serializer
+    rewrite(replica, lambda parts: {**parts, "future": seal(pack.dumps({"a": 1}), "msgpack")})
+    rewrite(replica, lambda parts: {**parts, "cache": with_field(parts["cache"], "hint", 7)})
+    session = replica.load()
+    session.inputs["text"] = "short"
+    session.add_cache_key("orders")
+    replica.save(session)
+
+    stored = replica.store.stored("s").parts
+    parts = ormsgpack.unpackb(unseal(stored[PACKED]).payload)
+    assert {"a": 1} == pack.loads(parts["future"])
+    assert 7 == pack.loads(parts["cache"])["hint"]
+
+
+def test_what_another_serializer_wrote_is_read_and_rewritten(replica: Replica) -> None:
+    """The record says how to read itself; comparison sees through it."""
+    replica.new(size=(1, 2))
+    as_json = replica.again(serializer="json")
+    session = as_json.load()
+    as_json.save(session)
+    assert [] == as_json.store.writes
+    session.theme = "dark"
+    as_json.save(session)
+
+    assert "json" == unseal(replica.store.stored("s").parts[PACKED]).serializer
+    assert ((1, 2), "dark") == (replica.load().inputs["size"], replica.load().theme)
+
+
+# -- expiry --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expiry", "hours"),
+    [
+        (Expiry(idle=timedelta(hours=1), absolute=None), 1),
+        (Expiry(idle=None, absolute=timedelta(hours=3)), 3),
+        (Expiry(idle=timedelta(hours=2), absolute=timedelta(hours=1)), 1),
+    ],
+)
+def test_the_earlier_end_counts(clock: Clock, expiry: Expiry, hours: int) -> None:
+    """The storage returns it all the same: the repository alone decides."""
+    replica = Replica(expiry=expiry, now=clock)
+    replica.new()
+    clock.advance(hours=hours, seconds=-1)
+    assert replica.repository.load("s") is not None
+    clock.advance(seconds=2)
+
+    assert replica.repository.load("s") is None
+    assert Absence.FREE is replica.repository.look_up("s").absence
+    assert replica.store.stored("s")
+
+
+def test_without_an_end_a_session_stays(clock: Clock) -> None:
+    """Never means never."""
+    replica = Replica(now=clock)
+    replica.new()
+    clock.advance(days=4000)
+
+    assert replica.repository.load("s") is not None
+    assert replica.store.stored("s").head.expires_at is None
+
+
+def test_activity_moves_the_idle_end_not_the_absolute_one(clock: Clock) -> None:
+    """A touch without a save does it, too."""
+    expiry = Expiry(idle=timedelta(hours=1), absolute=timedelta(hours=3))
+    replica = Replica(expiry=expiry, now=clock)
+    session = replica.new()
+    for _ in range(5):
+        clock.advance(minutes=30)
+        assert replica.repository.touch("s")
+    assert replica.repository.load("s") is not None
+    clock.advance(minutes=30)
+
+    assert replica.repository.load("s") is None
+    assert not replica.repository.touch("s")
+    assert 1 == session.version
+
+
+def test_a_live_session_expires_by_what_was_stored(clock: Clock) -> None:
+    """So that it ends when nobody uses it, though somebody holds it."""
+    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
+    session = replica.new()
+    assert not replica.repository.has_expired(session)
+    clock.advance(hours=2)
+
+    assert replica.repository.has_expired(session)
+    assert not replica.repository.has_expired(UserSession())
+
+
+# -- ending --------------------------------------------------------------------
+
+
+def test_the_end_is_a_tombstone(clock: Clock) -> None:
+    """No user, no parts; the id stays taken as long as a cookie lives."""
+    replica = Replica(now=clock)
+    session = replica.new(text="x" * SPLIT_ABOVE)
+    session.user_id = "alice"
+    replica.save(session)
+    replica.repository.end("s", session)
+
+    stored = replica.store.stored("s")
+    assert (True, None, {}) == (stored.head.ended, stored.head.user_id, dict(stored.parts))
+    assert 3 == stored.head.version
+    assert stored.head.expires_at is not None
+    assert stored.head.expires_at >= to_micros(clock() + timedelta(days=399))
+    assert Absence.ENDED is replica.repository.look_up("s").absence
+    assert ["s"] == [event.session_id for event in replica.told(SessionEnded)]
+
+
+def test_an_id_is_ended_once(replica: Replica) -> None:
+    """Ending it again changes nothing."""
+    replica.new()
+    replica.repository.end("s")
+    before = replica.store.stored("s")
+    replica.repository.end("s")
+
+    assert before == replica.store.stored("s")
+    assert 1 == len(replica.told(SessionEnded))
+
+
+def test_an_id_that_was_never_stored_is_ended_too(replica: Replica) -> None:
+    """A tab may hold a session that it has not saved yet."""
+    replica.repository.end("s")
+
+    assert replica.store.stored("s").head.ended
+
+
+def test_a_live_session_is_gone_at_once(replica: Replica) -> None:
+    """Even while the store can't be told."""
+    session = replica.new()
+    replica.store.down = True
+    with pytest.raises(UnavailableError):
+        replica.repository.end("s", session)
+    replica.store.down = False
+
+    assert "ended" == replica.repository.why_gone(session)
+    with pytest.raises(SessionGoneError):
+        replica.save(session)
+
+
+def test_an_end_wins_over_a_save_at_the_same_time(replica: Replica) -> None:
+    """It meets the other writer, looks again and ends what it finds."""
+    session = replica.new()
+    other = replica.again()
+    session.theme = "dark"
+
+    def save_first(_: SessionWrite) -> None:
+        other.store.on_write = None
+        replica.save(session)
+
+    other.store.on_write = save_first
+    other.repository.end("s")
+
+    assert (True, 3) == (
+        replica.store.stored("s").head.ended,
+        replica.store.stored("s").head.version,
+    )
+
+
+def test_an_end_that_never_gets_through_says_so(replica: Replica) -> None:
+    """It is bounded, and may be tried again."""
+    session = replica.new()
+    other = replica.again()
+
+    def save_first(_: SessionWrite) -> None:
+        session.add_navigation("cart")
+        replica.save(session)
+
+    other.store.on_write = save_first
+    with pytest.raises(UnavailableError, match="could not be ended"):
+        other.repository.end("s")
+
+
+# -- listing and removing ------------------------------------------------------
+
+
+def test_the_latest_session_of_a_user(replica: Replica) -> None:
+    """By activity, not by age; nobody else's."""
+    for number, user in enumerate(("alice", "alice", "bob")):
+        replica.save(UserSession(session_id=f"s{number}", user_id=user))
+    assert "s1" == replica.repository.latest_of("alice")
+    session = replica.load("s0")
+    session.last_activity += timedelta(minutes=5)
+    replica.save(session)
+
+    assert "s0" == replica.repository.latest_of("alice")
+    assert replica.repository.latest_of("carol") is None
+
+
+def test_lists_leave_out_what_expired_and_what_ended(clock: Clock) -> None:
+    """Over all pages."""
+    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
+    for number in range(130):
+        replica.save(UserSession(session_id=f"old{number}", user_id="alice"))
+    clock.advance(hours=2)
+    for number in range(130):
+        replica.save(
+            UserSession(
+                session_id=f"new{number}",
+                user_id="alice",
+                created_at=clock(),
+                last_activity=clock(),
+            )
+        )
+    replica.repository.end("new7")
+
+    wanted = {f"new{number}" for number in range(130)} - {"new7"}
+    assert wanted == {head.session_id for head in replica.repository.heads()}
+    assert wanted == {head.session_id for head in replica.repository.heads(user_id="alice")}
+
+
+def test_purge_removes_what_has_expired(clock: Clock) -> None:
+    """In batches, until nothing is left."""
+    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
+    for number in range(230):
+        replica.new(f"s{number}")
+    clock.advance(hours=2)
+    replica.save(UserSession(session_id="s", created_at=clock(), last_activity=clock()))
+
+    assert 230 == replica.repository.purge()
+    assert ["purge"] * 3 == [call for call in replica.store.calls if call == "purge"]
+    assert {"s"} == set(replica.store.keep())
+    assert 0 == replica.repository.purge()
+
+
+def test_purge_removes_what_was_idle_for_so_long(clock: Clock) -> None:
+    """A tombstone stays: its id must not come free."""
+    replica = Replica(now=clock)
+    replica.new("idle")
+    replica.new("ended")
+    replica.repository.end("ended")
+    clock.advance(hours=3)
+    replica.save(UserSession(session_id="busy", created_at=clock(), last_activity=clock()))
+
+    assert 1 == replica.repository.purge(idle=timedelta(hours=2))
+    assert {"ended", "busy"} == set(replica.store.keep())
+
+
+def test_delete_removes_at_once(replica: Replica) -> None:
+    """And says whether there was one."""
+    replica.new()
+
+    assert replica.repository.delete("s")
+    assert not replica.repository.delete("s")
+    assert {} == replica.store.keep()
+
+
+def test_active_sessions_are_counted(clock: Clock) -> None:
+    """Those with activity within the time."""
+    replica = Replica(now=clock)
+    replica.new("old")
+    clock.advance(minutes=31)
+    replica.save(UserSession(session_id="new", created_at=clock(), last_activity=clock()))
+
+    assert 1 == replica.repository.count_active(timedelta(minutes=30))
+    assert 2 == replica.repository.count_active(timedelta(minutes=32))
+
+
+def test_only_what_is_there_is_touched(replica: Replica) -> None:
+    """No session is made, and no tombstone moved."""
+    assert not replica.repository.touch("s")
+    replica.new()
+    assert replica.repository.touch("s")
+    replica.repository.end("s")
+
+    assert not replica.repository.touch("s")
+
+
+# -- what can't be read --------------------------------------------------------
+
+
+Damage = Callable[[dict[str, bytes]], dict[str, bytes]]
+
+
+def rewrite(replica: Replica, change: Damage, **head: Any) -> StoredSession:
+    """Change what is stored, behind everybody's back."""
+    stored = replica.store.stored("s")
+    changed = attrs.evolve(
+        stored, head=attrs.evolve(stored.head, **head), parts=change(dict(stored.parts))
+    )
+    replica.store.memory._sessions["s"] = changed
+    return changed
+
+
+def with_field(sealed: bytes, field: str, value: object) -> bytes:
+    """Return a part with one more field."""
+    return seal(
+        ormsgpack.packb({**ormsgpack.unpackb(unseal(sealed).payload), field: value}), "msgpack"
+    )
+
+
+def cut_off(parts: dict[str, bytes]) -> dict[str, bytes]:
+    """Lose the second half."""
+    return {name: data[: len(data) // 2] for name, data in parts.items()}
+
+
+def no_envelope(parts: dict[str, bytes]) -> dict[str, bytes]:
+    """Hold something else altogether."""
+    return dict.fromkeys(parts, b"\x00garbage")
+
+
+def wrong_types(_: dict[str, bytes]) -> dict[str, bytes]:
+    """Hold a readable part that is no session's."""
+    return {"profile": seal(ormsgpack.packb({"created_at": "never"}), "msgpack")}
+
+
+DAMAGES = pytest.mark.parametrize("damage", [cut_off, no_envelope, wrong_types])
+
+
+def kept_aside(store: FaultyStore) -> dict[str, StoredSession]:
+    """Return what is in quarantine."""
+    return {name: one for name, one in store.keep().items() if name.startswith("quarantine-")}
+
+
+@DAMAGES
+def test_what_cannot_be_read_is_kept_aside_and_a_fresh_session_takes_its_place(
+    replica: Replica, damage: Damage
+) -> None:
+    """The bytes are copied, once, before anything replaces them; an event says where."""
+    replica.new()
+    damaged = rewrite(replica, damage)
+
+    assert replica.repository.load("s") is None
+    assert replica.repository.load("s") is None
+    [(name, kept)] = kept_aside(replica.store).items()
+    assert damaged.parts == kept.parts
+    assert damaged == replica.store.stored("s")
+
+    replica.save(UserSession(session_id="s", inputs={"fresh": 1}))
+    assert {"fresh": 1} == replica.load().inputs
+    assert kept == replica.store.stored(name)
+
+
+def test_an_event_tells_once_of_what_was_kept_aside(replica: Replica) -> None:
+    """Not at each look."""
+    replica.new()
+    rewrite(replica, cut_off)
+    for _ in range(3):
+        replica.repository.load("s")
+    [name] = kept_aside(replica.store)
+
+    assert [("s", name)] == [
+        (event.session_id, event.quarantine_id) for event in replica.told(SessionQuarantined)
+    ]
+    assert "damaged" in replica.told(SessionQuarantined)[0].reason
+
+
+def test_what_is_kept_aside_is_found_by_nobody(replica: Replica) -> None:
+    """It is no session: not in lists, not its owner's, and a list makes no copies of it."""
+    session = replica.new()
+    session.user_id = "alice"
+    replica.save(session)
+    rewrite(replica, cut_off)
+    replica.repository.load("s")
+
+    for _ in range(3):
+        for head in list(replica.repository.heads()):
+            replica.repository.load(head.session_id)
+
+    assert 1 == len(kept_aside(replica.store))
+    assert {"s"} >= {head.session_id for head in replica.repository.heads()}
+    assert {"s"} >= {head.session_id for head in replica.repository.heads(user_id="alice")}
+
+
+def test_a_session_that_was_damaged_under_a_live_one_is_written_again(replica: Replica) -> None:
+    """The live object has it all; the damaged bytes are kept aside nevertheless."""
+    session = replica.new(a=1)
+    rewrite(replica, cut_off, save_id="another", version=2)
+    session.theme = "dark"
+    replica.save(session)
+
+    assert ({"a": 1}, "dark") == (replica.load().inputs, replica.load().theme)
+    assert 1 == len(kept_aside(replica.store))
+
+
+def test_while_the_copy_cannot_be_made_nothing_is_replaced(replica: Replica) -> None:
+    """The bytes are safe first."""
+    replica.new()
+    damaged = rewrite(replica, cut_off)
+    late = UserSession(session_id="s", inputs={"late": 1})
+    replica.store.on_write = lambda write: setattr(
+        replica.store, "down", write.head.session_id != "s"
+    )
+    with pytest.raises(UnavailableError):
+        replica.save(late)
+
+    assert damaged == replica.store.stored("s")
+
+
+# -- what a newer release wrote ------------------------------------------------
+
+
+def newer_schema(replica: Replica) -> None:
+    """Store a newer record."""
+    rewrite(replica, dict, schema_version=SCHEMA_VERSION + 1, save_id="newer")
+
+
+def newer_envelope(replica: Replica) -> None:
+    """Store a newer envelope."""
+    rewrite(replica, lambda parts: {n: b"\x02" + d[1:] for n, d in parts.items()}, save_id="newer")
+
+
+def unknown_flags(replica: Replica) -> None:
+    """Store something compressed or encrypted."""
+    rewrite(
+        replica, lambda parts: {n: b"\x01\x01" + d[2:] for n, d in parts.items()}, save_id="newer"
+    )
+
+
+def unknown_serializer(replica: Replica) -> None:
+    """Store what a plugin wrote that isn't installed here."""
+    rewrite(
+        replica,
+        lambda parts: {n: seal(unseal(d).payload, "cbor") for n, d in parts.items()},
+        save_id="newer",
+    )
+
+
+NEWER = pytest.mark.parametrize(
+    "store", [newer_schema, newer_envelope, unknown_flags, unknown_serializer]
+)
+
+
+@NEWER
+def test_what_a_newer_release_wrote_is_neither_read_nor_written_over(
+    replica: Replica, store: Callable[[Replica], None]
+) -> None:
+    """Nor put into quarantine; an event says why."""
+    session = replica.new()
+    store(replica)
+    newer = replica.store.stored("s")
+    other = replica.again()
+    with pytest.raises(NewerFormatError):
+        other.repository.load("s")
+    assert 1 == len(other.told(NewerFormat))
+
+    session.theme = "dark"
+    for writer, one in ((replica, session), (other, UserSession(session_id="s"))):
+        for _ in range(2):
+            with pytest.raises(NewerFormatError):
+                writer.save(one)
+
+    assert {"s": newer} == replica.store.keep()
+
+
+@NEWER
+def test_a_round_trip_never_writes_over_what_a_newer_release_wrote(
+    replica: Replica, store: Callable[[Replica], None]
+) -> None:
+    """Not even with the save_id that is stored."""
+    copy = UserSession.from_dict(replica.new().to_dict())
+    store(replica)
+    newer = replica.store.stored("s")
+    copy.save_id, copy.theme = "newer", "dark"
+
+    with pytest.raises(NewerFormatError):
+        replica.again().save(copy)
+    assert newer == replica.store.stored("s")
+
+
+def test_newer_fails_its_own_session_only(replica: Replica) -> None:
+    """In a batch, the others are saved."""
+    session = replica.new()
+    newer_schema(replica)
+    session.theme = "dark"
+    right = UserSession(session_id="right")
+
+    outcomes = replica.repository.save_many([session, right])
+
+    assert [NewerFormatError, type(None)] == [type(outcome) for outcome in outcomes]
+    assert replica.load("right")

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sessionkit.errors import ConfigError
+from sessionkit.settings import (
+    PersistenceSettings,
+    Settings,
+    load_settings,
+)
+
+
+@pytest.fixture(autouse=True)
+def _alone(bare: Path) -> None:
+    """Every test begins without file and variables."""
+    assert [] == list(bare.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            {"storag": "x"},
+            "storag: unknown; did you mean 'storage'? (allowed: conflict_strategies,",
+        ),
+        ({"source": "x"}, "source: unknown;"),
+        ({"origins": {}}, "origins: unknown;"),
+        ({"persistense": {}}, "persistense: unknown; did you mean 'persistence'?"),
+        (
+            {"persistence": {"debounce": 1}},
+            "persistence.debounce: unknown; did you mean 'debounce_ms'? (allowed: batch_size, debounce_ms, max_wait_ms)",
+        ),
+        ({"persistence": {"debounce": {"x": 1}}}, "persistence.debounce: unknown; did you mean"),
+        ({"persistence": {"zzz": 1}}, "persistence.zzz: unknown; allowed: batch_size,"),
+        ({"storage": 3}, "storage: a text is needed, not int"),
+        ({"storage": " "}, "storage: the name of an installed plugin is needed, not an empty text"),
+        ({"serializer": None}, "serializer: a text is needed, not NoneType"),
+        (
+            {"conflict_strategy": print},
+            "conflict_strategy: a text is needed, not builtin_function_or_method",
+        ),
+        ({"storage": {"a": 1}}, "storage: a single value is needed, not a table"),
+        ({"plugins": "audit"}, "plugins: a list of names is needed, not str 'audit'"),
+        ({"plugins": ["audit", 3]}, "plugins: a text is needed, not int"),
+        ({"plugins": [""]}, "plugins: the name of an installed plugin is needed"),
+        ({"persistence": 3}, "persistence: a table is needed, not int"),
+        (
+            {"persistence": {"debounce_ms": "100"}},
+            "persistence.debounce_ms: a whole number is needed, not str '100'",
+        ),
+        (
+            {"persistence": {"debounce_ms": True}},
+            "persistence.debounce_ms: a whole number is needed, not bool True",
+        ),
+        (
+            {"persistence": {"debounce_ms": 0.5}},
+            "persistence.debounce_ms: a whole number is needed, not float 0.5",
+        ),
+        (
+            {"persistence": {"debounce_ms": -1}},
+            "persistence.debounce_ms: a whole number from 0 to 2147483647 is needed, not -1",
+        ),
+        (
+            {"persistence": {"batch_size": 0}},
+            "persistence.batch_size: a whole number from 1 to 100000 is needed, not 0",
+        ),
+        (
+            {"persistence": {"debounce_ms": {"x": 1}}},
+            "persistence.debounce_ms: a single value is needed, not a table",
+        ),
+        ({"limits": {"session_bytes": 10}}, "limits.session_bytes: a whole number from 1024 to"),
+        (
+            {"expiry": {"idle": 5}},
+            "expiry.idle: a duration with its unit, such as '24h' or 'never', is needed, not int 5",
+        ),
+        ({"expiry": {"idle": "5"}}, "expiry.idle: '5' is no duration; write a number and a unit"),
+        (
+            {"expiry": {"idle": "0s"}},
+            "expiry.idle: a duration above zero and up to 36500d is needed, or 'never'",
+        ),
+        ({"expiry": {"idle": timedelta(days=-1)}}, "expiry.idle: a duration above zero"),
+        (
+            {"expiry": {"absolute": "99999d"}},
+            "expiry.absolute: a duration above zero and up to 36500d",
+        ),
+        ({"storages": 3}, "storages: a table is needed, not int"),
+        ({"storages": {"sqlite": "x"}}, "storages.sqlite: a table is needed, not str"),
+        ({"storages": {3: {"x": 1}}}, "storages: keys are text, not int"),
+        ({"security": {"folder": 3}}, "security.folder: a text is needed, not int"),
+    ],
+)
+def test_what_is_wrong_in_code_is_told(code: dict[str, Any], message: str) -> None:
+    """The message names the call, the key by its path, and what would be right."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(**code)
+
+    assert str(caught.value).startswith(f"configure(...): {message}")
+
+
+def test_what_is_wrong_in_a_file_is_told_with_the_file(write: Callable[..., Path]) -> None:
+    """The same, with the file's path."""
+    path = write("[persistence]\ndebouncems = 3\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith(
+        f"{path}: persistence.debouncems: unknown; did you mean 'debounce_ms'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("SESSIONKIT_STORAG", "x", "storag: unknown; did you mean 'SESSIONKIT_STORAGE'?"),
+        ("SESSIONKIT_SECRET", "x", "secret: unknown;"),
+        (
+            "SESSIONKIT_PERSISTENCE__DEBOUNCE",
+            "1",
+            "persistence.debounce: unknown; did you mean 'SESSIONKIT_PERSISTENCE__DEBOUNCE_MS'?",
+        ),
+        (
+            "SESSIONKIT_PERSISTENCE__DEBOUNCE_MS",
+            "soon",
+            "persistence.debounce_ms: a whole number is needed, not str 'soon'",
+        ),
+        (
+            "SESSIONKIT_PERSISTENCE__DEBOUNCE_MS",
+            "-1",
+            "persistence.debounce_ms: a whole number from 0",
+        ),
+        (
+            "SESSIONKIT_PERSISTENCE__DEBOUNCE_MS",
+            "",
+            "persistence.debounce_ms: a whole number is needed",
+        ),
+        (
+            "SESSIONKIT_PERSISTENCE",
+            "1",
+            "persistence: a table is needed, not str; set its keys, as in SESSIONKIT_PERSISTENCE__KEY",
+        ),
+        (
+            "SESSIONKIT_STORAGES__SQLITE",
+            "1",
+            "storages.sqlite: a table is needed, not str; set its keys, as in SESSIONKIT_STORAGES__SQLITE__KEY",
+        ),
+        (
+            "SESSIONKIT_STORAGE",
+            "",
+            "storage: the name of an installed plugin is needed, not an empty text",
+        ),
+        ("SESSIONKIT_EXPIRY__IDLE", "1 day", "expiry.idle: '1 day' is no duration"),
+        ("SESSIONKIT_", "1", ": unknown;"),
+    ],
+)
+def test_what_is_wrong_in_a_variable_is_told_with_its_name(
+    name: str, text: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, with the variable; a right name is shown as a variable too."""
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith(f"environment variable {name}: {message}")
+
+
+def test_two_variables_that_differ_in_case_only_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which one counts would be left to chance."""
+    monkeypatch.setenv("SESSIONKIT_STORAGE", "a")
+    monkeypatch.setenv("sessionkit_storage", "b")
+
+    with pytest.raises(ConfigError, match="SESSIONKIT_STORAGE is set twice"):
+        load_settings()
+
+
+def test_a_syntax_error_is_told_with_its_line(write: Callable[..., Path]) -> None:
+    """File, line and column are named."""
+    path = write("storage = 'a'\nserializer = \n")
+
+    with pytest.raises(ConfigError, match=r"not TOML: .*at line 2, column 14") as caught:
+        load_settings()
+
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(bare: Path) -> None:
+    """Settings are UTF-8."""
+    (bare / "sessionkit.toml").write_bytes("storage = 'a'\nserializer = 'ü'\n".encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=r"sessionkit\.toml: not UTF-8 \(line 2, byte 28\)"):
+        load_settings()
+
+
+def test_a_folder_in_place_of_the_file_is_told(bare: Path) -> None:
+    """What is there and can't be read is no missing file."""
+    (bare / "sessionkit.toml").mkdir()
+
+    with pytest.raises(ConfigError, match=r"sessionkit\.toml: the settings can't be read"):
+        load_settings()
+
+
+def test_a_file_without_rights_is_told(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's reason is shown; the superuser may read everything, so the refusal is played."""
+    path = write("storage = 'a'\n")
+    path.chmod(stat.S_IWUSR)
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    with pytest.raises(
+        ConfigError, match=r"sessionkit\.toml: the settings can't be read: Permission denied"
+    ):
+        load_settings()
+
+
+def test_a_table_of_pyproject_that_is_none_is_told(write: Callable[..., Path]) -> None:
+    """[tool] sessionkit = ... is no table."""
+    write("[tool]\nsessionkit = 3\n", "pyproject.toml")
+
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: tool\.sessionkit is a table, not int"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "environment variable SESSIONKIT_CONFIG is empty: name a file, or unset it"),
+        ("gone.toml", r"environment variable SESSIONKIT_CONFIG: there is no file .*gone\.toml"),
+        (
+            "pyproject.toml",
+            r"environment variable SESSIONKIT_CONFIG: .*pyproject\.toml has no table \[tool\.sessionkit\]",
+        ),
+    ],
+)
+def test_a_variable_that_names_no_settings_is_told(
+    name: str, message: str, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was asked for must be there, and hold settings."""
+    write("[tool.ruff]\n", "pyproject.toml")
+    monkeypatch.setenv("SESSIONKIT_CONFIG", name)
+
+    with pytest.raises(ConfigError, match=message):
+        load_settings()
+
+
+def test_settings_built_by_hand_are_checked_too() -> None:
+    """The classes themselves refuse what no source may say."""
+    with pytest.raises(ConfigError, match="a whole number from 0"):
+        PersistenceSettings(debounce_ms=-1)
+
+
+def test_tables_cannot_be_changed_afterwards() -> None:
+    """Settings are shared by every thread."""
+    given_by_hand = {"sqlite": {"url": "a"}}
+    loaded = Settings(storages=given_by_hand)
+    given_by_hand["sqlite"]["url"] = "b"
+
+    assert "a" == loaded.storages["sqlite"]["url"]
+    with pytest.raises(TypeError):
+        loaded.storages["sqlite"]["url"] = "b"  # type: ignore[index]
+
+
+VARIABLES = [
+    f"SESSIONKIT_{key}"
+    for key in ("STORAGE", "PLUGINS", "STORAGES__X__Y", "LIMITS__SESSION_BYTES", "EXPIRY__IDLE")
+]
+KEY_TEXT = st.sampled_from(
+    [
+        "storage",
+        "storages",
+        "persistence",
+        "debounce_ms",
+        "expiry",
+        "idle",
+        "security",
+        "secret_key",
+        "plugins",
+        "x",
+    ]
+) | st.text(max_size=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.timedeltas(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEY_TEXT, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(KEY_TEXT, VALUES, max_size=3))
+@example({"storages": {"": {"": {}}}})
+def test_whatever_code_says_is_taken_or_refused(code: dict[str, Any]) -> None:
+    """Nothing but a ConfigError is raised."""
+    with suppress(ConfigError):
+        assert isinstance(load_settings(**code), Settings)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(VARIABLES),
+    text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12),
+)
+def test_whatever_a_variable_holds_is_taken_or_refused(name: str, text: str) -> None:
+    """Nothing but a ConfigError is raised, for each kind of key."""
+    with pytest.MonkeyPatch.context() as patch, suppress(ConfigError):
+        patch.setenv(name, text)
+        assert isinstance(load_settings(), Settings)

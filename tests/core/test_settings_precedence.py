@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sessionkit.durations import format_duration
+from sessionkit.settings import (
+    PersistenceSettings,
+    Settings,
+    load_settings,
+)
+
+SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing
+
+
+@pytest.fixture(autouse=True)
+def _alone(bare: Path) -> None:
+    """Every test begins without file and variables."""
+    assert [] == list(bare.iterdir())
+
+
+MS = st.integers(0, 2**31 - 1)
+NAMES = st.sampled_from(["memory", "sqlite", "json", "msgpack", "x-y_z.1"])
+LIFETIMES = st.none() | st.integers(1, 10**9).map(lambda ms: timedelta(milliseconds=ms))
+PLUGIN_VALUES = (
+    st.integers(-(10**9), 10**9)
+    | st.booleans()
+    | st.sampled_from(["", "x", "a b", "redis://:p@h/0", "007"])
+)
+KEYS: dict[tuple[str, ...], st.SearchStrategy[Any]] = {
+    ("storage",): NAMES,
+    ("serializer",): NAMES,
+    ("conflict_strategy",): NAMES,
+    ("plugins",): st.lists(NAMES, max_size=3).map(tuple),
+    ("storages", "sqlite", "url"): PLUGIN_VALUES,
+    ("serializers", "json", "indent"): PLUGIN_VALUES,
+    ("conflict_strategies", "merge", "prefer"): PLUGIN_VALUES,
+    ("hosts", "streamlit", "secure"): PLUGIN_VALUES,
+    ("persistence", "debounce_ms"): MS,
+    ("persistence", "max_wait_ms"): MS,
+    ("persistence", "batch_size"): st.integers(1, 100_000),
+    ("expiry", "idle"): LIFETIMES,
+    ("expiry", "absolute"): LIFETIMES,
+    ("security", "secret_key"): st.sampled_from([SECRET, "x" * 16, "another secret, also long"]),
+    ("security", "folder"): st.sampled_from([Path(".sessionkit"), Path("/var/lib/app")]),
+    ("limits", "session_bytes"): st.integers(1024, 2**31 - 1),
+}
+
+
+def test_every_key_takes_part_in_the_test_of_precedence() -> None:
+    """A key that is added to the settings has to be added there."""
+    kinds: dict[str, Any] = {
+        field.name: type(field.default) for field in attrs.fields(Settings) if not field.metadata
+    }
+    plain = {
+        (name, inner.name)
+        for name, kind in kinds.items()
+        if attrs.has(kind)
+        for inner in attrs.fields(kind)
+    }
+    top = {name for name, kind in kinds.items() if not attrs.has(kind)}
+
+    assert plain == {key for key in KEYS if len(key) == 2}
+    assert top == {key[0] for key in KEYS if len(key) != 2}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or isinstance(value, timedelta):
+        return format_duration(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return str(list(value))
+    return f"'{_as_text(value)}'"
+
+
+def _read(loaded: Settings, key: tuple[str, ...]) -> Any:
+    found: Any = loaded
+    for name in key:
+        found = found[name] if hasattr(found, "keys") else getattr(found, name)
+    return found
+
+
+@settings(
+    max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(data=st.data())
+@pytest.mark.parametrize("key", KEYS)
+def test_code_goes_before_variables_before_the_file(
+    key: tuple[str, ...], bare: Path, data: st.DataObject
+) -> None:
+    """For each key: whoever of the three speaks first in this order is heard, whatever the others say."""
+    in_file, in_variable, in_code = (data.draw(KEYS[key]) for _ in range(3))
+    (bare / "sessionkit.toml").write_text(f"{'.'.join(key)} = {_as_toml(in_file)}\n")
+    variable = f"SESSIONKIT_{'__'.join(key).upper()}"
+    code: Any = in_code
+    for name in reversed(key):
+        code = {name: code}
+
+    with pytest.MonkeyPatch.context() as patch:
+        assert in_file == _read(load_settings(), key)
+        patch.setenv(variable, _as_text(in_variable))
+        assert in_variable == _read(load_settings(), key)
+        assert in_code == _read(load_settings(**code), key)
+        patch.delenv(variable)
+        assert in_code == _read(load_settings(**code), key)
+
+
+def test_precedence_holds_key_by_key_within_a_table(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table in code leaves the other keys of the file's table alone, an empty one all of them."""
+    write(
+        "[persistence]\ndebounce_ms = 1\nmax_wait_ms = 2\n[storages.sqlite]\nurl = 'u'\na = {b = 1, c = 2}\n"
+    )
+    monkeypatch.setenv("SESSIONKIT_STORAGES__SQLITE__A__C", "3")
+
+    loaded = load_settings(
+        persistence={"max_wait_ms": 4}, storages={"sqlite": {"timeout": 5}}, expiry={}
+    )
+
+    assert PersistenceSettings(debounce_ms=1, max_wait_ms=4) == loaded.persistence
+    assert {"sqlite": {"url": "u", "a": {"b": 1, "c": 3}, "timeout": 5}} == loaded.storages
+    assert {"url": "u", "a": {"b": 1, "c": 3}} == load_settings(storages={"sqlite": {}}).storages[
+        "sqlite"
+    ]
+
+
+def test_a_value_replaces_a_table_of_a_lower_source(write: Callable[..., Path]) -> None:
+    """Where a plugin's key is a table in one source and a value in another, the higher one holds."""
+    write("[storages.sqlite]\ntls = {ca = 'x'}\n")
+
+    assert {"tls": False} == load_settings(storages={"sqlite": {"tls": False}}).storages["sqlite"]
+
+
+def test_none_in_code_is_a_value(write: Callable[..., Path]) -> None:
+    """It takes a name or a duration back that the file sets."""
+    write("storage = 'sqlite'\nexpiry.idle = '1h'\n")
+
+    loaded = load_settings(storage=None, expiry={"idle": None})
+
+    assert (None, None) == (loaded.storage, loaded.expiry.idle)
+
+
+@pytest.mark.parametrize("name", ["sessionkit_storage", "SessionKit_Storage"])
+def test_case_does_not_count_in_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SESSIONKIT_STORAGE may be written in any case."""
+    monkeypatch.setenv(name, "memory")
+
+    assert "memory" == load_settings().storage
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("false", False),
+        ("5", 5),
+        ("-5", -5),
+        ("007", "007"),
+        ("5.0", "5.0"),
+        ("'5'", "5"),
+        ('"true"', "true"),
+        ("True", "True"),
+        ("'it's'", "'it's'"),
+        ("9" * 19, "9" * 19),
+        ("", ""),
+    ],
+)
+def test_a_variable_of_a_plugin_is_read_as_a_literal(
+    text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Booleans and whole numbers are what they look like, all else is text; quotes make it text."""
+    monkeypatch.setenv("SESSIONKIT_STORAGES__SQLITE__KEY", text)
+
+    found = load_settings().storages["sqlite"]["key"]
+
+    assert (value, type(value)) == (found, type(found))
+
+
+def test_plugins_in_a_variable_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks and empty places don't count."""
+    monkeypatch.setenv("SESSIONKIT_PLUGINS", "audit, metrics,")
+
+    assert ("audit", "metrics") == load_settings().plugins

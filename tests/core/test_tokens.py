@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
+
+from sessionkit.errors import ConfigError, InvalidSessionIdError, InvalidTokenError
+from sessionkit.ids import MAX_ID_LENGTH, new_session_id
+from sessionkit.tokens import TICKET_SECONDS, TokenContent, Tokens
+
+SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing but tests
+IDS = st.text(
+    st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=MAX_ID_LENGTH
+).filter(str.isprintable)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture(name="clock")
+def _clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture(name="tokens")
+def _tokens(clock: _Clock) -> Tokens:
+    return Tokens(SECRET, now=clock)
+
+
+@given(session_id=IDS, readable=st.booleans())
+def test_what_was_issued_is_read(session_id: str, readable: bool) -> None:  # noqa: FBT001 - drawn
+    """Both kinds of token give back the id, and tell which kind they are."""
+    tokens = Tokens(SECRET)
+    token = tokens.issue(session_id, readable=readable)
+
+    assert session_id == tokens.read(token)
+    assert TokenContent(session_id, readable) == tokens.inspect(token)
+
+
+@pytest.mark.parametrize("readable", [False, True])
+def test_a_token_fits_into_a_cookie(tokens: Tokens, readable: bool) -> None:  # noqa: FBT001 - a parameter
+    """Even the longest id gives a token of cookie characters within a cookie's 4096."""
+    token = tokens.issue("\U0001f600" * MAX_ID_LENGTH, readable=readable)
+
+    assert 4096 > len(token)
+    assert set(string.ascii_letters + string.digits + "-_.") >= set(token)
+
+
+def test_a_cookie_is_no_readable_token_and_the_other_way_round(tokens: Tokens) -> None:
+    """A script of the page can't make a cookie of what it can read."""
+    cookie, readable = tokens.issue("abc"), tokens.issue("abc", readable=True)
+
+    assert readable.startswith("r.")
+    for forged in (f"r.{cookie}", readable.removeprefix("r.")):
+        with pytest.raises(InvalidTokenError):
+            tokens.read(forged)
+
+
+def test_another_key_reads_nothing(tokens: Tokens) -> None:
+    """What another app has signed is foreign."""
+    other = Tokens("another secret of another app")
+
+    for token in (other.issue("abc"), other.issue("abc", readable=True)):
+        with pytest.raises(InvalidTokenError, match="was not signed with this app's key"):
+            tokens.read(token)
+
+
+@given(st.data())
+def test_a_changed_token_is_refused(data: st.DataObject) -> None:
+    """Each single character of a token counts."""
+    tokens = Tokens(SECRET)
+    token = tokens.issue("some-session", readable=data.draw(st.booleans()))
+    place = data.draw(st.integers(0, len(token) - 2))  # the last one holds unused bits
+    changed = token[:place] + data.draw(st.sampled_from("Aa0-_.é")) + token[place + 1 :]
+
+    if changed != token:
+        with pytest.raises(InvalidTokenError):
+            tokens.read(changed)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=80),
+        st.text("abcXYZ019-_.r"),
+        st.binary(),
+        st.none(),
+        st.integers(),
+        st.integers(4000, 5000).map("x".__mul__),
+        st.sampled_from(["\ud800", "é.é", ".", "..", "r.", "r..", "a" * 5000]),
+    )
+)
+def test_nothing_else_is_ever_raised(junk: object) -> None:
+    """Whatever a browser sends is an id, or an InvalidTokenError that doesn't repeat it."""
+    tokens = Tokens(SECRET)
+    for read in (tokens.read, lambda token: tokens.read_ticket(token, "old")):
+        with pytest.raises(InvalidTokenError) as caught:
+            read(junk)
+
+        assert not isinstance(junk, str) or len(junk) < 16 or junk not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "x" * 129, "a\nb", 3, None, ["abc"], {"id": "abc"}])
+def test_a_signed_token_holds_a_session_id(tokens: Tokens, content: object) -> None:
+    """Even what the right key has signed must hold what can be an id."""
+    signed = tokens._cookie.dumps(content)
+
+    with pytest.raises(InvalidTokenError):
+        tokens.read(signed)
+
+
+def test_only_ids_are_issued(tokens: Tokens) -> None:
+    """What can't be a session id gets no token and no ticket."""
+    for issue in (tokens.issue, lambda odd: tokens.issue_ticket("a", odd)):
+        with pytest.raises(InvalidSessionIdError):
+            issue("a\nb")
+
+
+def test_a_token_is_signed_with_more_than_the_bare_key(tokens: Tokens) -> None:
+    """A serializer that another program makes from the same key doesn't fit."""
+    with pytest.raises(InvalidTokenError):
+        tokens.read(URLSafeSerializer(SECRET).dumps("abc"))
+
+
+# -- tickets ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("age", [0, TICKET_SECONDS - 1, -3])
+def test_a_fresh_ticket_is_honoured(tokens: Tokens, clock: _Clock, age: int) -> None:
+    """For a minute, by replicas whose clocks differ a little."""
+    ticket = tokens.issue_ticket("old", "new")
+    clock.seconds += age
+
+    assert "new" == tokens.read_ticket(ticket, "old")
+
+
+@pytest.mark.parametrize("age", [TICKET_SECONDS + 1, 10**6, -60])
+def test_an_old_ticket_is_refused(tokens: Tokens, clock: _Clock, age: int) -> None:
+    """After a minute, and long before it was issued."""
+    ticket = tokens.issue_ticket("old", "new")
+    clock.seconds += age
+
+    with pytest.raises(InvalidTokenError, match="seconds old; it is honoured for 60"):
+        tokens.read_ticket(ticket, "old")
+
+
+def test_a_ticket_goes_with_its_cookie_only(tokens: Tokens) -> None:
+    """Another session's cookie isn't traded."""
+    with pytest.raises(InvalidTokenError, match="another session's cookie"):
+        tokens.read_ticket(tokens.issue_ticket("old", "new"), "other")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda tokens: tokens.issue("old"), lambda tokens: tokens.issue("old", readable=True)],
+)
+def test_a_token_is_no_ticket(tokens: Tokens, make: Callable[[Tokens], str]) -> None:
+    """Nor is a ticket a token."""
+    with pytest.raises(InvalidTokenError):
+        tokens.read_ticket(make(tokens), "old")
+    with pytest.raises(InvalidTokenError):
+        tokens.read(tokens.issue_ticket("old", "new"))
+
+
+@pytest.mark.parametrize("content", ["old", [], ["old"], ["old", 3], ["old", ""], {"old": 1}, None])
+def test_a_signed_ticket_holds_two_ids(tokens: Tokens, content: object) -> None:
+    """Even what the right key has signed must be of the right form."""
+    with pytest.raises(InvalidTokenError):
+        tokens.read_ticket(tokens._ticket.dumps(content), "old")
+
+
+# -- the key ---------------------------------------------------------------------
+
+
+def test_the_cookies_name_belongs_to_the_key(tokens: Tokens) -> None:
+    """Two apps on two ports of one host don't overwrite each other's cookie."""
+    kind, _, digits = tokens.cookie_name.partition("_")
+
+    assert ("sessionkit", 8) == (kind, len(digits))
+    assert set(string.hexdigits) >= set(digits)
+    assert tokens.cookie_name == Tokens(SECRET).cookie_name
+    assert tokens.cookie_name != Tokens(SECRET + "!").cookie_name
+
+
+def test_the_key_is_not_shown(tokens: Tokens) -> None:
+    """The repr has the cookie's name."""
+    assert f"Tokens(cookie_name={tokens.cookie_name!r})" == repr(tokens)
+
+
+@pytest.mark.parametrize("secret", ["", "short", "               x"])
+def test_a_short_key_is_refused(secret: str) -> None:
+    """Blanks don't count, and the message doesn't show it."""
+    with pytest.raises(ConfigError, match="a secret has at least 16 characters") as caught:
+        Tokens(secret)
+
+    assert not secret or secret not in str(caught.value)
+
+
+def test_a_random_id_gives_another_token_each_time(tokens: Tokens) -> None:
+    """Tokens of different sessions differ; of one session they are the same."""
+    one, other = new_session_id(), new_session_id()
+
+    assert tokens.issue(one) == tokens.issue(one)
+    assert tokens.issue(one) != tokens.issue(other)
+
+
+def test_an_endless_token_is_not_even_looked_at(
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no cookie can hold costs no time."""
+    monkeypatch.setattr(tokens._cookie, "loads", None)
+
+    with pytest.raises(InvalidTokenError, match="a token of 1000000 characters"):
+        tokens.read("a" * 1_000_000)

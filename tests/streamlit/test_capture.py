@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At the end of every run, whichever way it ends, what changed is in the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Page = Callable[..., Path]
+
+CITY = "persist('city')\nst.text_input('City', key='city')\n"
+ENDS = {
+    "to its end": "",
+    "st.stop": "st.stop()\n",
+    "an error": "raise ValueError('a bug of the app')\n",
+    "st.rerun": "if st.session_state.setdefault('again', True):\n    st.session_state.again = False\n    st.rerun()\n",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_every_end_of_a_run_is_seen(browser: Any, page: Page, end: str) -> None:
+    """The end of a script, ``st.stop``, an error, a rerun: nothing is lost."""
+    tab = browser.open(page(CITY + end)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    browser.restart()
+    assert {"city": "Ghent"} == browser.session().inputs
+
+
+def test_a_fragments_run_is_seen(browser: Any, page: Page) -> None:
+    """A fragment's rerun runs none of the script's own lines, and is captured all the same."""
+    body = "persist('box')\n@st.fragment\ndef part():\n    st.checkbox('Box', key='box')\npart()\n"
+    tab = browser.open(page(body)).run()
+    tab.checkbox(key="box").check().run()
+    browser.restart()
+    assert browser.session().inputs["box"]
+
+
+def test_an_untouched_widget_is_not_stored(browser: Any, page: Page) -> None:
+    """What a widget begins with is nobody's change."""
+    browser.open(page(CITY)).run()
+    assert {} == browser.session().inputs
+
+
+def test_a_run_without_changes_counts_no_interaction(browser: Any, page: Page) -> None:
+    """A rerun that changes nothing leaves the session as it is."""
+    tab = browser.open(page(CITY)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    before = browser.session().interaction_count
+    tab.run()
+    assert before == browser.session().interaction_count
+
+
+def test_a_reset_to_the_default_is_a_change(browser: Any, page: Page) -> None:
+    """Emptying a field that was filled is stored."""
+    tab = browser.open(page(CITY)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    tab.text_input(key="city").set_value("").run()
+    assert {"city": ""} == browser.session().inputs
+
+
+def test_a_hidden_widgets_value_stays(browser: Any, page: Page) -> None:
+    """A key that goes missing because its widget is hidden is no delete, and comes back with it."""
+    body = "persist('city')\nif st.checkbox('Show', True, key='show'):\n    st.text_input('City', key='city')\n"
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    tab.checkbox(key="show").uncheck().run()
+    tab.run()
+    assert {"city": "Ghent"} == browser.session().inputs
+    tab.checkbox(key="show").check().run()
+    assert "Ghent" == tab.text_input(key="city").value
+
+
+def test_a_deleted_key_stays_deleted_in_its_tab(browser: Any, page: Page) -> None:
+    """The app resets a widget by deleting its key; the store is not asked to bring it back at once."""
+    body = "persist('n')\nst.session_state.setdefault('n', 0)\nif st.button('reset', key='reset'):\n    del st.session_state.n\n    st.rerun()\nif st.button('more', key='more'):\n    st.session_state.n += 1\n"
+    tab = browser.open(page(body)).run()
+    tab.button(key="more").click().run()
+    tab.button(key="reset").click().run()
+    assert not tab.exception
+    assert 0 == tab.session_state.n
+
+
+def test_a_list_that_grows_in_place_is_kept(browser: Any, page: Page) -> None:
+    """A value that is changed in place, not set anew, reaches the store."""
+    body = "persist('cart')\ncart = st.session_state.setdefault('cart', [])\nif st.button('add', key='add'):\n    cart.append(len(cart))\n"
+    tab = browser.open(page(body)).run()
+    for _ in range(3):
+        tab.button(key="add").click().run()
+    browser.restart()
+    assert [0, 1, 2] == browser.session().inputs["cart"]
+
+
+def test_an_error_in_a_comparison_leaves_the_other_keys(
+    browser: Any, page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A value whose ``__eq__`` raises is logged by its key; the app and the other keys go on."""
+    body = (
+        "class Odd:\n    __hash__ = None\n    def __eq__(self, other):\n        raise RuntimeError('odd')\n"
+        "Odd = st.session_state.setdefault('kind', Odd)\npersist('odd')\nst.session_state.odd = Odd()\n"
+        + CITY
+    )
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert not tab.exception
+    assert "the value of 'odd' could not be captured" in caplog.text
+    assert "Ghent" == browser.session().inputs["city"]
+
+
+# --- persist_input --------------------------------------------------------------------------------
+
+
+def test_persist_input_of_a_widgets_own_value(browser: Any, page: Page) -> None:
+    """The seed's own line: the widget returns a value, persist_input keeps it, nothing is raised."""
+    script = page(
+        "name = st.text_input('Name', key='user_name')\npersist_input('user_name', name)\n"
+    )
+    tab = browser.open(script).run()
+    tab.text_input(key="user_name").set_value("Ada").run()
+    assert not tab.exception
+    browser.restart()
+    assert "Ada" == browser.open(script).run().text_input(key="user_name").value
+
+
+def test_persist_input_without_a_widget_is_set_at_once(browser: Any, page: Page) -> None:
+    """A key that no widget holds is in the session state before the next line."""
+    tab = browser.open(
+        page("persist_input('view', 'overview')\nst.text(st.session_state.view)\n")
+    ).run()
+    assert "overview" == tab.text[0].value
+
+
+def test_persist_input_of_another_value_waits_for_the_next_run(browser: Any, page: Page) -> None:
+    """Streamlit refuses to change a widget that exists; the widget shows the value one run later."""
+    body = "name = st.text_input('Name', key='name')\npersist_input('name', name.strip().upper())\n"
+    script = page(body)
+    tab = browser.open(script).run()
+    tab.text_input(key="name").set_value(" ada ").run()
+    assert not tab.exception
+    assert " ada " == tab.text_input(key="name").value
+    assert {"name": "ADA"} == browser.session().inputs
+    assert "ADA" == tab.run().text_input(key="name").value
+    assert {"name": "ADA"} == browser.session().inputs
+
+
+def test_an_edit_wins_over_a_waiting_value(browser: Any, page: Page) -> None:
+    """The user was quicker than the run that would have set the value."""
+    body = "name = st.text_input('Name', key='name')\nif name == 'a':\n    persist_input('name', 'A')\nelse:\n    persist_input('name', name)\n"
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="name").set_value("a").run()
+    tab.text_input(key="name").set_value("b").run()
+    assert "b" == tab.text_input(key="name").value
+    assert {"name": "b"} == browser.session().inputs
+
+
+# --- what can't be set ----------------------------------------------------------------------------
+
+UNSETTABLE = [
+    "st.button('x', key='x')",
+    "st.download_button('x', 'data', key='x')",
+    "st.file_uploader('x', key='x')",
+    "st.camera_input('x', key='x')",
+    "st.data_editor([{'a': 1}], key='x')",
+    "st.chat_input('x', key='x')",
+]
+
+
+@pytest.mark.parametrize("widget", UNSETTABLE, ids=[one.split("(")[0] for one in UNSETTABLE])
+def test_what_nobody_can_set_is_noted_and_left_alone(browser: Any, page: Page, widget: str) -> None:
+    """Naming a button, an upload or a data editor breaks nothing, now and after a restart."""
+    script = page(f"persist('x')\n{widget}\npersist_input('other', 1)\n")
+    tab = browser.open(script).run().run()
+    assert not tab.exception
+    assert {"other": 1} == browser.session().inputs
+    assert ["x"] == browser.session().extensions["streamlit"]["unsettable"]
+    browser.restart()
+    assert not browser.open(script).run().exception

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who the browser and the user are, and how a browser gets another id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from sessionkit import UserSession
+from sessionkit.host import ConnectedHost
+from sessionkit_streamlit import handshake
+from sessionkit_streamlit.connection import Identity
+from sessionkit_streamlit.gate import gate
+from sessionkit_streamlit.host import StreamlitHost
+
+Page = Callable[..., Path]
+
+SHOW = "st.text(session.session_id)\n"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Collect what the component in the browser is told, once a run."""
+    seen: list[dict[str, Any]] = []
+    original = handshake._told
+
+    def telling(identity: Identity, name: str, *, resync: bool) -> dict[str, Any]:
+        data = original(identity, name, resync=resync)
+        seen.append(data)
+        return data
+
+    monkeypatch.setattr(handshake, "_told", telling)
+    return seen
+
+
+def test_it_is_a_connected_host(browser: Any) -> None:
+    """It has what the manager asks of a host, and trusts nobody."""
+    host = StreamlitHost(browser.manager.tokens)
+    assert isinstance(host, ConnectedHost)
+    assert not host.trusted
+    assert not host.active()
+
+
+def test_the_cookie_names_the_session_in_the_first_run(browser: Any, page: Page) -> None:
+    """No rerun is needed, and the browser is told nothing new."""
+    tab = browser.open(page(SHOW)).run()
+    assert "the-session" == tab.text[0].value
+
+
+def test_a_forged_cookie_brings_a_fresh_session(browser: Any, page: Page) -> None:
+    """A cookie that our key did not sign names nothing."""
+    name = browser.manager.tokens.cookie_name
+    browser.cookies[name] = browser.cookies[name][:-1] + "x"
+    tab = browser.open(page(SHOW)).run()
+    assert not tab.exception
+    assert "the-session" != tab.text[0].value
+
+
+def test_without_the_middleware_the_browser_keeps_a_readable_token(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under plain ``streamlit run`` the id is handed over by script, in a token that says so."""
+    monkeypatch.setattr(gate, "middleware", False)
+    browser.cookies.clear()
+    tab = browser.open(page(SHOW)).run()
+    content = browser.manager.tokens.inspect(told[-1]["token"])
+    assert (tab.text[0].value, True) == (content.session_id, content.readable)
+    assert told[-1]["ticket"] is None
+    assert tab.text[0].value == tab.run().text[0].value
+
+
+def test_a_browser_whose_cookie_is_filtered_out_keeps_its_own_token(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the browser kept by script wins over what it was just given: one rerun, no new id."""
+    monkeypatch.setattr(gate, "middleware", False)
+    browser.cookies.clear()
+    script = page(SHOW)
+    browser.manager.repository.save(UserSession(session_id="kept"))
+    tab = browser.open(script).run()
+    kept = browser.manager.tokens.issue("kept", readable=True)
+    monkeypatch.setattr("sessionkit_streamlit.host.reported_token", lambda: kept)
+    assert "kept" == tab.run().text[0].value
+
+
+def test_an_ended_session_is_replaced_by_ticket(
+    browser: Any, page: Page, told: list[dict[str, Any]]
+) -> None:
+    """Under the middleware the browser trades a ticket for the new session's cookie."""
+    body = SHOW + "if st.button('bye', key='bye'):\n    end_session()\n    st.rerun()\n"
+    tab = browser.open(page(body)).run()
+    tab.button(key="bye").click().run()
+    new_id = tab.text[0].value
+    assert "the-session" != new_id
+    assert new_id == browser.manager.tokens.read_ticket(told[-1]["ticket"], "the-session")
+    assert told[-1]["token"] is None
+
+
+def test_an_old_cookie_brings_nothing_back(browser: Any, page: Page) -> None:
+    """Whoever kept the cookie of an ended session gets an empty one under another id."""
+    body = "persist('city')\nst.text_input('City', key='city')\n" + SHOW
+    leave = body + "if st.button('bye', key='bye'):\n    end_session()\n"
+    tab = browser.open(page(leave)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    tab.button(key="bye").click().run()
+    browser.restart()
+    again = browser.open(page(body)).run()
+    assert "the-session" != again.text[0].value
+    assert "" == again.text_input(key="city").value
+
+
+def test_tokens_that_count_no_more_are_told_by_digest(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The browser overwrites the token of an ended session; no unreadable token is shown to scripts."""
+    monkeypatch.setattr(gate, "middleware", False)
+    body = "if st.button('bye', key='bye'):\n    end_session()\n    st.rerun()\n"
+    tab = browser.open(page(body)).run()
+    tab.button(key="bye").click().run()
+    cookie = browser.cookies[browser.manager.tokens.cookie_name]
+    assert handshake.digest(cookie) in told[-1]["replaced"]
+    assert cookie not in str(told)
+
+
+def test_digest_is_fnv() -> None:
+    """The sum is the one that the script in the browser computes."""
+    assert (0x811C9DC5, 0xE40C292C, 0xBF9CF968) == tuple(map(handshake.digest, ("", "a", "foobar")))
+
+
+@pytest.mark.parametrize(
+    ("known", "user"),
+    [
+        ({"is_logged_in": True, "iss": "https://id", "sub": "42", "email": "a@b"}, "https://id|42"),
+        ({"is_logged_in": False}, None),
+        ({"email": "a@b"}, None),
+        ({"is_logged_in": True, "email": "a@b"}, None),
+        ({}, None),
+    ],
+)
+def test_a_user_is_who_logged_in(
+    browser: Any, monkeypatch: pytest.MonkeyPatch, known: dict[str, Any], user: str | None
+) -> None:
+    """Issuer and subject name a user; an email, or no configured login, names nobody."""
+
+    class User:
+        def to_dict(self) -> dict[str, Any]:
+            return known
+
+    monkeypatch.setattr(st, "user", User())
+    assert user == StreamlitHost(browser.manager.tokens).user()
+
+
+def test_the_component_is_mounted_once_a_run(
+    browser: Any, page: Page, told: list[dict[str, Any]]
+) -> None:
+    """Bootstrapping again in one run, in a fragment and in a callback shows no duplicate-key error."""
+    body = (
+        "bootstrap_session()\n@st.fragment\ndef part():\n    bootstrap_session()\n"
+        "    st.button('f', key='f', on_click=bootstrap_session)\npart()\n"
+        "st.button('b', key='b', on_click=bootstrap_session)\n"
+    )
+    tab = browser.open(page(body)).run()
+    tab.button(key="b").click().run()
+    tab.button(key="f").click().run()
+    assert not tab.exception
+    assert 3 >= len(told)
+
+
+def test_the_component_stays_away_where_state_must_be_pickled(
+    browser: Any, page: Page, told: list[dict[str, Any]]
+) -> None:
+    """Streamlit's components can't be pickled; with its check on, the page works without ours."""
+    st.config.set_option("runner.enforceSerializableSessionState", value=True)
+    try:
+        assert not browser.open(page(SHOW)).run().exception
+    finally:
+        st.config.set_option("runner.enforceSerializableSessionState", value=False)
+    assert [] == told
+
+
+def test_the_end_of_a_session_signals_the_writer(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit releases a session on its event loop: what waits is flushed without waiting."""
+    flushed: list[tuple[Any, ...]] = []
+    browser.open(page(SHOW)).run()
+    monkeypatch.setattr(
+        browser.manager, "flush", lambda *args, **more: flushed.append((*args, more))
+    )
+    st.cache_resource.clear()
+    assert 1 == len(flushed)
+    assert {"timeout": 0} == flushed[0][-1]

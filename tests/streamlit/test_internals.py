@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streamlit's inside moves: the app goes on, and one warning names what moved."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.elements import form
+from streamlit.elements.lib import policies
+from streamlit.elements.widgets.slider import SliderMixin
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.state.session_state import SessionState
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
+
+from sessionkit_streamlit.internals import command, page, state, widgets
+from sessionkit_streamlit.internals.guard import moved
+from sessionkit_streamlit.internals.observe import install
+
+Page = Callable[..., Path]
+
+USED = [
+    ("streamlit.runtime.state.session_state", "STREAMLIT_INTERNAL_KEY_PREFIX"),
+    ("streamlit.runtime.state.session_state", "SessionState.register_widget"),
+    ("streamlit.runtime.state.session_state", "SessionState._get_widget_metadata"),
+    ("streamlit.runtime.state.session_state", "SessionState._get_widget_id"),
+    ("streamlit.runtime.state.session_state", "WStates.get_serialized"),
+    ("streamlit.runtime.state.session_state", "WStates.set_from_value"),
+    ("streamlit.runtime.state.session_state", "WStates.set_widget_from_proto"),
+    ("streamlit.runtime.state.session_state", "WStates.set_widget_metadata"),
+    ("streamlit.runtime.state.safe_session_state", "SafeSessionState.filtered_state"),
+    ("streamlit.runtime.state.safe_session_state", "SafeSessionState.get_widget_states"),
+    ("streamlit.runtime.state.common", "user_key_from_element_id"),
+    ("streamlit.elements.lib.policies", "check_session_state_rules"),
+    ("streamlit.elements.form", "check_session_state_rules"),
+    ("streamlit.elements.widgets.slider", "SliderMixin._slider"),
+    ("streamlit.runtime.scriptrunner.script_runner", "ScriptRunner._on_script_finished"),
+    ("streamlit.testing.v1.local_script_runner", "LocalScriptRunner._on_script_finished"),
+    ("streamlit.runtime.scriptrunner_utils.script_run_context", "ThreadState.get"),
+    ("streamlit", "_event"),
+    ("streamlit", "_main"),
+    ("streamlit.web.cli", "main_run.params"),
+    ("streamlit.web.server.app_discovery", "discover_asgi_app"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), USED, ids=[f"{one}.{name}" for one, name in USED])
+def test_streamlit_has_what_is_used(module: str, name: str) -> None:
+    """A red test here says which name a release of Streamlit has moved."""
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        assert hasattr(found, part), f"this release of Streamlit has no {module}.{name}"
+        found = getattr(found, part)
+
+
+def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
+    """The same for what only a run has."""
+    body = (
+        "from streamlit.runtime.scriptrunner import get_script_run_ctx\n"
+        "ctx = get_script_run_ctx(suppress_warning=True)\n"
+        "raw = ctx.session_state._state\n"
+        "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state') if not hasattr(raw, n)]\n"
+        "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
+        "missing += [n for n in ('_has_script_started', 'shared') if not hasattr(ctx, n)]\n"
+        "missing += [n for n in ('widget_user_keys_this_run',) if not hasattr(ctx.shared, n)]\n"
+        "st.text(missing)\n"
+    )
+    assert "[]" == browser.open(page(body)).run().text[0].value
+
+
+@pytest.fixture
+def unhooked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any, str], None]]:
+    """Take a hook's place away; Streamlit's own functions are put back at the end."""
+    for owner, name in (
+        (SessionState, "register_widget"),
+        (policies, "check_session_state_rules"),
+        (form, "check_session_state_rules"),
+        (SliderMixin, "_slider"),
+        (ScriptRunner, "_on_script_finished"),
+        (LocalScriptRunner, "_on_script_finished"),
+    ):
+        present = vars(owner)[name]
+        monkeypatch.setattr(owner, name, getattr(present, "__wrapped__", present))
+
+    def rename(owner: Any, name: str) -> None:
+        original = vars(owner)[name]
+        monkeypatch.delattr(owner, name)
+        monkeypatch.setattr(owner, f"{name}_moved", original, raising=False)
+
+    return rename
+
+
+class _Nothing:
+    """Observes nothing."""
+
+    def __getattr__(self, _: str) -> Any:
+        return lambda *_args, **_more: None
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "said"),
+    [
+        (SessionState, "register_widget", "SessionState.register_widget"),
+        (policies, "check_session_state_rules", "policies.check_session_state_rules"),
+        (SliderMixin, "_slider", "SliderMixin._slider"),
+    ],
+)
+def test_a_missing_hook_is_named(
+    caplog: pytest.LogCaptureFixture,
+    unhooked: Callable[[Any, str], None],
+    owner: Any,
+    name: str,
+    said: str,
+) -> None:
+    """The warning names the attribute, and comes once."""
+    moved.cache_clear()
+    unhooked(owner, name)
+    observer: Any = _Nothing()
+    assert install(observer)
+    install(observer)
+    assert 1 == caplog.text.count(f"{said} as expected")
+
+
+def test_without_the_end_hook_the_next_run_captures(
+    browser: Any,
+    page: Page,
+    caplog: pytest.LogCaptureFixture,
+    unhooked: Callable[[Any, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end of a run can't be seen: what it changed is taken when the next run begins."""
+    unhooked(ScriptRunner, "_on_script_finished")
+    monkeypatch.setattr(
+        ScriptRunner, "_on_script_finished_moved", lambda *_args, **_more: None, raising=False
+    )
+    assert LocalScriptRunner._on_script_finished
+    tab = browser.open(page("persist('city')\nst.text_input('City', key='city')\n")).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert "ScriptRunner._on_script_finished as expected" in caplog.text
+    tab.run()
+    assert {"city": "Ghent"} == browser.session().inputs
+
+
+def test_without_the_hidden_prefix_keys_are_plain(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Entries are then listed, and nothing else changes."""
+    moved.cache_clear()
+    monkeypatch.delattr("streamlit.runtime.state.session_state.STREAMLIT_INTERNAL_KEY_PREFIX")
+    assert "_sessionkit_x" == state.hidden("_sessionkit_x")
+    assert "STREAMLIT_INTERNAL_KEY_PREFIX" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("read", "fallback", "named"),
+    [
+        (lambda: widgets.sent_keys(object()), set(), "get_widget_states"),  # type: ignore[arg-type]
+        (lambda: widgets.at_default(object(), "x", 1), False, "_get_widget_metadata"),  # type: ignore[arg-type]
+        (lambda: state.peek(object(), "x"), None, "SafeSessionState._state"),  # type: ignore[arg-type]
+        (lambda: state.unplug(object(), "x"), None, "_new_session_state"),
+        (lambda: state.adopt(object(), object(), "x"), None, "_old_state"),
+        (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
+    ],
+)
+def test_each_look_inside_has_a_fall_back(
+    caplog: pytest.LogCaptureFixture, read: Callable[[], Any], fallback: Any, named: str
+) -> None:
+    """An object without the attribute stands for a release that moved it."""
+    moved.cache_clear()
+    assert fallback == read()
+    assert named in caplog.text
+
+
+def test_without_streamlits_command_there_are_no_options(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """``sessionkit run`` still runs; settings then come from the file."""
+    moved.cache_clear()
+    monkeypatch.setitem(sys.modules, "streamlit.web.cli", None)
+    monkeypatch.setitem(sys.modules, "streamlit.web.server.app_discovery", None)
+    assert [] == command.run_options()
+    assert not command.holds_app(tmp_path / "page.py")
+    assert "web.cli.main_run" in caplog.text

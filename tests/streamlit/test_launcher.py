@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sessionkit run``, ``sessionkit demo``, ``app_options`` and what the plugin offers."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from click.testing import CliRunner
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from sessionkit_streamlit import app_options, launcher
+from sessionkit_streamlit.cookies import CookieMiddleware, TicketRoute
+from sessionkit_streamlit.gate import gate
+
+
+@attrs.define
+class Served:
+    """What a launched app would have been run with."""
+
+    script: str | None = None
+    argv: list[str] | None = None
+    settings: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Stand in for ``st.App``."""
+    seen = Served()
+
+    class App:
+        def __init__(self, script: Path, **options: Any) -> None:
+            seen.script, seen.options = str(script), options
+
+        def run(self, *, config: dict[str, Any]) -> None:
+            seen.argv, seen.settings = list(sys.argv), config
+
+    monkeypatch.setattr("streamlit.App", App)
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    return seen
+
+
+def test_run_takes_streamlits_options_and_the_scripts_arguments(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flags and environment variables become settings; what follows ``--`` is the script's."""
+    script = tmp_path / "page.py"
+    script.write_text("import streamlit as st\n")
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "sub/app")
+    flags = ["--server.port", "8600", "--server.headless", "true", "--", "--mine", "x"]
+    done = CliRunner().invoke(launcher.run_command(), [str(script), *flags])
+    assert 0 == done.exit_code, done.output
+    assert str(script) == served.script
+    assert [str(script), "--mine", "x"] == served.argv
+    assert {
+        "server.port": 8600,
+        "server.headless": True,
+        "server.baseUrlPath": "sub/app",
+    } == served.settings
+    assert served.options is not None
+    assert {"middleware", "routes", "lifespan"} == set(served.options)
+
+
+def test_run_takes_a_folder(served: Served, tmp_path: Path) -> None:
+    """As ``streamlit run`` does, it looks for ``streamlit_app.py`` there."""
+    (tmp_path / "streamlit_app.py").write_text("")
+    assert 0 == CliRunner().invoke(launcher.run_command(), [str(tmp_path)]).exit_code
+    assert str(tmp_path / "streamlit_app.py") == served.script
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("page.txt", "", "a Python file is needed"),
+        ("missing.py", None, "there is no file"),
+        ("asgi.py", "import streamlit as st\napp = st.App('page.py')\n", "makes an st.App itself"),
+    ],
+)
+@pytest.mark.usefixtures("served")
+def test_run_says_what_is_wrong_with_its_target(
+    tmp_path: Path, name: str, text: str | None, said: str
+) -> None:
+    """The message names the file and what would be right."""
+    script = tmp_path / name
+    if text is not None:
+        script.write_text(text)
+    done = CliRunner().invoke(launcher.run_command(), [str(script)])
+    assert 2 == done.exit_code
+    assert said in done.output
+
+
+def test_run_refuses_secrets_on_the_command_line(served: Served, tmp_path: Path) -> None:
+    """Streamlit's own rule for sensitive settings holds."""
+    (tmp_path / "page.py").write_text("")
+    flags = ["--server.cookieSecret", "x"]
+    done = CliRunner().invoke(launcher.run_command(), [str(tmp_path / "page.py"), *flags])
+    assert 0 != done.exit_code
+    assert served.settings is None
+
+
+def test_demo_runs_the_packaged_app(served: Served) -> None:
+    """It takes Streamlit's options, too."""
+    done = CliRunner().invoke(launcher.demo_command(), ["--server.port", "8601"])
+    assert 0 == done.exit_code, done.output
+    assert served.script is not None
+    assert Path(served.script).is_file()
+    assert {"server.port": 8601} == served.settings
+
+
+# --- app_options ----------------------------------------------------------------------------------
+
+
+def test_app_options_put_ours_before_the_apps_own() -> None:
+    """The app's middleware and routes stay."""
+    mine = Route("/mine", endpoint=TicketRoute())
+    options = app_options(middleware=[Middleware(CookieMiddleware)], routes=[mine])
+    assert [CookieMiddleware, CookieMiddleware] == [one.cls for one in options["middleware"]]
+    assert "/_sessionkit/ticket" == options["routes"][0].path
+    assert mine is options["routes"][-1]
+
+
+@pytest.mark.parametrize("path", ["/_sessionkit/ticket", "/sub/app/_sessionkit/ticket"])
+def test_the_tickets_route_is_found_below_any_base_path(path: str) -> None:
+    """The base path is not known yet when the app is made."""
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+    found = [route.matches(scope)[0].name for route in app_options()["routes"]]
+    assert "FULL" in found
+
+
+def test_the_lifespan_flushes_while_the_apps_resources_are_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The app's own lifespan is entered first and left last, and its state is passed on."""
+    steps: list[str] = []
+
+    @asynccontextmanager
+    async def mine(_: Any) -> AsyncIterator[dict[str, Any]]:
+        steps.append("opened")
+        yield {"model": "loaded"}
+        steps.append("closed")
+
+    class Keeper:
+        def flush(self, session_id: str | None, timeout: float) -> bool:
+            steps.append(f"flushed {session_id} {timeout:.0f}")
+            return True
+
+    monkeypatch.setattr(gate, "keeper", Keeper())
+
+    async def live() -> Any:
+        async with app_options(lifespan=mine)["lifespan"](None) as state:
+            return state
+
+    assert {"model": "loaded"} == asyncio.run(live())
+    assert ["opened", "flushed None 10", "closed"] == steps
+
+
+def test_the_lifespan_ends_without_a_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that nobody visited has nothing to flush."""
+    monkeypatch.setattr(gate, "keeper", None)
+
+    async def live() -> None:
+        async with app_options()["lifespan"](None):
+            pass
+
+    asyncio.run(live())
+
+
+def test_the_plugins_hooks_are_light() -> None:
+    """Finding out what is offered loads neither Streamlit nor click nor starlette."""
+    code = (
+        "import sys, sessionkit_streamlit, sessionkit_streamlit.hooks as h;"
+        "assert {'streamlit'} == set(h.sessionkit_hosts());"
+        "assert {'run', 'demo'} == set(h.sessionkit_commands());"
+        "print([m for m in ('streamlit', 'click', 'starlette') if m in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own text, no shell
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "[]" == done.stdout.strip()

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the session holds comes back before widgets are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+
+from sessionkit import UserSession
+from sessionkit.events import SessionGone, ValueDropped
+from sessionkit_streamlit import persist
+
+Page = Callable[..., Path]
+
+CITY = "persist('city')\nst.text_input('City', key='city')\n"
+
+WIDGETS: list[tuple[str, Any]] = [
+    ("st.text_input('x', key='x')", "typed"),
+    ("st.text_area('x', key='x')", "two\nlines"),
+    ("st.number_input('x', 0, 99, key='x')", 42),
+    ("st.number_input('x', value=1.5, key='x')", 2.25),
+    ("st.slider('x', 0, 99, key='x')", 42),
+    ("st.slider('x', 0, 99, (1, 5), key='x')", (3, 8)),
+    ("st.slider('x', date(2026, 1, 1), date(2026, 12, 31), key='x')", date(2026, 11, 22)),
+    ("st.checkbox('x', key='x')", True),
+    ("st.toggle('x', key='x')", True),
+    ("st.selectbox('x', ['a', 'b', 'c'], key='x')", "b"),
+    ("st.radio('x', ['a', 'b', 'c'], key='x')", "c"),
+    ("st.multiselect('x', ['a', 'b', 'c'], key='x')", ["c", "a"]),
+    ("st.select_slider('x', ['a', 'b', 'c'], key='x')", "b"),
+    ("st.pills('x', ['a', 'b', 'c'], key='x')", "b"),
+    ("st.segmented_control('x', ['a', 'b'], selection_mode='multi', key='x')", ["b"]),
+    ("st.feedback('stars', key='x')", 3),
+    ("st.color_picker('x', key='x')", "#12ab34"),
+    ("st.date_input('x', date(2026, 1, 1), key='x')", date(2026, 11, 22)),
+    (
+        "st.date_input('x', (date(2026, 1, 1), date(2026, 1, 2)), key='x')",
+        (date(2026, 2, 1), date(2026, 2, 3)),
+    ),
+    ("st.time_input('x', time(1, 2), key='x')", time(22, 5)),
+    ("st.datetime_input('x', datetime(2026, 1, 1), key='x')", datetime(2026, 11, 22, 21, 45)),  # noqa: DTZ001
+]
+
+
+def seed(browser: Any, **inputs: Any) -> None:
+    """Store inputs for the browser's session, then restart the server."""
+    session = UserSession(session_id="the-session", inputs=inputs)
+    browser.manager.repository.save(session)
+    browser.restart()
+
+
+def test_text_comes_back_after_a_restart(browser: Any, page: Page) -> None:
+    """A typed text is there again in a new connection to a restarted server, in its first run."""
+    script = page(CITY)
+    tab = browser.open(script).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    browser.restart()
+    again = browser.open(script).run()
+    assert not again.exception
+    assert "Ghent" == again.text_input(key="city").value
+
+
+def test_refresh_finds_what_is_not_stored_yet(browser: Any, page: Page) -> None:
+    """A second connection to the same server sees the live session, saved or not."""
+    script = page(CITY)
+    browser.open(script).run().text_input(key="city").set_value("Ghent").run()
+    assert "Ghent" == browser.open(script).run().text_input(key="city").value
+
+
+@pytest.mark.parametrize(
+    ("widget", "value"), WIDGETS, ids=[one.split("(")[0] for one, _ in WIDGETS]
+)
+def test_every_value_widget_takes_its_value_back(
+    browser: Any, page: Page, widget: str, value: Any
+) -> None:
+    """Each widget that has a value shows the stored one, and nothing is dropped."""
+    seed(browser, x=value)
+    body = f"from datetime import *\n{widget}\nst.session_state.seen = st.session_state.x\n"
+    tab = browser.open(page(body)).run()
+    assert not tab.exception
+    assert value == tab.session_state.seen
+    assert [] == browser.told(ValueDropped)
+
+
+def test_a_default_value_gives_way_without_a_warning(
+    browser: Any, page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A widget with ``value=`` shows the stored value; Streamlit's warning about both is kept away."""
+    seed(browser, city="Ghent")
+    tab = browser.open(page("st.text_input('City', 'Bruges', key='city')\n")).run()
+    assert "Ghent" == tab.text_input(key="city").value
+    assert "default value" not in caplog.text
+
+
+def test_what_the_browser_sent_wins_over_what_is_stored(browser: Any, page: Page) -> None:
+    """After a fail-over the first request brings the user's edit; the store must not undo it."""
+    script = page(CITY)
+    tab = browser.open(script).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    sent = tab.text_input(key="city").set_value("Antwerp")._widget_state
+    browser.restart()
+    fresh = browser.open(script)
+    fresh._run(WidgetStates(widgets=[sent]))
+    assert "Antwerp" == fresh.text_input(key="city").value
+    browser.restart()
+    assert "Antwerp" == browser.open(script).run().text_input(key="city").value
+
+
+def test_a_plain_value_comes_back(browser: Any, page: Page) -> None:
+    """A value without a widget is kept too, and a default that the app sets first loses."""
+    script = page(
+        "persist('cart')\nst.session_state.setdefault('cart', [])\nif st.button('add', key='add'):\n    st.session_state.cart.append('apple')\n"
+    )
+    tab = browser.open(script).run()
+    tab.button(key="add").click().run()
+    browser.restart()
+    assert ["apple"] == browser.open(script).run().session_state.cart
+
+
+def test_other_tabs_change_arrives(browser: Any, page: Page) -> None:
+    """What one tab changed is shown by the other at its next rerun, unless it was edited there."""
+    script = page(CITY)
+    one, two = browser.open(script).run(), browser.open(script).run()
+    one.text_input(key="city").set_value("Ghent").run()
+    assert "Ghent" == two.run().text_input(key="city").value
+
+
+def test_an_edit_in_this_tab_wins_over_another_tabs(browser: Any, page: Page) -> None:
+    """Two tabs changed one key: each keeps what its own user did last."""
+    script = page(CITY)
+    one, two = browser.open(script).run(), browser.open(script).run()
+    one.text_input(key="city").set_value("Ghent").run()
+    two.text_input(key="city").set_value("Antwerp").run()
+    assert "Antwerp" == two.text_input(key="city").value
+    assert "Antwerp" == one.run().text_input(key="city").value
+
+
+def test_tabs_do_not_overwrite_each_others_keys(browser: Any, page: Page) -> None:
+    """A tab writes only what changed in it: an old value shown elsewhere undoes nothing."""
+    script = page("persist('a', 'b')\nst.text_input('A', key='a')\nst.text_input('B', key='b')\n")
+    one, two = browser.open(script).run(), browser.open(script).run()
+    one.text_input(key="a").set_value("1").run()
+    two.text_input(key="b").set_value("2").run()
+    browser.restart()
+    again = browser.open(script).run()
+    assert ("1", "2") == (again.text_input(key="a").value, again.text_input(key="b").value)
+
+
+def test_a_session_that_ended_leaves_nothing(browser: Any, page: Page) -> None:
+    """After end_session the widgets are empty again, and nothing of before enters the new session."""
+    body = CITY + "if st.button('bye', key='bye'):\n    end_session()\n    st.rerun()\n"
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    tab.button(key="bye").click().run()
+    assert not tab.exception
+    assert "" == tab.text_input(key="city").value
+    assert [] == browser.told(SessionGone)
+
+
+def test_cleared_state_keeps_the_connection(browser: Any, page: Page) -> None:
+    """``st.session_state.clear()`` takes the app's values, not the session."""
+    body = "st.session_state.setdefault('ids', []).append(session.session_id)\nids = st.session_state.ids\nst.session_state.clear()\nst.session_state.ids = ids\n"
+    tab = browser.open(page(body)).run().run()
+    assert ["the-session", "the-session"] == tab.session_state.ids
+
+
+def test_hidden_entries_are_not_listed(browser: Any, page: Page) -> None:
+    """The app sees none of sessionkit's own entries but the browser component's."""
+    tab = browser.open(page("st.session_state.listed = list(st.session_state)\n")).run()
+    assert [] == [
+        key for key in tab.session_state.listed if not key.startswith("_sessionkit_browser")
+    ]
+
+
+def test_state_can_be_pickled_as_a_check(browser: Any, page: Page) -> None:
+    """Streamlit's check that all state can be pickled passes."""
+    st.config.set_option("runner.enforceSerializableSessionState", value=True)
+    try:
+        tab = browser.open(page(CITY)).run()
+    finally:
+        st.config.set_option("runner.enforceSerializableSessionState", value=False)
+    assert not tab.exception
+
+
+def test_persist_takes_texts() -> None:
+    """A key that is no text is refused with the right one said."""
+    with pytest.raises(TypeError, match=r"persist.* takes keys of st.session_state"):
+        persist(1)  # type: ignore[arg-type]
+
+
+def test_persist_outside_streamlit_does_nothing() -> None:
+    """A script that is run bare may call it."""
+    persist("city")
