@@ -14,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent / "harness"))
 
 from session_harness.replicas import Clock, Replica
 from session_harness.servers import Server
+from session_harness.writers import Saves, Seconds
+
+from sessionkit.persistence import SessionPersistence
 
 
 @pytest.fixture(name="clock")
@@ -47,3 +50,29 @@ def _open_server() -> Iterator[Callable[..., Server]]:
 def _server(open_server: Callable[..., Server]) -> Server:
     """Return a server that saves nothing before it is told to."""
     return open_server()
+
+
+@pytest.fixture(name="script")
+def _script(open_server: Callable[..., Server]) -> Server:
+    """Return a process that is a script: whoever runs it may have any session."""
+    return open_server(script=True)
+
+
+@pytest.fixture(name="seconds")
+def _seconds() -> Seconds:
+    """Return a clock for the writer."""
+    return Seconds()
+
+
+@pytest.fixture(name="saves")
+def _saves() -> Saves:
+    """Return save functions that take notes."""
+    return Saves()
+
+
+@pytest.fixture(name="persistence")
+def _persistence(seconds: Seconds, saves: Saves) -> Iterator[SessionPersistence]:
+    """Return persistence with the default times, by the test's clock."""
+    persistence = SessionPersistence(save_many=saves.many, clock=seconds)
+    yield persistence
+    persistence.close(timeout=10)

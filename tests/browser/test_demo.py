@@ -48,7 +48,7 @@ class Tracker(Tab):
         self.is_on("New issue")
         self.holds("Title", TITLE)
         self.holds("Details", DETAILS)
-        self.shows("Draft, not filed yet · steps to undo: 2")
+        self.shows("Draft, not filed yet · typed so far: title, details")
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def _use(tracker: Tracker) -> None:
     tracker.shows("No issue passes the filters.")
     tracker.goes_to("New issue")
     tracker.enter("Title", TITLE)
-    tracker.shows("Draft, not filed yet · steps to undo: 1")
+    tracker.shows("Draft, not filed yet · typed so far: title")
     tracker.enter("Details", DETAILS)
     tracker.has_the_draft()
 

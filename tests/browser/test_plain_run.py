@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from signal import SIGKILL
 
 import pytest
-from browser_harness.farm import Farm
+from browser_harness.farm import Farm, MovableProxy
 from browser_harness.servers import Server
 from browser_harness.visitors import Visitor
 
@@ -66,10 +67,16 @@ def test_ending_a_session(server: Server, visitor: Visitor) -> None:
     desk.shows("count=1", f"session={new}")
 
 
-def test_without_cookies(shared_farm: Farm, server: Server, visitor: Visitor) -> None:
-    """Where a proxy takes the cookies away, the browser's local storage does."""
-    proxy = shared_farm.proxy(server)
+@pytest.fixture
+def proxy(farm: Farm, server: Server) -> MovableProxy:
+    """Start a proxy that takes the cookies away, as some hosting does."""
+    proxy = farm.proxy(server)
     proxy.order("strip")
+    return proxy
+
+
+def test_without_cookies(proxy: MovableProxy, visitor: Visitor) -> None:
+    """Where cookies don't arrive, the browser's local storage does."""
     desk = visitor.open(proxy.url)
     desk.fill()
     session = desk.value("session")
@@ -79,3 +86,14 @@ def test_without_cookies(shared_farm: Farm, server: Server, visitor: Visitor) ->
     # The server learns who it is from the page: that takes one more run, and no more.
     desk.stored(run="2")
     visitor.open(proxy.url).is_full()
+
+
+def test_restart_without_cookies(proxy: MovableProxy, server: Server, visitor: Visitor) -> None:
+    """A tab that is left open through a restart finds its session without a cookie, too."""
+    desk = visitor.open(proxy.url)
+    desk.fill()
+    session = desk.value("session")
+    with desk.rebuilt():
+        server.restart(SIGKILL)
+    desk.shows(f"session={session}")
+    desk.is_full()

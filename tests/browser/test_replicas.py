@@ -67,7 +67,7 @@ def test_a_lost_connection(replicas: Replicas, visitor: Visitor) -> None:
     desk = visitor.open(replicas.proxy.url)
     desk.count_to(1)
     connection = desk.value("connection")
-    with desk.page.expect_websocket():
+    with desk.reconnected():
         replicas.proxy.order("cut")
     desk.count_to(2)
     assert connection == desk.value("connection")
@@ -97,7 +97,7 @@ def test_what_the_user_just_typed_wins(replicas: Replicas, visitor: Visitor) -> 
     desk.enter("Age", "36")
     desk.enter("Name", "Ada")
     desk.stored(name="Ada", age="36")
-    with desk.page.expect_websocket():
+    with desk.reconnected():
         replicas.proxy.move_to(1)
     with desk.rebuilt():
         desk.enter("Name", "Grace")

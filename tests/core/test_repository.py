@@ -3,29 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
-import attrs
 import ormsgpack
 import pytest
-from session_harness.replicas import Clock, Replica
-from session_harness.stores import FaultyStore
+from session_harness.replicas import Clock, Replica, rewrite, with_field
 
 from sessionkit.envelope import seal, unseal
 from sessionkit.errors import (
-    NewerFormatError,
     RejectedError,
     SessionGoneError,
     UnavailableError,
 )
-from sessionkit.events import NewerFormat, SessionEnded, SessionQuarantined
+from sessionkit.events import SessionEnded
 from sessionkit.expiry import Expiry
 from sessionkit.found import Absence
 from sessionkit.moments import to_micros
 from sessionkit.packing import PACKED, SPLIT_ABOVE
-from sessionkit.records import SCHEMA_VERSION, SessionWrite, StoredSession
+from sessionkit.records import SessionWrite
 from sessionkit.session import UserSession
 
 # -- loading and saving --------------------------------------------------------
@@ -189,7 +184,7 @@ def test_activity_moves_the_idle_end_not_the_absolute_one(clock: Clock) -> None:
         clock.advance(minutes=30)
         assert replica.repository.touch("s")
     assert replica.repository.load("s") is not None
-    clock.advance(minutes=30)
+    clock.advance(minutes=30, seconds=1)
 
     assert replica.repository.load("s") is None
     assert not replica.repository.touch("s")
@@ -384,208 +379,3 @@ def test_only_what_is_there_is_touched(replica: Replica) -> None:
     replica.repository.end("s")
 
     assert not replica.repository.touch("s")
-
-
-# -- what can't be read --------------------------------------------------------
-
-
-Damage = Callable[[dict[str, bytes]], dict[str, bytes]]
-
-
-def rewrite(replica: Replica, change: Damage, **head: Any) -> StoredSession:
-    """Change what is stored, behind everybody's back."""
-    stored = replica.store.stored("s")
-    changed = attrs.evolve(
-        stored, head=attrs.evolve(stored.head, **head), parts=change(dict(stored.parts))
-    )
-    replica.store.memory._sessions["s"] = changed
-    return changed
-
-
-def with_field(sealed: bytes, field: str, value: object) -> bytes:
-    """Return a part with one more field."""
-    return seal(
-        ormsgpack.packb({**ormsgpack.unpackb(unseal(sealed).payload), field: value}), "msgpack"
-    )
-
-
-def cut_off(parts: dict[str, bytes]) -> dict[str, bytes]:
-    """Lose the second half."""
-    return {name: data[: len(data) // 2] for name, data in parts.items()}
-
-
-def no_envelope(parts: dict[str, bytes]) -> dict[str, bytes]:
-    """Hold something else altogether."""
-    return dict.fromkeys(parts, b"\x00garbage")
-
-
-def wrong_types(_: dict[str, bytes]) -> dict[str, bytes]:
-    """Hold a readable part that is no session's."""
-    return {"profile": seal(ormsgpack.packb({"created_at": "never"}), "msgpack")}
-
-
-DAMAGES = pytest.mark.parametrize("damage", [cut_off, no_envelope, wrong_types])
-
-
-def kept_aside(store: FaultyStore) -> dict[str, StoredSession]:
-    """Return what is in quarantine."""
-    return {name: one for name, one in store.keep().items() if name.startswith("quarantine-")}
-
-
-@DAMAGES
-def test_what_cannot_be_read_is_kept_aside_and_a_fresh_session_takes_its_place(
-    replica: Replica, damage: Damage
-) -> None:
-    """The bytes are copied, once, before anything replaces them; an event says where."""
-    replica.new()
-    damaged = rewrite(replica, damage)
-
-    assert replica.repository.load("s") is None
-    assert replica.repository.load("s") is None
-    [(name, kept)] = kept_aside(replica.store).items()
-    assert damaged.parts == kept.parts
-    assert damaged == replica.store.stored("s")
-
-    replica.save(UserSession(session_id="s", inputs={"fresh": 1}))
-    assert {"fresh": 1} == replica.load().inputs
-    assert kept == replica.store.stored(name)
-
-
-def test_an_event_tells_once_of_what_was_kept_aside(replica: Replica) -> None:
-    """Not at each look."""
-    replica.new()
-    rewrite(replica, cut_off)
-    for _ in range(3):
-        replica.repository.load("s")
-    [name] = kept_aside(replica.store)
-
-    assert [("s", name)] == [
-        (event.session_id, event.quarantine_id) for event in replica.told(SessionQuarantined)
-    ]
-    assert "damaged" in replica.told(SessionQuarantined)[0].reason
-
-
-def test_what_is_kept_aside_is_found_by_nobody(replica: Replica) -> None:
-    """It is no session: not in lists, not its owner's, and a list makes no copies of it."""
-    session = replica.new()
-    session.user_id = "alice"
-    replica.save(session)
-    rewrite(replica, cut_off)
-    replica.repository.load("s")
-
-    for _ in range(3):
-        for head in list(replica.repository.heads()):
-            replica.repository.load(head.session_id)
-
-    assert 1 == len(kept_aside(replica.store))
-    assert {"s"} >= {head.session_id for head in replica.repository.heads()}
-    assert {"s"} >= {head.session_id for head in replica.repository.heads(user_id="alice")}
-
-
-def test_a_session_that_was_damaged_under_a_live_one_is_written_again(replica: Replica) -> None:
-    """The live object has it all; the damaged bytes are kept aside nevertheless."""
-    session = replica.new(a=1)
-    rewrite(replica, cut_off, save_id="another", version=2)
-    session.theme = "dark"
-    replica.save(session)
-
-    assert ({"a": 1}, "dark") == (replica.load().inputs, replica.load().theme)
-    assert 1 == len(kept_aside(replica.store))
-
-
-def test_while_the_copy_cannot_be_made_nothing_is_replaced(replica: Replica) -> None:
-    """The bytes are safe first."""
-    replica.new()
-    damaged = rewrite(replica, cut_off)
-    late = UserSession(session_id="s", inputs={"late": 1})
-    replica.store.on_write = lambda write: setattr(
-        replica.store, "down", write.head.session_id != "s"
-    )
-    with pytest.raises(UnavailableError):
-        replica.save(late)
-
-    assert damaged == replica.store.stored("s")
-
-
-# -- what a newer release wrote ------------------------------------------------
-
-
-def newer_schema(replica: Replica) -> None:
-    """Store a newer record."""
-    rewrite(replica, dict, schema_version=SCHEMA_VERSION + 1, save_id="newer")
-
-
-def newer_envelope(replica: Replica) -> None:
-    """Store a newer envelope."""
-    rewrite(replica, lambda parts: {n: b"\x02" + d[1:] for n, d in parts.items()}, save_id="newer")
-
-
-def unknown_flags(replica: Replica) -> None:
-    """Store something compressed or encrypted."""
-    rewrite(
-        replica, lambda parts: {n: b"\x01\x01" + d[2:] for n, d in parts.items()}, save_id="newer"
-    )
-
-
-def unknown_serializer(replica: Replica) -> None:
-    """Store what a plugin wrote that isn't installed here."""
-    rewrite(
-        replica,
-        lambda parts: {n: seal(unseal(d).payload, "cbor") for n, d in parts.items()},
-        save_id="newer",
-    )
-
-
-NEWER = pytest.mark.parametrize(
-    "store", [newer_schema, newer_envelope, unknown_flags, unknown_serializer]
-)
-
-
-@NEWER
-def test_what_a_newer_release_wrote_is_neither_read_nor_written_over(
-    replica: Replica, store: Callable[[Replica], None]
-) -> None:
-    """Nor put into quarantine; an event says why."""
-    session = replica.new()
-    store(replica)
-    newer = replica.store.stored("s")
-    other = replica.again()
-    with pytest.raises(NewerFormatError):
-        other.repository.load("s")
-    assert 1 == len(other.told(NewerFormat))
-
-    session.theme = "dark"
-    for writer, one in ((replica, session), (other, UserSession(session_id="s"))):
-        for _ in range(2):
-            with pytest.raises(NewerFormatError):
-                writer.save(one)
-
-    assert {"s": newer} == replica.store.keep()
-
-
-@NEWER
-def test_a_round_trip_never_writes_over_what_a_newer_release_wrote(
-    replica: Replica, store: Callable[[Replica], None]
-) -> None:
-    """Not even with the save_id that is stored."""
-    copy = UserSession.from_dict(replica.new().to_dict())
-    store(replica)
-    newer = replica.store.stored("s")
-    copy.save_id, copy.theme = "newer", "dark"
-
-    with pytest.raises(NewerFormatError):
-        replica.again().save(copy)
-    assert newer == replica.store.stored("s")
-
-
-def test_newer_fails_its_own_session_only(replica: Replica) -> None:
-    """In a batch, the others are saved."""
-    session = replica.new()
-    newer_schema(replica)
-    session.theme = "dark"
-    right = UserSession(session_id="right")
-
-    outcomes = replica.repository.save_many([session, right])
-
-    assert [NewerFormatError, type(None)] == [type(outcome) for outcome in outcomes]
-    assert replica.load("right")

@@ -137,6 +137,20 @@ def test_a_strategys_own_bug_propagates() -> None:
     assert before == replica.store.stored("s")
 
 
+def test_without_another_writer_there_is_no_conflict() -> None:
+    """Loaded, changed and saved, again and again: nobody is asked, and no event tells of one."""
+    replica = Replica(strategy=Buggy())
+    replica.new()
+    session = replica.load()
+    for page in ("cart", "help"):
+        session.add_navigation(page)
+        replica.save(session)
+        replica.meet(session)
+
+    assert [] == replica.told(ConflictResolved)
+    assert 3 == session.version
+
+
 def test_a_conflict_that_is_none_after_all_asks_nobody() -> None:
     """Both wrote the same."""
     replica = Replica(strategy=Buggy())

@@ -132,6 +132,48 @@ def test_deep_data_are_refused(levels: int) -> None:
         from_tagged(data)
 
 
+def test_a_caller_deep_in_the_stack_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python's own limit is met first, the value is refused all the same."""
+    value: Any = ()
+    for _ in range(MAX_DEPTH):
+        value = (value,)
+    tagged = to_tagged(value)
+    monkeypatch.setattr(Kinds, "find", _overflow)
+    monkeypatch.setattr(Kinds, "named", _overflow)
+
+    with pytest.raises(SerializationError, match="levels deep"):
+        to_tagged(value)
+    with pytest.raises(SerializationError, match="levels deep"):
+        from_tagged(tagged)
+
+
+def test_a_key_that_can_not_be_shown_is_named_by_its_type() -> None:
+    """The path of a value under an endless number, or under an object, bears the key's type."""
+    for key, step in ((10**5000, "[int]"), ((1, "a"), "[tuple]"), (object(), "[object]")):
+        with pytest.raises(SerializationError) as caught:
+            to_tagged({key: object()})
+
+        assert step == caught.value.path
+
+
+def _overflow(*_: object) -> None:
+    raise RecursionError
+
+
+def test_a_list_may_shrink_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is taken as it was at one moment, whoever changes it while its items are walked."""
+    rows: list[Any] = [(1,), 2, 3]
+    find = Kinds.find
+
+    def clear_and_find(kinds: Kinds, value: object) -> Any:
+        rows.clear()
+        return find(kinds, value)
+
+    monkeypatch.setattr(Kinds, "find", clear_and_find)
+
+    assert [{"$t": "tuple", "v": [1]}, 2, 3] == to_tagged(rows)
+
+
 def test_the_path_of_what_holds_itself_is_short() -> None:
     """A value inside itself is refused with the beginning of its endless path."""
     value: dict[str, Any] = {}

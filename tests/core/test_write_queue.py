@@ -96,6 +96,17 @@ def test_a_session_that_is_being_saved_is_not_taken_again() -> None:
     assert [slot] == waiting.take(9.0, 9)
 
 
+def test_a_session_that_was_hurried_is_not_taken_twice() -> None:
+    """It had two times to look at; one of them comes up while it is being saved."""
+    waiting, one = queue(), session()
+    waiting.put(one, None, 0.0)
+    waiting.hurry(None, 0.1)
+    assert ["s"] == ids(waiting.take(0.1, 9))
+    waiting.put(one, None, 0.2)
+
+    assert [] == waiting.take(9.0, 9)
+
+
 def test_a_saved_session_is_out() -> None:
     """Unless it was scheduled again meanwhile."""
     waiting, one = queue(), session()

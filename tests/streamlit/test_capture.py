@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from sessionkit_streamlit.connection import CONNECTION_KEY
+from sessionkit_streamlit.internals.state import hidden
+
 Page = Callable[..., Path]
 
 CITY = "persist('city')\nst.text_input('City', key='city')\n"
@@ -120,6 +123,7 @@ def test_persist_input_of_a_widgets_own_value(browser: Any, page: Page) -> None:
     tab = browser.open(script).run()
     tab.text_input(key="user_name").set_value("Ada").run()
     assert not tab.exception
+    assert {} == tab.session_state[hidden(CONNECTION_KEY)].value.waiting
     browser.restart()
     assert "Ada" == browser.open(script).run().text_input(key="user_name").value
 

@@ -104,12 +104,14 @@ class SessionCodec:
         encoded = Encoded({name: last[name] for name in last if not is_known(name)}, [])
         with session.lock:
             for name, part in to_parts(session, encoded.refused.append).items():
-                encoded.parts[name] = self._encode_part(name, part, last.get(name), encoded.refused)
+                data = self._encode_part(name, part, last.get(name), encoded.refused)
+                if data is not None:
+                    encoded.parts[name] = data
         return encoded
 
     def _encode_part(
         self, name: str, part: PlainPart, last: bytes | None, refused: list[SerializationError]
-    ) -> bytes:
+    ) -> bytes | None:
         try:
             data = self.serializer.dumps(part)
         except SerializationError:
@@ -119,7 +121,8 @@ class SessionCodec:
             if data == last or not misfits(name, part):
                 return data
         before = {} if last is None else self.serializer.loads(last)
-        return self.serializer.dumps(Salvage(self.serializer, refused).part(name, part, before))
+        kept = Salvage(self.serializer, refused).part(name, part, before)
+        return self.serializer.dumps(kept) if kept else None
 
     def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
         """

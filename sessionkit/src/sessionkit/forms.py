@@ -69,26 +69,26 @@ class FormState:
     save_debounce_ms: int = attrs.field(default=500, validator=COUNT)
     max_snapshots: int = attrs.field(default=20, validator=COUNT)
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
-    _undo: list[FormSnapshot] = attrs.field(factory=list, alias="snapshots", validator=_LIST)
-    _redo: list[FormSnapshot] = attrs.field(factory=list, alias="redo_snapshots", validator=_LIST)
+    _snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
+    _redo_snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
 
     @property
     def snapshots(self) -> list[FormSnapshot]:
         """What can be undone, oldest first; never more than ``max_snapshots``, also when appended to by hand."""
-        return _bounded(self._undo, self.max_snapshots)
+        return _bounded(self._snapshots, self.max_snapshots)
 
     @snapshots.setter
     def snapshots(self, snapshots: list[FormSnapshot]) -> None:
-        self._undo = snapshots
+        self._snapshots = snapshots
 
     @property
     def redo_snapshots(self) -> list[FormSnapshot]:
         """What can be redone, the next one last; never more than ``max_snapshots``."""
-        return _bounded(self._redo, self.max_snapshots)
+        return _bounded(self._redo_snapshots, self.max_snapshots)
 
     @redo_snapshots.setter
     def redo_snapshots(self, snapshots: list[FormSnapshot]) -> None:
-        self._redo = snapshots
+        self._redo_snapshots = snapshots
 
     def snapshot(self, description: str = "") -> FormSnapshot:
         """
@@ -100,8 +100,8 @@ class FormState:
             The snapshot; its data are a copy.
         """
         taken = self._copy_of_now(description)
-        self._undo.append(taken)
-        self._redo.clear()
+        self._snapshots.append(taken)
+        self._redo_snapshots.clear()
         return taken
 
     def undo(self) -> bool:
@@ -117,10 +117,10 @@ class FormState:
         place = self._newest_other(self.snapshots)
         if place is None:
             return False
-        reached = self._undo[place]
+        reached = self._snapshots[place]
         data, left = deepcopy(reached.data), self._copy_of_now(reached.description)
-        del self._undo[place + 1 :]
-        self._redo.append(left)
+        del self._snapshots[place + 1 :]
+        self._redo_snapshots.append(left)
         self.data = data
         return True
 
@@ -134,19 +134,20 @@ class FormState:
         place = self._newest_other(self.redo_snapshots)
         if place is None:
             return False
-        reached = self._redo[place]
+        reached = self._redo_snapshots[place]
         data, left = deepcopy(reached.data), self._copy_of_now(reached.description)
-        del self._redo[place:]
-        if not self._undo or not same_content(self._undo[-1].data, left.data):
-            self._undo.append(left)
-        if len(self._undo) < self.max_snapshots:
-            self._undo.append(reached)
+        del self._redo_snapshots[place:]
+        if not self._snapshots or not same_content(self._snapshots[-1].data, left.data):
+            self._snapshots.append(left)
+        if len(self._snapshots) < self.max_snapshots:
+            # Snapshots lie in time order, also for a merge.
+            self._snapshots.append(attrs.evolve(reached, timestamp=utc_now()))
         self.data = data
         return True
 
     def trim(self) -> None:
         """Drop the oldest snapshots over ``max_snapshots``."""
-        for snapshots in (self._undo, self._redo):
+        for snapshots in (self._snapshots, self._redo_snapshots):
             _bounded(snapshots, self.max_snapshots)
 
     @property

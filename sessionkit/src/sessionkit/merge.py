@@ -49,8 +49,16 @@ def merge_value(base: Any, ours: Any, theirs: Any) -> Any:  # noqa: ANN401 - any
 
 
 def merge_dict(base: Any, ours: Any, theirs: Any, rule: Rule = merge_value) -> Any:  # noqa: ANN401
-    """Merge by key; *rule* merges what one key holds. The order is ours, then what is new in theirs."""
+    """
+    Merge by key; *rule* merges what one key holds.
+
+    The order is that of the side that changed; when both did, ours, then what is new in theirs.
+    """
     base, ours, theirs = (_or_empty(side, dict) for side in (base, ours, theirs))
+    if same_content(theirs, base):
+        return ours
+    if same_content(ours, base):
+        return theirs
     keys = [*ours, *(key for key in (*theirs, *base) if key not in ours)]
     merged = {
         key: rule(base.get(key, MISSING), ours.get(key, MISSING), theirs.get(key, MISSING))

@@ -160,7 +160,8 @@ def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
         try:
             structure(STORED, part[field], types[field], place(name, field))
         except SerializationError as error:
-            wrong[field] = error
+            where = error.path or place(name, field)
+            wrong[field] = SerializationError(error.reason, where)
     return wrong
 
 

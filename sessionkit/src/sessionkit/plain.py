@@ -61,7 +61,8 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
             raise TypeError(msg)
         if known.issuperset(data):
             return structure(data, cls)
-        unknown = {name: value for name, value in data.items() if name not in known}
+        newer = {name: value for name, value in data.items() if name not in known}
+        unknown = app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
         return structure({**data, _UNKNOWN: unknown}, cls)
 
     return with_unknown
@@ -79,8 +80,10 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
             plain = unstructure(value)
         except _MISFITS:
             plain = _field_by_field(value, converter)
-        unknown: dict[str, Any] = getattr(value, _UNKNOWN)
-        return plain | {name: item for name, item in unknown.items() if name not in plain}
+        unknown = dict(getattr(value, _UNKNOWN))
+        # A part may be called like a field: what is unknown never takes a known one's place.
+        clashing = {name: unknown.pop(name) for name in plain if name in unknown}
+        return plain | unknown | ({_UNKNOWN: clashing} if clashing else {})
 
     return with_unknown
 
@@ -164,7 +167,7 @@ def _refusal(error: Exception, what: str) -> SerializationError:
 
 def _reason_and_path(message: str, what: str) -> tuple[str, str]:
     reason, _, rest = message.rpartition(f" @ {what}")
-    return reason, what + rest
+    return reason, what + rest.replace("._", ".")  # a private field goes by its alias
 
 
 def to_plain(value: object) -> dict[str, Any]:

@@ -80,11 +80,13 @@ class Salvage:
 
     def _value(self, value: Any, before: Any, path: str, outer: tuple[Any, ...]) -> Any:
         """Return what can be kept of a value that lies in *outer*, dicts and lists."""
+        if any(value is around for around in outer):
+            self.refused.append(SerializationError("it holds itself; store it flat", path))
+            return before
         error = self._why_not(value, len(outer))
         if error is None:
             return value
-        holds_itself = any(value is around for around in outer)
-        if isinstance(value, dict) and not holds_itself and len(outer) < MAX_DEPTH:
+        if isinstance(value, dict) and len(outer) < MAX_DEPTH:
             return self._entries(value, before, path, (*outer, value))
         self.refused.append(SerializationError(error.reason, path + error.path))
         return before

@@ -155,9 +155,10 @@ class UserSession:
 
     def add_cache_key(self, key: str, dependencies: Iterable[str] = ()) -> None:
         """Track a cache key and what it depends on; calling it again replaces the dependencies."""
+        needed = set_of_texts(dependencies)
         with self.lock:
             self.cache_keys.add(key)
-            self.cache_dependencies[key] = set_of_texts(dependencies)
+            self.cache_dependencies[key] = needed
 
     def remove_cache_key(self, key: str) -> None:
         """Stop tracking a cache key; an unknown one is fine."""

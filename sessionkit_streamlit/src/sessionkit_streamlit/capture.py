@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.connection import STATE_KEY
 from sessionkit.events import ValueDropped
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
@@ -40,8 +39,6 @@ def run_finished(run: ScriptRunContext) -> None:
     session, keeper = connection.session, connection.keeper
     if session is None or keeper is None or session.session_id != connection.session_id:
         return
-    if peek(run, STATE_KEY) is None:  # the session was ended during this run
-        return
     state = snapshot(run)
     for key in connection.known - connection.unsettable:
         _capture(connection, session, run, key, state.get(key, MISSING))
@@ -63,7 +60,7 @@ def _capture(
         _compare_restored(connection, key, value)
         if key in connection.waiting:
             connection.shown[key] = value
-        elif _changed(connection, session, run, key, value):
+        elif _changed(connection, run, key, value):
             session.set_input(key, value)
             connection.agree(key, value)
     except Exception:
@@ -71,31 +68,15 @@ def _capture(
         _LOGGER.exception("the value of %r could not be captured", key)
 
 
-def _changed(
-    connection: Connection,
-    session: UserSession,
-    run: ScriptRunContext,
-    key: str,
-    value: Any,  # noqa: ANN401 - any value a widget may return
-) -> bool:
+def _changed(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
     """Return whether this tab changed the value since it last looked; another tab's change is not ours."""
     if key in connection.shown:
-        return value is not connection.shown[key] and not _alike(connection, session, key, value)
+        return not same(connection.shown[key], value)
     if key in connection.sent or not at_default(run, key, value):
         return True
     # What a widget begins with is nobody's change: stored, it would undo another tab's.
     connection.shown[key], connection.kept[key] = value, MISSING
     return False
-
-
-def _alike(connection: Connection, session: UserSession, key: str, value: Any) -> bool:  # noqa: ANN401
-    """Return whether an equal value came; the session then holds this very object, which may change in place."""
-    if not same(connection.shown[key], value):
-        return False
-    if session.inputs.get(key, MISSING) is connection.kept.get(key):
-        session.inputs[key] = value
-        connection.agree(key, value)
-    return True
 
 
 def _missing(connection: Connection, run: ScriptRunContext, key: str) -> None:

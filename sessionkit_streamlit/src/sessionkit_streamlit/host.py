@@ -114,15 +114,29 @@ class StreamlitHost:
         connection.keeper = gate.keeper = keeper
         restore.connect(connection, session, run)
         lifecycle.follow(connection, keeper)
+        self._answer(connection.identity, session.session_id)
         mount(connection.identity, self._tokens.cookie_name, resync=self._resync)
+
+    def _answer(self, identity: Identity, session_id: str) -> None:
+        """Settle what the browser reported, or it would report it again after each run."""
+        reported = reported_token()
+        if reported is None or identity.readable is None:
+            return
+        if self._id_in(reported) == session_id:
+            identity.readable = reported
+        else:
+            identity.replaced.add(reported)
 
     def _cookie(self) -> str | None:
         return st.context.cookies.get(self._tokens.cookie_name)
 
     def _cookie_id(self) -> str | None:
         token = self._cookie()
+        return None if token is None else self._id_in(token)
+
+    def _id_in(self, token: str) -> str | None:
         try:
-            return None if token is None else self._tokens.read(token)
+            return self._tokens.read(token)
         except InvalidTokenError:
             return None
 

@@ -64,6 +64,14 @@ class Desk(Tab):
         yield
         self.line(f"connection={before}").wait_for(state="detached")
 
+    @contextmanager
+    def reconnected(self) -> Iterator[None]:
+        """Wait, after the block, until the tab speaks to a server by a new connection."""
+        with self.page.expect_websocket() as opened:
+            yield
+        # An open socket is not enough: what a user does before the page knows of it is dropped.
+        opened.value.wait_for_event("framesent")
+
     def is_full(self) -> None:
         """Wait until everything is as :meth:`fill` left it, in the session and in the widgets."""
         self.shows(*(f"{name}={value}" for name, value in FACTS.items()), "box=True")

@@ -128,7 +128,6 @@ def _command(way: str, page: str, port: int | None) -> list[str]:
             "asgi_app:app",
             f"--host={HOST}",
             f"--port={port}",
-            "--log-level=warning",
         ],
         "streamlit-app": [*python, "streamlit", "run", "asgi_app.py", *address],
         "run": [str(Path(sys.executable).with_name("sessionkit")), "run", page, *address],

@@ -77,8 +77,9 @@ class Server:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def last_lines(self) -> str:
-        """Return the end of what it said."""
-        return "\n".join(self.log().splitlines()[-SHOWN_LOG_LINES:])
+        """Return the end of what it said, without the requests that it answered."""
+        lines = [line for line in self.log().splitlines() if '"GET /' not in line]
+        return "\n".join(lines[-SHOWN_LOG_LINES:])
 
     def start(self) -> None:
         """Start the process and wait until it answers."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import attrs
+import ormsgpack
 from session_harness.stores import FaultyStore
 
 from sessionkit.codec import SessionCodec
@@ -15,10 +17,12 @@ from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.defaults.strategies import Merge
+from sessionkit.envelope import seal, unseal
 from sessionkit.errors import UnknownPluginError
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.moments import utc_now
+from sessionkit.records import StoredSession
 from sessionkit.repository import Repository
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
@@ -120,3 +124,22 @@ def serializer_named(name: str) -> Serializer:
         return JsonSerializer()
     msg = f"no serializer {name!r}"
     raise UnknownPluginError(msg)
+
+
+def rewrite(
+    replica: Replica, change: Callable[[dict[str, bytes]], dict[str, bytes]], **head: Any
+) -> StoredSession:
+    """Change what is stored, behind everybody's back."""
+    stored = replica.store.stored("s")
+    changed = attrs.evolve(
+        stored, head=attrs.evolve(stored.head, **head), parts=change(dict(stored.parts))
+    )
+    replica.store.memory._sessions["s"] = changed
+    return changed
+
+
+def with_field(sealed: bytes, field: str, value: object) -> bytes:
+    """Return a part with one more field."""
+    return seal(
+        ormsgpack.packb({**ormsgpack.unpackb(unseal(sealed).payload), field: value}), "msgpack"
+    )

@@ -157,6 +157,19 @@ class Server:
         """Open a tab; the page has not run yet."""
         return Tab(self, Connection(presented=presented, account=account))
 
+    def visited(self) -> Tab:
+        """Return a tab of a browser that holds a cookie of a session, which is stored."""
+        tab = self.tab()
+        tab.run()
+        assert self.manager.flush()
+        return tab.reload()
+
+    def wait_for_events(self) -> None:
+        """Wait until the writer has told of all that it did before now."""
+        last = UserSession()
+        self.manager.persistence.schedule_save(last.session_id, last, lambda _: None)
+        assert self.manager.flush(last.session_id)
+
     def told(self, kind: type[E]) -> list[E]:
         """Return the events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]

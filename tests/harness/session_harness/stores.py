@@ -52,7 +52,7 @@ class FaultyStore:
     """
 
     def __init__(self, memory: MemoryStorage | None = None) -> None:
-        """Open a handle that works."""
+        """Open a handle that works; *memory* may be any storage where nothing goes back in time."""
         self.memory = MemoryStorage() if memory is None else memory
         self.down = False
         self.calls: list[str] = []
@@ -154,6 +154,8 @@ class FaultyBatchStore(FaultyStore):
     def write_many(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Write each, and return what came of it."""
         self.calls.append("write_many")
+        ids = [write.head.session_id for write in writes]
+        assert len(ids) == len(set(ids)), f"two writes of one session in a batch: {ids}"
         return [self._outcome(write) for write in writes]
 
     def _outcome(self, write: SessionWrite) -> StorageError | None:

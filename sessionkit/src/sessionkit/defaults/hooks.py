@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from sessionkit.hookspecs import hookimpl
@@ -59,16 +60,16 @@ def _memory() -> Storage:
     return MemoryStorage()
 
 
-def _msgpack() -> Serializer:
+def _msgpack(*, enums: Sequence[type[Enum]] = ()) -> Serializer:
     from sessionkit.defaults.msgpack import MsgpackSerializer
 
-    return MsgpackSerializer()
+    return MsgpackSerializer(enums=enums)
 
 
-def _json() -> Serializer:
+def _json(*, enums: Sequence[type[Enum]] = ()) -> Serializer:
     from sessionkit.defaults.json import JsonSerializer
 
-    return JsonSerializer()
+    return JsonSerializer(enums=enums)
 
 
 def _merge() -> ConflictStrategy:

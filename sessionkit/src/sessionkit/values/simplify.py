@@ -115,7 +115,8 @@ class Simplifier(ABC):
 
 def within(key: object, error: SerializationError) -> SerializationError:
     """Return *error* as it is called one level up, where *key* leads to its place."""
-    step = repr(key) if type(key) in (str, int, float, bool, tuple) else type(key).__name__
+    shows_itself = type(key) in (str, float, bool) or (type(key) is int and fits_64_bits(key))
+    step = repr(key) if shows_itself else type(key).__name__
     return SerializationError(error.reason, f"[{step[:_SHOWN]}]{error.path}"[:_LONGEST_PATH])
 
 

@@ -83,7 +83,7 @@ def _file(form: FormState) -> None:
 
 def _hint(form: FormState) -> None:
     if FORM in get_current_session().dirty_forms:
-        st.caption(f"Draft, not filed yet · steps to undo: {len(form.snapshots)}")
+        st.caption(f"Draft, not filed yet · typed so far: {', '.join(form.data) or 'nothing'}")
     elif form.last_saved:
         st.caption(f"Last issue filed at {form.last_saved:%H:%M:%S} UTC")
 

@@ -1,0 +1,543 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from session_harness.data import SESSIONS, content, make_codec
+
+from sessionkit.codec import SessionCodec
+from sessionkit.defaults.json import JsonSerializer
+from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.envelope import seal, unseal
+from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
+from sessionkit.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, pack
+from sessionkit.parts import FIELDS
+from sessionkit.serializer import Serializer
+from sessionkit.session import UserSession
+from sessionkit.testing.serializers import assert_same
+
+FEW = settings(max_examples=40, deadline=None)
+
+
+class Interrupted(MsgpackSerializer):
+    """A serializer that another thread gets in the way of, the first *times*."""
+
+    def __init__(self, times: int, error: type[RuntimeError] = RuntimeError) -> None:
+        """Begin to count."""
+        super().__init__()
+        self.left = times
+        self.error = error
+
+    def dumps(self, data: Any) -> bytes:
+        """Raise, as long as there are times left."""
+        if self.left:
+            self.left -= 1
+            msg = "dictionary changed size during iteration"
+            raise self.error(msg)
+        return super().dumps(data)
+
+
+class Watching(MsgpackSerializer):
+    """A serializer that runs *look* at each dumps."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to look at."""
+        super().__init__()
+        self.look: Any = None
+
+    def dumps(self, data: Any) -> bytes:
+        """Look, then do as ever."""
+        if self.look:
+            self.look()
+        return super().dumps(data)
+
+
+# -- there and back ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serializer", [MsgpackSerializer(), JsonSerializer()])
+@FEW
+@given(SESSIONS)
+def test_encoded_parts_hold_all_of_a_session(serializer: Serializer, session: UserSession) -> None:
+    """Nothing is refused, the content comes back, and equal content gives equal bytes."""
+    codec = make_codec(serializer)
+    encoded = codec.encode(session, {})
+    decoded = codec.decode("s", encoded.parts)
+
+    assert [] == encoded.refused
+    assert_same(dict(sorted(content(session).items())), dict(sorted(content(decoded).items())))
+    assert encoded.parts == codec.encode(decoded, {}).parts
+
+
+@FEW
+@given(SESSIONS, st.booleans())
+def test_what_was_sealed_is_opened(session: UserSession, split: bool) -> None:  # noqa: FBT001 - hypothesis hands it over
+    """In either layout."""
+    codec = make_codec()
+    parts = codec.encode(session, {}).parts
+    stored = {name: seal(data, "msgpack") for name, data in pack(parts, split=split).items()}
+
+    assert parts == codec.open(stored)
+
+
+def test_parts_that_nobody_knows_are_carried_on() -> None:
+    """A newer release stored them, and wants them back."""
+    codec = make_codec()
+    last = {"newer": b"\xc1 whatever", "form:gone": b"x", **codec.encode(UserSession(), {}).parts}
+    session = UserSession(theme="dark")
+    encoded = codec.encode(session, last)
+
+    assert b"\xc1 whatever" == encoded.parts["newer"]
+    assert {*FIELDS, "newer"} == set(encoded.parts)
+    assert "dark" == codec.decode("s", encoded.parts).theme
+
+
+def test_only_the_named_parts_are_decoded() -> None:
+    """And of these only the known ones."""
+    codec = make_codec()
+    parts = {**codec.encode(UserSession(), {}).parts, "inputs": b"damaged", "newer": b"damaged"}
+
+    assert {"access": {"roles": [], "permissions": []}} == codec.decode_parts(
+        parts, ("access", "newer")
+    )
+
+
+# -- what can't be kept --------------------------------------------------------
+
+
+def set_deep(session: UserSession, value: Any) -> None:
+    """Put *value* wherever an app may put one, beside one that can be kept."""
+    session.inputs.update({"upload": value, "deep": {"a": {"b": value, "c": 1}}, "fine": 1})
+    form = session.get_form_state("f")
+    form.data.update({"file": value, "fine": 1})
+    if not session.navigation_history:
+        session.add_navigation("p", {})
+        form.snapshot()
+    session.navigation_history[0].params.update({"n": value, "fine": 1})
+    form.snapshots[0].data.update({"file": value, "fine": 1})
+    session.extensions.update({"x": {"deep": value, "fine": 1}, "whole": value})
+
+
+REFUSED_PATHS = [
+    "inputs['upload']",
+    "inputs['deep']['a']['b']",
+    "form_states['f'].data['file']",
+    "navigation_history[0].params['n']",
+    "form_states['f'].snapshots[0].data['file']",
+    "extensions['x']['deep']",
+    "extensions['whole']",
+]
+
+
+def test_what_cannot_be_kept_keeps_its_last_value_and_all_else_is_kept() -> None:
+    """Wherever it lies; each is named by its path."""
+    codec = make_codec()
+    session = UserSession(session_id="s")
+    set_deep(session, "kept")
+    last = codec.encode(session, {})
+    expected = codec.decode("s", last.parts)
+    set_deep(session, object())
+    session.theme = expected.theme = "dark"
+    encoded = codec.encode(session, last.parts)
+
+    assert sorted(REFUSED_PATHS) == sorted(error.path for error in encoded.refused)
+    assert {"builtins.object can't be kept; store text, numbers, lists and dicts instead"} == {
+        error.reason for error in encoded.refused
+    }
+    assert_same(content(expected), content(codec.decode("s", encoded.parts)))
+
+
+def test_what_never_could_be_kept_is_left_out() -> None:
+    """There is no last value; all else is kept."""
+    codec = make_codec()
+    session = UserSession(session_id="s")
+    set_deep(session, object())
+    encoded = codec.encode(session, {})
+    decoded = codec.decode("s", encoded.parts)
+
+    assert sorted(REFUSED_PATHS) == sorted(error.path for error in encoded.refused)
+    assert {"deep": {"a": {"c": 1}}, "fine": 1} == decoded.inputs
+    assert {"fine": 1} == decoded.form_states["f"].data
+    assert {"fine": 1} == decoded.form_states["f"].snapshots[0].data
+    assert {"fine": 1} == decoded.navigation_history[0].params
+    assert {"x": {"fine": 1}} == decoded.extensions
+
+
+def test_the_session_itself_keeps_what_cannot_be_stored() -> None:
+    """Only what is stored lacks it."""
+    upload = object()
+    session = UserSession(inputs={"upload": upload})
+    make_codec().encode(session, {})
+
+    assert session.inputs["upload"] is upload
+
+
+def test_a_list_is_kept_whole_or_not_at_all() -> None:
+    """The path says which item was wrong."""
+    codec = make_codec()
+    session = UserSession(inputs={"files": [1, 2]})
+    last = codec.encode(session, {}).parts
+    session.inputs["files"] = [1, object(), 3]
+    encoded = codec.encode(session, last)
+
+    assert ["inputs['files'][1]"] == [error.path for error in encoded.refused]
+    assert {"files": [1, 2]} == codec.decode("s", encoded.parts).inputs
+
+
+def test_an_entry_that_was_removed_does_not_come_back() -> None:
+    """Last values are for what can't be kept, not for what is gone."""
+    codec = make_codec()
+    session = UserSession(inputs={"upload": 1, "gone": 1, "d": {"x": 1, "y": 2}})
+    last = codec.encode(session, {}).parts
+    session.inputs = {"upload": object(), "d": {"x": object()}}
+
+    assert {"upload": 1, "d": {"x": 1}} == codec.decode("s", codec.encode(session, last).parts).inputs  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [object(), "\ud800", (1, object())])
+def test_a_key_that_cannot_be_kept_is_left_out(key: Any) -> None:
+    """With its value; the path says that it is the key."""
+    codec = make_codec()
+    session = UserSession(inputs={"a": {key: 1, "fine": 2}, "b": 3})
+    encoded = codec.encode(session, {})
+
+    assert [f"inputs['a']: key {key!r:.80}"] == [error.path for error in encoded.refused]
+    assert {"a": {"fine": 2}, "b": 3} == codec.decode("s", encoded.parts).inputs
+
+
+def test_a_page_whose_name_cannot_be_kept_is_left_out_whole() -> None:
+    """What would be left of the entry could not be read; the pages beside it stay."""
+    codec = make_codec()
+    session = UserSession()
+    for page in ("home", "\ud800", "cart"):
+        session.add_navigation(page)
+    encoded = codec.encode(session, {})
+    decoded = codec.decode("s", encoded.parts)
+
+    assert ["home", "cart"] == [entry.page for entry in decoded.navigation_history]
+    assert {"home": 1, "cart": 1} == decoded.page_views
+    assert ["navigation_history[1].page", "page_views: key '\\ud800'"] == [
+        error.path for error in encoded.refused
+    ]
+
+
+def loop() -> dict[str, Any]:
+    """Return a dict that holds itself."""
+    data: dict[str, Any] = {"fine": 1}
+    data["self"] = data
+    return data
+
+
+def test_what_holds_itself_is_kept_as_far_as_it_goes() -> None:
+    """One way down, and not the way back."""
+    codec = make_codec()
+    session = UserSession(inputs={"loop": loop(), "list": [loop()], "fine": 1})
+    encoded = codec.encode(session, {})
+    in_dict, in_list = encoded.refused
+
+    assert {"loop": {"fine": 1}, "fine": 1} == codec.decode("s", encoded.parts).inputs
+    assert "inputs['loop']['self']: it holds itself; store it flat" == str(in_dict)
+    assert in_list.path.startswith("inputs['list'][0]['self']")
+
+
+@pytest.mark.parametrize("serializer", [MsgpackSerializer(), JsonSerializer()])
+@pytest.mark.parametrize("wrap", [lambda inner: {"d": inner}, lambda inner: (inner,)])
+def test_at_any_depth_all_else_is_kept(serializer: Serializer, wrap: Any) -> None:
+    """What is nested too deeply is refused, be it only by the part that it lies in."""
+    codec = make_codec(serializer)
+    refused = []
+    for depth in (50, *range(94, 104), 1100):
+        value: Any = 1
+        for _ in range(depth):
+            value = wrap(value)
+        session = UserSession(inputs={"deep": value, "fine": 1})
+        encoded = codec.encode(session, {})
+
+        decoded = codec.decode("s", encoded.parts)
+        assert 1 == decoded.inputs["fine"]
+        assert encoded.refused or value == decoded.inputs["deep"]
+        refused.append(bool(encoded.refused))
+    assert (False, True) == (refused[0], refused[-1])
+    assert sorted(refused) == refused
+
+
+# -- what could not be read again ----------------------------------------------
+
+
+def misplace(session: UserSession, value: Any) -> None:
+    """Put *value* into containers of which the session knows what belongs there."""
+    session.page_views["p"] = value
+    session.roles.add(value)
+    session.cache_dependencies["k"] = value
+    session.get_form_state("f").errors["e"] = value
+    session.get_form_state("f").snapshots.append(value)
+    session.navigation_history.append(value)
+
+
+MISPLACED_PATHS = [
+    "page_views['p']",
+    "roles",
+    "cache_dependencies['k']",
+    "form_states['f'].errors['e']",
+    "form_states['f'].snapshots[0]",
+    "navigation_history[0]",
+]
+
+
+@pytest.mark.parametrize("value", [None, 5.5, b"x", ("a", 2)])
+def test_what_belongs_elsewhere_never_spoils_what_is_stored(value: Any) -> None:
+    """The field keeps its last value, all else is saved, and the session can be loaded."""
+    codec = make_codec()
+    session = UserSession(session_id="s", roles={"r"}, page_views={"q": 1})
+    last = codec.encode(session, {}).parts
+    misplace(session, value)
+    session.theme = "dark"
+    encoded = codec.encode(session, last)
+    decoded = codec.decode("s", encoded.parts)
+
+    for path, error in zip(sorted(MISPLACED_PATHS), sorted(encoded.refused, key=str), strict=True):
+        assert error.path.startswith(path)
+    assert ("dark", {"r"}, {"q": 1}) == (decoded.theme, decoded.roles, decoded.page_views)
+    assert [] == decoded.navigation_history
+
+
+@FEW
+@given(SESSIONS, st.sampled_from(["text", 5, None, object(), {"a": object()}, "\ud800", loop()]))
+def test_whatever_the_app_put_in_the_rest_is_kept(session: UserSession, value: Any) -> None:
+    """No value anywhere makes a session that can't be encoded, or can't be decoded again."""
+    codec = make_codec()
+    last = codec.encode(session, {}).parts
+    session.theme = "changed"
+    for container in (
+        *(session.inputs, session.page_views, session.cache_dependencies, session.extensions),
+        *(form.data for form in session.form_states.values()),
+        *(form.errors for form in session.form_states.values()),
+    ):
+        container["odd"] = value
+    encoded = codec.encode(session, last)
+
+    assert "changed" == codec.decode("s", encoded.parts).theme
+    again = codec.encode(session, encoded.parts)
+    assert encoded.parts == again.parts
+
+
+# -- other threads -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [0, 1, 9])
+def test_an_encode_that_was_interrupted_is_repeated(times: int) -> None:
+    """The app changes its dicts without the session's lock."""
+    serializer = Interrupted(times)
+    session = UserSession(inputs={"a": 1, "bad": object()})
+    codec = make_codec(serializer)
+    encoded = codec.encode(session, {})
+
+    assert {"a": 1} == codec.decode("s", encoded.parts).inputs
+    assert 1 == len(encoded.refused)
+    assert 0 == serializer.left
+
+
+def test_an_encode_that_is_always_interrupted_fails() -> None:
+    """After ten times, with what was said."""
+    serializer = Interrupted(1000)
+    with pytest.raises(RuntimeError, match="changed size"):
+        make_codec(serializer).encode(UserSession(), {})
+
+    assert 990 == serializer.left
+
+
+def test_a_recursion_that_never_ends_is_not_repeated() -> None:
+    """It would not end the next time either."""
+    serializer = Interrupted(1000, RecursionError)
+    with pytest.raises(RecursionError):
+        make_codec(serializer).encode(UserSession(), {})
+
+    assert 999 == serializer.left
+
+
+def test_a_session_is_encoded_under_its_lock() -> None:
+    """No other thread's method gets in between."""
+    serializer, session, got = Watching(), UserSession(), []
+
+    def try_lock() -> None:
+        if session.lock.acquire(blocking=False):
+            got.append(True)
+            session.lock.release()
+
+    def look() -> None:
+        thread = threading.Thread(target=try_lock)
+        thread.start()
+        thread.join()
+
+    serializer.look = look
+    make_codec(serializer).encode(session, {})
+
+    assert [] == got
+
+
+# -- damage, other serializers, newer releases ---------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({"inputs": b""}, "stored part 'inputs': 0 bytes that are no sealed part"),
+        ({PACKED: seal(b"\xc1", "msgpack")}, "stored part '*': the packed part is damaged"),
+        (
+            {"a": seal(b"\xc1", "json")},
+            "stored part 'a': this is no UTF-8: byte 0xc1",
+        ),
+    ],
+)
+def test_damaged_bytes_are_named_by_their_stored_part(
+    stored: dict[str, bytes], message: str
+) -> None:
+    """Whoever looks into the store knows where to look."""
+    codec = make_codec(others=lambda _: JsonSerializer())
+    with pytest.raises(SerializationError) as caught:
+        codec.open(stored)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_a_damaged_part_is_named() -> None:
+    """It may be one of many in a packed one."""
+    with pytest.raises(SerializationError, match="part 'inputs': this is no MessagePack"):
+        make_codec().decode("s", {"inputs": b"\xc1"})
+
+
+def damage(data: bytes, where: int, what: int) -> bytes:
+    """Return *data* with a byte changed, or cut off there."""
+    where %= len(data)
+    if what < 0:
+        return data[:where]
+    return data[:where] + bytes((what,)) + data[where + 1 :]
+
+
+@FEW
+@given(SESSIONS, st.booleans(), st.integers(0), st.integers(-1, 255))
+def test_any_damage_is_told_as_damage(
+    session: UserSession,
+    split: bool,  # noqa: FBT001 - hypothesis hands it over
+    where: int,
+    what: int,
+) -> None:
+    """Changed or cut: what is stored is read, refused, or taken for a newer release's."""
+    codec = make_codec()
+    parts = codec.encode(session, {}).parts
+    for name, data in pack(parts, split=split).items():
+        try:
+            opened = codec.open({name: damage(seal(data, "msgpack"), where, what)})
+            codec.decode("s", opened)
+        except (SerializationError, NewerFormatError):
+            continue
+
+
+def test_another_serializers_records_are_read_and_written_anew() -> None:
+    """After the configuration changed; what nobody knows is kept, too."""
+    asked = []
+
+    def others(name: str) -> Serializer:
+        asked.append(name)
+        return JsonSerializer()
+
+    json_codec = make_codec(JsonSerializer(), name="json")
+    session = UserSession(inputs={"a": (1, 2)})
+    old = {**json_codec.encode(session, {}).parts, "newer": JsonSerializer().dumps({"n": 1})}
+    codec = make_codec(others=others)
+    opened = codec.open(json_codec.seal(old, {}, ()).put)
+
+    assert {"json"} == set(asked)
+    assert codec.encode(session, {"newer": MsgpackSerializer().dumps({"n": 1})}).parts == opened
+    assert {"msgpack"} == {unseal(data).serializer for data in codec.seal(opened, {}, ()).put.values()}  # fmt: skip
+
+
+def test_a_serializer_that_is_not_installed_is_no_damage() -> None:
+    """The bytes are fine elsewhere: they are neither read nor replaced."""
+    with pytest.raises(NewerFormatError, match="serializer 'cbor', which is not installed here"):
+        make_codec().open({"inputs": seal(b"", "cbor")})
+
+
+def test_what_a_newer_release_sealed_is_no_damage() -> None:
+    """It is told apart from bytes that can't be read."""
+    with pytest.raises(NewerFormatError, match="sealed in format 2"):
+        make_codec().open({"inputs": b"\x02" + seal(b"", "msgpack")[1:]})
+
+
+# -- what a save puts and removes ----------------------------------------------
+
+
+def parts_of(size: int, **more: bytes) -> dict[str, bytes]:
+    """Return parts of *size* bytes and some more."""
+    return {"inputs": b"x" * size, "cache": b"c", **more}
+
+
+@pytest.fixture(name="codec")
+def _codec() -> SessionCodec:
+    return make_codec()
+
+
+def test_a_small_session_is_put_as_one(codec: SessionCodec) -> None:
+    """All its parts, whichever changed."""
+    parts = parts_of(10)
+    first = codec.seal(parts, {}, ())
+    again = codec.seal({**parts, "cache": b"d"}, parts, first.layout)
+
+    assert ({PACKED}, (), {PACKED}) == (set(first.put), first.remove, first.layout)
+    assert {**parts, "cache": b"d"} == codec.open(again.put)
+
+
+def test_a_split_session_puts_what_changed(codec: SessionCodec) -> None:
+    """And removes what is gone."""
+    parts = parts_of(SPLIT_ABOVE, access=b"a")
+    first = codec.seal(parts, {}, ())
+    assert set(parts) == set(first.put) == first.layout
+
+    changed = {"inputs": parts["inputs"], "cache": b"d"}
+    again = codec.seal(changed, parts, first.layout)
+    assert {"cache": b"d"} == codec.open(again.put)
+    assert (("access",), {"inputs", "cache"}) == (again.remove, again.layout)
+
+
+def test_a_change_of_layout_puts_all_and_removes_the_other_names(codec: SessionCodec) -> None:
+    """In the same write, both ways."""
+    small, large = parts_of(10), parts_of(SPLIT_ABOVE)
+    split = codec.seal(large, small, {PACKED})
+    assert large == codec.open(split.put)
+    assert ((PACKED,), set(large)) == (split.remove, split.layout)
+
+    joined = codec.seal(small, large, split.layout)
+    assert small == codec.open(joined.put)
+    assert (("cache", "inputs"), {PACKED}) == (joined.remove, joined.layout)
+
+
+def test_between_the_thresholds_the_layout_stays(codec: SessionCodec) -> None:
+    """As it was stored before."""
+    parts = parts_of((SPLIT_ABOVE + JOIN_BELOW) // 2)
+
+    assert {PACKED} == codec.seal(parts, {}, {PACKED}).layout
+    assert set(parts) == codec.seal(parts, {}, set(parts)).layout
+
+
+def test_without_a_before_all_is_put(codec: SessionCodec) -> None:
+    """As after a failover: the store has other parts than it had."""
+    parts = parts_of(SPLIT_ABOVE)
+
+    assert parts == codec.open(codec.seal(parts, {}, set(parts)).put)
+
+
+def test_a_session_that_is_too_large_is_refused() -> None:
+    """The error says how large it is, how large it may be, and what makes it so."""
+    codec = make_codec(max_bytes=100)
+    codec.seal(parts_of(99), {}, ())
+    with pytest.raises(RejectedError) as caught:
+        codec.seal(parts_of(100), {}, ())
+
+    assert (
+        "the session has 101 bytes, more than limits.session_bytes = 100; "
+        "its largest part is 'inputs' with 100 bytes"
+    ) == str(caught.value)

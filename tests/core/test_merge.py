@@ -1,0 +1,478 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from session_harness.data import APP_VALUES, NAMES, SESSIONS, make_codec
+
+from sessionkit.codec import EncodedParts
+from sessionkit.conflict import Conflict
+from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.defaults.strategies import Merge
+from sessionkit.forms import FormSnapshot
+from sessionkit.merge import (
+    MISSING,
+    merge_counter,
+    merge_counters,
+    merge_dict,
+    merge_granted,
+    merge_history,
+    merge_part,
+    merge_set,
+    merge_sets,
+    merge_value,
+    three_way,
+)
+from sessionkit.navigation import NavigationEntry
+from sessionkit.session import UserSession
+from sessionkit.testing.serializers import assert_same
+
+FEW = settings(max_examples=40, deadline=None)
+CODEC = make_codec()
+
+Change = Callable[[UserSession], Any]
+
+SETS = st.sets(NAMES, max_size=4).map(sorted)
+COUNTS = st.integers(0, 1000)
+COUNTERS = st.dictionaries(NAMES, st.integers(1, 1000), max_size=3)
+RECORDS = st.lists(
+    st.builds(
+        lambda ident, n: {"entry_id": f"id-{ident}", "timestamp": ident // 2, "n": n},
+        st.integers(0, 5),
+        st.integers(0, 2),
+    ),
+    max_size=4,
+    unique_by=lambda record: record["entry_id"],
+).map(lambda records: sorted(records, key=lambda r: (r["timestamp"], r["entry_id"])))
+DICTS = st.dictionaries(NAMES, APP_VALUES, max_size=3)
+DICTS_OF_SETS = st.dictionaries(NAMES, SETS, max_size=3)
+
+
+def history(base: Any, ours: Any, theirs: Any) -> Any:
+    """Merge RECORDS."""
+    return merge_history(base, ours, theirs, ident="entry_id")
+
+
+RULES = [
+    (merge_value, APP_VALUES),
+    (merge_value, DICTS),
+    (merge_dict, DICTS),
+    (merge_counter, COUNTS),
+    (merge_counters, COUNTERS),
+    (merge_set, SETS),
+    (merge_sets, DICTS_OF_SETS),
+    (merge_granted, SETS),
+    (history, RECORDS),
+]
+each_rule = pytest.mark.parametrize(("rule", "values"), RULES)
+
+
+# -- laws of every rule --------------------------------------------------------
+
+
+@each_rule
+@FEW
+@given(data=st.data())
+def test_what_one_side_changed_is_taken(rule: Any, values: Any, data: st.DataObject) -> None:
+    """Identity: m(b, b, x) = m(b, x, b) = x, also in the order of dicts."""
+    base, changed = data.draw(values), data.draw(values)
+
+    assert_same(changed, rule(base, base, changed))
+    assert_same(changed, rule(base, changed, base))
+    assert_same(base, rule(base, base, base))
+
+
+@pytest.mark.parametrize(
+    ("rule", "values"), [rule for rule in RULES if rule[0] not in (merge_counter, merge_counters)]
+)
+@FEW
+@given(data=st.data())
+def test_two_equal_changes_are_one(rule: Any, values: Any, data: st.DataObject) -> None:
+    """Idempotent: m(b, x, x) = x; counters apart, where two changes are two."""
+    base, changed = data.draw(values), data.draw(values)
+
+    assert_same(changed, rule(base, changed, changed))
+    if rule is not merge_granted:
+        assert_same(changed, rule(MISSING, changed, changed))
+
+
+@pytest.mark.parametrize(
+    ("rule", "values"),
+    [rule for rule in RULES if rule[0] in (merge_counter, merge_counters, merge_set, merge_sets)],
+)
+@FEW
+@given(data=st.data())
+def test_counters_and_sets_know_no_order(rule: Any, values: Any, data: st.DataObject) -> None:
+    """Commutative: m(b, x, y) = m(b, y, x), with and without a base."""
+    base, ours, theirs = data.draw(st.just(MISSING) | values), data.draw(values), data.draw(values)
+    if rule is merge_sets and any(key not in ours or key not in theirs for key in {*ours, *theirs}):
+        return  # one side dropped or added a whole set: the change is what counts
+
+    assert rule(base, ours, theirs) == rule(base, theirs, ours)
+
+
+# -- each rule -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "merged"),
+    [
+        (1, 1, 2, 2),
+        (1, 2, 1, 2),
+        (1, 2, 3, 2),
+        (1, 2, MISSING, 2),
+        (1, MISSING, 3, 3),
+        (1, MISSING, 1, MISSING),
+        (1, 1, MISSING, MISSING),
+        (MISSING, 2, MISSING, 2),
+        (MISSING, MISSING, 3, 3),
+        (MISSING, 2, 3, 2),
+        ([1], [True], [1], [True]),
+        ([1], [1], [True], [True]),
+        ({1, 2}, {1, 3}, {2, 4}, {3, 4}),
+        ({"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1, "c": 3}, {"a": 2, "c": 3}),
+        ({"a": {"x": 1}}, {"a": {"x": 1, "y": 2}}, {"a": {"x": 3}}, {"a": {"x": 3, "y": 2}}),
+        ({"a": 1}, [1], {"a": 2}, [1]),
+    ],
+)
+def test_values(base: Any, ours: Any, theirs: Any, merged: Any) -> None:
+    """The side that changed; a change beats a removal; when both changed, by key, or ours."""
+    assert_same(merged, merge_value(base, ours, theirs))
+
+
+def test_values_that_compare_oddly() -> None:
+    """NaN and arrays were changed by one side only, though they differ from themselves."""
+
+    def values() -> dict[str, Any]:
+        return {"nan": math.nan, "array": np.zeros(2), "other": 0}
+
+    theirs = {"nan": 1.0, "array": np.ones(2), "other": 0}
+    merged = merge_value(values(), {**values(), "other": 1, "nan": float("nan")}, theirs)
+
+    assert (1.0, [1.0, 1.0], 1) == (merged["nan"], merged["array"].tolist(), merged["other"])
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "merged"),
+    [(5, 7, 8, 10), (5, 3, 5, 3), (0, 1, 1, 2), (MISSING, 7, 8, 8), (MISSING, 7, MISSING, 7)],
+)
+def test_counters_add(base: Any, ours: Any, theirs: Any, merged: int) -> None:
+    """Base plus both deltas; of an unknown base the larger count, or it would double."""
+    assert merged == merge_counter(base, ours, theirs)
+    if base is not MISSING:
+        assert {"k": merged} == merge_counters({"k": base}, {"k": ours}, {"k": theirs})
+
+
+def test_a_counter_that_both_began_adds() -> None:
+    """Where the base is known and has none, both counted from zero."""
+    assert {"p": 3} == merge_counters({}, {"p": 1}, {"p": 2})
+    assert {"p": 2} == merge_counters(MISSING, {"p": 1}, {"p": 2})
+
+
+@FEW
+@given(SETS, SETS, SETS)
+def test_sets_keep_what_was_added_and_lose_what_was_removed(
+    base: list[str], ours: list[str], theirs: list[str]
+) -> None:
+    """By either side; what neither removed stays."""
+    b, o, t = set(base), set(ours), set(theirs)
+    for rule in (merge_set, merge_granted):
+        merged = rule(base, ours, theirs)
+        assert sorted(merged) == merged
+        assert not (b - o | b - t) & set(merged)
+        assert (o - b | t - b | (b & o & t)) == set(merged)
+
+
+@FEW
+@given(SETS, SETS)
+def test_without_a_base_rights_are_theirs(ours: list[str], theirs: list[str]) -> None:
+    """A union would bring a revoked one back."""
+    assert theirs == merge_granted(MISSING, ours, theirs)
+    assert sorted({*ours, *theirs}) == merge_set(MISSING, ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "merged"),
+    [
+        ({"k": ["a", "b"]}, {"k": ["a", "c"]}, {"k": ["a", "b", "c"]}),
+        ({}, {"k": ["a"]}, {}),
+        ({"k": ["a"]}, {}, {}),
+        ({}, {"k": ["b"]}, {"k": ["b"]}),
+        ({"k": ["a"], "l": ["x"]}, {"m": []}, {"l": ["x"], "m": []}),
+    ],
+)
+def test_dicts_of_sets(ours: Any, theirs: Any, merged: Any) -> None:
+    """A set that was dropped goes, it does not stay as an empty one."""
+    assert merged == merge_sets({"k": ["a"]}, ours, theirs)
+
+
+@FEW
+@given(RECORDS, RECORDS, RECORDS)
+def test_histories_are_a_union_by_id_in_time_order(base: Any, ours: Any, theirs: Any) -> None:
+    """Each entry once; what either side dropped stays dropped."""
+    merged = history(base, ours, theirs)
+    ids = [record["entry_id"] for record in merged]
+    b, o, t = ({record["entry_id"] for record in side} for side in (base, ours, theirs))
+
+    assert sorted((record["timestamp"], record["entry_id"]) for record in merged) == [
+        (record["timestamp"], record["entry_id"]) for record in merged
+    ]
+    assert (o & t) | (o - b) | (t - b) == set(ids)
+    assert len(ids) == len(set(ids))
+
+
+@FEW
+@given(DICTS, DICTS, DICTS)
+def test_dicts_keep_every_change(base: Any, ours: Any, theirs: Any) -> None:
+    """Each entry is merged as if it stood alone; none is lost, none is new."""
+    merged = merge_dict(base, ours, theirs)
+    for key in {*base, *ours, *theirs}:
+        b, o, t = (side.get(key, MISSING) for side in (base, ours, theirs))
+        assert_same(merge_value(b, o, t), merged.get(key, MISSING))
+    assert set(merged) <= {*ours, *theirs}
+
+
+def test_the_order_of_a_merged_dict() -> None:
+    """Ours, then what is new in theirs; where only one side changed, that side's."""
+    both = merge_dict({"a": 1, "b": 1}, {"c": 1, "b": 2, "a": 1}, {"d": 1, "a": 2, "b": 1})
+
+    assert ["c", "b", "a", "d"] == list(both)
+    assert ["d", "a"] == list(merge_dict({"a": 1}, {"a": 1}, {"d": 1, "a": 1}))
+
+
+# -- parts ---------------------------------------------------------------------
+
+
+def test_a_part_that_one_side_removed() -> None:
+    """It goes if the other side left it alone, and stays if it was changed."""
+    form = {"form_id": "f", "data": {}}
+    changed = {"form_id": "f", "data": {"a": 1}}
+
+    assert merge_part(form, None, form) is None
+    assert merge_part(form, form, None) is None
+    assert changed == merge_part(form, None, changed)
+    assert changed == merge_part(form, changed, None)
+    assert changed == merge_part(None, None, changed)
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "merged"),
+    [
+        ((None, False), ("bob", False), ("alice", True), ("bob", False)),
+        ((None, False), (None, False), ("alice", True), ("alice", True)),
+        ((None, False), ("bob", False), (None, False), ("bob", False)),
+        (("bob", False), ("bob", True), ("alice", False), ("bob", True)),
+        (None, ("bob", False), ("alice", True), ("alice", True)),
+        (None, ("bob", True), ("alice", False), ("alice", False)),
+        (None, (None, False), ("alice", True), ("alice", True)),
+        (None, ("bob", True), (None, False), ("bob", True)),
+    ],
+)
+def test_an_owner_never_gets_the_others_proof(
+    base: Any, ours: Any, theirs: Any, merged: Any
+) -> None:
+    """Who owns a session and whether the host vouched for it come from one side."""
+    b, o, t = (
+        None if side is None else {"user_id": side[0], "authenticated": side[1], "theme": None}
+        for side in (base, ours, theirs)
+    )
+    found = merge_part(b, o, t)
+
+    assert found is not None
+    assert merged == (found["user_id"], found["authenticated"])
+
+
+# -- whole sessions ------------------------------------------------------------
+
+EARLY = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def began() -> UserSession:
+    """Return the session that both sides start from."""
+    session = UserSession(session_id="s", created_at=EARLY, roles={"r"}, inputs={"a": 0, "b": 0})
+    session.get_form_state("f").data = {"a": 0, "b": 0}
+    session.add_cache_key("k", {"d"})
+    session.navigation_history.append(NavigationEntry(page="p", entry_id="e", timestamp=EARLY))
+    session.form_states["f"].snapshots.append(
+        FormSnapshot(form_id="f", data={}, snapshot_id="s", timestamp=EARLY)
+    )
+    return session
+
+
+def encoded(*changes: Change) -> EncodedParts:
+    """Return the beginning with changes made, encoded."""
+    session = began()
+    for change in changes:
+        change(session)
+    return CODEC.encode(session, {}).parts
+
+
+def append_page(session: UserSession) -> None:
+    """Open a page at a time that is known."""
+    session.navigation_history.append(NavigationEntry(page="q", entry_id="f", timestamp=EARLY))
+
+
+CHANGES: dict[str, Change] = {
+    "preference": lambda s: setattr(s, "theme", "dark"),
+    "other preference": lambda s: setattr(s, "language", "en"),
+    "role": lambda s: s.roles.add("x"),
+    "revoked": lambda s: s.roles.clear(),
+    "permission": lambda s: s.permissions.add("x"),
+    "input": lambda s: s.inputs.update(a=1),
+    "other input": lambda s: s.inputs.update(b=2),
+    "input gone": lambda s: s.inputs.pop("a"),
+    "form data": lambda s: s.form_states["f"].data.update(a=1),
+    "form errors": lambda s: s.form_states["f"].errors.update(a=["wrong"]),
+    "undone": lambda s: s.form_states["f"].snapshots.clear(),
+    "new form": lambda s: s.get_form_state("g"),
+    "without form": lambda s: s.form_states.pop("f"),
+    "page": append_page,
+    "page views": lambda s: s.page_views.update(p=1),
+    "interactions": lambda s: setattr(s, "interaction_count", 5),
+    "cache key": lambda s: s.add_cache_key("l"),
+    "cache key gone": lambda s: s.remove_cache_key("k"),
+    "extension": lambda s: s.extensions.update(x=1),
+}
+NAMES_OF_CHANGES = st.sets(st.sampled_from(sorted(CHANGES)), max_size=6)
+TOUCH_THE_SAME = [{"role", "revoked"}, {"input", "input gone"}]
+
+
+def changes_of(names: set[str]) -> list[Change]:
+    """Return changes by name, each in the same order."""
+    return [CHANGES[name] for name in sorted(names)]
+
+
+def decoded(parts: EncodedParts) -> dict[str, Any]:
+    """Return parts as plain data, without the order of dicts."""
+    return CODEC.decode_parts(parts, parts)
+
+
+@FEW
+@given(st.data())
+def test_disjoint_changes_all_survive_and_commute(data: st.DataObject) -> None:
+    """Whoever comes second: both sides' changes are in, as if one had made them all."""
+    ours = data.draw(NAMES_OF_CHANGES)
+    theirs = data.draw(NAMES_OF_CHANGES) - ours
+    for pair in (*TOUCH_THE_SAME, {"without form", "form data"}, {"without form", "form errors"}, {"without form", "undone"}):  # fmt: skip
+        if pair & ours and pair & theirs:
+            theirs -= pair
+    base, one, other = encoded(), encoded(*changes_of(ours)), encoded(*changes_of(theirs))
+    together = encoded(*changes_of(ours | theirs))
+
+    assert decoded(together) == decoded(three_way(CODEC, base, one, other))
+    assert decoded(together) == decoded(three_way(CODEC, base, other, one))
+
+
+@FEW
+@given(SESSIONS, SESSIONS)
+def test_identity_of_whole_sessions(one: UserSession, other: UserSession) -> None:
+    """m(b, b, x) = m(b, x, b) = x, byte by byte."""
+    base, changed = (CODEC.encode(session, {}).parts for session in (one, other))
+
+    assert changed == three_way(CODEC, base, base, changed)
+    assert changed == three_way(CODEC, base, changed, base)
+
+
+@FEW
+@given(SESSIONS, SESSIONS, SESSIONS, st.booleans())
+def test_a_revoked_right_never_comes_back(
+    one: UserSession,
+    two: UserSession,
+    three: UserSession,
+    known: bool,  # noqa: FBT001 - hypothesis hands it over
+) -> None:
+    """Neither one that either side removed, nor, without a base, one that the store lacks."""
+    base, ours, theirs = (CODEC.encode(session, {}).parts for session in (one, two, three))
+    merged = CODEC.decode("s", three_way(CODEC, base if known else None, ours, theirs))
+    for field in ("roles", "permissions"):
+        b, o, t = (getattr(session, field) for session in (one, two, three))
+        revoked = (b - o) | (b - t) if known else o - t
+        assert not revoked & getattr(merged, field)
+
+
+@FEW
+@given(SESSIONS, SESSIONS, SESSIONS, st.booleans())
+def test_the_strategy_merges_as_the_repository_does(
+    one: UserSession,
+    two: UserSession,
+    three: UserSession,
+    known: bool,  # noqa: FBT001 - hypothesis hands it over
+) -> None:
+    """Merge on decoded sessions and three_way on encoded parts come to the same."""
+    base, ours, theirs = (CODEC.encode(session, {}).parts for session in (one, two, three))
+    conflict = Conflict(
+        "s",
+        base=lambda: CODEC.decode("s", base) if known else None,
+        ours=lambda: CODEC.decode("s", ours),
+        theirs=lambda: CODEC.decode("s", theirs),
+    )
+    by_strategy = CODEC.encode(Merge().resolve(conflict), {}).parts
+    by_parts = CODEC.decode("s", three_way(CODEC, base if known else None, ours, theirs))
+
+    assert CODEC.encode(by_parts, {}).parts == by_strategy
+
+
+def test_equal_counts_are_two() -> None:
+    """Both tabs counted once: the bytes are the same, and two have to be added."""
+    one_more = encoded(CHANGES["interactions"], CHANGES["page views"])
+    merged = CODEC.decode("s", three_way(CODEC, encoded(), one_more, one_more))
+
+    assert (10, {"p": 2}) == (merged.interaction_count, merged.page_views)
+
+
+class Counting(MsgpackSerializer):
+    """A serializer that counts what it decodes."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        super().__init__()
+        self.loaded = 0
+
+    def loads(self, data: bytes) -> Any:
+        """Count, then do as ever."""
+        self.loaded += 1
+        return super().loads(data)
+
+
+def test_what_one_side_changed_is_not_decoded() -> None:
+    """Only parts in which two writers met cost anything."""
+    serializer = Counting()
+    codec = make_codec(serializer)
+    base = encoded()
+    ours = encoded(CHANGES["input"], CHANGES["page"], CHANGES["new form"])
+    theirs = encoded(CHANGES["preference"], CHANGES["role"], CHANGES["without form"])
+
+    three_way(codec, base, ours, theirs)
+    assert 0 == serializer.loaded
+
+    three_way(codec, base, ours, encoded(CHANGES["other input"]))
+    assert 3 == serializer.loaded
+
+
+def test_parts_that_nobody_knows_are_bytes() -> None:
+    """The side that changed; when both did, theirs, which a newer release wrote."""
+    newer = {"newer": b"\xc1"}
+
+    assert newer == three_way(CODEC, {}, {}, newer)
+    assert newer == three_way(CODEC, {"newer": b"old"}, {"newer": b"old"}, newer)
+    assert newer == three_way(CODEC, {"newer": b"old"}, newer, {"newer": b"old"})
+    assert newer == three_way(CODEC, {"newer": b"old"}, {"newer": b"ours"}, newer)
+    assert newer == three_way(CODEC, None, {"newer": b"ours"}, newer)
+
+
+def test_unknown_fields_are_merged_like_any() -> None:
+    """A newer release's fields in parts that both know."""
+    base, ours, theirs = (
+        {"profile": CODEC.serializer.dumps({"theme": None, "new": new, "theirs": n})}
+        for new, n in ((0, 0), (1, 0), (0, 1))
+    )
+    merged = three_way(CODEC, base, ours, theirs)
+
+    assert {"theme": None, "new": 1, "theirs": 1} == CODEC.serializer.loads(merged["profile"])

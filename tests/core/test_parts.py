@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from session_harness.data import APP_VALUES, JSON_VALUES, SESSIONS, content
+
+from sessionkit.errors import SerializationError
+from sessionkit.forms import FormSnapshot, FormState
+from sessionkit.navigation import NavigationEntry
+from sessionkit.parts import (
+    FIELDS,
+    LONGEST_NAME,
+    from_parts,
+    is_known,
+    misfits,
+    place,
+    to_parts,
+)
+from sessionkit.session import UserSession
+from sessionkit.testing.serializers import assert_same
+
+FEW = settings(max_examples=40)
+HEAD_FIELDS = {"session_id", "last_activity", "version", "save_id"}
+"""What the head holds of a session, not its parts."""
+
+
+@FEW
+@given(SESSIONS)
+def test_parts_hold_all_of_a_session(session: UserSession) -> None:
+    """From its parts comes a session of the same content, which has the same parts."""
+    parts = to_parts(session)
+    restored = from_parts("s", parts)
+
+    assert_same(content(session), content(restored))
+    assert_same(parts, to_parts(restored))
+
+
+def test_every_field_lies_in_one_part() -> None:
+    """None is forgotten, none is stored twice."""
+    placed = [field for fields in FIELDS.values() for field in fields]
+    apart = {"form_states", "extensions"} | HEAD_FIELDS
+
+    assert sorted(placed) == sorted(set(placed))
+    assert set(UserSession().to_dict()) == {*placed, *apart}
+
+
+def test_each_part_holds_what_its_name_says() -> None:
+    """Names and fields as they are stored."""
+    session = UserSession(roles={"b", "a"}, extensions={"plugin": {"k": 1}})
+    session.get_form_state("f").data = {"a": 1}
+    session.get_form_state("f").snapshot()
+    session.get_form_state("g")
+    parts = to_parts(session)
+
+    assert [*FIELDS, "form:f", "undo:f", "form:g", "x:plugin"] == list(parts)
+    assert {"roles": ["a", "b"], "permissions": []} == parts["access"]
+    assert {"value": {"k": 1}} == parts["x:plugin"]
+    assert {"a": 1} == parts["form:f"]["data"]
+    assert {"snapshots", "redo_snapshots"} == set(parts["undo:f"])
+    assert not {"snapshots", "redo_snapshots"} & set(parts["form:f"])
+
+
+def test_typing_leaves_the_snapshots_part_alone() -> None:
+    """Or each keystroke would rewrite all of them."""
+    session = UserSession()
+    session.get_form_state("f").snapshot()
+    before = to_parts(session)
+    session.get_form_state("f").data["a"] = 1
+    after = to_parts(session)
+
+    assert ["form:f"] == [name for name in after if before[name] != after[name]]
+
+
+def test_the_apps_values_are_not_copied() -> None:
+    """They may be large; the serializer reads them once."""
+    value = object()
+    session = UserSession(inputs={"k": value}, extensions={"x": value})
+
+    assert to_parts(session)["inputs"]["inputs"]["k"] is value
+    assert to_parts(session)["x:x"]["value"] is value
+
+
+def test_what_is_over_the_bounds_is_not_stored() -> None:
+    """However it got in."""
+    session = UserSession(max_history_size=1)
+    session.navigation_history.extend(NavigationEntry(page=page) for page in "ab")
+    form = session.get_form_state("f")
+    form.max_snapshots = 1
+    held = form.snapshots
+    held.extend(FormSnapshot(form_id="f", data={"n": n}) for n in range(3))
+    parts = to_parts(session)
+
+    assert ["b"] == [entry["page"] for entry in parts["navigation"]["navigation_history"]]
+    assert [{"n": 2}] == [snapshot["data"] for snapshot in parts["undo:f"]["snapshots"]]
+
+
+def test_missing_parts_have_their_defaults() -> None:
+    """As in a session that was stored before there was such a part."""
+    session = from_parts("s", {})
+
+    assert "s" == session.session_id
+    expected = UserSession(session_id="s", created_at=session.created_at)
+    assert content(expected) == content(session)
+
+
+def test_a_form_comes_from_either_of_its_parts() -> None:
+    """When one of the two was removed, the other stands for it."""
+    session = UserSession()
+    session.get_form_state("f").data = {"a": 1}
+    session.get_form_state("f").snapshot()
+    parts = to_parts(session)
+
+    only_undo = from_parts("s", {"undo:f": parts["undo:f"]}).form_states["f"]
+    only_form = from_parts("s", {"form:f": parts["form:f"]}).form_states["f"]
+    assert ({}, [{"a": 1}]) == (only_undo.data, [taken.data for taken in only_undo.snapshots])
+    assert ({"a": 1}, []) == (only_form.data, only_form.snapshots)
+
+
+def test_a_session_was_not_last_used_before_it_began() -> None:
+    """Clocks of two machines differ."""
+    ahead = datetime(2990, 1, 1, tzinfo=UTC)
+    parts = to_parts(UserSession(created_at=ahead))
+
+    assert ahead == from_parts("s", parts).last_activity
+
+
+@given(APP_VALUES)
+def test_what_a_newer_release_stored_is_written_back(value: Any) -> None:
+    """Unknown fields stay in their part, whichever it is, and at every level below."""
+    session = UserSession()
+    session.get_form_state("f").snapshot()
+    session.add_navigation("home")
+    session.extensions["plugin"] = 1
+    parts = to_parts(session)
+    for level in (
+        *parts.values(),
+        parts["undo:f"]["snapshots"][0],
+        parts["navigation"]["navigation_history"][0],
+    ):
+        level["newer"] = value
+
+    assert_same(parts, to_parts(from_parts("s", parts)))
+
+
+def test_unknown_fields_never_overrule_known_ones() -> None:
+    """A session's own fields are what is stored."""
+    session = UserSession(user_id="me", unknown={"profile": {"user_id": "you", "new": 1}})
+    profile = to_parts(session)["profile"]
+
+    assert ("me", 1) == (profile["user_id"], profile["new"])
+
+
+def test_unknown_fields_go_with_their_part() -> None:
+    """A form that the app removed does not come back for the sake of a field nobody knows."""
+    parts: dict[str, Any] = {
+        "undo:f": {"new": 1},
+        "x:p": {"value": 1, "new": 1},
+        "form:f": {"form_id": "f"},
+    }
+    session = from_parts("s", parts)
+    del session.form_states["f"], session.extensions["p"]
+
+    assert set(FIELDS) == set(to_parts(session))
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("profile", True),
+        ("form:", True),
+        ("form:a:b", True),
+        ("undo:f", True),
+        ("x:p", True),
+        ("form", False),
+        ("newer", False),
+        ("*", False),
+    ],
+)
+def test_which_parts_are_known(name: str, *, known: bool) -> None:
+    """Fixed names, and those of forms, snapshots and extensions."""
+    assert known == is_known(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "path"),
+    [
+        ("inputs", "inputs", "inputs"),
+        ("profile", "theme", "theme"),
+        ("form:a:b", "data", "form_states['a:b'].data"),
+        ("undo:f", "snapshots", "form_states['f'].snapshots"),
+        ("x:p", "value", "extensions['p']"),
+    ],
+)
+def test_a_place_is_named_as_users_write_it(name: str, field: str, path: str) -> None:
+    """Not as it is stored."""
+    assert path == place(name, field)
+
+
+@pytest.mark.parametrize(
+    "key", [5, "\ud800", "a\0b", "x" * LONGEST_NAME], ids=["number", "surrogate", "NUL", "long"]
+)
+def test_a_name_that_no_part_can_bear_is_refused(key: Any) -> None:
+    """Every other form and extension is there."""
+    session = UserSession(extensions={key: 1, "good": 2})
+    session.form_states[key] = FormState(form_id="odd")
+    session.get_form_state("good")
+    refused: list[SerializationError] = []
+    parts = to_parts(session, refused.append)
+
+    assert {"form:good", "x:good"} == set(parts) - set(FIELDS)
+    assert [f"form_states: key {key!r:.80}", f"extensions: key {key!r:.80}"] == [
+        error.path for error in refused
+    ]
+    with pytest.raises(SerializationError):
+        to_parts(session)
+
+
+def test_a_name_may_be_long() -> None:
+    """As long as every database's keys."""
+    key = "x" * (LONGEST_NAME - len("undo:"))
+    session = UserSession()
+    session.get_form_state(key).snapshot()
+
+    assert key in from_parts("s", to_parts(session)).form_states
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"profile": [1]}, "profile: a part is a mapping of fields, not list"),
+        ({"profile": {"theme": 5}}, "session.theme: a text is needed, not int"),
+        (
+            {"form:f": {"data": 5}},
+            "session.form_states['f'].data: a mapping is needed, not int",
+        ),
+        (
+            {"navigation": {"navigation_history": [{}]}},
+            "session.navigation_history[0].page: required field missing",
+        ),
+    ],
+)
+def test_damaged_parts_are_named(parts: dict[str, Any], message: str) -> None:
+    """The error says which field."""
+    with pytest.raises(SerializationError) as caught:
+        from_parts("s", parts)
+
+    assert message == str(caught.value)
+
+
+@given(JSON_VALUES)
+def test_any_part_is_read_or_refused(value: Any) -> None:
+    """Nothing but SerializationError comes of hostile parts."""
+    for name in ("profile", "inputs", "form:f", "undo:f", "x:p", "newer"):
+        fields = dict.fromkeys((*FIELDS.get(name, ()), "data", "snapshots", "value"), value)
+        for part in (value, fields):
+            try:
+                session = from_parts("s", {name: part})
+            except SerializationError:
+                continue
+            assert set(FIELDS) <= set(to_parts(session))
+
+
+@FEW
+@given(SESSIONS)
+def test_what_a_session_holds_fits(session: UserSession) -> None:
+    """No part that can be read again is refused."""
+    assert {} == {name: wrong for name, part in to_parts(session).items() if (wrong := misfits(name, part))}  # fmt: skip
+
+
+def test_misfits_are_named_field_by_field() -> None:
+    """What the app put into a container, and could not be read again."""
+    session = UserSession(session_id="s")
+    session.page_views["p"] = "many"  # type: ignore[assignment]
+    session.roles.add(5)  # type: ignore[arg-type]
+    form = session.get_form_state("f")
+    form.errors["email"] = "wrong"  # type: ignore[assignment]
+    form.snapshots.append("snapshot")  # type: ignore[arg-type]
+    parts = to_parts(session)
+
+    assert {
+        "page_views": "page_views['p']: a whole number is needed, not str",
+        "roles": "roles: a text is needed, not int",
+        "errors": "form_states['f'].errors['email']: a list is needed, not str",
+        "snapshots": "form_states['f'].snapshots[0]: a mapping of fields is needed, not str",
+    } == {
+        field: str(error)
+        for name, part in parts.items()
+        for field, error in misfits(name, part).items()
+    }
