@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sessionkit.forms import FormSnapshot, FormState
@@ -363,6 +363,7 @@ def test_a_wrong_value_is_refused_where_it_is_assigned(
 
 
 @given(STEPS)
+@example(["snapshot", 1, "undo", 2, "redo"])
 def test_snapshots_lie_in_time_order(steps: list[str | int]) -> None:
     """Whatever was undone and redone: a merge sorts by time, and must not change what is on top."""
     form = FormState(form_id="f", data={"t": 0})

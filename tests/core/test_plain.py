@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_origin
 
 import attrs
 import pytest
@@ -46,6 +46,15 @@ def test_every_way_of_writing_a_time_is_read(converter: Any, written: Any) -> No
     assert (EARLY, UTC) == (entry.timestamp, entry.timestamp.tzinfo)
 
 
+@pytest.mark.parametrize("written", [10**30, "soon", 1.5, True, None])
+def test_what_is_no_time_is_refused(written: Any) -> None:
+    """Too far away, too, with the place that it stands at."""
+    with pytest.raises(SerializationError) as caught:
+        structure(STORED, written, datetime, "created_at")
+
+    assert "created_at" == caught.value.path
+
+
 def test_times_are_written_in_two_ways() -> None:
     """As numbers where they are stored, as text where people read."""
     assert MICROS == STORED.unstructure(EARLY, datetime)
@@ -72,12 +81,14 @@ def test_no_value_becomes_another_one(kind: Any, value: Any) -> None:
     except SerializationError:
         return
     assert_same(set(value) if kind == set[str] else value, read)
+    assert (get_origin(kind) or kind) is type(read)
 
 
 def test_what_the_app_misplaced_is_left_as_it_is() -> None:
     """Writing never fails: the other fields are as good as ever. Who reads refuses."""
     session = UserSession(session_id="s", theme="dark")
     session.roles.update({1, "a"})  # type: ignore[arg-type]
+    session.add_navigation("first")
     session.navigation_history.append("home")  # type: ignore[arg-type]
     session.page_views["p"] = "many"  # type: ignore[assignment]
     session.cache_dependencies["k"] = "user_id"  # type: ignore[assignment]
@@ -86,14 +97,17 @@ def test_what_the_app_misplaced_is_left_as_it_is() -> None:
 
     assert "dark" == plain["theme"]
     assert {1, "a"} == plain["roles"]
-    assert ["home"] == plain["navigation_history"]
+    assert ("first", "home") == (
+        plain["navigation_history"][0]["page"],
+        plain["navigation_history"][1],
+    )
     assert {"k": "user_id"} == plain["cache_dependencies"]
     assert {"e": "wrong"} == plain["form_states"]["f"]["errors"]
     with pytest.raises(SerializationError) as caught:
         from_plain(plain, UserSession)
     for path in (
         "UserSession.roles",
-        "UserSession.navigation_history[0]",
+        "UserSession.navigation_history[1]",
         "UserSession.page_views['p']",
         "UserSession.cache_dependencies['k']",
         "UserSession.form_states['f'].errors['e']",

@@ -240,13 +240,16 @@ def test_an_id_that_was_never_stored_is_ended_too(replica: Replica) -> None:
     assert replica.store.stored("s").head.ended
 
 
-def test_a_live_session_is_gone_at_once(replica: Replica) -> None:
-    """Even while the store can't be told."""
+def test_a_session_ends_once_the_store_was_told(replica: Replica) -> None:
+    """Not before: the cookie is good until then, and whoever logs out has to know."""
     session = replica.new()
     replica.store.down = True
     with pytest.raises(UnavailableError):
         replica.repository.end("s", session)
     replica.store.down = False
+    assert replica.repository.why_gone(session) is None
+
+    replica.repository.end("s", session)
 
     assert "ended" == replica.repository.why_gone(session)
     with pytest.raises(SessionGoneError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from sessionkit.records import RECENT_SAVES, SessionHead
@@ -50,7 +51,9 @@ OTHER_BEGINNING: dict[str, Any] = {"created_at": 5}
         (None, None, seen(user_id="a"), None),
         (None, None, seen(), "b"),
         (None, None, seen(user_id="a", usable=False), "b"),
-        (None, KNOWN, seen(user_id="a"), "b"),
+        ("owner", KNOWN, seen(user_id="a"), "b"),
+        (None, KNOWN, seen(user_id="a"), None),
+        (None, attrs.evolve(KNOWN, user_id="a"), seen(user_id="a"), "renamed"),
     ],
 )
 def test_why_a_session_is_gone(

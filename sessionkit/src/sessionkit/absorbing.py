@@ -120,8 +120,7 @@ def _change_entry(
     """Change an entry; but for dicts the app's values are whole, never edited."""
     was, becomes = before.get(key, _MISSING), after.get(key, _MISSING)
     if becomes is _MISSING:
-        if was is not _MISSING:
-            ours.pop(key, None)
+        ours.pop(key, None)
     elif all(isinstance(side, dict) for side in (ours.get(key), was, becomes)):
         _change_dict(ours[key], was, becomes)
     elif not same_content(was, becomes):

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 
 from sessionkit.conflict import ConflictStrategy
+from sessionkit.errors import NewerFormatError
 from sessionkit.in_force import get_manager
 from sessionkit.manager import manager_of
-from sessionkit.records import SessionHead
 from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.storage import Storage
@@ -159,12 +159,15 @@ class SessionRepository(Repository):
             offset: How many to pass over.
             user_id: Only this user's, latest activity first.
         """
-        loaded = (self._load_head(head) for head in self.heads(user_id=user_id))
-        present = (session for session in loaded if session is not None)
-        return [session.to_dict() for session in islice(present, offset, offset + limit)]
+        heads = islice(self.heads(user_id=user_id), offset, offset + limit)
+        loaded = (self._readable(head.session_id) for head in heads)
+        return [session.to_dict() for session in loaded if session is not None]
 
-    def _load_head(self, head: SessionHead) -> UserSession | None:
-        return self.load(head.session_id)
+    def _readable(self, session_id: str) -> UserSession | None:
+        try:
+            return self.load(session_id)
+        except NewerFormatError:
+            return None  # an event told; the others are still listed
 
     def delete_session(self, session_id: str) -> bool:
         """Remove a session at once; return whether there was one. To log out, end it."""

@@ -17,6 +17,7 @@ from sessionkit.plugins import Plugins
 from sessionkit.serializer import Serializer
 from sessionkit.settings import Settings
 from sessionkit.storage import SetupStorage, Storage
+from sessionkit.tracking import Tracks
 
 
 class RepositoryParts(TypedDict):
@@ -27,6 +28,7 @@ class RepositoryParts(TypedDict):
     strategy: ConflictStrategy
     expiry: Expiry
     emit: Callable[[SessionEvent], None]
+    tracks: Tracks
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -44,6 +46,7 @@ class Assembly:
     plugins: Plugins
     emit: Callable[[SessionEvent], None]
     _storage: Storage | None = None
+    _tracks: dict[str, Tracks] = attrs.field(factory=dict)
     _lock: RLock = attrs.field(factory=RLock)
 
     def storage(self) -> Storage:
@@ -93,7 +96,11 @@ class Assembly:
         name = serializer or self.settings.serializer
         strategy = conflict_strategy or self.settings.conflict_strategy
         expiry = self.settings.expiry
+        # One live session has one track, or its own saves would look foreign to it. The
+        # bytes in a track are one serializer's, of one store.
+        tracks = self._tracks.setdefault(name, Tracks()) if storage is None else Tracks()
         return RepositoryParts(
+            tracks=tracks,
             storage=self.storage() if storage is None else storage,
             codec=SessionCodec(
                 serializer=self.serializer(name),

@@ -12,6 +12,7 @@ from sessionkit.events import ValueNotSaved
 from sessionkit.ids import new_save_id
 from sessionkit.merge import three_way
 from sessionkit.moments import to_micros
+from sessionkit.parts import PlainPart
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
@@ -27,11 +28,13 @@ class Intent:
         ours: Its parts.
         refused: Values that could not be encoded; ``ours`` has their last ones.
         attempt: The write; None when the store has it all.
+        differed: Names of the parts in which two writers met, if they did.
     """
 
     ours: EncodedParts
     refused: tuple[SerializationError, ...]
     attempt: Attempt | None
+    differed: tuple[str, ...] = ()
 
 
 def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
@@ -47,12 +50,15 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
     target = _target(context, session.session_id, track, ours)
     before = stored.parts if stored and not track.rewrite else {}
     changed = _differing(before, target)
+    differed = _differing(ours, stored.parts) if stored and track.foreign else ()
     if stored is not None and not changed:
-        return Intent(ours=ours, refused=refused, attempt=None)
+        met = differed if ours != track.base else ()
+        return Intent(ours=ours, refused=refused, attempt=None, differed=met)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else ())
+    profile = context.codec.decode_parts(target, ("profile",))["profile"]
     write = SessionWrite(
-        head=_head(context, session, stored.head if stored else None, target),
+        head=_head(context, session, stored.head if stored else None, profile),
         expected=under.head.save_id if under else None,
         put=sealed.put,
         remove=sealed.remove,
@@ -63,7 +69,8 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
         target=target,
         layout=sealed.layout,
         changed=changed,
-        differed=_differing(ours, stored.parts) if stored and track.foreign else (),
+        differed=differed,
+        authenticated=profile.get("authenticated", False),
     )
     return Intent(ours=ours, refused=refused, attempt=attempt)
 
@@ -116,9 +123,8 @@ def _decide(
 
 
 def _head(
-    context: SaveContext, session: UserSession, before: SessionHead | None, target: EncodedParts
+    context: SaveContext, session: UserSession, before: SessionHead | None, profile: PlainPart
 ) -> SessionHead:
-    profile = context.codec.decode_parts(target, ("profile",))["profile"]
     created_at = before.created_at if before else to_micros(session.created_at)
     last_activity = to_micros(session.last_activity)
     return SessionHead(

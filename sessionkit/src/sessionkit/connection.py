@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.session import UserSession
+from sessionkit.tracking import Owner
 
 STATE_KEY: Final = "_sessionkit_connection"
 """Where a host's state holds the :class:`Connection`."""
@@ -33,14 +34,14 @@ class Claim:
     user_id: str | None
     authenticated: bool
 
-    def may_have(self, session: UserSession) -> bool:
-        """Return whether the owner of *session*, if it has one, allows it for this claim."""
-        if session.user_id is None:
+    def may_have(self, owner: Owner) -> bool:
+        """Return whether a session of this owner is for this claim."""
+        if owner.user_id is None:
             return True
         if self.user_id is None:
             # Not said is not logged out, unless it was the host who knew the owner.
-            return not session.authenticated
-        return self.user_id == session.user_id
+            return not owner.authenticated
+        return self.user_id == owner.user_id
 
 
 @attrs.frozen(kw_only=True)
@@ -57,13 +58,13 @@ class Connection:
     claim: Claim
 
     def holds_for(self, claim: Claim) -> bool:
-        """Return whether a later claim of the same connection leads to the same session."""
+        """Return whether a later claim of the same connection leads to the same session; not whose it is."""
         asks_same = claim.asked in (None, self.claim.asked, self.session.session_id)
         shows_same = claim.presented == self.claim.presented or claim.token_id in (
             None,
             self.session.session_id,
         )
-        return asks_same and shows_same and claim.may_have(self.session)
+        return asks_same and shows_same
 
 
 def connected_session(state: Mapping[str, Any]) -> UserSession | None:

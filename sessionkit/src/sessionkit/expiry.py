@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 import attrs
+
+TOUCH_INTERVAL: Final = timedelta(minutes=1)
+"""Activity of so little time is not worth a write of its own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -20,6 +24,12 @@ class Expiry:
 
     idle: timedelta | None
     absolute: timedelta | None
+
+    @property
+    def touch_interval(self) -> int:
+        """How many microseconds of activity go unstored: a minute, or less where sessions end soon."""
+        shortest = TOUCH_INTERVAL if self.idle is None else min(TOUCH_INTERVAL, self.idle / 4)
+        return _micros(shortest)
 
     def of(self, *, created_at: int, last_activity: int) -> int | None:
         """Return the earlier of the two ends in microseconds since the epoch, or None."""

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import attrs
+
 from sessionkit.absorbing import apply_parts
 from sessionkit.codec import SessionCodec
 from sessionkit.errors import SessionGoneError
+from sessionkit.events import SessionGone, StoreWentBack
 from sessionkit.merge import three_way
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
 from sessionkit.settling import went_back, why_gone
-from sessionkit.tracking import Track
+from sessionkit.tracking import Seen, Track
 
 
 def look_again(context: SaveContext, session: UserSession, track: Track) -> None:
@@ -27,11 +30,48 @@ def look_again(context: SaveContext, session: UserSession, track: Track) -> None
     seen = context.look(session.session_id)
     track.gone = track.gone or why_gone(known.head, seen, session.user_id)
     if track.gone is not None:
+        context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
         raise SessionGoneError(session.session_id, track.gone)
-    if seen is None or not seen.usable or seen.head.save_id == known.head.save_id:
-        return
-    if not went_back(known.head, seen.head):
+    if seen is not None and seen.usable and seen.head.save_id != known.head.save_id:
+        take_note(context, session, track, seen)
+
+
+def take_note(context: SaveContext, session: UserSession, track: Track, seen: Seen) -> None:
+    """Note that someone else has saved the session, or that the store went back."""
+    known = track.stored
+    if seen.head.save_id == session.save_id:
+        # This very object was saved through another repository.
+        track.base, track.stored, track.replaces = seen.parts, seen, None
+    elif known is None:
+        # It was never stored by us: its base is the empty session, and nothing is in conflict.
+        track.stored, track.replaces = seen, None
+    elif not went_back(known.head, seen.head):
         track.stored, track.foreign = seen, True
+    else:
+        event = StoreWentBack(
+            session_id=session.session_id,
+            acknowledged=known.head.version,
+            found=seen.head.version,
+        )
+        context.emit(event)
+        _take_back(track, known, seen)
+
+
+def _take_back(track: Track, known: Seen, seen: Seen) -> None:
+    if seen.head.save_id in known.head.recent:
+        write_over(track, seen)
+    else:
+        # Someone saved on top of the old state: what both started from is lost.
+        track.base, track.stored, track.foreign = None, seen, True
+
+
+def write_over(track: Track, seen: Seen) -> None:
+    """Have all parts stored again: what was acknowledged, or else what we have, is the truth."""
+    if track.stored is None:
+        track.replaces = seen
+    else:
+        track.stored = attrs.evolve(track.stored, head=seen.head, layout=seen.layout)
+        track.rewrite = True
 
 
 def take_in(codec: SessionCodec, session: UserSession, track: Track) -> tuple[str, ...]:
@@ -45,11 +85,13 @@ def take_in(codec: SessionCodec, session: UserSession, track: Track) -> tuple[st
         return ()
     with session.lock:
         live = codec.encode(session, track.base).parts
-        if track.foreign and live != track.base:
+        same_owner = track.stored.head.user_id == session.user_id
+        if track.foreign and live != track.base and same_owner:
             return ()  # two writers met: the next save asks the strategy first
         merged = three_way(codec, track.base, live, track.stored.parts)
         names = tuple(sorted(n for n in {*live, *merged} if live.get(n) != merged.get(n)))
         before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
         apply_parts(session, before, after, names)
         track.base, track.foreign = track.stored.parts, False
+        session.save_id = track.stored.head.save_id
     return names

@@ -15,7 +15,13 @@ import attrs
 
 from sessionkit.connection import STATE_KEY, Claim, Connection
 from sessionkit.errors import InvalidTokenError, RestoreRefusedError, UnavailableError
-from sessionkit.events import RestoreRefused, SessionCreated, SessionEvent, StoreUnavailable
+from sessionkit.events import (
+    RestoreRefused,
+    SessionCreated,
+    SessionEvent,
+    SessionRestored,
+    StoreUnavailable,
+)
 from sessionkit.found import Absence
 from sessionkit.host import Host
 from sessionkit.ids import check_session_id, new_session_id, short
@@ -57,28 +63,33 @@ class Identifier:
             restore: False to begin anew when the connection begins.
         """
         state = host.state()
-        claim = self._claim(host, session_id, user_id)
         before: Connection | None = state.get(STATE_KEY)
+        claim = self._claim(host, session_id, user_id, before)
         if before is not None and self._holds(before, claim):
             self._bind(before.session, claim)
             state[STATE_KEY] = attrs.evolve(before, claim=claim)
             return before.session
-        session = self._give(host, claim, restore=restore)
-        if before is not None and before.session is not session:
-            self._abandon(before)
+        gone = before is not None and self.live.is_gone(before.session)
+        session = None if gone else self._restore(host, claim, restore=restore)
+        if session is None:
+            session = self._begin(claim, new_session_id())
+        self._hand_over(host, claim, session)
+        if before is not None:
+            self._abandon(before, claim)
         state[STATE_KEY] = Connection(session=session, claim=claim)
         return session
 
     def _holds(self, connection: Connection, claim: Claim) -> bool:
         if self.live.is_over(connection.session):
-            self.live.drop(connection.session.session_id)
+            self.live.drop(connection.session)
             return False
-        return connection.holds_for(claim)
+        return connection.holds_for(claim) and self.live.admit(connection.session, claim.may_have)
 
-    def _abandon(self, connection: Connection) -> None:
+    def _abandon(self, before: Connection, claim: Claim) -> None:
         """Store nothing of a session that was only begun until the browser could say who it is."""
-        if connection.claim.presented is None and connection.session.version == 0:
-            self.discard(connection.session.session_id)
+        unknown = before.claim.presented is None and claim.presented is not None
+        if unknown and before.session.version == 0 and before.session.user_id is None:
+            self.discard(before.session.session_id)
 
     def recover(
         self, host: Host, session_id: str, user_id: str | None = None
@@ -91,17 +102,27 @@ class Identifier:
             self.emit(RestoreRefused(session_id=session_id, reason=str(error)))
             return None
 
-    def _claim(self, host: Host, session_id: str | None, user_id: str | None) -> Claim:
+    def _claim(
+        self,
+        host: Host,
+        session_id: str | None,
+        user_id: str | None,
+        before: Connection | None = None,
+    ) -> Claim:
         """Return what the calling connection says about itself."""
         user, authenticated = user_id, False
         if user is None:
             user = host.user()
             authenticated = user is not None
         presented = host.token()
+        if before is not None and before.claim.presented == presented:
+            token_id = before.claim.token_id  # read, and refused, once
+        else:
+            token_id = None if presented is None else self._read(presented)
         return Claim(
             asked=None if session_id is None else check_session_id(session_id),
             presented=presented,
-            token_id=None if presented is None else self._read(presented),
+            token_id=token_id,
             user_id=user,
             authenticated=authenticated,
         )
@@ -113,23 +134,13 @@ class Identifier:
             self.emit(RestoreRefused(session_id=None, reason=f"the browser's token: {error}"))
             return None
 
-    def _give(self, host: Host, claim: Claim, *, restore: bool) -> UserSession:
-        """
-        Return the session for *claim*; the browser gets a token when it holds another one.
-
-        Args:
-            host: The connection's host.
-            claim: What the connection says.
-            restore: False to begin anew, whatever is stored.
-        """
-        session = self._restore(host, claim) if restore else None
-        if session is None:
-            chosen = claim.asked if host.trusted and not restore else None
-            session = self._begin(claim, chosen or new_session_id())
+    def _hand_over(self, host: Host, claim: Claim, session: UserSession) -> None:
+        """Give the session to the connection, and the browser a token when it holds another one."""
+        if session.version:
+            self.emit(SessionRestored(session_id=session.session_id))
         self._bind(session, claim)
         if not host.trusted and session.session_id != claim.token_id:
             host.set_token(self.tokens().issue(session.session_id))
-        return session
 
     def _bind(self, session: UserSession, claim: Claim) -> None:
         """Make the claim's user the owner of a session that has none."""
@@ -145,40 +156,49 @@ class Identifier:
                 not trusted, that is said of an id that doesn't exist, too.
         """
         found = self.live.find(session_id).session
-        if host.trusted:
+        if found is not None and self._is_for(host, claim, found):
             return found
-        owned = found is not None and found.user_id is not None and found.user_id == claim.user_id
-        held = found is not None and session_id == claim.token_id and claim.may_have(found)
-        if not (owned or held):
-            msg = f"session {short(session_id)} is neither this browser's nor this user's"
-            raise RestoreRefusedError(msg)
-        return found
+        if host.trusted:
+            return None
+        msg = f"session {short(session_id)} is neither this browser's nor this user's"
+        raise RestoreRefusedError(msg)
 
-    def _restore(self, host: Host, claim: Claim) -> UserSession | None:
+    def _is_for(self, host: Host, claim: Claim, session: UserSession) -> bool:
+        if host.trusted:
+            return self.live.admit(session, lambda _: True)
+        owned = session.user_id is not None and session.user_id == claim.user_id
+        held = session.session_id == claim.token_id
+        return (owned or held) and self.live.admit(session, claim.may_have)
+
+    def _restore(self, host: Host, claim: Claim, *, restore: bool) -> UserSession | None:
         if claim.asked is not None and host.trusted:
-            return self._at(claim, claim.asked)
+            return self._at(claim, claim.asked, restore=restore)
+        if not restore:
+            return None
         if claim.asked is not None:
             asked = self.recover(host, claim.asked, claim.user_id)
             if asked is not None:
                 return asked
         if claim.token_id is not None:
             return self._at(claim, claim.token_id)
-        return self._of_user(claim.user_id)
+        return self._of_user(claim)
 
-    def _at(self, claim: Claim, session_id: str) -> UserSession | None:
+    def _at(self, claim: Claim, session_id: str, *, restore: bool = True) -> UserSession | None:
         """Return the session of an id, or begin one there; None when the id is not for this claim."""
         found = self.live.find(session_id)
         if found.session is not None:
-            return found.session if claim.may_have(found.session) else None
+            mine = restore and self.live.admit(found.session, claim.may_have)
+            return found.session if mine else None
         if found.absence is Absence.ENDED:
             return None
         if found.absence is Absence.FREE and claim.asked is None:
-            latest = self._of_user(claim.user_id)
+            latest = self._of_user(claim)
             if latest is not None:
                 return latest
         return self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
 
-    def _of_user(self, user_id: str | None) -> UserSession | None:
+    def _of_user(self, claim: Claim) -> UserSession | None:
+        user_id = claim.user_id
         if user_id is None:
             return None
         try:
@@ -186,7 +206,10 @@ class Identifier:
         except UnavailableError as error:
             self.emit(StoreUnavailable(session_id=None, error=str(error)))
             return None
-        return None if latest is None else self.live.find(latest).session
+        found = None if latest is None else self.live.find(latest).session
+        if found is None or found.user_id != user_id or not self.live.admit(found, claim.may_have):
+            return None  # the list is older than the session: another tab may have it now
+        return found
 
     def _begin(self, claim: Claim, session_id: str, *, saved: bool = True) -> UserSession:
         def make() -> UserSession:

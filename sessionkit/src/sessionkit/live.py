@@ -15,10 +15,11 @@ from weakref import WeakSet, WeakValueDictionary
 import attrs
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
-from sessionkit.events import SessionEvent, SessionRestored, StoreUnavailable
+from sessionkit.events import SessionEvent, StoreUnavailable
 from sessionkit.found import Absence, Found
 from sessionkit.repository import Repository
 from sessionkit.session import UserSession
+from sessionkit.tracking import Owner
 
 
 class _IdLock:
@@ -52,7 +53,7 @@ class LiveSessions:
         with self._lock_of(session_id):
             found = self._live(session_id) or self._stored(session_id)
             if found.session is None:
-                self.drop(session_id)
+                self._sessions.pop(session_id, None)
             else:
                 self._sessions[session_id] = found.session
             return found
@@ -98,26 +99,51 @@ class LiveSessions:
 
     def _stored(self, session_id: str) -> Found:
         try:
-            found = self.repository().look_up(session_id)
+            return self.repository().look_up(session_id)
         except UnavailableError as error:
             self.emit(StoreUnavailable(session_id=session_id, error=str(error)))
             return Found(absence=Absence.UNAVAILABLE)
         except NewerFormatError:
             return Found(absence=Absence.NEWER)  # the repository told why
-        if found.session is not None:
-            self.emit(SessionRestored(session_id=session_id))
-        return found
+
+    def admit(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
+        """
+        Bring a live session up to what is known of the store, for someone who may have it.
+
+        Asks no store. What others changed enters the session only after its
+        owner was looked at: it may have become somebody's meanwhile.
+
+        Args:
+            session: The session.
+            may_have: Tells whether a session of an owner is for the caller.
+
+        Returns:
+            False when it is not for the caller.
+        """
+        repository = self.opened()
+        if repository is not None and may_have(repository.owner_of(session)):
+            repository.absorb(session)
+        own = Owner(session.user_id, session.authenticated)
+        return may_have(own if repository is None else repository.owner_of(session)) and may_have(
+            own
+        )
 
     def is_over(self, session: UserSession) -> bool:
         """Return whether a live session is gone or has expired, by what is known; asks no store."""
         repository = self.opened()
-        if repository is None:
-            return False
-        return repository.why_gone(session) is not None or repository.has_expired(session)
+        return repository is not None and (
+            repository.why_gone(session) is not None or repository.has_expired(session)
+        )
 
-    def drop(self, session_id: str) -> None:
-        """Forget an id: the next one who asks for it asks the store."""
-        self._sessions.pop(session_id, None)
+    def is_gone(self, session: UserSession) -> bool:
+        """Return whether a live session was ended, deleted or replaced, by what is known."""
+        repository = self.opened()
+        return repository is not None and repository.why_gone(session) is not None
+
+    def drop(self, session: UserSession) -> None:
+        """Forget a session: the next one who asks for its id asks the store."""
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
 
     def is_saved(self, session: UserSession) -> bool:
         """Return whether the session is written to the store at all."""

@@ -145,8 +145,6 @@ class SessionManager:
         session = self._identifier.connect(host, session_id, user_id, restore=restore_from_db)
         _MANAGERS[session] = self
         session.touch()
-        if self._repository is not None:
-            self._repository.absorb(session)
         self.schedule_save(session)
         if isinstance(host, ConnectedHost):
             host.connected(session, self)
@@ -227,19 +225,18 @@ class SessionManager:
                 a fresh one at the next bootstrap.
 
         Raises:
-            UnavailableError: If the store can't be reached: the connection has
-                let go of it, but its cookie is good until the call succeeds.
+            UnavailableError: If the store can't be reached: nothing has ended; call it again.
         """
         state = self.host.state()
         connected = connected_session(state)
         ending = session or connected
         if ending is None:
             return
+        self.repository.end(ending.session_id, ending)
+        self.persistence.discard(ending.session_id)
+        self._live.drop(ending)
         if connected is ending:
             del state[STATE_KEY]
-        self.persistence.discard(ending.session_id)
-        self._live.drop(ending.session_id)
-        self.repository.end(ending.session_id, ending)
 
     # -- what happens ----------------------------------------------------------
 
@@ -253,7 +250,7 @@ class SessionManager:
 
     def _save_failed(self, session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
         if isinstance(error, SessionGoneError):
-            self._live.drop(session.session_id)  # the repository told
+            self._live.drop(session)  # the repository told
         else:
             failed = SaveFailed(session_id=session.session_id, error=str(error), retrying=retrying)
             self.emit(failed)

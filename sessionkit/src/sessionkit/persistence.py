@@ -210,15 +210,15 @@ class SessionPersistence:
         if not slots:
             return
         outcomes = self._save(slots)
+        for slot, outcome in zip(slots, outcomes, strict=True):
+            if outcome is not None:
+                self._report(slot.session, outcome)
         with self._changed:
             down = all(isinstance(outcome, UnavailableError) for outcome in outcomes)
             retry_at = self._breaker.note(self._clock(), down=down)
             for slot, outcome in zip(slots, outcomes, strict=True):
                 self._settle(slot, outcome, retry_at)
             self._changed.notify_all()
-        for slot, outcome in zip(slots, outcomes, strict=True):
-            if outcome is not None:
-                self._report(slot.session, outcome)
 
     def _save(self, slots: Sequence[Slot]) -> list[Exception | None]:
         outcomes: dict[Slot, Exception | None] = {}
@@ -226,9 +226,9 @@ class SessionPersistence:
         if batch and self._save_many is not None:
             try:
                 together = self._save_many([slot.session for slot in batch])
+                outcomes.update(zip(batch, together, strict=True))
             except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
-                together = [error] * len(batch)
-            outcomes.update(zip(batch, together, strict=True))
+                outcomes.update(dict.fromkeys(batch, error))
         for slot in slots:
             if slot.save_fn is not None:
                 outcomes[slot] = _outcome(slot.save_fn, slot.session)

@@ -34,7 +34,7 @@ from sessionkit.session import UserSession
 from sessionkit.settling import why_gone
 from sessionkit.storage import Storage
 from sessionkit.stored_sessions import StoredSessions
-from sessionkit.tracking import Track, Tracks
+from sessionkit.tracking import Owner, Track, Tracks
 
 
 def _ignore(_: SessionEvent) -> None:
@@ -57,6 +57,7 @@ class Repository:
         expiry: Expiry,
         now: Callable[[], datetime],
         emit: Callable[[SessionEvent], None] = _ignore,
+        tracks: Tracks | None = None,
     ) -> None:
         """
         Join what sessions are loaded and saved with.
@@ -68,11 +69,13 @@ class Repository:
             expiry: When sessions end by themselves.
             now: Returns the present moment, aware.
             emit: Takes events.
+            tracks: What is known of live sessions; shared by repositories over
+                one store, or each would take the other's saves for a stranger's.
         """
         self._stored = StoredSessions(
             storage=storage, codec=codec, expiry=expiry, now=now, emit=emit
         )
-        self._tracks = Tracks()
+        self._tracks = Tracks() if tracks is None else tracks
         self._context = SaveContext(
             codec=codec,
             strategy=strategy,
@@ -114,7 +117,7 @@ class Repository:
             return Found(absence=Absence.ENDED if ended else Absence.FREE)
         self._tracks.put(session, Track(base=seen.parts, stored=seen))
         session.version, session.save_id = seen.head.version, seen.head.save_id
-        session.last_activity = max(session.last_activity, from_micros(seen.head.last_activity))
+        session.last_activity = from_micros(seen.head.last_activity)
         return Found(session=session)
 
     # -- saving ----------------------------------------------------------------
@@ -251,6 +254,14 @@ class Repository:
         track = self._tracks.get(session)
         return None if track is None else track.gone
 
+    def owner_of(self, session: UserSession) -> Owner:
+        """Return the owner of a live session as last seen in the store; its own where it never was."""
+        track = self._tracks.get(session)
+        stored = None if track is None else track.stored
+        if stored is None or stored.head.user_id is None:
+            return Owner(session.user_id, session.authenticated)
+        return Owner(stored.head.user_id, stored.authenticated)
+
     def has_expired(self, session: UserSession) -> bool:
         """Return whether a live session's time is over by what was last stored."""
         track = self._tracks.get(session)
@@ -270,9 +281,9 @@ class Repository:
         Raises:
             UnavailableError: If the store can't be reached.
         """
+        self._stored.end(session_id)
         if session is not None:
             self._tracks.get_or_make(session, lambda: Track(base=None)).gone = "ended"
-        self._stored.end(session_id)
 
     def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
         """Yield the heads of sessions that have not expired: all, or *user_id*'s, latest activity first."""

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 
 from sessionkit.attempting import intend
@@ -21,17 +19,14 @@ from sessionkit.events import (
     ConflictResolved,
     SessionGone,
     SessionSaved,
-    StoreWentBack,
 )
+from sessionkit.freshness import take_note, write_over
 from sessionkit.moments import to_micros
 from sessionkit.records import SessionWrite
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
-from sessionkit.settling import went_back, why_gone
+from sessionkit.settling import why_gone
 from sessionkit.tracking import Attempt, Seen, Track
-
-TOUCH_INTERVAL: Final = 60_000_000
-"""Microseconds of activity that are not worth a write of their own."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -80,6 +75,7 @@ class Save:
         self.track.attempt = intent.attempt
         if intent.attempt is None:
             self._contributed(intent.ours)
+            self._tell_resolved(intent.differed)
         self._fresh = True
 
     def settle(self, outcome: StorageError | None) -> None:
@@ -88,16 +84,15 @@ class Save:
         if attempt is None:
             msg = "an outcome without a write"
             raise RuntimeError(msg)
-        if isinstance(outcome, UnavailableError):
-            # It may have landed: the very same write goes first when the store is back.
-            self._fail(outcome)
-            return
-        self.track.attempt = None
         if outcome is None:
             self._landed(attempt)
         elif isinstance(outcome, ConflictError):
             self._meet(attempt)
         else:
+            # A write whose answer was lost may have landed, whatever is said to it the next
+            # time: it stays, and goes first when the store is back.
+            if self._fresh and not isinstance(outcome, UnavailableError):
+                self.track.attempt = None
             self._fail(outcome)
 
     def give_up(self, reason: str) -> None:
@@ -113,7 +108,13 @@ class Save:
 
     def _landed(self, attempt: Attempt) -> None:
         track, head = self.track, attempt.write.head
-        track.stored = Seen(head=head, parts=attempt.target, layout=attempt.layout)
+        track.attempt = None
+        track.stored = Seen(
+            head=head,
+            parts=attempt.target,
+            layout=attempt.layout,
+            authenticated=attempt.authenticated,
+        )
         track.replaces = None
         track.rewrite = False
         self._contributed(attempt.ours)
@@ -123,30 +124,38 @@ class Save:
             session_id=head.session_id, version=head.version, parts=attempt.changed
         )
         self.context.emit(event)
-        if attempt.differed:
+        self._tell_resolved(attempt.differed)
+
+    def _tell_resolved(self, parts: tuple[str, ...]) -> None:
+        if parts:
             strategy = type(self.context.strategy).__name__
-            self.context.emit(
-                ConflictResolved(
-                    session_id=head.session_id, strategy=strategy, parts=attempt.differed
-                )
+            event = ConflictResolved(
+                session_id=self.session.session_id, strategy=strategy, parts=parts
             )
+            self.context.emit(event)
 
     def _contributed(self, ours: EncodedParts) -> None:
         self.track.base = ours
         self.track.foreign = False
-        if self.track.stored is not None:
-            self.session.version = self.track.stored.head.version
-            self.session.save_id = self.track.stored.head.save_id
+        stored = self.track.stored
+        if stored is not None:
+            self.session.version = stored.head.version
+            if stored.parts == ours:
+                # Not before the live session has what others changed: a copy of it that
+                # is saved later would take that for removed.
+                self.session.save_id = stored.head.save_id
 
     def _touch(self) -> None:
         self.done = True
         stored = self.track.stored
         activity = to_micros(self.session.last_activity)
-        if stored is None or activity - stored.head.last_activity < TOUCH_INTERVAL:
+        interval = self.context.expiry.touch_interval
+        if stored is None or activity - stored.head.last_activity < interval:
             return
         ends = self.context.expiry.of(created_at=stored.head.created_at, last_activity=activity)
         try:
             found = self.context.touch(self.session, activity, ends)
+            seen = None if found else self.context.look(self.session.session_id)
         except StorageError as error:
             self._fail(error)
             return
@@ -154,7 +163,7 @@ class Save:
             head = attrs.evolve(stored.head, last_activity=activity, expires_at=ends)
             self.track.stored = attrs.evolve(stored, head=head)
         else:
-            self._gone("deleted")
+            self._gone(why_gone(stored.head, seen, self.session.user_id) or "deleted")
 
     # -- what is no conflict, before any strategy is asked ---------------------
 
@@ -162,43 +171,23 @@ class Save:
         try:
             seen = self.context.look(self.session.session_id)
         except SessionKitError as error:
-            self._fail(error)
+            self._fail(error)  # the attempt stays: what became of it is not known yet
             return
-        known = self.track.stored
+        track = self.track
+        track.attempt = None
+        known = track.stored
         reason = why_gone(known.head if known else None, seen, self.session.user_id)
         if reason is not None:
             self._gone(reason)
         elif seen is None:
-            self.track.replaces = None
-        else:
-            self._met(seen, attempt)
-
-    def _met(self, seen: Seen, attempt: Attempt) -> None:
-        track, known = self.track, self.track.stored
-        if not seen.usable:
-            self._write_over(seen)
+            track.replaces = None
+        elif not seen.usable:
+            write_over(track, seen)
         elif attempt.write.head.save_id in seen.head.recent:
             # Ours landed, its answer was lost, and someone wrote on top.
             track.base, track.stored, track.foreign = attempt.ours, seen, True
-        elif known and went_back(known.head, seen.head):
-            event = StoreWentBack(
-                session_id=self.session.session_id,
-                acknowledged=known.head.version,
-                found=seen.head.version,
-            )
-            self.context.emit(event)
-            self._write_over(seen)
         else:
-            track.stored, track.replaces, track.foreign = seen, None, True
-
-    def _write_over(self, seen: Seen) -> None:
-        """Store all parts again: what was acknowledged, or else what we have, is the truth."""
-        known = self.track.stored
-        if known is None:
-            self.track.replaces = seen
-        else:
-            self.track.stored = attrs.evolve(known, head=seen.head, layout=seen.layout)
-            self.track.rewrite = True
+            take_note(self.context, self.session, track, seen)
 
     def _gone(self, reason: str) -> None:
         self.track.gone = reason

@@ -23,12 +23,20 @@ def why_gone(known: SessionHead | None, seen: Seen | None, user_id: str | None) 
         return "deleted" if known else None
     if seen.head.ended:
         return "ended" if seen.usable or known else None
-    if known:
-        # Ids are used again: another session under this id has another beginning.
-        return "replaced" if seen.head.created_at != known.created_at else None
-    # A provisional session: nothing of the store was seen before it was made.
-    owned_by_other = seen.head.user_id is not None and user_id not in (None, seen.head.user_id)
-    return "owner" if seen.usable and owned_by_other else None
+    if known and seen.head.created_at != known.created_at:
+        return "replaced"  # ids are used again: another session has another beginning
+    return "owner" if seen.usable and _belongs_to_other(known, seen, user_id) else None
+
+
+def _belongs_to_other(known: SessionHead | None, seen: Seen, user_id: str | None) -> bool:
+    owner = seen.head.user_id
+    if owner is None or (known is not None and known.user_id == owner):
+        return False
+    if user_id is not None:
+        return user_id != owner  # it got its owner since we looked
+    # Nobody said who they are. What a host knows the owner of is not theirs for the asking;
+    # where the session was theirs before, whoever asks next is looked at again.
+    return seen.authenticated and known is None
 
 
 def went_back(known: SessionHead, found: SessionHead) -> bool:

@@ -83,7 +83,8 @@ class StoredSessions:
         except SerializationError as error:
             self._quarantine(stored, error)
             return Seen(head=head, parts={}, layout=layout, usable=False), None
-        return Seen(head=head, parts=parts, layout=layout), session
+        seen = Seen(head=head, parts=parts, layout=layout, authenticated=session.authenticated)
+        return seen, session
 
     def has_expired(self, head: SessionHead) -> bool:
         """Return whether a record's time is over."""
@@ -93,7 +94,15 @@ class StoredSessions:
         """Copy what can't be read under an id of its own, once, before anything replaces it."""
         head = stored.head
         digest = hashlib.sha256(f"{head.session_id}\n{head.save_id}".encode()).hexdigest()
-        copy = attrs.evolve(head, session_id=f"quarantine-{digest[:32]}", user_id=None)
+        # As a tombstone it is in no list, no count and no clean-up of idle sessions.
+        copy = attrs.evolve(
+            head,
+            session_id=f"quarantine-{digest[:32]}",
+            save_id=new_save_id(),
+            user_id=None,
+            ended=True,
+            expires_at=to_micros(self.now() + TOMBSTONE_LIFETIME),
+        )
         try:
             self.storage.write(SessionWrite(head=copy, expected=None, put=stored.parts))
         except ConflictError:

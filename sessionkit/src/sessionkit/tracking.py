@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import RLock
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -21,6 +22,19 @@ import attrs
 from sessionkit.codec import EncodedParts
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit.session import UserSession
+
+
+class Owner(NamedTuple):
+    """
+    Whose a session is.
+
+    Attributes:
+        user_id: The user, or None.
+        authenticated: True when the host vouched for the user, not the app.
+    """
+
+    user_id: str | None
+    authenticated: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -33,12 +47,14 @@ class Seen:
         parts: Its parts, encoded; empty when they can't be read or have expired.
         layout: The names that its parts are stored under.
         usable: False when it has expired or can't be read: it is replaced, not merged.
+        authenticated: True when the host vouched for its owner.
     """
 
     head: SessionHead
     parts: EncodedParts
     layout: frozenset[str]
     usable: bool = True
+    authenticated: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +69,7 @@ class Attempt:
         layout: The stored names afterwards.
         changed: Names of the parts that it changes.
         differed: Names of the parts in which two writers met, if they did.
+        authenticated: True when the host vouched for the owner that it stores.
     """
 
     write: SessionWrite
@@ -61,6 +78,7 @@ class Attempt:
     layout: frozenset[str]
     changed: tuple[str, ...]
     differed: tuple[str, ...] = ()
+    authenticated: bool = False
 
 
 @attrs.define(kw_only=True, eq=False)
