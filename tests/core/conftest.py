@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import settings
 
 from sessionkit.cli.app import make_cli
 from sessionkit.plugins import Plugins
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("sessionkit", deadline=None)
+settings.load_profile("sessionkit")
 
 HOOKS = """\
 from sessionkit.hookspecs import hookimpl

@@ -20,7 +20,7 @@ from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 class Interrupted(MsgpackSerializer):
@@ -116,7 +116,9 @@ def set_deep(session: UserSession, value: Any) -> None:
     form.data.update({"file": value, "fine": 1})
     if not session.navigation_history:
         session.add_navigation("p", {})
+        session.add_navigation("q", {"n": "another page's"})
         form.snapshot()
+        form.snapshot().data["file"] = "another snapshot's"
     session.navigation_history[0].params.update({"n": value, "fine": 1})
     form.snapshots[0].data.update({"file": value, "fine": 1})
     session.extensions.update({"x": {"deep": value, "fine": 1}, "whole": value})

@@ -34,7 +34,7 @@ from sessionkit.navigation import NavigationEntry
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 CODEC = make_codec()
 
 Change = Callable[[UserSession], Any]

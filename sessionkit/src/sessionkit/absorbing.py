@@ -59,8 +59,7 @@ def _change_form(
     forms, was = session.form_states, before.form_states.get(form_id)
     becomes = after.form_states.get(form_id)
     if becomes is None:
-        if was is not None:
-            forms.pop(form_id, None)
+        forms.pop(form_id, None)
     elif form_id not in forms:
         forms[form_id] = becomes
     else:

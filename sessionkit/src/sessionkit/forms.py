@@ -55,8 +55,10 @@ class FormState:
         data: The fields by name.
         errors: Messages by field.
         last_saved: When the form was last marked clean, in UTC, or None.
-        auto_save: Whether changes of this form are saved as they happen.
-        save_debounce_ms: How long saves of this form wait for more changes, in milliseconds.
+        auto_save: The app's wish for this form. It is kept; so far all forms are saved alike,
+            with their session.
+        save_debounce_ms: The app's wish, in milliseconds, kept likewise; so far the
+            session's ``debounce_ms`` counts.
         max_snapshots: How many steps can be undone, at most; the oldest go first.
         unknown: Fields that a newer release stored; kept and written back.
     """

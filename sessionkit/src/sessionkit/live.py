@@ -45,6 +45,7 @@ class LiveSessions:
     emit: Callable[[SessionEvent], None]
     _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
+    _all_saved: bool = True
     _locks: WeakValueDictionary[str, _IdLock] = attrs.field(factory=WeakValueDictionary)
     _lock: Lock = attrs.field(factory=Lock)
 
@@ -78,6 +79,7 @@ class LiveSessions:
                 session = self._sessions[session_id] = make()
                 if not saved:
                     self._unsaved.add(session)
+                    self._all_saved = False
             return session
 
     def _lock_of(self, session_id: str) -> RLock:
@@ -147,4 +149,4 @@ class LiveSessions:
 
     def is_saved(self, session: UserSession) -> bool:
         """Return whether the session is written to the store at all."""
-        return session not in self._unsaved
+        return self._all_saved or session not in self._unsaved

@@ -20,6 +20,8 @@ from sessionkit.moments import in_utc, utc_now
 from sessionkit.navigation import NavigationEntry
 
 _NOTHING: Final = object()
+# Assigning runs through the fields' checks: for these two that costs half of ``set_input``.
+_assign: Final = object.__setattr__
 _DICT: Final = of_type(dict)
 _TEXT_OR_NONE: Final = of_type(str, NoneType)
 
@@ -102,7 +104,9 @@ class UserSession:
 
     def touch(self) -> None:
         """Note that the user is there; counts as no interaction."""
-        self.last_activity = max(self.last_activity, utc_now())
+        now = utc_now()
+        if now > self.last_activity:
+            _assign(self, "last_activity", now)
 
     def set_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
         """Keep *value* under *key*; a value equal to the one that is kept counts no interaction."""
@@ -231,5 +235,5 @@ class UserSession:
                 form.trim()
 
     def _interacted(self) -> None:
-        self.interaction_count += 1
+        _assign(self, "interaction_count", self.interaction_count + 1)
         self.touch()
