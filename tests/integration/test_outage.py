@@ -17,6 +17,7 @@ from session_harness.stores import LANDED, LOST, PATIENCE, REJECTED, FaultyStore
 
 from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.events import SaveFailed, SessionCreated, StoreUnavailable, StoreWentBack
+from sessionkit.records import RECENT_SAVES
 from sessionkit.settings import PersistenceSettings
 from sessionkit.storage import Storage
 
@@ -234,7 +235,8 @@ FATES = st.lists(
         st.integers(0, 2),
         st.sampled_from((None, None, LANDED, LOST, REJECTED, "read")),
     ),
-    max_size=25,
+    # A head remembers eight saves: so many others may follow before a lost one is looked for.
+    max_size=RECENT_SAVES,
 )
 
 

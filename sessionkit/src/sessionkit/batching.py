@@ -3,17 +3,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
-from sessionkit.errors import StorageError
+from sessionkit.errors import SessionKitError, StorageError
 from sessionkit.records import SessionWrite
+from sessionkit.save_context import SaveContext
 from sessionkit.saving import Save
+from sessionkit.session import UserSession
 from sessionkit.storage import BatchStorage, Storage
 from sessionkit.stored_sessions import ATTEMPTS
+from sessionkit.tracking import Track
 
 
-def drive(storage: Storage, saves: Sequence[Save]) -> None:
-    """Bring each of *saves*, all of different sessions, to its end."""
+def save_each(
+    context: SaveContext,
+    storage: Storage,
+    track_of: Callable[[UserSession], Track],
+    sessions: Sequence[UserSession],
+) -> list[Save]:
+    """
+    Save sessions, all of different ids.
+
+    Args:
+        context: What every save needs.
+        storage: Takes the writes.
+        track_of: Returns a session's track; may ask the store.
+        sessions: The sessions.
+
+    Returns:
+        Their saves, all done, by session id.
+    """
+    saves: list[Save] = []
+    with ExitStack() as locks:
+        # Always in the same order, or two batches could wait for each other.
+        for session in sorted(sessions, key=lambda session: session.session_id):
+            save = _begin(context, track_of, session)
+            locks.enter_context(save.track.lock)
+            saves.append(save)
+        _drive(storage, saves)
+    return saves
+
+
+def _begin(
+    context: SaveContext, track_of: Callable[[UserSession], Track], session: UserSession
+) -> Save:
+    try:
+        return Save(context=context, session=session, track=track_of(session))
+    except SessionKitError as error:
+        nowhere = Track(base=None)
+        return Save(context=context, session=session, track=nowhere, error=error, done=True)
+
+
+def _drive(storage: Storage, saves: Sequence[Save]) -> None:
     for _ in range(ATTEMPTS):
         writing = [
             (save, write)

@@ -8,30 +8,23 @@ Pure: storage, codec, strategy, expiry, clock and event sink are handed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import attrs
 
-from sessionkit.batching import drive
-from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.adopting import adopt
+from sessionkit.batching import save_each
+from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
-from sessionkit.errors import (
-    SerializationError,
-    SessionKitError,
-)
+from sessionkit.errors import SerializationError
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.found import Absence, Found
 from sessionkit.freshness import look_again, take_in
-from sessionkit.moments import from_micros, to_micros
-from sessionkit.records import (
-    SessionHead,
-)
+from sessionkit.moments import from_micros
+from sessionkit.records import SessionHead
 from sessionkit.save_context import SaveContext
-from sessionkit.saving import Save
 from sessionkit.session import UserSession
-from sessionkit.settling import why_gone
 from sessionkit.storage import Storage
 from sessionkit.stored_sessions import StoredSessions
 from sessionkit.tracking import Owner, Track, Tracks
@@ -137,7 +130,10 @@ class Repository:
             RejectedError: If the store will not take it, such as for its size.
             SerializationError: If a value can't be kept; all else was saved.
         """
-        (save,) = self._save_each([session], strategy)
+        context = self._context
+        if strategy is not None:
+            context = attrs.evolve(context, strategy=strategy)
+        (save,) = save_each(context, self.storage, self._track, [session])
         if save.error is not None:
             raise save.error
         if save.refused:
@@ -159,63 +155,18 @@ class Repository:
         while waiting:
             # A batch holds one object of each id.
             batch = {session.session_id: session for session in reversed(waiting)}
-            for save in self._save_each(list(batch.values()), None):
-                outcomes[save.session] = save.error
+            saves = save_each(self._context, self.storage, self._track, list(batch.values()))
+            outcomes.update((save.session, save.error) for save in saves)
             waiting = [session for session in waiting if session not in outcomes]
         return [outcomes[session] for session in sessions]
-
-    def _save_each(
-        self, sessions: Sequence[UserSession], strategy: ConflictStrategy | None
-    ) -> list[Save]:
-        context = (
-            self._context if strategy is None else attrs.evolve(self._context, strategy=strategy)
-        )
-        saves: list[Save] = []
-        with ExitStack() as locks:
-            # Always in the same order, or two batches could wait for each other.
-            for session in sorted(sessions, key=lambda session: session.session_id):
-                save = self._begin(context, session)
-                locks.enter_context(save.track.lock)
-                saves.append(save)
-            drive(self.storage, saves)
-        return saves
-
-    def _begin(self, context: SaveContext, session: UserSession) -> Save:
-        try:
-            track = self._tracks.get_or_make(session, lambda: self._adopt(session))
-        except SessionKitError as error:
-            return Save(
-                context=context, session=session, track=Track(base=None), error=error, done=True
-            )
-        return Save(context=context, session=session, track=track)
 
     def _touch(self, session: UserSession, last_activity: int, expires_at: int | None) -> bool:
         return self.storage.touch(
             session.session_id, last_activity=last_activity, expires_at=expires_at
         )
 
-    def _adopt(self, session: UserSession) -> Track:
-        """Find the base of a session that this repository has not loaded itself."""
-        if session.save_id is None:
-            return Track(base=self._blank(session))
-        seen = self._stored.look(session.session_id)
-        if seen is not None and not seen.usable:
-            return Track(base=self._blank(session), replaces=seen)
-        known = (
-            None
-            if seen is None
-            else attrs.evolve(seen.head, created_at=to_micros(session.created_at))
-        )
-        if seen is None or (gone := why_gone(known, seen, session.user_id)) is not None:
-            return Track(base=None, gone="deleted" if seen is None else gone)
-        if seen.head.save_id == session.save_id:
-            return Track(base=seen.parts, stored=seen)
-        return Track(base=None, stored=seen, foreign=True)
-
-    def _blank(self, session: UserSession) -> EncodedParts:
-        """Encode the empty session that *session* began as: all that differs is a change of ours."""
-        blank = UserSession(session_id=session.session_id, created_at=session.created_at)
-        return self._stored.codec.encode(blank, {}).parts
+    def _track(self, session: UserSession) -> Track:
+        return self._tracks.get_or_make(session, lambda: adopt(self._context, session))
 
     # -- what others changed ---------------------------------------------------
 
@@ -227,7 +178,7 @@ class Repository:
             SessionGoneError: If it was ended, deleted or replaced.
             UnavailableError: If the store can't be reached.
         """
-        track = self._tracks.get_or_make(session, lambda: self._adopt(session))
+        track = self._track(session)
         with track.lock:
             look_again(self._context, session, track)
 
