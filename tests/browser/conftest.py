@@ -30,7 +30,7 @@ CHROMIUM_FLAGS: Final = (
     "--disable-sync",
 )
 MISSING: Final = (
-    "no Chromium: set SESSIONKIT_CHROMIUM to one, or put chromium, chromium-browser or "
+    "no Chromium: set CHROMIUM to one, or put chromium, chromium-browser or "
     "google-chrome on the PATH"
 )
 CAPTURED: Final = pytest.StashKey[list[Server]]()
@@ -79,16 +79,16 @@ def shared_farm(
 
 
 def _chromium() -> str | None:
-    named = os.environ.get("SESSIONKIT_CHROMIUM")
+    named = os.environ.get("CHROMIUM")
     names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
     return next(filter(None, map(shutil.which, names)), None)
 
 
 # Not for the whole session: Playwright's event loop counts as running until it is closed,
-# and tests elsewhere start their own.
-@pytest.fixture(scope="package")
+# and tests elsewhere run their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of this folder; each test gets fresh contexts of it."""
+    """One browser a module; each test gets fresh contexts of it."""
     executable = _chromium()
     if executable is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)

@@ -42,6 +42,8 @@ def failing_clauses(
     """Return a function that runs the suite, or some of its clauses, and returns which failed."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
+    pytester.makeini("[pytest]")  # nobody's settings from the folders above
+
     def run(mutant: type[MemoryStorage], clauses: Collection[str] = ()) -> set[str]:
         pytester.makepyfile(SUITE)
         chosen = ["-k", " or ".join(clauses)] if clauses else []

@@ -176,6 +176,11 @@ def test_a_counter_that_both_began_adds() -> None:
     assert {"p": 2} == merge_counters(MISSING, {"p": 1}, {"p": 2})
 
 
+def test_a_counter_that_came_to_nothing_goes() -> None:
+    """Or the order of merging would show: one that is missing is zero, too."""
+    assert {"q": 1} == merge_counters({"p": 2, "q": 1}, {"p": 1, "q": 1}, {"p": 1, "q": 1})
+
+
 @FEW
 @given(SETS, SETS, SETS)
 def test_sets_keep_what_was_added_and_lose_what_was_removed(

@@ -6,7 +6,7 @@ from typing import Any, get_origin
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from session_harness.data import JSON_VALUES, MOMENTS
 
 from sessionkit.errors import SerializationError
@@ -74,6 +74,9 @@ def test_fields_bear_their_public_names() -> None:
 
 @pytest.mark.parametrize("kind", [int, bool, str, set[str], dict[str, Any], list[str]])
 @given(value=JSON_VALUES)
+@example(value=True)
+@example(value="ab")
+@example(value=1)
 def test_no_value_becomes_another_one(kind: Any, value: Any) -> None:
     """A field takes what is of its type, and refuses all else: "1" is no number, "ab" no list."""
     try:
