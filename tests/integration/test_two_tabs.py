@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from session_harness.replicas import Replica
 from session_harness.servers import Server, Tab, session_of, token_for
 from session_harness.stores import PATIENCE, FaultyStore
 
@@ -215,3 +216,15 @@ def test_a_rerun_that_changes_nothing_writes_nothing(open_replica: OpenReplica) 
         assert tab.server.manager.flush()
 
     assert 1 == stored(tab).version
+
+
+def test_two_equal_counts_are_two(replica: Replica) -> None:
+    """Both replicas count the same view of the same page at once: that makes two."""
+    replica.new()
+    ours, theirs = replica.load(), replica.load()
+    for session in (ours, theirs):
+        session.page_views["cart"] = 1
+    replica.save(theirs)
+    replica.save(ours)
+
+    assert {"cart": 2} == replica.load().page_views

@@ -95,13 +95,14 @@ def _encode(
 def _target(
     context: SaveContext, session_id: str, track: Track, ours: EncodedParts
 ) -> EncodedParts:
-    if track.stored is None or track.stored.parts in (track.base, ours):
+    if track.stored is None or track.stored.parts == track.base:
         return ours
     theirs = track.stored.parts
     if ours == track.base:
         return theirs
-    if track.foreign:
+    if track.foreign and ours != theirs:
         return _decide(context, session_id, track, ours)
+    # Also where both did the same: two equal changes of a counter are two changes.
     return three_way(context.codec, track.base, ours, theirs)
 
 

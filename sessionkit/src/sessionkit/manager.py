@@ -6,31 +6,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from datetime import datetime
-from functools import cached_property
-from threading import RLock
 from types import TracebackType
 from typing import Any, Final, Self
 from weakref import WeakKeyDictionary
 
-from sessionkit.assembly import Assembly
 from sessionkit.connection import STATE_KEY, connected_session
-from sessionkit.errors import PluginError, SessionGoneError, UnavailableError
-from sessionkit.event_log import log_event
-from sessionkit.events import SaveFailed, SessionEvent
-from sessionkit.host import ConnectedHost, Host
+from sessionkit.errors import SessionGoneError, UnavailableError
+from sessionkit.events import SaveFailed
+from sessionkit.host import ConnectedHost
 from sessionkit.identifying import Identifier
 from sessionkit.live import LiveSessions
 from sessionkit.moments import utc_now
 from sessionkit.persistence import SessionPersistence
 from sessionkit.plugins import Plugins
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings, load_settings
-from sessionkit.storage import Storage
-from sessionkit.tokens import Tokens, load_secret
+from sessionkit.wiring import Wiring
 
 
-class SessionManager:
+class SessionManager(Wiring):
     """
     Keeps the sessions of one app.
 
@@ -57,13 +51,11 @@ class SessionManager:
             ConfigError: If the settings are wrong.
             PluginError: If a plugin that is named to observe can't be loaded.
         """
-        self.settings = load_settings() if settings is None else settings
-        self.plugins = Plugins() if plugins is None else plugins
-        self.plugins.observe(self.settings.plugins, where=self.settings.where)
-        self.assembly = Assembly(settings=self.settings, plugins=self.plugins, emit=self.emit)
-        self.now = now
-        self._opening = RLock()
-        self._repository: Repository | None = None
+        super().__init__(
+            load_settings() if settings is None else settings,
+            Plugins() if plugins is None else plugins,
+            now,
+        )
         self._override: Token[SessionManager | None] | None = None
         persistence = self.settings.persistence
         self.persistence = SessionPersistence(
@@ -83,40 +75,6 @@ class SessionManager:
             discard=self.persistence.discard,
             emit=self.emit,
         )
-
-    # -- what it is made of ----------------------------------------------------
-
-    @cached_property
-    def tokens(self) -> Tokens:
-        """What browsers are given, signed with the app's key."""
-        return Tokens(load_secret(self.settings.security))
-
-    def _sign(self) -> Tokens:
-        return self.tokens
-
-    @property
-    def host(self) -> Host:
-        """The framework that runs the calling code."""
-        hosts = self.plugins.hosts(self.settings.hosts, self._sign, where=self.settings.where)
-        for host in hosts:
-            if host.active():
-                return host
-        msg = "no host is active, not even the local one"
-        raise PluginError(msg)
-
-    @property
-    def storage(self) -> Storage:
-        """The open storage, set up; raises as :meth:`Assembly.storage` does."""
-        return self.repository.storage
-
-    @property
-    def repository(self) -> Repository:
-        """Loads and saves whole sessions; raises as :meth:`Assembly.storage` does."""
-        if self._repository is None:
-            with self._opening:
-                if self._repository is None:
-                    self._repository = Repository(**self.assembly.parts(), now=self.now)
-        return self._repository
 
     # -- sessions --------------------------------------------------------------
 
@@ -239,11 +197,6 @@ class SessionManager:
             del state[STATE_KEY]
 
     # -- what happens ----------------------------------------------------------
-
-    def emit(self, event: SessionEvent) -> None:
-        """Log an event and tell the observers."""
-        log_event(event)
-        self.plugins.emit(event)
 
     def _save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
         return self.repository.save_many(sessions)

@@ -14,12 +14,10 @@ from weakref import WeakSet
 
 from sessionkit.breaker import Breaker
 from sessionkit.errors import ConfigError, SessionKitError, UnavailableError
+from sessionkit.flushing import SaveMany, save_slots
 from sessionkit.ids import short
 from sessionkit.session import UserSession
 from sessionkit.write_queue import SaveFunction, Slot, WriteQueue
-
-SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
-"""Saves a batch; returns an outcome for each."""
 
 FailureObserver = Callable[[UserSession, Exception, bool], None]
 """Told of each failed save: the session, the error, and whether it will be tried again."""
@@ -209,7 +207,7 @@ class SessionPersistence:
             slots = self._queue.take(self._clock(), self._batch_size)
         if not slots:
             return
-        outcomes = self._save(slots)
+        outcomes = save_slots(slots, self._save_many)
         for slot, outcome in zip(slots, outcomes, strict=True):
             if outcome is not None:
                 self._report(slot.session, outcome)
@@ -219,20 +217,6 @@ class SessionPersistence:
             for slot, outcome in zip(slots, outcomes, strict=True):
                 self._settle(slot, outcome, retry_at)
             self._changed.notify_all()
-
-    def _save(self, slots: Sequence[Slot]) -> list[Exception | None]:
-        outcomes: dict[Slot, Exception | None] = {}
-        batch = [slot for slot in slots if slot.save_fn is None]
-        if batch and self._save_many is not None:
-            try:
-                together = self._save_many([slot.session for slot in batch])
-                outcomes.update(zip(batch, together, strict=True))
-            except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
-                outcomes.update(dict.fromkeys(batch, error))
-        for slot in slots:
-            if slot.save_fn is not None:
-                outcomes[slot] = _outcome(slot.save_fn, slot.session)
-        return [outcomes[slot] for slot in slots]
 
     def _settle(self, slot: Slot, outcome: Exception | None, retry_at: float) -> None:
         if outcome is None:
@@ -247,14 +231,6 @@ class SessionPersistence:
             self._on_failure(session, error, isinstance(error, UnavailableError))
         except Exception:  # an observer's bug must not end the writer
             logger.exception("the observer of failed saves failed itself")
-
-
-def _outcome(save_fn: SaveFunction, session: UserSession) -> Exception | None:
-    try:
-        save_fn(session)
-    except Exception as error:  # noqa: BLE001 - the app's own function
-        return error
-    return None
 
 
 def _all_tried(slots: Sequence[Slot], failures: Sequence[int]) -> bool:

@@ -16,7 +16,6 @@ from sessionkit.adopting import adopt
 from sessionkit.batching import save_each
 from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
-from sessionkit.errors import SerializationError
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.found import Absence, Found
@@ -134,13 +133,7 @@ class Repository:
         if strategy is not None:
             context = attrs.evolve(context, strategy=strategy)
         (save,) = save_each(context, self.storage, self._track, [session])
-        if save.error is not None:
-            raise save.error
-        if save.refused:
-            first, *rest = save.refused
-            others = f"; nor were {', '.join(error.path for error in rest)}" if rest else ""
-            reason = f"{first.reason} (not saved{others}; all else was)"
-            raise SerializationError(reason, first.path)
+        save.check()
 
     def save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
         """

@@ -95,6 +95,16 @@ class Save:
                 self.track.attempt = None
             self._fail(outcome)
 
+    def check(self) -> None:
+        """Raise what went wrong; values that could not be encoded count as that, too."""
+        if self.error is not None:
+            raise self.error
+        if self.refused:
+            first, *rest = self.refused
+            others = f"; nor were {', '.join(error.path for error in rest)}" if rest else ""
+            reason = f"{first.reason} (not saved{others}; all else was)"
+            raise SerializationError(reason, first.path)
+
     def give_up(self, reason: str) -> None:
         """End a save that is not done; it may be tried again."""
         if not self.done:

@@ -52,7 +52,8 @@ class UserSession:
         page_views: How often each page was opened.
         cache_keys: Tracked cache keys.
         cache_dependencies: What each cache key depends on.
-        interaction_count: How often one of the methods below changed something.
+        interaction_count: How often inputs, the history or a form's state were changed by the
+            methods below.
         theme: A preference of the user, such as ``"dark"``.
         language: A preference of the user, such as ``"en"``.
         timezone: A preference of the user, an IANA name.
@@ -77,15 +78,13 @@ class UserSession:
     page_views: dict[str, int] = attrs.field(factory=dict, validator=_DICT)
     cache_keys: set[str] = attrs.field(factory=set, converter=set_of_texts)
     cache_dependencies: dict[str, set[str]] = attrs.field(factory=dict, validator=_DICT)
-    interaction_count: int = attrs.field(default=0, on_setattr=attrs.setters.NO_OP)
+    interaction_count: int = 0
     theme: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     language: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     timezone: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     max_history_size: int = attrs.field(default=100, validator=COUNT)
     created_at: datetime = attrs.field(factory=utc_now, converter=in_utc)
-    last_activity: datetime = attrs.field(
-        factory=utc_now, converter=in_utc, on_setattr=attrs.setters.NO_OP
-    )
+    last_activity: datetime = attrs.field(factory=utc_now, converter=in_utc)
     extensions: dict[str, Any] = attrs.field(factory=dict, validator=_DICT)
     version: int = 0
     save_id: str | None = None

@@ -29,9 +29,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 KEY: Final = f"{PREFIX}_browser"
 _SCRIPT: Final = """
 export default function ({ data, setStateValue, setTriggerValue }) {
-  const S = (window.__sessionkit ??= { seen: 0, acked: 0, sent: 0, ticket: null });
+  const S = (window.__sessionkit ??= { seen: 0, acked: 0, ticket: null });
   S.say = setTriggerValue;
-  S.acked = S.sent; // each run renders anew: that is the answer to what was sent
+  S.acked = S.seen; // each run renders anew: the server that was found has made this page
   const isConfig = (entry) => entry.name.includes("/_stcore/host-config");
   const found = performance.getEntriesByType("resource").find(isConfig);
   S.base ??= found ? new URL("..", found.name).pathname : data.base;
@@ -44,7 +44,6 @@ export default function ({ data, setStateValue, setTriggerValue }) {
       for (const wait of [400, 1500, 4000, 9000])
         setTimeout(() => {
           if (turn !== S.seen || S.acked === turn) return;
-          S.sent = turn;
           S.say("resync", turn);
         }, wait);
     });

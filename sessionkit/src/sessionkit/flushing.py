@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Saves what is due: together where a batch save takes it, else one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sessionkit.session import UserSession
+from sessionkit.write_queue import SaveFunction, Slot
+
+SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
+"""Saves a batch; returns an outcome for each."""
+
+
+def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:
+    """
+    Save slots and return an outcome for each, in their order; raises nothing.
+
+    Args:
+        slots: Each with a function of its own, or for the batch.
+        save_many: Saves the batch.
+    """
+    outcomes: dict[Slot, Exception | None] = {}
+    batch = [slot for slot in slots if slot.save_fn is None]
+    if batch and save_many is not None:
+        try:
+            together = save_many([slot.session for slot in batch])
+            outcomes.update(zip(batch, together, strict=True))
+        except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
+            outcomes.update(dict.fromkeys(batch, error))
+    for slot in slots:
+        if slot.save_fn is not None:
+            outcomes[slot] = _outcome(slot.save_fn, slot.session)
+    return [outcomes[slot] for slot in slots]
+
+
+def _outcome(save_fn: SaveFunction, session: UserSession) -> Exception | None:
+    try:
+        save_fn(session)
+    except Exception as error:  # noqa: BLE001 - the app's own function
+        return error
+    return None

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a manager is made of, each part made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from threading import RLock
+
+from sessionkit.assembly import Assembly
+from sessionkit.errors import PluginError
+from sessionkit.event_log import log_event
+from sessionkit.events import SessionEvent
+from sessionkit.host import Host
+from sessionkit.plugins import Plugins
+from sessionkit.repository import Repository
+from sessionkit.settings import Settings
+from sessionkit.storage import Storage
+from sessionkit.tokens import Tokens, load_secret
+
+
+class Wiring:
+    """
+    Settings, plugins, host, tokens, storage and repository of one app.
+
+    Attributes:
+        settings: What is used.
+        plugins: What is installed.
+        assembly: Makes storage, serializer and strategy.
+        now: Returns the present moment, aware.
+    """
+
+    def __init__(self, settings: Settings, plugins: Plugins, now: Callable[[], datetime]) -> None:
+        """Take what decides; nothing is opened yet."""
+        self.settings = settings
+        self.plugins = plugins
+        self.plugins.observe(settings.plugins, where=settings.where)
+        self.assembly = Assembly(settings=settings, plugins=plugins, emit=self.emit)
+        self.now = now
+        self._opening = RLock()
+        self._repository: Repository | None = None
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What browsers are given, signed with the app's key."""
+        return Tokens(load_secret(self.settings.security))
+
+    def _sign(self) -> Tokens:
+        return self.tokens
+
+    @property
+    def host(self) -> Host:
+        """The framework that runs the calling code."""
+        hosts = self.plugins.hosts(self.settings.hosts, self._sign, where=self.settings.where)
+        for host in hosts:
+            if host.active():
+                return host
+        msg = "no host is active, not even the local one"
+        raise PluginError(msg)
+
+    @property
+    def storage(self) -> Storage:
+        """The open storage, set up; raises as :meth:`Assembly.storage` does."""
+        return self.repository.storage
+
+    @property
+    def repository(self) -> Repository:
+        """Loads and saves whole sessions; raises as :meth:`Assembly.storage` does."""
+        if self._repository is None:
+            with self._opening:
+                if self._repository is None:
+                    self._repository = Repository(**self.assembly.parts(), now=self.now)
+        return self._repository
+
+    def emit(self, event: SessionEvent) -> None:
+        """Log an event and tell the observers."""
+        log_event(event)
+        self.plugins.emit(event)
