@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock
 
 from sessionkit.assembly import Assembly
@@ -40,20 +40,18 @@ class Wiring:
         self.now = now
         self._opening = RLock()
         self._repository: Repository | None = None
+        self._sign = lambda: self.tokens
+        self._hosts = partial(plugins.hosts, settings.hosts, self._sign, where=settings.where)
 
     @cached_property
     def tokens(self) -> Tokens:
         """What browsers are given, signed with the app's key."""
         return Tokens(load_secret(self.settings.security))
 
-    def _sign(self) -> Tokens:
-        return self.tokens
-
     @property
     def host(self) -> Host:
         """The framework that runs the calling code."""
-        hosts = self.plugins.hosts(self.settings.hosts, self._sign, where=self.settings.where)
-        for host in hosts:
+        for host in self._hosts():
             if host.active():
                 return host
         msg = "no host is active, not even the local one"
