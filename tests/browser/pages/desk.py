@@ -64,7 +64,8 @@ def facts(session: UserSession) -> dict[str, object]:
     }
 
 
-@st.fragment(run_every=0.3)
+# A cut in the midst of a run makes Streamlit's page ask for one by itself.
+@st.fragment(run_every=None if "quiet" in st.query_params else 0.3)
 def stored() -> None:
     """Say what is in the store; only in a run of its own, after the script's run has ended."""
     session = get_current_session()
