@@ -18,7 +18,6 @@ from sessionkit.tracking import Track
 
 def save_each(
     context: SaveContext,
-    storage: Storage,
     track_of: Callable[[UserSession], Track],
     sessions: Sequence[UserSession],
 ) -> list[Save]:
@@ -27,7 +26,6 @@ def save_each(
 
     Args:
         context: What every save needs.
-        storage: Takes the writes.
         track_of: Returns a session's track; may ask the store.
         sessions: The sessions.
 
@@ -41,7 +39,7 @@ def save_each(
             save = _begin(context, track_of, session)
             locks.enter_context(save.track.lock)
             saves.append(save)
-        _drive(storage, saves)
+        _drive(context.storage, saves)
     return saves
 
 

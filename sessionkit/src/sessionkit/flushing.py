@@ -3,13 +3,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from sessionkit.ids import short
 from sessionkit.session import UserSession
 from sessionkit.write_queue import SaveFunction, Slot
 
 SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
 """Saves a batch; returns an outcome for each."""
+
+
+FailureObserver = Callable[[UserSession, Exception, bool], None]
+"""Told of each failed save: the session, the error, and whether it will be tried again."""
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+
+def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
+    """Log a failed save: what is done when nobody else is told."""
+    then = "trying again" if retrying else "this state is not stored"
+    _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
 
 
 def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:

@@ -14,23 +14,15 @@ from weakref import WeakSet
 
 from sessionkit.breaker import Breaker
 from sessionkit.errors import ConfigError, SessionKitError, UnavailableError
-from sessionkit.flushing import SaveMany, save_slots
+from sessionkit.flushing import FailureObserver, SaveMany, log_failure, save_slots
 from sessionkit.ids import short
 from sessionkit.session import UserSession
 from sessionkit.write_queue import SaveFunction, Slot, WriteQueue
-
-FailureObserver = Callable[[UserSession, Exception, bool], None]
-"""Told of each failed save: the session, the error, and whether it will be tried again."""
 
 _LINGER: Final = 10.0
 _EXIT_TIMEOUT: Final = 10.0
 
 logger = logging.getLogger("sessionkit")
-
-
-def _log_failure(session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
-    then = "trying again" if retrying else "this state is not stored"
-    logger.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
 
 
 class SessionPersistence:
@@ -49,7 +41,7 @@ class SessionPersistence:
         *,
         save_many: SaveMany | None = None,
         batch_size: int = 100,
-        on_failure: FailureObserver = _log_failure,
+        on_failure: FailureObserver = log_failure,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """

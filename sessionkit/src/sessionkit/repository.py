@@ -69,11 +69,11 @@ class Repository:
         )
         self._tracks = Tracks() if tracks is None else tracks
         self._context = SaveContext(
+            storage=storage,
             codec=codec,
             strategy=strategy,
             expiry=expiry,
             look=self._stored.look,
-            touch=self._touch,
             emit=emit,
         )
 
@@ -132,7 +132,7 @@ class Repository:
         context = self._context
         if strategy is not None:
             context = attrs.evolve(context, strategy=strategy)
-        (save,) = save_each(context, self.storage, self._track, [session])
+        (save,) = save_each(context, self._track, [session])
         save.check()
 
     def save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
@@ -148,15 +148,10 @@ class Repository:
         while waiting:
             # A batch holds one object of each id.
             batch = {session.session_id: session for session in reversed(waiting)}
-            saves = save_each(self._context, self.storage, self._track, list(batch.values()))
+            saves = save_each(self._context, self._track, list(batch.values()))
             outcomes.update((save.session, save.error) for save in saves)
             waiting = [session for session in waiting if session not in outcomes]
         return [outcomes[session] for session in sessions]
-
-    def _touch(self, session: UserSession, last_activity: int, expires_at: int | None) -> bool:
-        return self.storage.touch(
-            session.session_id, last_activity=last_activity, expires_at=expires_at
-        )
 
     def _track(self, session: UserSession) -> Track:
         return self._tracks.get_or_make(session, lambda: adopt(self._context, session))

@@ -11,7 +11,7 @@ from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
-from sessionkit.session import UserSession
+from sessionkit.storage import Storage
 from sessionkit.tracking import Seen
 
 
@@ -21,17 +21,17 @@ class SaveContext:
     What every save needs; the repository makes it once.
 
     Attributes:
+        storage: Takes the writes.
         codec: Encodes and decodes.
         strategy: Decides when two writers met.
         expiry: When sessions end by themselves.
         look: Reads what the store holds of an id.
-        touch: Moves activity and expiry on in the store.
         emit: Takes events.
     """
 
+    storage: Storage
     codec: SessionCodec
     strategy: ConflictStrategy
     expiry: Expiry
     look: Callable[[str], Seen | None]
-    touch: Callable[[UserSession, int, int | None], bool]
     emit: Callable[[SessionEvent], None]

@@ -164,7 +164,9 @@ class Save:
             return
         ends = self.context.expiry.of(created_at=stored.head.created_at, last_activity=activity)
         try:
-            found = self.context.touch(self.session, activity, ends)
+            found = self.context.storage.touch(
+                self.session.session_id, last_activity=activity, expires_at=ends
+            )
             seen = None if found else self.context.look(self.session.session_id)
         except StorageError as error:
             self._fail(error)
