@@ -29,9 +29,12 @@ _LOGGER: Final = logging.getLogger(__name__)
 KEY: Final = f"{PREFIX}_browser"
 _SCRIPT: Final = """
 export default function ({ data, setStateValue, setTriggerValue }) {
-  const S = (window.__sessionkit ??= { seen: 0, acked: 0, ticket: null });
+  const S = (window.__sessionkit ??= { seen: 0, acked: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
-  S.acked = S.seen; // each run renders anew: the server that was found has made this page
+  if (S.run !== data.run) {
+    S.run = data.run;
+    S.acked = S.seen; // a run, not just the browser, made this page: the server that was found knows it
+  }
   const isConfig = (entry) => entry.name.includes("/_stcore/host-config");
   const found = performance.getEntriesByType("resource").find(isConfig);
   S.base ??= found ? new URL("..", found.name).pathname : data.base;
