@@ -29,11 +29,11 @@ _LOGGER: Final = logging.getLogger(__name__)
 KEY: Final = f"{PREFIX}_browser"
 _SCRIPT: Final = """
 export default function ({ data, setStateValue, setTriggerValue }) {
-  const S = (window.__sessionkit ??= { seen: 0, acked: 0, run: 0, ticket: null });
+  const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
   if (S.run !== data.run) {
     S.run = data.run;
-    S.acked = S.seen; // a run, not just the browser, made this page: the server that was found knows it
+    S.drawn = performance.now(); // by a run, not just by the browser
   }
   const isConfig = (entry) => entry.name.includes("/_stcore/host-config");
   const found = performance.getEntriesByType("resource").find(isConfig);
@@ -42,11 +42,13 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   if (data.resync && !S.observer) {
     // Streamlit's page fetches host-config at every (re)connect.
     S.observer = new PerformanceObserver((list) => {
-      if (!list.getEntries().some(isConfig)) return;
-      const turn = ++S.seen;
+      const configs = list.getEntries().filter(isConfig);
+      if (!configs.length) return;
+      S.found = configs.at(-1).startTime; // this is told late: a run may have drawn the page since
+      const turn = ++S.turn;
       for (const wait of [400, 1500, 4000, 9000])
         setTimeout(() => {
-          if (turn !== S.seen || S.acked === turn) return;
+          if (turn !== S.turn || S.drawn > S.found) return;
           S.say("resync", turn);
         }, wait);
     });
