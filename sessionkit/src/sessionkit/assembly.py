@@ -124,6 +124,6 @@ class Assembly:
 def _set_up(storage: SetupStorage) -> None:
     try:
         storage.setup()
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nobody else could close it; raised again
         storage.close()
         raise

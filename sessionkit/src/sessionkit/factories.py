@@ -45,7 +45,7 @@ def call_factory(
         return factory(**injected, **table)
     except SessionKitError:
         raise
-    except Exception as error:
+    except Exception as error:  # a plugin's code, which may raise anything
         msg = f"{plugin}: [{section}] can't be made: {type(error).__name__}: {error}"
         raise PluginError(msg) from error
 

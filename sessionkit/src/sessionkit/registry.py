@@ -168,7 +168,7 @@ class Registry:
     def _asked(self, one: _Loaded, hook: str) -> Factories:
         try:
             answers = getattr(one.manager.hook, hook)()
-        except Exception as error:
+        except Exception as error:  # a plugin's code, which may raise anything
             msg = f"{self._record(one)}: {hook} failed: {type(error).__name__}: {error}"
             raise PluginError(msg) from error
         factories: dict[str, Callable[..., Any]] = {}
@@ -216,6 +216,6 @@ def _managed(plugin: object) -> pluggy.PluginManager:
 def _imported(record: InstalledPlugin, point: EntryPoint) -> object:
     try:
         return point.load()
-    except Exception as error:
+    except Exception as error:  # a plugin's code, which may raise anything
         msg = f"{record} can't be imported: {type(error).__name__}: {error}"
         raise PluginError(msg) from error

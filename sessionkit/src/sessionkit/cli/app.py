@@ -73,7 +73,7 @@ class SessionKitGroup(click.Group):
             command = self._factories()[name]()
         except SessionKitError:
             raise
-        except Exception as error:
+        except Exception as error:  # a plugin's code, which may raise anything
             msg = f"command {name!r} can't be loaded: {type(error).__name__}: {error}"
             raise PluginError(msg) from error
         if not isinstance(command, click.Command):

@@ -190,6 +190,7 @@ class _Unpacker:
         except RecursionError as error:
             self._failure = too_deep()
             raise self._failure from error
+        # The C code hides what a hook raises, Ctrl-C too: it is kept, and raised outside.
         except BaseException as error:
             self._failure = error
             raise

@@ -80,6 +80,7 @@ class SqliteDialect:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
+                # Ctrl-C too: no transaction stays open behind, and it is raised again.
                 # SQLite may have rolled back by itself; the driver knows.
                 cursor.connection.rollback()
                 raise
