@@ -6,8 +6,11 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sqlite3
+import sys
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,6 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
-from sessionkit.errors import RejectedError
 from sessionkit.testing.storage_samples import NOW, first, following
 from sessionkit_sqlite.storage import SqliteStorage
 
@@ -26,16 +28,17 @@ PRAGMAS = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
 def _statements(storage: SqliteStorage) -> Iterator[list[str]]:
     """Collect what SQLite is told from now on."""
     seen: list[str] = []
-    connection = storage._dialect._connections.take()
+    connection = storage._dialect._runner._connections.take()
     connection.set_trace_callback(seen.append)
-    storage._dialect._connections.give(connection)
+    storage._dialect._runner._connections.give(connection)
     yield seen
     connection.set_trace_callback(None)
 
 
 def _pragmas(storage: SqliteStorage) -> dict[str, Any]:
-    with storage._dialect.reading() as cursor:
-        return {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
+    return storage._dialect.autocommit(
+        lambda cursor: {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
+    )
 
 
 @pytest.mark.parametrize(("synchronous", "number"), [("normal", 1), ("full", 2)])
@@ -109,18 +112,39 @@ def test_a_batch_is_one_transaction_in_order_of_ids(
     assert ["a", "b", "c"] == [re.findall(r"'(\w)'", line)[0] for line in statements[1:4]]
 
 
-def test_foreign_transactions_are_refused_with_the_remedy(file: Path) -> None:
-    """An engine that opens transactions by itself can't be used, and the message says how it could."""
-    engine = sa.create_engine(f"sqlite:///{file}")
+@pytest.mark.parametrize(
+    "connect_args",
+    [
+        {},
+        {"isolation_level": None},
+        pytest.param(
+            {"autocommit": False},
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 12), reason="the driver of Python 3.11 has no autocommit"
+            ),
+        ),
+    ],
+)
+def test_connections_of_the_app_come_back_as_they_were(
+    file: Path, connect_args: dict[str, Any]
+) -> None:
+    """However an engine begins transactions, the storage works on it, and the app's own work goes on as before."""
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args=connect_args, pool_size=1)
+    modes = ("isolation_level", "autocommit")
+    with closing(engine.raw_connection()) as connection:
+        before = [getattr(connection.dbapi_connection, mode, None) for mode in modes]
     storage = SqliteStorage(engine)
     storage.setup()
-    sa.event.listen(engine, "checkout", lambda connection, *_: connection.execute("BEGIN"))
 
-    with pytest.raises(
-        RejectedError, match=r'make it with connect_args=\{"isolation_level": None\}'
-    ):
-        storage.write(first())
+    storage.write(first())
+    storage.touch("s", last_activity=NOW + 1, expires_at=None)
 
+    with closing(sqlite3.connect(file)) as other:
+        assert [(NOW + 1,)] == other.execute(
+            "SELECT last_activity FROM sessionkit_session"
+        ).fetchall()
+    with closing(engine.raw_connection()) as connection:
+        assert before == [getattr(connection.dbapi_connection, mode, None) for mode in modes]
     engine.dispose()
 
 
@@ -139,8 +163,9 @@ def test_indices_are_used(storage: SqliteStorage, purpose: str, plan: str) -> No
     """No statement walks over all sessions or sorts them."""
     sql = getattr(storage._sql, purpose)
     values = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
-    with storage._dialect.reading() as cursor:
-        steps = [row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    steps = storage._dialect.autocommit(
+        lambda cursor: [row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    )
 
     assert any(plan in step for step in steps), steps
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps), steps
@@ -182,7 +207,7 @@ from sessionkit_sqlite.storage import SqliteStorage
 storage = SqliteStorage.open(sys.argv[1])
 storage.setup()
 storage.write(first(put={"count": b"0"}))
-connections = storage._dialect._connections
+connections = storage._dialect._runner._connections
 (parents,) = connections._idle
 raw = parents.dbapi_connection
 storage.close = lambda: None

@@ -58,9 +58,9 @@ def test_locked_database_fails_a_whole_batch(
 def test_full_disk_keeps_what_was_saved(file: Path, storage: SqliteStorage) -> None:
     """Without space a save fails as a whole, may be tried again, and the old state stays readable."""
     storage.write(first(put={"a": b"1"}))
-    connection = storage._dialect._connections.take()
+    connection = storage._dialect._runner._connections.take()
     connection.execute("PRAGMA max_page_count=30")
-    storage._dialect._connections.give(connection)
+    storage._dialect._runner._connections.give(connection)
 
     with pytest.raises(
         UnavailableError, match=r"database or disk is full; free some disk"
@@ -157,9 +157,9 @@ def test_values_that_cannot_be_stored(storage: SqliteStorage, write: SessionWrit
 
 def test_too_large_a_part_is_rejected(storage: SqliteStorage) -> None:
     """What SQLite's limit forbids is never tried again, with the limit named."""
-    connection = storage._dialect._connections.take()
+    connection = storage._dialect._runner._connections.take()
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
-    storage._dialect._connections.give(connection)
+    storage._dialect._runner._connections.give(connection)
 
     with pytest.raises(RejectedError, match=r"too big; SQLite takes about 1 GB") as caught:
         storage.write(first(put={"a": LARGE}))
@@ -196,7 +196,7 @@ def test_an_interrupted_save_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(SqliteStorage, "_store", interrupt)
+        patched.setattr("sessionkit_sqlite.guarded.values_of", interrupt)
         with pytest.raises(KeyboardInterrupt):
             storage.write(following(2))
 

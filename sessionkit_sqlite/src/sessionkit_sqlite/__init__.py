@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQLite storage for sessionkit: ``sessionkit_sqlite.storage.SqliteStorage``."""
+"""
+SQL storages for sessionkit.
+
+``sessionkit_sqlite.storage.SqliteStorage`` for one file, ``SqlStorage`` in the
+same module for any database that SQLAlchemy speaks to.
+"""

@@ -14,8 +14,28 @@ if TYPE_CHECKING:
 
 @hookimpl
 def sessionkit_storages() -> Mapping[str, StorageFactory]:
-    """Offer ``storage = "sqlite"``."""
-    return {"sqlite": open_sqlite}
+    """Offer ``storage = "sqlite"``, one file, and ``storage = "sql"``, any database."""
+    return {"sqlite": open_sqlite, "sql": open_sql}
+
+
+def open_sql(*, url: str, timeout_ms: int = 5000, pool_size: int = 5) -> Storage:
+    """
+    Open the storage that the keywords of ``[storages.sql]`` describe.
+
+    Args:
+        url: ``postgresql://user:password@host/database``, ``mysql://...``,
+            ``mariadb://...``, ``sqlite:///file.db``, or any other that SQLAlchemy
+            takes. Without a driver's name it is psycopg for PostgreSQL and PyMySQL
+            for MySQL and MariaDB.
+        timeout_ms: How long to wait for a connection, an answer or another writer,
+            in milliseconds.
+        pool_size: How many connections stay open; ten more may be opened for a while.
+    """
+    from sessionkit_sqlite.storage import (  # noqa: PLC0415 - loads SQLAlchemy, only when needed
+        SqlStorage,
+    )
+
+    return SqlStorage.open(url, timeout_ms=timeout_ms, pool_size=pool_size)
 
 
 def open_sqlite(

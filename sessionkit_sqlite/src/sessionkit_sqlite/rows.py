@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sessionkit.errors import RejectedError
-from sessionkit.records import SessionHead
+from sessionkit.records import SessionHead, SessionWrite
+from sessionkit_sqlite.schema import LONGEST_ID, LONGEST_NAME, LONGEST_USER_ID
 
 _SEPARATOR: Final = ","
 
@@ -28,13 +29,18 @@ def head_of(row: Sequence[Any]) -> SessionHead:
     )
 
 
+def recent_as_text(head: SessionHead) -> str:
+    """Return the column ``recent``."""
+    return _SEPARATOR.join(head.recent)
+
+
 def values_of(head: SessionHead, expected: str | None) -> dict[str, Any]:
     """Return the parameters of the statements ``create`` and ``update``."""
     return {
         "session_id": head.session_id,
         "version": head.version,
         "save_id": head.save_id,
-        "recent": _SEPARATOR.join(head.recent),
+        "recent": recent_as_text(head),
         "user_id": head.user_id,
         "created_at": head.created_at,
         "last_activity": head.last_activity,
@@ -64,3 +70,17 @@ def place_of(cursor: str) -> tuple[int, str]:
     except ValueError as error:
         msg = f"cursor {cursor!r} is not one that find() gave; leave it out for the first page"
         raise RejectedError(msg) from error
+
+
+def too_long(write: SessionWrite) -> RejectedError | None:
+    """Return what is wrong with a write whose texts don't fit: no database may cut them short."""
+    head = write.head
+    texts = [("session_id", head.session_id, LONGEST_ID)]
+    if head.user_id is not None:
+        texts.append(("user_id", head.user_id, LONGEST_USER_ID))
+    texts += [("part's name", name, LONGEST_NAME) for name in write.put]
+    for what, text, longest in texts:
+        if len(text) > longest:
+            msg = f"{what} {text[:40]!r}... has {len(text)} characters; the most is {longest}"
+            return RejectedError(msg)
+    return None

@@ -6,20 +6,46 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 TABLES_VERSION: Final = 1
 """The layout of the tables that this release creates and uses."""
 
+LONGEST_ID: Final = 128
+LONGEST_USER_ID: Final = 512
+LONGEST_NAME: Final = 190
+"""How many characters a part's name may have; with the session's id a key of InnoDB's size."""
+
 _METADATA: Final = sa.MetaData()
+
+
+def _text(length: int) -> sa.String:
+    """
+    Return a type for text that is compared byte for byte.
+
+    The usual collations of MySQL and MariaDB take ``A`` for ``a``, and their
+    ``_bin`` ones still ignore blanks at the end: ``'Ab '`` would load ``'Ab'``.
+    """
+    return (
+        sa.String(length)
+        .with_variant(sa.String(length, collation="C"), "postgresql")
+        .with_variant(
+            mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_0900_bin"), "mysql"
+        )
+        .with_variant(
+            mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mariadb"
+        )
+    )
+
 
 SESSION: Final = sa.Table(
     "sessionkit_session",
     _METADATA,
-    sa.Column("session_id", sa.String(128), primary_key=True),
+    sa.Column("session_id", _text(LONGEST_ID), primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
-    sa.Column("save_id", sa.String(64), nullable=False),
+    sa.Column("save_id", _text(64), nullable=False),
     sa.Column("recent", sa.Text, nullable=False),
-    sa.Column("user_id", sa.String(255)),
+    sa.Column("user_id", _text(LONGEST_USER_ID)),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("last_activity", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.BigInteger),
@@ -32,12 +58,17 @@ PART: Final = sa.Table(
     _METADATA,
     sa.Column(
         "session_id",
-        sa.String(128),
+        _text(LONGEST_ID),
         sa.ForeignKey(SESSION.c.session_id, ondelete="CASCADE"),
         primary_key=True,
     ),
-    sa.Column("name", sa.String(190), primary_key=True),
-    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("name", _text(LONGEST_NAME), primary_key=True),
+    sa.Column(
+        "data",
+        # MySQL's BLOB ends at 64 kB.
+        sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"),
+        nullable=False,
+    ),
 )
 
 SCHEMA: Final = sa.Table(
@@ -50,20 +81,25 @@ SCHEMA: Final = sa.Table(
 LIVING: Final = SESSION.c.ended == sa.false()
 """No tombstone."""
 
+_OWNED: Final = SESSION.c.user_id.is_not(None)
+_ENDING: Final = SESSION.c.expires_at.is_not(None)
+
 INDICES: Final = (
     sa.Index(
         "sessionkit_session_user",
         SESSION.c.user_id,
         SESSION.c.last_activity,
         SESSION.c.session_id,
-        sqlite_where=SESSION.c.user_id.is_not(None),
+        sqlite_where=_OWNED,
+        postgresql_where=_OWNED,
     ),
     # With ``ended``, counting reads nothing but the index.
     sa.Index("sessionkit_session_activity", SESSION.c.last_activity, SESSION.c.ended),
     sa.Index(
         "sessionkit_session_expiry",
         SESSION.c.expires_at,
-        sqlite_where=SESSION.c.expires_at.is_not(None),
+        sqlite_where=_ENDING,
+        postgresql_where=_ENDING,
     ),
 )
 

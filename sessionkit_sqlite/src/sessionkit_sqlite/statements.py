@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sessionkit_sqlite.schema import INDICES, LIVING, PART, SCHEMA, SESSION, TABLES
+from sessionkit_sqlite.schema import LIVING, PART, SCHEMA, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sessionkit_sqlite.dialects import Dialect
+    from sessionkit_sqlite.dialects import Dialect, Sql
 
 _Number: TypeAlias = sa.BindParameter[int]
 
@@ -34,10 +33,9 @@ class Statements:
     SQL text by purpose; all parameters are named.
 
     Attributes:
-        keep_layout: Creates the table that holds the layout's version.
-        set_layout: Notes a version, if none is noted.
-        layout: The version.
-        tables: Creates what is missing of tables and indices.
+        layout: The version of the tables' layout.
+        keep_layout: Notes a version, if none is noted.
+        set_layout: Notes another version.
         read: A session's head, with one row for each part.
         head: A session's head.
         create: Inserts a head unless one is there.
@@ -55,40 +53,44 @@ class Statements:
         purge_idle: Removes a batch of expired and idle sessions.
     """
 
-    keep_layout: str
-    set_layout: str
-    layout: str
-    tables: Sequence[str]
-    read: str
-    head: str
-    create: str
-    update: str
-    put: str
-    remove: str
-    touch: str
-    delete: str
-    find: str
-    find_after: str
-    find_of: str
-    find_of_after: str
-    count: str
-    purge: str
-    purge_idle: str
+    layout: Sql
+    keep_layout: Sql
+    set_layout: Sql
+    read: Sql
+    head: Sql
+    create: Sql
+    update: Sql
+    put: Sequence[Sql]
+    remove: Sql
+    touch: Sql
+    delete: Sql
+    find: Sql
+    find_after: Sql
+    find_of: Sql
+    find_of_after: Sql
+    count: Sql
+    purge: Sql
+    purge_idle: Sql
 
 
 def compiled_for(dialect: Dialect) -> Statements:
     """Return all statements in the language of *dialect*."""
     sql = dialect.sql
-    clauses = {**_reads(), **_writes(dialect), **_lists(), **_purges(dialect)}
-    tables: list[sa.ClauseElement] = [CreateTable(table, if_not_exists=True) for table in TABLES]
-    tables += [CreateIndex(index, if_not_exists=True) for index in INDICES]
+    clauses = {**_layouts(dialect), **_reads(), **_writes(dialect), **_lists(), **_purges(dialect)}
     return Statements(
-        keep_layout=sql(CreateTable(SCHEMA, if_not_exists=True)),
-        tables=[sql(clause) for clause in tables],
+        put=[sql(clause) for clause in dialect.upsert(PART)],
         # The columns that an update sets are named like the head's fields.
         update=sql(_guarded_update(), column_keys=_CHANGED),
         **{purpose: sql(clause) for purpose, clause in clauses.items()},
     )
+
+
+def _layouts(dialect: Dialect) -> dict[str, sa.ClauseElement]:
+    return {
+        "layout": sa.select(SCHEMA.c.version),
+        "keep_layout": dialect.insert_new(SCHEMA),
+        "set_layout": sa.update(SCHEMA).values(version=sa.bindparam("version")),
+    }
 
 
 def _reads() -> dict[str, sa.ClauseElement]:
@@ -96,7 +98,6 @@ def _reads() -> dict[str, sa.ClauseElement]:
     joined = SESSION.outerjoin(PART)
     since = SESSION.c.last_activity >= sa.bindparam("active_since")
     return {
-        "layout": sa.select(SCHEMA.c.version),
         "read": sa.select(*_HEAD, PART.c.name, PART.c.data).select_from(joined).where(wanted),
         "head": sa.select(*_HEAD).where(wanted),
         "count": sa.select(sa.func.count()).select_from(SESSION).where(LIVING, since),
@@ -123,9 +124,7 @@ def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
     named = PART.c.name == sa.bindparam("name")
     activity: _Number = sa.bindparam("activity")
     return {
-        "set_layout": dialect.insert_new(SCHEMA),
         "create": dialect.insert_new(SESSION),
-        "put": dialect.upsert(PART),
         "remove": sa.delete(PART).where(PART.c.session_id == sa.bindparam("session_id"), named),
         "touch": (
             sa.update(SESSION)

@@ -1,20 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQLite: write-ahead log, BEGIN IMMEDIATE for writes, autocommit for reads."""
+"""SQLite: write-ahead log, BEGIN IMMEDIATE for writes, autocommit for the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as pysqlite
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sessionkit.errors import ConfigError
-from sessionkit_sqlite.dialects.sqlite_connections import Connections
-from sessionkit_sqlite.dialects.sqlite_errors import DRIVER_ERRORS, explained
+from sessionkit_sqlite.connections import Connections
+from sessionkit_sqlite.dialects import Cursor, Guard
+from sessionkit_sqlite.dialects.sqlite_errors import SqliteFaults
+from sessionkit_sqlite.dialects.sqlite_pragmas import Pragmas
+from sessionkit_sqlite.guarded import stored_one_by_one
+from sessionkit_sqlite.running import Runner
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection
+
+    from sessionkit_sqlite.dialects import Saving
+    from sessionkit_sqlite.statements import Statements
+
+T = TypeVar("T")
 
 _SYNCHRONOUS: Final = ("normal", "full")
 
@@ -25,10 +37,18 @@ class SqliteDialect:
 
     Attributes:
         place: The file's name.
+        guard: Nothing: its transactions write one after the other.
     """
 
+    guard: Guard = Guard()
+
     def __init__(
-        self, engine: sa.Engine, *, synchronous: str, busy_timeout_ms: int, kept: int
+        self,
+        engine: sa.Engine,
+        *,
+        synchronous: str = "normal",
+        busy_timeout_ms: int = 5000,
+        kept: int,
     ) -> None:
         """
         Use the pool of *engine*.
@@ -50,44 +70,31 @@ class SqliteDialect:
             raise ConfigError(msg)
         self.place = str(engine.url.database)
         self._compiler = pysqlite(paramstyle="named")
-        pragmas = (
+        pragmas = Pragmas(
             f"busy_timeout={busy_timeout_ms}",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
         )
-        self._connections = Connections(engine, pragmas, kept=kept)
+        connections = Connections(
+            engine, prepare=pragmas.set_on, restore=pragmas.restore, kept=kept
+        )
+        self._runner = Runner(connections, SqliteFaults(self.place))
 
-    @contextmanager
-    def reading(self) -> Iterator[DBAPICursor]:
-        """Hand out a cursor in autocommit."""
-        try:
-            connection = self._connections.take()
-            try:
-                yield connection.cursor()
-            finally:
-                self._connections.give(connection)
-        except DRIVER_ERRORS as error:
-            raise explained(error, self.place) from error
+    def autocommit(self, work: Callable[[Cursor], T]) -> T:
+        """Run *work* on a cursor on which each statement is a transaction of its own."""
+        return self._runner.run(lambda connection: work(connection.cursor()))
 
-    @contextmanager
-    def writing(self) -> Iterator[DBAPICursor]:
-        """Hand out a cursor inside BEGIN IMMEDIATE and COMMIT."""
-        with self.reading() as cursor:
-            # A deferred transaction that reads first fails at once when another
-            # writer was faster; this one waits for its turn.
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                # Ctrl-C too: no transaction stays open behind, and it is raised again.
-                # SQLite may have rolled back by itself; the driver knows.
-                cursor.connection.rollback()
-                raise
+    def transact(self, work: Callable[[Cursor], T]) -> T:
+        """Run *work* inside BEGIN IMMEDIATE and COMMIT."""
+        return self._runner.run(partial(_transacted, work))
+
+    def saving(self, sql: Statements) -> Saving:
+        """Return the function that stores sessions, one after the other in one transaction."""
+        return lambda writes: self.transact(partial(stored_one_by_one, sql, writes))
 
     def close(self) -> None:
         """Give idle connections back to the engine's pool."""
-        self._connections.close()
+        self._runner.close()
 
     def sql(self, clause: sa.ClauseElement, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
         """Return *clause* in SQLite's words, parameters as ``:name``."""
@@ -97,17 +104,39 @@ class SqliteDialect:
         """Return an insert that leaves a row with the same key alone."""
         return insert(table).on_conflict_do_nothing()
 
-    def upsert(self, table: sa.Table) -> sa.ClauseElement:
+    def upsert(self, table: sa.Table) -> Sequence[sa.ClauseElement]:
         """Return an insert that replaces a row with the same key."""
         new = insert(table)
         key = list(table.primary_key)
         changed = {
             column.name: new.excluded[column.name] for column in table.c if column not in key
         }
-        return new.on_conflict_do_update(index_elements=key, set_=changed)
+        return (new.on_conflict_do_update(index_elements=key, set_=changed),)
 
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete by subselect: SQLite's DELETE has no LIMIT as most systems build it."""
         (key,) = table.primary_key
         batch = sa.select(key).where(due).limit(sa.bindparam("limit"))
         return sa.delete(table).where(key.in_(batch.offset(sa.literal_column("0"))))
+
+    def laid_out(self, *tables: sa.Table, indices: Sequence[sa.Index] = ()) -> Sequence[str]:
+        """Return what creates those of the tables and indices that are missing."""
+        made: list[sa.ClauseElement] = [CreateTable(table, if_not_exists=True) for table in tables]
+        made += [CreateIndex(index, if_not_exists=True) for index in indices]
+        return [self.sql(clause) for clause in made]
+
+
+def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
+    cursor = connection.cursor()
+    # A deferred transaction that reads first fails at once when another
+    # writer was faster; this one waits for its turn.
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(cursor)
+        cursor.execute("COMMIT")
+    except BaseException:
+        # Ctrl-C too: no transaction stays open behind, and it is raised again.
+        # SQLite may have rolled back by itself; the driver knows.
+        connection.rollback()
+        raise
+    return result

@@ -18,7 +18,7 @@ _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 _EXAMPLE: Final = "sqlite:///folder/sessions.db"
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_file(url: str) -> sa.Engine:
     """
     Return an engine for the file that *url* names; make the file if there is none.
 

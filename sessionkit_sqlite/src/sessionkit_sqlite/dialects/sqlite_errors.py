@@ -10,14 +10,6 @@ import sqlalchemy.exc
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError
 
-DRIVER_ERRORS: Final = (
-    sqlite3.Error,
-    sqlalchemy.exc.TimeoutError,
-    # The driver raises these for values that it can't hand to SQLite.
-    OverflowError,
-    UnicodeEncodeError,
-)
-
 _LOCKED: Final = "another connection kept it locked for longer than busy_timeout_ms"
 _RIGHTS: Final = "this user needs the right to write to the file and to its folder"
 
@@ -45,11 +37,40 @@ _KINDS: Final[dict[str, tuple[type[StorageError], str]]] = {
 # SQLite has one name, SQLITE_ERROR, for all of these.
 _BY_WORDS: Final = {
     "no such table": "call init_session_tables(), or the storage's setup(), first",
-    "cannot start a transaction": (
-        "the engine must not begin transactions by itself; make it with"
-        ' connect_args={"isolation_level": None}'
-    ),
 }
+
+
+class SqliteFaults:
+    """
+    What SQLite's errors mean for one file.
+
+    Attributes:
+        errors: What Python's driver raises.
+    """
+
+    errors: tuple[type[Exception], ...] = (
+        sqlite3.Error,
+        sqlalchemy.exc.TimeoutError,
+        # The driver raises these for values that it can't hand to SQLite.
+        OverflowError,
+        UnicodeEncodeError,
+    )
+
+    def __init__(self, place: str) -> None:
+        """Take what messages call the file."""
+        self._place = place
+
+    def lost(self, error: Exception) -> bool:  # noqa: ARG002 - the protocol's
+        """Return False: nothing lies between us and a file."""
+        return False
+
+    def passing(self, error: Exception) -> bool:  # noqa: ARG002 - the protocol's
+        """Return False: SQLite itself has waited as long as it was told to."""
+        return False
+
+    def explained(self, error: Exception) -> StorageError:
+        """Return one of our errors that says where it was and what would be right."""
+        return explained(error, self._place)
 
 
 def is_busy(error: sqlite3.Error) -> bool:

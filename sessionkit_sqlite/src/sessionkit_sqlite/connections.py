@@ -4,40 +4,46 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
-
-from sessionkit_sqlite.dialects.sqlite_errors import is_busy
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-    from sqlalchemy.engine.interfaces import DBAPICursor
     from sqlalchemy.pool import PoolProxiedConnection
 
-_PREPARED: Final = "sessionkit"
+Preparing: TypeAlias = "Callable[[PoolProxiedConnection], None]"
+"""Makes a connection ready for what follows."""
 
 
 class Connections:
     """
-    Hands out connections with the PRAGMAs set.
+    Hands out connections that are ready for sessionkit.
 
     Some stay checked out while idle: a visit to the pool takes as long as a read.
     """
 
-    def __init__(self, engine: sa.Engine, pragmas: Sequence[str], *, kept: int) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        prepare: Preparing,
+        restore: Preparing | None = None,
+        kept: int,
+    ) -> None:
         """
         Take connections from the pool of *engine*.
 
         Args:
-            engine: Any engine for a SQLite file.
-            pragmas: What is set on each connection, such as ``foreign_keys=ON``.
+            engine: Any engine.
+            prepare: Makes a connection from the pool ready; the app may have used it before.
+            restore: Makes it as it was, before the pool gets it back.
             kept: How many idle connections don't go back to the pool.
         """
         self._engine = engine
-        self._pragmas = tuple(pragmas)
+        self._prepare = prepare
+        self._restore = restore
         self._kept = kept
         self._idle: list[PoolProxiedConnection] = []
         if hasattr(os, "register_at_fork"):
@@ -56,12 +62,21 @@ class Connections:
         if len(self._idle) < self._kept:
             self._idle.append(connection)
         else:
-            connection.close()
+            self._back(connection)
+
+    def drop(self, connection: PoolProxiedConnection) -> None:
+        """Close a connection that is of no use any more."""
+        connection.invalidate()
+
+    def drop_idle(self) -> None:
+        """Close the connections that were idle: what broke another one broke them, too."""
+        while self._idle:
+            self.drop(self._idle.pop())
 
     def close(self) -> None:
         """Give the idle connections back to the pool."""
         while self._idle:
-            self._idle.pop().close()
+            self._back(self._idle.pop())
 
     def begin_anew(self) -> Sequence[Any]:
         """Forget all connections without closing them, and return them."""
@@ -71,45 +86,23 @@ class Connections:
         return forgotten
 
     def _prepared(self, connection: PoolProxiedConnection) -> PoolProxiedConnection:
-        """Set the PRAGMAs, once a connection; the app's engine may have pooled it before."""
-        if connection.info.get(_PREPARED) == self._pragmas:
-            return connection
         try:
-            cursor = connection.cursor()
-            for pragma in self._pragmas:
-                cursor.execute(f"PRAGMA {pragma}")
-            _use_write_ahead_log(cursor)
+            self._prepare(connection)
         except BaseException:
-            connection.close()
+            self.drop(connection)
             raise
-        connection.info[_PREPARED] = self._pragmas
         return connection
+
+    def _back(self, connection: PoolProxiedConnection) -> None:
+        if self._restore is not None:
+            self._restore(connection)
+        connection.close()
 
 
 def _begin_anew(connections: weakref.ref[Connections], left_alone: list[Any]) -> None:
     """Run in a forked child."""
     here = connections()
     if here is not None:
-        # SQLite forbids a child even to close what its parent opened, so these
-        # must never be collected here.
+        # The other end belongs to the parent, and SQLite forbids a child even to close
+        # what its parent opened: these must never be collected here.
         left_alone.extend(here.begin_anew())
-
-
-def _use_write_ahead_log(cursor: DBAPICursor) -> None:
-    if _journal_mode(cursor) == "wal":
-        return
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        if not is_busy(error):
-            raise
-        # SQLite doesn't wait here. Whoever holds the file is switching it, too.
-        cursor.execute("BEGIN IMMEDIATE")
-        cursor.execute("ROLLBACK")
-        cursor.execute("PRAGMA journal_mode=WAL")
-
-
-def _journal_mode(cursor: DBAPICursor) -> Any:  # noqa: ANN401 - a driver's value
-    cursor.execute("PRAGMA journal_mode")
-    (mode,) = cursor.fetchone() or (None,)
-    return mode

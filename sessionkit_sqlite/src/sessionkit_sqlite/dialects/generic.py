@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any other database and driver, by what SQLAlchemy itself can say to it; slower, and as right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import sqlalchemy as sa
+import sqlalchemy.exc
+
+from sessionkit.errors import RejectedError, StorageError, UnavailableError
+from sessionkit_sqlite.dialects import Cursor, Guard
+from sessionkit_sqlite.guarded import stored_one_by_one
+
+if TYPE_CHECKING:
+    from sessionkit_sqlite.dialects import Saving, Sql
+    from sessionkit_sqlite.statements import Statements
+
+T = TypeVar("T")
+
+_ATTEMPTS: Final = 3
+_NEVER: Final = (
+    sqlalchemy.exc.DataError,
+    sqlalchemy.exc.ProgrammingError,
+    sqlalchemy.exc.NotSupportedError,
+)
+
+
+class GenericDialect:
+    """
+    How any database is used that has no dialect of its own here.
+
+    Attributes:
+        place: The engine's URL, without the password.
+        guard: Nothing; who comes second meets an error, and what the first has made.
+    """
+
+    guard: Guard = Guard()
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Use any synchronous engine; its pool keeps the connections."""
+        self.place = engine.url.render_as_string(hide_password=True)
+        self._engine = engine
+        self._each = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Text with named parameters is taken for every driver.
+        dialect: Callable[..., sa.Dialect] = type(engine.dialect)
+        self._compiler = dialect(paramstyle="named")
+
+    def autocommit(self, work: Callable[[Cursor], T]) -> T:
+        """Run *work* on a cursor on which each statement is a transaction of its own."""
+        return self._run(self._each.connect, work)
+
+    def transact(self, work: Callable[[Cursor], T]) -> T:
+        """Run *work* in one transaction."""
+        return self._run(self._engine.begin, work)
+
+    def saving(self, sql: Statements) -> Saving:
+        """Return the function that stores sessions, one after the other in one transaction."""
+        return lambda writes: self.transact(partial(stored_one_by_one, sql, writes))
+
+    def close(self) -> None:
+        """Do nothing: no connection is kept."""
+
+    def sql(self, clause: sa.ClauseElement, **options: Any) -> sa.TextClause:  # noqa: ANN401 - SQLAlchemy's
+        """Return *clause* as text in the database's words."""
+        written = str(clause.compile(dialect=self._compiler, **options))
+        # In "::INTEGER" of PostgreSQL's drivers a parameter would end unseen.
+        return sa.text(written.replace("::", " ::"))
+
+    def insert_new(self, table: sa.Table) -> sa.ClauseElement:
+        """Return an insert that inserts nothing where the key is taken."""
+        row = sa.select(*(sa.bindparam(column.name, type_=column.type) for column in table.c))
+        taken: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table)
+        for column in table.primary_key:
+            taken = taken.where(column == sa.bindparam(column.name, type_=column.type))
+        return sa.insert(table).from_select(list(table.c), row.where(~taken.exists()))
+
+    def upsert(self, table: sa.Table) -> Sequence[sa.ClauseElement]:
+        """Return a delete and an insert; the head's row is locked meanwhile."""
+        old = sa.delete(table)
+        for column in table.primary_key:
+            old = old.where(column == sa.bindparam(column.name, type_=column.type))
+        return (old, sa.insert(table))
+
+    def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
+        """Return a delete by subselect that looks again at rows which someone was writing."""
+        (key,) = table.primary_key
+        batch = sa.select(key).where(due).order_by(key).limit(sa.bindparam("limit"))
+        chosen = sa.select(batch.subquery("due").c[key.name])
+        return sa.delete(table).where(key.in_(chosen), due)
+
+    def laid_out(
+        self, *tables: sa.Table, indices: Sequence[sa.Index] = ()
+    ) -> Sequence[sa.Table | sa.Index]:
+        """Return the tables and indices, which the cursor creates where they are missing."""
+        return [*tables, *indices]
+
+    def _run(self, connect: Callable[[], Any], work: Callable[[Cursor], T]) -> T:
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                with connect() as connection:
+                    return work(CoreCursor(connection))
+            except sqlalchemy.exc.SQLAlchemyError as error:
+                if not left or not _passing(error):
+                    raise self._explained(error) from error
+        raise AssertionError  # the last attempt returns or raises
+
+    def _explained(self, error: sqlalchemy.exc.SQLAlchemyError) -> StorageError:
+        if isinstance(error, sqlalchemy.exc.TimeoutError):
+            return UnavailableError(f"{self.place}: all connections are in use: {error}")
+        said = " ".join(str(getattr(error, "orig", error)).split())
+        kind = RejectedError if _rejected(error) else UnavailableError
+        return kind(f"{self.place}: {said}")
+
+
+class CoreCursor:
+    """A connection of SQLAlchemy's, looked at as a driver's cursor."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Run statements on *connection*."""
+        self._connection = connection
+        self._result: sa.CursorResult[Any] | None = None
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed."""
+        return -1 if self._result is None else self._result.rowcount
+
+    def execute(self, operation: Sql, parameters: Mapping[str, Any] | None = None, /) -> None:
+        """Run a clause, or create a table or index unless it is there."""
+        if isinstance(operation, sa.Table | sa.Index):
+            operation.create(self._connection, checkfirst=True)
+        else:
+            self._result = self._connection.execute(operation, parameters)
+
+    def executemany(self, operation: Sql, parameters: Sequence[Mapping[str, Any]], /) -> None:
+        """Run a clause for each of the parameters."""
+        self._result = self._connection.execute(operation, parameters)
+
+    def fetchall(self) -> Sequence[Sequence[Any]]:
+        """Return the rows of the last statement."""
+        return () if self._result is None else self._result.fetchall()
+
+
+def _rejected(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        return isinstance(error, _NEVER)
+    return isinstance(error, sqlalchemy.exc.StatementError)
+
+
+def _passing(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+    """Return whether it may succeed now: the connection was lost, or two made one row."""
+    if isinstance(error, sqlalchemy.exc.IntegrityError):
+        return True
+    return isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Any number of saves by four or five statements in one transaction.
+
+New heads are inserted, then all heads of the batch are locked in the order of
+their ids and looked at, then those that nothing stands against are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.mysql import insert
+
+from sessionkit.errors import ConflictError, RejectedError
+from sessionkit_sqlite.rows import head_of, values_of
+from sessionkit_sqlite.schema import SESSION
+
+if TYPE_CHECKING:
+    from sessionkit.errors import StorageError
+    from sessionkit.records import SessionHead, SessionWrite
+    from sessionkit_sqlite.dialects import Cursor, Sql
+    from sessionkit_sqlite.dialects.mysql import MysqlDialect
+    from sessionkit_sqlite.statements import Statements
+
+_HEAD: Final = ", ".join(column.name for column in SESSION.c)
+_LOCK: Final = (
+    f"SELECT {_HEAD} FROM {SESSION.name} WHERE session_id IN %(ids)s"  # noqa: S608 - our own names
+    " ORDER BY session_id FOR UPDATE"
+)
+_ESCAPED: Final = b"\0\n\r\x1a\"'\\"
+"""The bytes that a driver writes as two."""
+
+_ROOM: Final = 10_000
+"""Bytes that a statement needs beside the largest value."""
+
+
+class MysqlSaving:
+    """Stores sessions, all in one transaction."""
+
+    def __init__(self, dialect: MysqlDialect, sql: Statements) -> None:
+        """Take the database and the statements that don't differ."""
+        self._dialect = dialect
+        self._sql = sql
+        self._replace = dialect.sql(_replaced_heads())
+        self._largest: int | None = None
+
+    def store(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+        """Store *writes*, in the order of their ids; an outcome for each."""
+        largest = self._largest_statement()
+        outcomes: list[StorageError | None] = [_too_large(write, largest) for write in writes]
+        fitting = [place for place, refused in enumerate(outcomes) if refused is None]
+        if fitting:
+            batch = [writes[place] for place in fitting]
+            stored = self._dialect.transact(partial(self._stored, batch))
+            for place, outcome in zip(fitting, stored, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    def _largest_statement(self) -> int:
+        if self._largest is None:
+            self._largest = self._dialect.autocommit(_max_allowed_packet)
+        return self._largest
+
+    def _stored(
+        self, writes: Sequence[SessionWrite], cursor: Cursor
+    ) -> Sequence[ConflictError | None]:
+        new = [write for write in writes if write.expected is None]
+        _run_all(cursor, self._sql.create, [values_of(write.head, None) for write in new])
+        locked = self._locked(writes, cursor)
+        outcomes = [_outcome(write, locked.get(write.head.session_id)) for write in writes]
+        taken = [write for write, refused in zip(writes, outcomes, strict=True) if not refused]
+        replaced = [write for write in taken if _replaces(write, locked[write.head.session_id])]
+        _run_all(cursor, self._replace, [values_of(write.head, None) for write in replaced])
+        self._store_parts(taken, cursor)
+        return outcomes
+
+    def _locked(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, SessionHead]:
+        cursor.execute(_LOCK, {"ids": tuple(write.head.session_id for write in writes)})
+        return {row[0]: head_of(row) for row in cursor.fetchall()}
+
+    def _store_parts(self, writes: Sequence[SessionWrite], cursor: Cursor) -> None:
+        put = [_part(write, name, data) for write in writes for name, data in write.put.items()]
+        for statement in self._sql.put:
+            _run_all(cursor, statement, put)
+        removed = [_part(write, name) for write in writes for name in write.remove]
+        _run_all(cursor, self._sql.remove, removed)
+
+
+def _replaced_heads() -> sa.ClauseElement:
+    """Return an insert that replaces heads which are locked; activity never moves back."""
+    new = insert(SESSION)
+    changed = {
+        column.name: new.inserted[column.name]
+        for column in SESSION.c
+        if column.name not in {"session_id", "last_activity"}
+    }
+    activity = sa.func.greatest(SESSION.c.last_activity, new.inserted.last_activity)
+    return new.on_duplicate_key_update(changed | {"last_activity": activity})
+
+
+def _outcome(write: SessionWrite, current: SessionHead | None) -> ConflictError | None:
+    # A head that was just created looks like one whose create was answered and the answer lost.
+    if current is not None and current.save_id in {write.expected, write.head.save_id}:
+        return None
+    return ConflictError(write.head.session_id, current)
+
+
+def _replaces(write: SessionWrite, current: SessionHead) -> bool:
+    return current.save_id == write.expected
+
+
+def _part(write: SessionWrite, name: str, data: bytes = b"") -> dict[str, Any]:
+    return {"session_id": write.head.session_id, "name": name, "data": data}
+
+
+def _run_all(cursor: Cursor, statement: Sql, values: Sequence[Mapping[str, Any]]) -> None:
+    # The drivers send inserts of many rows as one statement, or a few.
+    if values:
+        cursor.executemany(statement, values)
+
+
+def _max_allowed_packet(cursor: Cursor) -> int:
+    cursor.execute("SELECT @@max_allowed_packet")
+    ((size,),) = cursor.fetchall()
+    return int(size)
+
+
+def _too_large(write: SessionWrite, largest: int) -> RejectedError | None:
+    """Return what is wrong with a part that the server would answer by ending the connection."""
+    for name, data in write.put.items():
+        size = len(data) + _ROOM
+        if 2 * size > largest and size + sum(map(data.count, _ESCAPED)) > largest:
+            msg = (
+                f"session {write.head.session_id!r}: part {name!r} of {len(data)} bytes does not"
+                f" fit into a statement; raise the server's max_allowed_packet ({largest} bytes)"
+            )
+            return RejectedError(msg)
+    return None

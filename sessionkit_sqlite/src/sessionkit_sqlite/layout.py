@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Creates the tables and brings those of an older release up, a step a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from sessionkit.errors import NewerFormatError, RejectedError
+from sessionkit_sqlite.schema import INDICES, SCHEMA, TABLES, TABLES_VERSION
+
+if TYPE_CHECKING:
+    from sessionkit_sqlite.dialects import Cursor, Dialect
+    from sessionkit_sqlite.statements import Statements
+
+Step: TypeAlias = "Callable[[Dialect, Cursor], None]"
+"""Takes the tables one version on; running it again after a crash is fine."""
+
+
+def create_tables(dialect: Dialect, cursor: Cursor) -> None:
+    """Lay out version 1."""
+    for statement in dialect.laid_out(*TABLES, indices=INDICES):
+        cursor.execute(statement)
+
+
+STEPS: Final[Sequence[Step]] = (create_tables,)
+"""The step at place n takes the tables from version n to n + 1."""
+
+assert len(STEPS) == TABLES_VERSION  # noqa: S101 - holds whenever this module was imported
+
+
+class Layout:
+    """The tables of one database, and which version they have."""
+
+    def __init__(self, dialect: Dialect, sql: Statements, steps: Sequence[Step] = STEPS) -> None:
+        """Take the database, its statements and the steps that this release knows."""
+        self._dialect = dialect
+        self._sql = sql
+        self._steps = steps
+
+    def bring_up(self) -> None:
+        """
+        Create what is missing, or upgrade it; any number of processes may do it at once.
+
+        Where everything is laid out, no right to create anything is needed.
+
+        Raises:
+            NewerFormatError: If a newer release has laid out the tables.
+        """
+        version = self._found()
+        while version < len(self._steps):
+            version = self._dialect.transact(self._one_step)
+        if version > len(self._steps):
+            msg = (
+                f"{self._dialect.place}: the tables have layout {version} of a newer release, this"
+                f" one knows {len(self._steps)}; upgrade sessionkit-sqlite or use another database"
+            )
+            raise NewerFormatError(msg)
+
+    def _found(self) -> int:
+        try:
+            return self._dialect.autocommit(self._version)
+        except RejectedError:
+            # No such table, most likely; whatever else is wrong will show when it is created.
+            return 0
+
+    def _one_step(self, cursor: Cursor) -> int:
+        for statement in self._dialect.guard.lock:
+            cursor.execute(statement)
+            cursor.fetchall()
+        try:
+            return self._stepped(cursor)
+        finally:
+            for statement in self._dialect.guard.unlock:
+                cursor.execute(statement)
+                cursor.fetchall()
+
+    def _stepped(self, cursor: Cursor) -> int:
+        for statement in self._dialect.laid_out(SCHEMA):
+            cursor.execute(statement)
+        cursor.execute(self._sql.keep_layout, {"id": 1, "version": 0})
+        version = self._version(cursor)
+        if version >= len(self._steps):
+            return version
+        self._steps[version](self._dialect, cursor)
+        cursor.execute(self._sql.set_layout, {"version": version + 1})
+        return version + 1
+
+    def _version(self, cursor: Cursor) -> int:
+        cursor.execute(self._sql.layout)
+        return max((int(version) for (version,) in cursor.fetchall()), default=0)
