@@ -88,14 +88,28 @@ def test_a_read_is_one_statement(storage: SqliteStorage, statements: list[str]) 
     assert ["SELECT"] == [_verb(statement) for statement in statements]
 
 
+def test_a_save_of_a_small_session_is_one_statement(
+    storage: SqliteStorage, statements: list[str]
+) -> None:
+    """A part that a session began with, alone, is saved with the head: guarded, in one row, in autocommit."""
+    storage.write(first(put={"all": b"1"}, user_id="u"))
+    statements.clear()
+
+    storage.write(following(2, put={"all": b"2"}, user_id="u"))
+
+    (statement,) = statements
+    assert re.search(r"^UPDATE .* WHERE \S+session_id = .* AND \S+save_id = ", statement, re.DOTALL)
+    assert not re.search(r"SET .*(user_id|last_activity|expires_at|ended) ?=.* WHERE", statement)
+
+
 def test_a_save_is_one_guarded_transaction(storage: SqliteStorage, statements: list[str]) -> None:
-    """The guard is part of the UPDATE, inside the one transaction of the save; nothing is read first."""
-    storage.write(first(put={"old": b"1"}))
+    """The guard is part of the UPDATE, inside the one transaction of the save; nothing is read before it."""
+    storage.write(first(put={"old": b"1", "kept": b"1"}))
     statements.clear()
 
     storage.write(following(2, put={"a": b"2"}, remove=["old"]))
 
-    expected = ["BEGIN IMMEDIATE", "UPDATE", "INSERT", "DELETE", "COMMIT"]
+    expected = ["BEGIN IMMEDIATE", "UPDATE", "SELECT", "INSERT", "DELETE", "COMMIT"]
     assert expected == [_verb(statement) for statement in statements]
     assert re.search(r"WHERE \S+session_id = .* AND \S+save_id = ", statements[1])
 

@@ -144,13 +144,12 @@ def test_missing_tables_are_rejected_with_the_remedy(opened: Callable[..., Sqlit
 )
 def test_values_that_cannot_be_stored(storage: SqliteStorage, write: SessionWrite) -> None:
     """A malformed save is never tried again, leaves nothing behind, and fails no other of its batch."""
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RejectedError):
         storage.write(write)
 
     fine = [first("a"), first("z")]
     outcomes = storage.write_many([fine[0], write, fine[1]])
 
-    assert caught.value.__cause__ is not None
     assert [type(None), RejectedError, type(None)] == [type(outcome) for outcome in outcomes]
     assert ["a", "z"] == [listed.session_id for listed in storage.find().heads]
 

@@ -128,6 +128,9 @@ def _head(
 ) -> SessionHead:
     created_at = before.created_at if before else to_micros(session.created_at)
     last_activity = to_micros(session.last_activity)
+    if before and 0 <= last_activity - before.last_activity < context.expiry.touch_interval:
+        # Stores keep indices on it: so little activity is worth none of their writes.
+        last_activity = before.last_activity
     return SessionHead(
         session_id=session.session_id,
         version=before.version + 1 if before else 1,

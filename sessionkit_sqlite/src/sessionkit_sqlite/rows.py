@@ -34,8 +34,8 @@ def recent_as_text(head: SessionHead) -> str:
     return _SEPARATOR.join(head.recent)
 
 
-def values_of(head: SessionHead, expected: str | None) -> dict[str, Any]:
-    """Return the parameters of the statements ``create`` and ``update``."""
+def values_of(head: SessionHead) -> dict[str, Any]:
+    """Return a head's columns by name."""
     return {
         "session_id": head.session_id,
         "version": head.version,
@@ -47,9 +47,24 @@ def values_of(head: SessionHead, expected: str | None) -> dict[str, Any]:
         "expires_at": head.expires_at,
         "ended": head.ended,
         "schema_version": head.schema_version,
-        "activity": head.last_activity,
-        "expected": expected,
     }
+
+
+def only_part(write: SessionWrite) -> tuple[str, bytes] | None:
+    """Return name and data when a write puts one part and does nothing else to parts."""
+    if len(write.put) != 1 or write.remove:
+        return None
+    ((name, data),) = write.put.items()
+    return name, data
+
+
+def parts_of(rows: Sequence[Sequence[Any]]) -> dict[str, bytes]:
+    """Return the parts in rows of the statement ``read``: that of the head's row, and the others."""
+    parts = {row[-2]: row[-1] for row in rows if row[-2] is not None}
+    own_name, own_data = rows[0][-4:-2]
+    if own_name is not None:
+        parts[own_name] = own_data
+    return parts
 
 
 def cursor_after(head: SessionHead) -> str:
@@ -72,13 +87,16 @@ def place_of(cursor: str) -> tuple[int, str]:
         raise RejectedError(msg) from error
 
 
-def too_long(write: SessionWrite) -> RejectedError | None:
-    """Return what is wrong with a write whose texts don't fit: no database may cut them short."""
+def unfit(write: SessionWrite) -> RejectedError | None:
+    """Return what is wrong with a write that some database would cut short or take for nothing."""
     head = write.head
     texts = [("session_id", head.session_id, LONGEST_ID)]
     if head.user_id is not None:
         texts.append(("user_id", head.user_id, LONGEST_USER_ID))
-    texts += [("part's name", name, LONGEST_NAME) for name in write.put]
+    for name, data in write.put.items():
+        texts.append(("part's name", name, LONGEST_NAME))
+        if not isinstance(data, bytes):
+            return RejectedError(f"part {name!r} is a {type(data).__name__}; it must be bytes")
     for what, text, longest in texts:
         if len(text) > longest:
             msg = f"{what} {text[:40]!r}... has {len(text)} characters; the most is {longest}"

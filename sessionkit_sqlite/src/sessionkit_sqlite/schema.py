@@ -19,6 +19,11 @@ LONGEST_NAME: Final = 190
 _METADATA: Final = sa.MetaData()
 
 
+def _bytes() -> sa.LargeBinary:
+    """Return a type for a part's data: MySQL's BLOB ends at 64 kB."""
+    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+
 def _text(length: int) -> sa.String:
     """
     Return a type for text that is compared byte for byte.
@@ -51,7 +56,14 @@ SESSION: Final = sa.Table(
     sa.Column("expires_at", sa.BigInteger),
     sa.Column("ended", sa.Boolean, nullable=False),
     sa.Column("schema_version", sa.Integer, nullable=False),
+    # The part that a session began with, if it was alone: most sessions are small, have
+    # no other, and are saved and loaded as one row. No part is in both places.
+    sa.Column("part_name", _text(LONGEST_NAME)),
+    sa.Column("part_data", _bytes()),
 )
+
+HEAD: Final = tuple(SESSION.c)[:10]
+"""The columns of a head, in the order of its fields."""
 
 PART: Final = sa.Table(
     "sessionkit_part",
@@ -63,12 +75,7 @@ PART: Final = sa.Table(
         primary_key=True,
     ),
     sa.Column("name", _text(LONGEST_NAME), primary_key=True),
-    sa.Column(
-        "data",
-        # MySQL's BLOB ends at 64 kB.
-        sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"),
-        nullable=False,
-    ),
+    sa.Column("data", _bytes(), nullable=False),
 )
 
 SCHEMA: Final = sa.Table(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 import sqlalchemy as sa
 
-from sessionkit_sqlite.schema import LIVING, PART, SCHEMA, SESSION
+from sessionkit_sqlite.schema import HEAD, LIVING, PART, SCHEMA, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _Number: TypeAlias = sa.BindParameter[int]
 
-_HEAD: Final = tuple(SESSION.c)
-_CHANGED: Final = [column.name for column in _HEAD if column.name != "session_id"]
+_CHANGED: Final = [column.name for column in HEAD if column.name != "session_id"]
+_INDEXED: Final = ("user_id", "last_activity", "expires_at", "ended")
+_LIGHT: Final = [name for name in _CHANGED if name not in _INDEXED]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,10 +39,14 @@ class Statements:
         set_layout: Notes another version.
         read: A session's head, with one row for each part.
         head: A session's head.
-        create: Inserts a head unless one is there.
+        create: Inserts a head, with a part or without, unless one is there.
+        resave: Replaces a head and the part in its row, in one go, if ``expected`` is
+            stored and no index changes.
         update: Replaces a head if ``expected`` is stored.
-        put: Inserts or replaces a part.
-        remove: Removes a part.
+        own_part: The name of the part in the head's row.
+        put_own: Replaces the part in the head's row.
+        put: Inserts or replaces a part in a row of its own.
+        remove: Removes a part that has a row of its own.
         touch: Moves activity and expiry on.
         delete: Removes a session; its parts follow.
         find: All sessions by id, the first page.
@@ -59,7 +64,10 @@ class Statements:
     read: Sql
     head: Sql
     create: Sql
+    resave: Sql
     update: Sql
+    own_part: Sql
+    put_own: Sql
     put: Sequence[Sql]
     remove: Sql
     touch: Sql
@@ -81,6 +89,7 @@ def compiled_for(dialect: Dialect) -> Statements:
         put=[sql(clause) for clause in dialect.upsert(PART)],
         # The columns that an update sets are named like the head's fields.
         update=sql(_guarded_update(), column_keys=_CHANGED),
+        resave=sql(_light_update(), column_keys=[*_LIGHT, "part_data"]),
         **{purpose: sql(clause) for purpose, clause in clauses.items()},
     )
 
@@ -98,15 +107,33 @@ def _reads() -> dict[str, sa.ClauseElement]:
     joined = SESSION.outerjoin(PART)
     since = SESSION.c.last_activity >= sa.bindparam("active_since")
     return {
-        "read": sa.select(*_HEAD, PART.c.name, PART.c.data).select_from(joined).where(wanted),
-        "head": sa.select(*_HEAD).where(wanted),
+        "read": (sa.select(*SESSION.c, PART.c.name, PART.c.data).select_from(joined).where(wanted)),
+        "own_part": sa.select(SESSION.c.part_name).where(wanted),
+        "head": sa.select(*HEAD).where(wanted),
         "count": sa.select(sa.func.count()).select_from(SESSION).where(LIVING, since),
     }
 
 
+def _light_update() -> sa.Update:
+    """
+    Replace a head and the part in its row by compare-and-set, where no index has to change.
+
+    A database that is told to set an indexed column writes the index, too, be it the same.
+    """
+    return sa.update(SESSION).where(
+        SESSION.c.session_id == sa.bindparam("session_id"),
+        SESSION.c.save_id == sa.bindparam("expected"),
+        SESSION.c.part_name == sa.bindparam("name"),
+        SESSION.c.last_activity >= sa.bindparam("activity"),
+        SESSION.c.user_id.is_not_distinct_from(sa.bindparam("user_id", type_=sa.String)),
+        SESSION.c.expires_at.is_not_distinct_from(sa.bindparam("expires_at", type_=sa.BigInteger)),
+        SESSION.c.ended == sa.bindparam("ended"),
+    )
+
+
 def _guarded_update() -> sa.Update:
     """Replace a head by compare-and-set; its activity never moves back."""
-    written: _Number = sa.bindparam("activity")
+    written: _Number = sa.bindparam("activity", type_=sa.BigInteger)
     return (
         sa.update(SESSION)
         .where(SESSION.c.session_id == sa.bindparam("session_id"))
@@ -125,6 +152,11 @@ def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
     activity: _Number = sa.bindparam("activity")
     return {
         "create": dialect.insert_new(SESSION),
+        "put_own": (
+            sa.update(SESSION)
+            .where(wanted)
+            .values(part_name=sa.bindparam("own_name"), part_data=sa.bindparam("data"))
+        ),
         "remove": sa.delete(PART).where(PART.c.session_id == sa.bindparam("session_id"), named),
         "touch": (
             sa.update(SESSION)
@@ -138,9 +170,9 @@ def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
 def _lists() -> dict[str, sa.ClauseElement]:
     key = SESSION.c.session_id
     last: sa.BindParameter[str] = sa.bindparam("last_id")
-    every = sa.select(*_HEAD).where(LIVING).order_by(key)
+    every = sa.select(*HEAD).where(LIVING).order_by(key)
     owned = (
-        sa.select(*_HEAD)
+        sa.select(*HEAD)
         .where(SESSION.c.user_id == sa.bindparam("user_id"), LIVING)
         .order_by(SESSION.c.last_activity.desc(), key.desc())
     )

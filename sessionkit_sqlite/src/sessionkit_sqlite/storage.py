@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.errors import RejectedError, StorageError, UnavailableError
 from sessionkit.records import SessionPage, SessionWrite, StoredSession
+from sessionkit_sqlite.batches import stored_batch
 from sessionkit_sqlite.dialects.choosing import dialect_for
 from sessionkit_sqlite.dialects.sqlite import SqliteDialect
 from sessionkit_sqlite.dialects.sqlite_engine import check_url, open_file
 from sessionkit_sqlite.engines import open_engine
 from sessionkit_sqlite.guarded import current_head
 from sessionkit_sqlite.layout import Layout
-from sessionkit_sqlite.rows import cursor_after, head_of, place_of, too_long
+from sessionkit_sqlite.rows import cursor_after, head_of, parts_of, place_of, unfit
 from sessionkit_sqlite.statements import compiled_for
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from sessionkit.errors import StorageError
     from sessionkit_sqlite.dialects import Cursor, Dialect, Sql
 
 KEPT: Final = 4
@@ -90,8 +91,7 @@ class SqlStorage:
         rows = self._rows(self._sql.read, {"session_id": session_id})
         if not rows:
             return None
-        parts = {row[-2]: row[-1] for row in rows if row[-2] is not None}
-        return StoredSession(head=head_of(rows[0]), parts=parts)
+        return StoredSession(head=head_of(rows[0]), parts=parts_of(rows))
 
     def write(self, write: SessionWrite) -> None:
         """
@@ -100,7 +100,7 @@ class SqlStorage:
         Raises:
             ConflictError: If something else than ``write.expected`` is stored.
         """
-        refused: StorageError | None = too_long(write)
+        refused: StorageError | None = unfit(write)
         if refused is None:
             (refused,) = self._store([write])
         if refused is not None:
@@ -108,14 +108,7 @@ class SqlStorage:
 
     def write_many(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Store many saves in one transaction and return an outcome for each."""
-        outcomes: list[StorageError | None] = [too_long(write) for write in writes]
-        # One order of locks for all writers: no deadlocks where rows are locked.
-        taken = [place for place, refused in enumerate(outcomes) if refused is None]
-        order = sorted(taken, key=lambda place: writes[place].head.session_id)
-        stored = self._stored([writes[place] for place in order])
-        for place, outcome in zip(order, stored, strict=True):
-            outcomes[place] = outcome
-        return outcomes
+        return stored_batch(self._store, writes)
 
     def touch(self, session_id: str, *, last_activity: int, expires_at: int | None) -> bool:
         """Move activity and expiry on; return whether there is such a session."""
@@ -155,17 +148,6 @@ class SqlStorage:
         self._dialect.close()
         if self._owned:
             self._engine.dispose()
-
-    def _stored(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
-        try:
-            return self._store(writes) if writes else ()
-        except UnavailableError as error:
-            return [error] * len(writes)
-        except RejectedError as error:
-            if len(writes) == 1:
-                return [error]
-        # All was rolled back; find out which one it was.
-        return [self._stored([write])[0] for write in writes]
 
     def _touched(self, values: Mapping[str, Any], cursor: Cursor) -> bool:
         cursor.execute(self._sql.touch, values)

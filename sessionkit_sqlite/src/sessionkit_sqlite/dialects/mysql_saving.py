@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert
 
 from sessionkit.errors import ConflictError, RejectedError
-from sessionkit_sqlite.rows import head_of, values_of
-from sessionkit_sqlite.schema import SESSION
+from sessionkit_sqlite.rows import head_of, only_part, values_of
+from sessionkit_sqlite.schema import HEAD, SESSION
 
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from sessionkit_sqlite.dialects.mysql import MysqlDialect
     from sessionkit_sqlite.statements import Statements
 
-_HEAD: Final = ", ".join(column.name for column in SESSION.c)
+_COLUMNS: Final = ", ".join(column.name for column in (*HEAD, SESSION.c.part_name))
 _LOCK: Final = (
-    f"SELECT {_HEAD} FROM {SESSION.name} WHERE session_id IN %(ids)s"  # noqa: S608 - our own names
+    f"SELECT {_COLUMNS} FROM {SESSION.name} WHERE session_id IN %(ids)s"  # noqa: S608 - our own names
     " ORDER BY session_id FOR UPDATE"
 )
 _ESCAPED: Final = b"\0\n\r\x1a\"'\\"
@@ -45,7 +45,8 @@ class MysqlSaving:
         """Take the database and the statements that don't differ."""
         self._dialect = dialect
         self._sql = sql
-        self._replace = dialect.sql(_replaced_heads())
+        self._replace_head = dialect.sql(_replacing(HEAD))
+        self._replace_all = dialect.sql(_replacing(tuple(SESSION.c)))
         self._largest: int | None = None
 
     def store(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
@@ -69,48 +70,98 @@ class MysqlSaving:
         self, writes: Sequence[SessionWrite], cursor: Cursor
     ) -> Sequence[ConflictError | None]:
         new = [write for write in writes if write.expected is None]
-        _run_all(cursor, self._sql.create, [values_of(write.head, None) for write in new])
+        _run_all(cursor, self._sql.create, [_created(write) for write in new])
         locked = self._locked(writes, cursor)
         outcomes = [_outcome(write, locked.get(write.head.session_id)) for write in writes]
-        taken = [write for write, refused in zip(writes, outcomes, strict=True) if not refused]
-        replaced = [write for write in taken if _replaces(write, locked[write.head.session_id])]
-        _run_all(cursor, self._replace, [values_of(write.head, None) for write in replaced])
+        taken = [
+            _Taken(write, locked[write.head.session_id].part)
+            for write, refused in zip(writes, outcomes, strict=True)
+            if refused is None
+        ]
+        self._replace(taken, locked, cursor)
         self._store_parts(taken, cursor)
         return outcomes
 
-    def _locked(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, SessionHead]:
+    def _locked(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, _Locked]:
         cursor.execute(_LOCK, {"ids": tuple(write.head.session_id for write in writes)})
-        return {row[0]: head_of(row) for row in cursor.fetchall()}
+        return {row[0]: _Locked(head_of(row), row[-1]) for row in cursor.fetchall()}
 
-    def _store_parts(self, writes: Sequence[SessionWrite], cursor: Cursor) -> None:
-        put = [_part(write, name, data) for write in writes for name, data in write.put.items()]
+    def _replace(
+        self, taken: Sequence[_Taken], locked: Mapping[str, _Locked], cursor: Cursor
+    ) -> None:
+        replaced = [
+            one
+            for one in taken
+            if one.write.expected == locked[one.write.head.session_id].head.save_id
+        ]
+        kept = [values_of(one.write.head) for one in replaced if one.keeps_part]
+        _run_all(cursor, self._replace_head, kept)
+        others = [one.with_part() for one in replaced if not one.keeps_part]
+        _run_all(cursor, self._replace_all, others)
+
+    def _store_parts(self, taken: Sequence[_Taken], cursor: Cursor) -> None:
+        put = [
+            _part(one.write, name, data)
+            for one in taken
+            for name, data in one.write.put.items()
+            if name != one.own
+        ]
         for statement in self._sql.put:
             _run_all(cursor, statement, put)
-        removed = [_part(write, name) for write in writes for name in write.remove]
+        removed = [_part(one.write, name) for one in taken for name in one.write.remove]
         _run_all(cursor, self._sql.remove, removed)
 
 
-def _replaced_heads() -> sa.ClauseElement:
-    """Return an insert that replaces heads which are locked; activity never moves back."""
-    new = insert(SESSION)
+class _Locked(NamedTuple):
+    """A row that is locked: its head, and the name of the part that lies in it."""
+
+    head: SessionHead
+    part: str | None
+
+
+class _Taken(NamedTuple):
+    """A write that nothing stands against, and the name of the part in its head's row."""
+
+    write: SessionWrite
+    own: str | None
+
+    @property
+    def keeps_part(self) -> bool:
+        """Whether the part in the row stays as it is."""
+        return self.own is not None and self.own not in {*self.write.put, *self.write.remove}
+
+    def with_part(self) -> dict[str, Any]:
+        """Return the row's columns, the part included."""
+        data = None if self.own is None else self.write.put.get(self.own)
+        name = None if data is None else self.own
+        return {**values_of(self.write.head), "part_name": name, "part_data": data}
+
+
+def _created(write: SessionWrite) -> dict[str, Any]:
+    name, data = only_part(write) or (None, None)
+    return {**values_of(write.head), "part_name": name, "part_data": data}
+
+
+def _replacing(columns: Sequence[sa.Column[Any]]) -> sa.ClauseElement:
+    """Return an insert that replaces *columns* of rows that are locked; activity never moves back."""
+    row: dict[str, sa.BindParameter[Any]] = {
+        column.name: sa.bindparam(column.name) for column in columns
+    }
+    new = insert(SESSION).values(row)
     changed = {
         column.name: new.inserted[column.name]
-        for column in SESSION.c
+        for column in columns
         if column.name not in {"session_id", "last_activity"}
     }
     activity = sa.func.greatest(SESSION.c.last_activity, new.inserted.last_activity)
     return new.on_duplicate_key_update(changed | {"last_activity": activity})
 
 
-def _outcome(write: SessionWrite, current: SessionHead | None) -> ConflictError | None:
+def _outcome(write: SessionWrite, locked: _Locked | None) -> ConflictError | None:
     # A head that was just created looks like one whose create was answered and the answer lost.
-    if current is not None and current.save_id in {write.expected, write.head.save_id}:
+    if locked is not None and locked.head.save_id in {write.expected, write.head.save_id}:
         return None
-    return ConflictError(write.head.session_id, current)
-
-
-def _replaces(write: SessionWrite, current: SessionHead) -> bool:
-    return current.save_id == write.expected
+    return ConflictError(write.head.session_id, locked and locked.head)
 
 
 def _part(write: SessionWrite, name: str, data: bytes = b"") -> dict[str, Any]:

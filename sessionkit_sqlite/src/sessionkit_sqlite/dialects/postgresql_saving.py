@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit_sqlite.guarded import current_head, outcome
-from sessionkit_sqlite.rows import recent_as_text
+from sessionkit_sqlite.rows import only_part, recent_as_text, values_of
 
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
@@ -20,51 +20,84 @@ if TYPE_CHECKING:
     from sessionkit_sqlite.dialects import Cursor
     from sessionkit_sqlite.statements import Statements
 
+# One session, one part: what most saves are. The part goes where it is.
+_RESAVE: Final = """
+WITH head AS (
+  UPDATE sessionkit_session
+  SET version = %(version)s, save_id = %(save_id)s, recent = %(recent)s, user_id = %(user_id)s,
+    created_at = %(created_at)s, last_activity = greatest(last_activity, %(last_activity)s),
+    expires_at = %(expires_at)s, ended = %(ended)s, schema_version = %(schema_version)s,
+    part_data = CASE WHEN part_name = %(name)s THEN %(data)b ELSE part_data END
+  WHERE session_id = %(session_id)s AND save_id = %(expected)s
+  RETURNING session_id, part_name
+), put AS (
+  INSERT INTO sessionkit_part (session_id, name, data)
+  SELECT session_id, %(name)s, %(data)b FROM head WHERE part_name IS DISTINCT FROM %(name)s
+  ON CONFLICT (session_id, name) DO UPDATE SET data = excluded.data
+)
+SELECT session_id FROM head
+"""
+
 # All of a statement's steps see one snapshot. New rows are inserted first, then rows
 # are locked, each in the order of their ids: two batches can't wait for each other.
 _SAVE: Final = """
-WITH new AS (
-  SELECT * FROM unnest(
+WITH put AS (
+  SELECT * FROM unnest(%(put_ids)s::text[], %(put_names)s::text[], %(put_data)s::bytea[])
+    AS put (session_id, name, data)
+), gone AS (
+  SELECT * FROM unnest(%(removed_ids)s::text[], %(removed_names)s::text[])
+    AS gone (session_id, name)
+), new AS (
+  SELECT new.*, put.name AS part_name, put.data AS part_data
+  FROM unnest(
     %(ids)s::text[], %(expected)s::text[], %(versions)s::bigint[], %(save_ids)s::text[],
     %(recents)s::text[], %(user_ids)s::text[], %(created)s::bigint[], %(activities)s::bigint[],
-    %(expiries)s::bigint[], %(ended)s::boolean[], %(formats)s::integer[]
+    %(expiries)s::bigint[], %(ended)s::boolean[], %(formats)s::integer[], %(only)s::text[]
   ) AS new (session_id, expected, version, save_id, recent, user_id, created_at, last_activity,
-    expires_at, ended, schema_version)
+    expires_at, ended, schema_version, only_part)
+  LEFT JOIN put ON put.session_id = new.session_id AND put.name = new.only_part
 ), created AS (
   INSERT INTO sessionkit_session (session_id, version, save_id, recent, user_id, created_at,
-    last_activity, expires_at, ended, schema_version)
+    last_activity, expires_at, ended, schema_version, part_name, part_data)
   SELECT session_id, version, save_id, recent, user_id, created_at, last_activity, expires_at,
-    ended, schema_version
+    ended, schema_version, part_name, part_data
   FROM new WHERE expected IS NULL ORDER BY session_id COLLATE "C"
   ON CONFLICT DO NOTHING
-  RETURNING session_id
+  RETURNING session_id, part_name
 ), locked AS (
   SELECT old.session_id
   FROM sessionkit_session AS old
   JOIN new ON new.session_id = old.session_id AND new.expected = old.save_id
   ORDER BY old.session_id
   FOR UPDATE OF old
+), displaced AS (
+  SELECT session_id, name FROM gone
+  UNION ALL
+  SELECT put.session_id, put.name FROM put JOIN new USING (session_id) WHERE new.only_part IS NULL
 ), updated AS (
   UPDATE sessionkit_session AS old
   SET version = new.version, save_id = new.save_id, recent = new.recent, user_id = new.user_id,
     created_at = new.created_at, last_activity = greatest(old.last_activity, new.last_activity),
-    expires_at = new.expires_at, ended = new.ended, schema_version = new.schema_version
+    expires_at = new.expires_at, ended = new.ended, schema_version = new.schema_version,
+    part_name = CASE WHEN (old.session_id, old.part_name) IN (SELECT * FROM displaced)
+      THEN NULL ELSE old.part_name END,
+    part_data = CASE WHEN old.part_name = new.part_name THEN new.part_data
+      WHEN (old.session_id, old.part_name) IN (SELECT * FROM displaced) THEN NULL
+      ELSE old.part_data END
   FROM new JOIN locked ON locked.session_id = new.session_id
   WHERE old.session_id = new.session_id AND old.save_id = new.expected
-  RETURNING old.session_id
+  RETURNING old.session_id, old.part_name
 ), taken AS (
-  SELECT session_id FROM created UNION ALL SELECT session_id FROM updated
+  SELECT session_id, part_name FROM created UNION ALL SELECT session_id, part_name FROM updated
 ), removed AS (
-  DELETE FROM sessionkit_part AS part
-  USING unnest(%(removed_ids)s::text[], %(removed_names)s::text[]) AS gone (session_id, name)
+  DELETE FROM sessionkit_part AS part USING gone
   WHERE part.session_id = gone.session_id AND part.name = gone.name
     AND gone.session_id IN (SELECT session_id FROM taken)
-), put AS (
+), stored AS (
   INSERT INTO sessionkit_part (session_id, name, data)
   SELECT put.session_id, put.name, put.data
-  FROM unnest(%(put_ids)s::text[], %(put_names)s::text[], %(put_data)s::bytea[])
-    AS put (session_id, name, data)
-  JOIN taken ON taken.session_id = put.session_id
+  FROM put JOIN taken ON taken.session_id = put.session_id
+    AND taken.part_name IS DISTINCT FROM put.name
   ON CONFLICT (session_id, name) DO UPDATE SET data = excluded.data
 )
 SELECT session_id FROM taken
@@ -82,7 +115,11 @@ class PostgresqlSaving:
         self, writes: Sequence[SessionWrite], cursor: Cursor
     ) -> Sequence[StorageError | None]:
         """Store *writes* on a cursor in autocommit; an outcome for each."""
-        cursor.execute(_SAVE, _arrays(writes))
+        resave = _resave_of(writes[0]) if len(writes) == 1 else None
+        if resave is None:
+            cursor.execute(_SAVE, _arrays(writes))
+        else:
+            cursor.execute(_RESAVE, resave)
         taken = {session_id for (session_id,) in cursor.fetchall()}
         return [
             None
@@ -90,6 +127,17 @@ class PostgresqlSaving:
             else outcome(write, current_head(self._sql, write.head.session_id, cursor))
             for write in writes
         ]
+
+
+def _resave_of(write: SessionWrite) -> dict[str, Any] | None:
+    """Return the parameters of the shorter statement, if it can store *write*."""
+    part = only_part(write)
+    if part is None or write.expected is None:
+        return None
+    values = values_of(write.head)
+    values["expected"] = write.expected
+    values["name"], values["data"] = part
+    return values
 
 
 def _arrays(writes: Sequence[SessionWrite]) -> dict[str, list[Any]]:
@@ -108,6 +156,7 @@ def _arrays(writes: Sequence[SessionWrite]) -> dict[str, list[Any]]:
         "expiries": [head.expires_at for head in heads],
         "ended": [head.ended for head in heads],
         "formats": [head.schema_version for head in heads],
+        "only": [(only_part(write) or (None,))[0] for write in writes],
         "put_ids": [session_id for session_id, _, _ in put],
         "put_names": [name for _, name, _ in put],
         "put_data": [data for _, _, data in put],

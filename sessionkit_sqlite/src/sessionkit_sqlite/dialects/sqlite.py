@@ -17,12 +17,14 @@ from sessionkit_sqlite.connections import Connections
 from sessionkit_sqlite.dialects import Cursor, Guard
 from sessionkit_sqlite.dialects.sqlite_errors import SqliteFaults
 from sessionkit_sqlite.dialects.sqlite_pragmas import Pragmas
-from sessionkit_sqlite.guarded import stored_one_by_one
+from sessionkit_sqlite.guarded import resaved, stored_one_by_one
 from sessionkit_sqlite.running import Runner
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
+    from sessionkit.errors import StorageError
+    from sessionkit.records import SessionWrite
     from sessionkit_sqlite.dialects import Saving
     from sessionkit_sqlite.statements import Statements
 
@@ -90,7 +92,13 @@ class SqliteDialect:
 
     def saving(self, sql: Statements) -> Saving:
         """Return the function that stores sessions, one after the other in one transaction."""
-        return lambda writes: self.transact(partial(stored_one_by_one, sql, writes))
+
+        def store(writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+            if len(writes) == 1 and self.autocommit(partial(resaved, sql, writes[0])):
+                return (None,)
+            return self.transact(partial(stored_one_by_one, sql, writes))
+
+        return store
 
     def close(self) -> None:
         """Give idle connections back to the engine's pool."""
