@@ -17,13 +17,14 @@ A part is stored, compared and merged on its own. Each is a mapping of fields::
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.forms import FormState
-from sessionkit.plain import STORED, structure
+from sessionkit.plain import STORED, check_stored, stored_fields, structure
 from sessionkit.session import UserSession
 
 PlainPart = dict[str, Any]
@@ -60,6 +61,8 @@ def _types(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
     return {str(field.alias): field.type for field in attrs.fields(attrs.resolve_types(cls))}
 
 
+_WRITERS: Final = {name: stored_fields(UserSession, fields) for name, fields in FIELDS.items()}
+_WRITE_FORM: Final = STORED.get_unstructure_hook(FormState)
 _UNDO_FIELDS: Final = ("snapshots", "redo_snapshots")
 _SESSION_TYPES: Final = _types(UserSession)
 _FORM_TYPES: Final = _types(FormState)
@@ -96,18 +99,17 @@ def to_parts(
         RuntimeError: If another thread changed a dict meanwhile.
     """
     session.trim()
-    plain = STORED.unstructure(session)
     parts = {
-        name: _with_unknown({field: plain[field] for field in fields}, session, name)
-        for name, fields in FIELDS.items()
+        name: _with_unknown(fields(session), session, name) for name, fields in _WRITERS.items()
     }
-    for form_id, form in _named("form_states", FORM, plain["form_states"], refuse):
+    for form_id, state in _named("form_states", FORM, session.form_states, refuse):
         name = UNDO + form_id
+        form = _WRITE_FORM(state)
         undo = _with_unknown({field: form.pop(field) for field in _UNDO_FIELDS}, session, name)
         parts[FORM + form_id] = form
         if any(undo.values()):
             parts[name] = undo
-    for key, value in _named("extensions", EXTENSION, plain["extensions"], refuse):
+    for key, value in _named("extensions", EXTENSION, session.extensions, refuse):
         name = EXTENSION + key
         parts[name] = _with_unknown({"value": value}, session, name)
     return parts
@@ -157,11 +159,11 @@ def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
     known = () if name.startswith(EXTENSION) else types.keys() & part.keys()
     wrong = {}
     for field in known:
+        where = partial(place, name, field)
         try:
-            structure(STORED, part[field], types[field], place(name, field))
+            check_stored(part[field], types[field], where)
         except SerializationError as error:
-            where = error.path or place(name, field)
-            wrong[field] = SerializationError(error.reason, where)
+            wrong[field] = SerializationError(error.reason, error.path or where())
     return wrong
 
 

@@ -8,7 +8,7 @@ values (``Any``) pass through untouched; keeping them is the serializer's work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -132,6 +132,40 @@ STORED: Final = make_converter(to_micros)
 
 READABLE: Final = make_converter(datetime.isoformat)
 """Writes times as ISO 8601: what ``to_dict`` is made with."""
+
+
+def stored_fields(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[[Any], Any]:
+    """Return a function that writes these fields of a *cls*, by name, as they are stored."""
+    others = {
+        field.name: override(omit=True)
+        for field in attrs.fields(attrs.resolve_types(cls))
+        if field.alias not in names
+    }
+    unstructure: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(
+        cls, STORED, _cattrs_use_alias=True, **others  # type: ignore[arg-type]  # mypy takes them for the flags
+    )
+
+    def fields(value: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the attrs classes
+        try:
+            return unstructure(value)
+        except _MISFITS:
+            plain = _field_by_field(value, STORED)
+            return {name: plain[name] for name in names}
+
+    return fields
+
+
+def check_stored(data: Any, cls: Any, what: Callable[[], str]) -> None:  # noqa: ANN401 - any type
+    """
+    Read *data* as a *cls* would be read from a store.
+
+    Raises:
+        SerializationError: If they don't fit; *what* says where they lie.
+    """
+    try:
+        STORED.get_structure_hook(cls)(data, cls)
+    except _REFUSALS as error:
+        raise _refusal(error, what()) from error
 
 
 def _reason(error: BaseException, wanted: type | None) -> str:
