@@ -61,6 +61,8 @@ def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
         raise _missing(parsed, error) from error
     if engine.dialect.name in {"mysql", "mariadb"}:
         sa.event.listen(engine, "connect", partial(_tell_mysql, timeout_ms))
+    elif engine.dialect.driver == "psycopg":
+        sa.event.listen(engine, "do_connect", partial(_connect_postgresql, timeout_ms))
     return engine
 
 
@@ -101,6 +103,21 @@ def _postgresql_bounds(timeout_ms: int) -> Mapping[str, Any]:
         "keepalives_interval": 1,
         "keepalives_count": 3,
     }
+
+
+def _connect_postgresql(
+    timeout_ms: int,
+    _: object,
+    __: object,
+    arguments: Any,  # noqa: ANN401 - a driver's
+    keywords: dict[str, Any],
+) -> Any:  # noqa: ANN401 - a driver's
+    """Return a connection that gives up a second after the server should have."""
+    from sessionkit_sqlite.dialects.postgresql_bounds import (  # noqa: PLC0415 - loads its driver
+        connected,
+    )
+
+    return connected(arguments, keywords, timeout_ms / 1000 + 1)
 
 
 def _mysql_bounds(timeout_ms: int) -> Mapping[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What psycopg's errors mean, and what would be right; by SQLSTATE, never by words."""
+"""What psycopg's errors mean, and what would be right; by SQLSTATE where there is one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import psycopg
 import sqlalchemy.exc
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError
+from sessionkit_sqlite.dialects.postgresql_bounds import NoAnswerError
 
 _SETUP: Final = "call init_session_tables(), or the storage's setup(), first"
 _RIGHTS: Final = "this user needs SELECT, INSERT, UPDATE and DELETE on the tables sessionkit_*"
@@ -31,6 +32,13 @@ _STATES: Final[dict[str, tuple[type[StorageError], str]]] = {
     "57": (UnavailableError, "the server ended the connection"),
     "58": (UnavailableError, "look at the server's disk"),
     "XX": (UnavailableError, "look at the server's log"),
+}
+# libpq keeps the SQLSTATE of a refused connection to itself.
+_REFUSALS: Final = {
+    "password authentication failed": "look at user and password in the url",
+    "no password supplied": "the url needs a password",
+    "no pg_hba.conf entry": "the server lets nobody in from here as this user",
+    " does not exist": "create that database or role, or name another one in the url",
 }
 _LOST: Final = ("08", "57P")
 _PASSING: Final = ("40001", "40P01", *_LOST)
@@ -63,6 +71,8 @@ class PostgresqlFaults:
 
     def passing(self, error: Exception) -> bool:
         """Return whether the same work may succeed at once on a sound connection."""
+        if isinstance(error, NoAnswerError):
+            return False  # waiting once more would double the wait
         return _state(error).startswith(_PASSING) or _without_answer(error)
 
     def explained(self, error: Exception) -> StorageError:
@@ -88,6 +98,10 @@ def _meaning(error: Exception) -> tuple[type[StorageError], str]:
     for length in (5, 3, 2):
         if state[:length] in _STATES:
             return _STATES[state[:length]]
-    if _without_answer(error):
-        return UnavailableError, "is the server up, and the url's host and port right?"
-    return RejectedError, ""
+    if not _without_answer(error):
+        return RejectedError, ""
+    said = str(error)
+    for words, advice in _REFUSALS.items():
+        if "FATAL" in said and words in said:
+            return RejectedError, advice
+    return UnavailableError, "is the server up, and the url's host and port right?"
