@@ -38,21 +38,22 @@ WITH head AS (
 SELECT session_id FROM head
 """
 
+# Arrays go in binary ("%b"): as text, each item would be looked at for quotes.
 # All of a statement's steps see one snapshot. New rows are inserted first, then rows
 # are locked, each in the order of their ids: two batches can't wait for each other.
 _SAVE: Final = """
 WITH put AS (
-  SELECT * FROM unnest(%(put_ids)s::text[], %(put_names)s::text[], %(put_data)s::bytea[])
+  SELECT * FROM unnest(%(put_ids)b::text[], %(put_names)b::text[], %(put_data)b::bytea[])
     AS put (session_id, name, data)
 ), gone AS (
-  SELECT * FROM unnest(%(removed_ids)s::text[], %(removed_names)s::text[])
+  SELECT * FROM unnest(%(removed_ids)b::text[], %(removed_names)b::text[])
     AS gone (session_id, name)
 ), new AS (
   SELECT new.*, put.name AS part_name, put.data AS part_data
   FROM unnest(
-    %(ids)s::text[], %(expected)s::text[], %(versions)s::bigint[], %(save_ids)s::text[],
-    %(recents)s::text[], %(user_ids)s::text[], %(created)s::bigint[], %(activities)s::bigint[],
-    %(expiries)s::bigint[], %(ended)s::boolean[], %(formats)s::integer[], %(only)s::text[]
+    %(ids)b::text[], %(expected)b::text[], %(versions)b::bigint[], %(save_ids)b::text[],
+    %(recents)b::text[], %(user_ids)b::text[], %(created)b::bigint[], %(activities)b::bigint[],
+    %(expiries)b::bigint[], %(ended)b::boolean[], %(formats)b::integer[], %(only)b::text[]
   ) AS new (session_id, expected, version, save_id, recent, user_id, created_at, last_activity,
     expires_at, ended, schema_version, only_part)
   LEFT JOIN put ON put.session_id = new.session_id AND put.name = new.only_part
