@@ -61,9 +61,11 @@ def _server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture(name="database")
-def _database(server: Server) -> str:
+def _database(server: Server) -> Iterator[str]:
     """Return the name of an empty database on the server."""
-    return server.new_database()
+    name = server.new_database()
+    yield name
+    server.drop_database(name)
 
 
 @pytest.fixture(name="url")

@@ -24,7 +24,7 @@ import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.forms import FormState
-from sessionkit.plain import STORED, check_stored, stored_fields, structure
+from sessionkit.plain import STORED, check_stored, read_stored, stored_fields
 from sessionkit.session import UserSession
 
 PlainPart = dict[str, Any]
@@ -180,7 +180,7 @@ def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
             msg = f"a part is a mapping of fields, not {type(part).__name__}"
             raise SerializationError(msg, name)
         _add(plain, name, part)
-    session = structure(STORED, plain, UserSession, "session")
+    session = read_stored(plain, UserSession, "session")
     session.last_activity = max(session.last_activity, session.created_at)
     return session
 

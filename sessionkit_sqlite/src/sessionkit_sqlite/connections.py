@@ -42,6 +42,7 @@ class Connections:
             kept: How many idle connections don't go back to the pool.
         """
         self._engine = engine
+        self._errors = engine.dialect.loaded_dbapi.Error
         self._prepare = prepare
         self._restore = restore
         self._kept = kept
@@ -94,9 +95,13 @@ class Connections:
         return connection
 
     def _back(self, connection: PoolProxiedConnection) -> None:
-        if self._restore is not None:
-            self._restore(connection)
-        connection.close()
+        try:
+            if self._restore is not None:
+                self._restore(connection)
+        except self._errors:
+            self.drop(connection)  # it was lost while it was idle: nobody misses it
+        else:
+            connection.close()
 
 
 def _begin_anew(connections: weakref.ref[Connections], left_alone: list[Any]) -> None:

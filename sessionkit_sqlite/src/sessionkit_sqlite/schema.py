@@ -101,7 +101,13 @@ INDICES: Final = (
         postgresql_where=_OWNED,
     ),
     # With ``ended``, counting reads nothing but the index.
-    sa.Index("sessionkit_session_activity", SESSION.c.last_activity, SESSION.c.ended),
+    sa.Index(
+        "sessionkit_session_activity",
+        SESSION.c.last_activity,
+        SESSION.c.ended,
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
+    ),
     sa.Index(
         "sessionkit_session_expiry",
         SESSION.c.expires_at,

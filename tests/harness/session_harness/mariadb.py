@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pymysql
+from pymysql.cursors import Cursor
 from session_harness.processes import (
     HOST,
     ServerMissingError,
@@ -20,6 +21,10 @@ from session_harness.processes import (
 )
 
 USER: Final = "root"
+
+_CONNECTIONS: Final = "SELECT id FROM information_schema.processlist WHERE db = %s"
+_GONE: Final = 1094
+"""The error of a KILL whose connection has ended by itself."""
 
 
 class MariadbServer:
@@ -65,6 +70,10 @@ class MariadbServer:
         self.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
         return name
 
+    def drop_database(self, name: str) -> None:
+        """Remove a database."""
+        self.execute(f"DROP DATABASE {name}")
+
     def url(self, database: str, *, port: int | None = None, user: str = USER) -> str:
         """Return the URL of *database*, by way of a proxy's *port* if one is given."""
         return f"mysql+pymysql://{user}@{self.host}:{port or self.port}/{database}"
@@ -91,22 +100,24 @@ class MariadbServer:
 
     def drop_connections(self, database: str) -> int:
         """End all other connections to *database*, as an administrator would; return how many."""
-        rows = self.fetch("SELECT id FROM information_schema.processlist WHERE db = %s", database)
-        for (number,) in rows:
-            self._kill(number)
-        return len(rows)
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(_CONNECTIONS, (database,))
+            numbers = [number for (number,) in cursor.fetchall()]
+            for number in numbers:
+                _kill(cursor, number)
+        return len(numbers)
 
     def end(self) -> None:
         """End the server and forget its data."""
         self.process.end()
 
-    def _kill(self, number: int) -> None:
-        gone = 1094
-        try:
-            self.execute(f"KILL {number}")
-        except pymysql.err.OperationalError as error:
-            if error.args[0] != gone:
-                raise
+
+def _kill(cursor: Cursor, number: int) -> None:
+    try:
+        cursor.execute("KILL %s", (number,))
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != _GONE:
+            raise
 
 
 def _found(*names: str) -> str:

