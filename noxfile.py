@@ -21,8 +21,8 @@ nox.options.download_python = "never"
 nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
-DISTRIBUTIONS = ("sessionkit", "sessionkit_sqlite", "sessionkit_streamlit")
-EXTRAS = {"sessionkit_core": "[cli,testing]"}
+DISTRIBUTIONS = ("sessionkit", "sessionkit_sqlite", "sessionkit_redis", "sessionkit_streamlit")
+EXTRAS = {"sessionkit_core": "[cli,testing]", "sessionkit_sqlite": "[postgresql,mysql]"}
 PYTHONS = nox.project.python_versions(nox.project.load_toml("sessionkit/pyproject.toml"))
 
 
@@ -42,6 +42,13 @@ def tests(session: nox.Session) -> None:
 
 for version in PYTHONS:
     nox.session(tests.func, python=version, name=f"tests-{version}", default=False)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against the raw drivers; ``--quick`` takes a minute."""
+    install(session, "tests")
+    session.run("python", "benchmarks/run.py", *session.posargs, env=writing_bytecode())
 
 
 @nox.session
@@ -81,7 +88,7 @@ def build(session: nox.Session) -> None:
 
 def install(session: nox.Session, group: str | None = None) -> None:
     """
-    Install the three wheels, and the dependencies that *group* of pyproject.toml names.
+    Install the wheels, and the dependencies that *group* of pyproject.toml names.
 
     Args:
         session: Where to.

@@ -7,68 +7,22 @@ import re
 from pathlib import Path
 from signal import SIGKILL
 
-import attrs
 import pytest
 from browser_harness.farm import Farm
 from browser_harness.servers import Server
-from browser_harness.tabs import Tab
+from browser_harness.tracker import TITLE, Tracker
 from browser_harness.visitors import Visitor
 from playwright.sync_api import Page, expect
 
 from sessionkit_streamlit import demo
 
 SCRIPT = Path(demo.__file__).with_name("app.py")
-TITLE = "Coffee machine is offline"
-DETAILS = "Since this morning."
-
-
-@attrs.define
-class Tracker(Tab):
-    """A tab with the demo in it."""
-
-    def goes_to(self, link: str) -> None:
-        """Click in the navigation."""
-        self.page.get_by_role("link", name=link, exact=True).click()
-        self.is_on(link)
-
-    def is_on(self, heading: str) -> None:
-        """Wait until the page is there."""
-        self.page.get_by_role("heading", name=heading, exact=True).wait_for()
-
-    def says(self, origin: str) -> str:
-        """Wait until everything is saved; return the session's short id."""
-        status = self.page.get_by_text(re.compile("^Session "))
-        expect(status).to_have_text(
-            re.compile(rf"^Session \S{{8}} · saved · version \d+ · {origin}$")
-        )
-        return status.inner_text().split()[1]
-
-    def has_the_draft(self) -> None:
-        """Wait for the form with all that was typed."""
-        self.is_on("New issue")
-        self.holds("Title", TITLE)
-        self.holds("Details", DETAILS)
-        self.shows("Draft, not filed yet · typed so far: title, details")
 
 
 @pytest.fixture
 def server(farm: Farm) -> Server:
     """Start the demo in an empty folder: no configuration at all."""
     return farm.start("demo", "")
-
-
-def _use(tracker: Tracker) -> None:
-    tracker.is_on("Issues")
-    tracker.click("Vote · 0")
-    tracker.click("Vote · 1")
-    tracker.shows("Vote · 2")
-    tracker.enter("Search", "offline")
-    tracker.shows("No issue passes the filters.")
-    tracker.goes_to("New issue")
-    tracker.enter("Title", TITLE)
-    tracker.shows("Draft, not filed yet · typed so far: title")
-    tracker.enter("Details", DETAILS)
-    tracker.has_the_draft()
 
 
 def _undo_and_redo(tracker: Tracker) -> None:
@@ -96,7 +50,7 @@ def _visited(page: Page, *pages: str) -> None:
 def test_the_demo_survives(server: Server, visitor: Visitor) -> None:
     """Reload, a closed tab and SIGKILL: inputs, draft, undo, page, history and counters are kept."""
     first = Tracker(visitor.open(server.url).page)
-    _use(first)
+    first.use()
     first.reload()
     first.has_the_draft()
     session = first.says("restored")
@@ -126,7 +80,7 @@ def test_its_script_runs_in_other_ways(farm: Farm, visitor: Visitor, way: str) -
 def test_ending_the_session(server: Server, visitor: Visitor) -> None:
     """The button on the last page brings a new session, without what was there."""
     tracker = Tracker(visitor.open(server.url).page)
-    _use(tracker)
+    tracker.use()
     tracker.goes_to("Journal")
     session = tracker.page.get_by_text(re.compile("^Session ")).inner_text().split()[1]
     tracker.click("End this session")

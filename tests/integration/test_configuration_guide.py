@@ -13,12 +13,14 @@ from typing import Any
 
 import attrs
 
+import sessionkit_redis.hooks
 import sessionkit_sqlite.hooks
 import sessionkit_streamlit.hooks
 from sessionkit import Settings
 from sessionkit.durations import parse_duration
 
 GUIDE = Path(__file__).parents[2] / "docs" / "configuration.md"
+INJECTED = ("tokens",)
 ROW = re.compile(r"^\| `(?P<key>[\w.<>]+)` \| (?P<default>[^|]*) \|", re.MULTILINE)
 
 
@@ -50,19 +52,27 @@ def _of_class(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _of_factory(prefix: str, factory: Callable[..., object]) -> Iterator[tuple[str, Any]]:
-    """Go through the keywords of a plugin's factory that have a default."""
+    """Go through the keywords of a plugin's factory; None where there is no default."""
     for name, parameter in inspect.signature(factory).parameters.items():
-        if parameter.default is not inspect.Parameter.empty:
-            yield f"{prefix}.{name}", parameter.default
+        if name not in INJECTED:
+            default = parameter.default
+            yield f"{prefix}.{name}", None if default is inspect.Parameter.empty else default
 
 
 def _expected() -> dict[str, Any]:
     """Return what there is to set, and the defaults."""
-    sqlite = sessionkit_sqlite.hooks.sessionkit_storages()["sqlite"]
+    storages = {
+        **sessionkit_sqlite.hooks.sessionkit_storages(),
+        **sessionkit_redis.hooks.sessionkit_storages(),
+    }
     streamlit = sessionkit_streamlit.hooks.sessionkit_hosts()["streamlit"]
     return {
         **dict(_of_class(Settings())),
-        **dict(_of_factory("storages.sqlite", sqlite)),
+        **{
+            key: default
+            for name, factory in storages.items()
+            for key, default in _of_factory(f"storages.{name}", factory)
+        },
         **dict(_of_factory("hosts.streamlit", streamlit)),
     }
 

@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 ROOT = Path(__file__).parents[2]
-IMPORT_NAMES = ("sessionkit", "sessionkit_sqlite", "sessionkit_streamlit")
+IMPORT_NAMES = ("sessionkit", "sessionkit_sqlite", "sessionkit_redis", "sessionkit_streamlit")
 
 
 @attrs.frozen

@@ -14,7 +14,9 @@ import pytest
     "NOX_CURRENT_SESSION" not in os.environ,
     reason="needs nox, which installs wheels; elsewhere the packages may be installed editable",
 )
-@pytest.mark.parametrize("name", ["sessionkit", "sessionkit_sqlite", "sessionkit_streamlit"])
+@pytest.mark.parametrize(
+    "name", ["sessionkit", "sessionkit_sqlite", "sessionkit_redis", "sessionkit_streamlit"]
+)
 def test_the_wheels_are_under_test(root: Path, name: str) -> None:
     """No source tree shadows an installed package."""
     package = importlib.import_module(name)

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Wheel
 
-PLUGINS = ("sessionkit_sqlite", "sessionkit_streamlit")
+PLUGINS = ("sessionkit_sqlite", "sessionkit_redis", "sessionkit_streamlit")
 
 
 def test_holds_one_package_and_nothing_else(wheel: Wheel) -> None:
@@ -37,7 +37,8 @@ def test_name_differs_from_the_strangers(wheels: dict[str, Wheel]) -> None:
     """No distribution is called ``sessionkit``: that name is an unrelated program's."""
     names = [wheel.metadata["Name"] for wheel in wheels.values()]
 
-    assert ["sessionkit-core", "sessionkit-sqlite", "sessionkit-streamlit"] == names
+    expected = ["sessionkit-core", "sessionkit-sqlite", "sessionkit-redis", "sessionkit-streamlit"]
+    assert expected == names
 
 
 def test_needs_no_stranger(wheel: Wheel) -> None:
@@ -77,6 +78,7 @@ def test_needs_python_3_11(wheel: Wheel) -> None:
     [
         ("sessionkit", "console_scripts", "sessionkit"),
         ("sessionkit_sqlite", "sessionkit", "sqlite"),
+        ("sessionkit_redis", "sessionkit", "redis"),
         ("sessionkit_streamlit", "sessionkit", "streamlit"),
     ],
 )

@@ -22,7 +22,12 @@ _IN_MEMORY: Final = (
     "no storage is installed: sessions are kept in memory and end with this process; "
     "install sessionkit-sqlite, or set storage = %r to say that this is meant"
 )
-_BROUGHT_BY: Final = {"sqlite": "sessionkit-sqlite", "streamlit": "sessionkit-streamlit"}
+_BROUGHT_BY: Final = {
+    "redis": "sessionkit-redis",
+    "sql": "sessionkit-sqlite",
+    "sqlite": "sessionkit-sqlite",
+    "streamlit": "sessionkit-streamlit",
+}
 
 Factories = Mapping[str, Callable[..., Any]]
 

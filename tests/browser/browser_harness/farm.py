@@ -82,11 +82,14 @@ class Farm:
                 script, and no ``sessionkit.toml``.
             options: Further words of the command.
             more: ``base`` (a base path), ``beside`` (a server whose folder is shared),
-                ``port`` (one that the server is told by other means) and ``config``
-                (added to ``.streamlit/config.toml``).
+                ``port`` (one that the server is told by other means), ``config``
+                (added to ``.streamlit/config.toml``) and ``settings`` (the text of
+                ``sessionkit.toml``).
         """
         beside: Server | None = more.get("beside")
         folder = beside.folder if beside else self._furnished(page, more.get("config", ""))
+        if "settings" in more:
+            (folder / "sessionkit.toml").write_text(more["settings"])
         port = more.get("port") or free_port()
         command = [*_command(way, page, None if "port" in more else port), *options]
         server = Server(way, folder, command, port, more.get("base", ""))

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A session as a hash.
+
+========  ======================================================================
+field     what it holds
+========  ======================================================================
+``i``     ``save_id``
+``h``     ``ended|version|schema_version|created_at|recent,...|u<user_id>``
+``a``     ``last_activity``
+``x``     ``expires_at``, empty for never
+``p:N``   the part named N
+``l:N``   for a large part N: the field that holds it
+``q:S:N`` a large part N, sent ahead of the save S (with S's length before it)
+``s``     there are, or were, large parts
+========  ======================================================================
+
+Numbers are decimal text: Lua's are doubles and would round them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sessionkit.records import SessionHead, StoredSession
+
+HEAD_FIELDS: Final = (b"i", b"h", b"a", b"x")
+"""What :func:`head_of` takes, in this order."""
+
+_PART: Final = b"p:"
+_LARGE: Final = b"l:"
+
+
+def values_of(head: SessionHead) -> tuple[str, str, int, int | str]:
+    """Return the values of :data:`HEAD_FIELDS`."""
+    owner = "" if head.user_id is None else f"u{head.user_id}"
+    packed = (
+        f"{head.ended:d}|{head.version}|{head.schema_version}|{head.created_at}"
+        f"|{','.join(head.recent)}|{owner}"
+    )
+    expiry = "" if head.expires_at is None else head.expires_at
+    return head.save_id, packed, head.last_activity, expiry
+
+
+def head_of(session_id: str, values: Sequence[bytes | None]) -> SessionHead | None:
+    """Return the head in the values of :data:`HEAD_FIELDS`; None when nothing is stored."""
+    save_id, packed, activity, expiry = values
+    if save_id is None or packed is None or activity is None:
+        return None
+    ended, version, schema, created, recent, owner = packed.decode().split("|", 5)
+    return SessionHead(
+        session_id=session_id,
+        version=int(version),
+        save_id=save_id.decode(),
+        recent=tuple(recent.split(",")) if recent else (),
+        user_id=owner[1:] if owner else None,
+        created_at=int(created),
+        last_activity=int(activity),
+        expires_at=int(expiry) if expiry else None,
+        ended=ended == "1",
+        schema_version=int(schema),
+    )
+
+
+def session_of(session_id: str, fields: Mapping[bytes, bytes]) -> StoredSession | None:
+    """Return the session in a whole hash; None when nothing is stored."""
+    head = head_of(session_id, [fields.get(name) for name in HEAD_FIELDS])
+    if head is None:
+        return None
+    parts = {}
+    for name, data in fields.items():
+        kind = name[:2]
+        if kind == _PART:
+            parts[name[2:].decode()] = data
+        elif kind == _LARGE:
+            parts[name[2:].decode()] = fields[data]
+    return StoredSession(head=head, parts=parts)
+
+
+def part_field(name: str) -> bytes:
+    """Return the field of a part."""
+    return _PART + name.encode()
+
+
+def ahead_field(save_id: str, name: str) -> bytes:
+    """Return the field that a large part is sent ahead in; no two saves share one."""
+    return f"q:{len(save_id)}:{save_id}:{name}".encode()
