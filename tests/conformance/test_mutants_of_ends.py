@@ -175,7 +175,7 @@ CAUGHT: Final = {
     AllOrNothing: "test_a_conflict_fails_no_other_write",
     SortedOutcomes: "test_a_conflict_fails_no_other_write",
     StopsAtTheFirst: "test_a_conflict_fails_no_other_write",
-    NoBatch: "test_batch_is_declared",
+    NoBatch: "test_abilities_are_declared",
 }
 
 

@@ -63,6 +63,28 @@ class CutsIds(Renaming):
     folded = staticmethod(lambda name: name[:127])
 
 
+class HashTags(Renaming):
+    """What stands in braces is taken for the whole id, as a cluster's slot is found."""
+
+    folded = staticmethod(lambda name: name.partition("{")[2].partition("}")[0] or name)
+
+
+class StripsUsers(MemoryStorage):
+    """A user's name ends at its first line."""
+
+    def write(self, write: SessionWrite) -> None:
+        user_id = write.head.user_id and write.head.user_id.partition("\n")[0]
+        super().write(attrs.evolve(write, head=attrs.evolve(write.head, user_id=user_id)))
+
+
+class CutsParts(MemoryStorage):
+    """Names of parts end after 128 characters, as ids do."""
+
+    def write(self, write: SessionWrite) -> None:
+        put = {name[:128]: data for name, data in write.put.items()}
+        super().write(attrs.evolve(write, put=put))
+
+
 class CaseBlindUsers(MemoryStorage):
     """A user finds the sessions of another whose name differs in case."""
 
@@ -88,6 +110,9 @@ CAUGHT: Final = {
     StripsBlanks: "test_session_ids_are_never_mixed",
     Normalizes: "test_session_ids_are_never_mixed",
     CutsIds: "test_session_ids_are_never_mixed",
+    HashTags: "test_session_ids_are_never_mixed",
+    StripsUsers: "test_user_ids_are_never_mixed",
+    CutsParts: "test_part_names_are_never_mixed",
     CaseBlindUsers: "test_user_ids_are_never_mixed",
     CaseBlindParts: "test_part_names_are_never_mixed",
 }

@@ -18,7 +18,7 @@ import pytest
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import ConflictError
-from sessionkit.records import SessionWrite, StoredSession
+from sessionkit.records import SessionPage, SessionWrite, StoredSession
 from sessionkit.testing.storage_races import RACERS
 
 pytest_plugins = ["pytester"]
@@ -168,6 +168,30 @@ class PurgesWhatWasDue(Meeting):
         return touched
 
 
+class OffsetPages(Meeting):
+    """A cursor counts what was shown, though someone has come at the head meanwhile."""
+
+    def write(self, write: SessionWrite) -> None:
+        self._await("paged")
+        if current_thread() is main_thread() or not self._told("written"):
+            super().write(write)
+        if current_thread() is not main_thread():
+            self._tell("written")
+
+    def delete(self, session_id: str) -> bool:
+        return bool(session_id)
+
+    def find(self, *, limit: int = 100, cursor: str | None = None, **user: Any) -> SessionPage:
+        if cursor is not None:
+            self._await("written")
+        begin = int(cursor or 0)
+        heads = super().find(limit=10_000, **user).heads
+        end = begin + limit
+        self._tell("paged")
+        more = str(end) if end < len(heads) else None
+        return SessionPage(heads=heads[begin:end], cursor=more)
+
+
 CAUGHT: Final = {
     ChecksThenWrites: "test_one_of_many_creators_wins",
     ChecksThenWritesUpdates: "test_one_of_many_updaters_wins",
@@ -175,6 +199,7 @@ CAUGHT: Final = {
     TornWrite: "test_reads_are_whole_while_others_write",
     TouchReadsThenWrites: "test_touches_and_saves_undo_nothing_of_each_other",
     SavesOverADelete: "test_no_save_survives_a_delete",
+    OffsetPages: "test_pages_while_others_write",
     PurgesWhatWasDue: "test_purge_spares_what_was_touched",
 }
 

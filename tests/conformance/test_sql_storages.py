@@ -59,6 +59,13 @@ class OnServer(StorageConformance, StorageProcessConformance):
         with ExitStack() as stack:
             yield lambda: stack.enter_context(closing(opener()))
 
+    @pytest.fixture
+    def connect_unprepared(self, server: Server) -> Iterator[Callable[[], Storage]]:
+        """Return a function that opens one database without tables."""
+        url = server.url(server.new_database())
+        with ExitStack() as stack:
+            yield lambda: stack.enter_context(closing(SqlStorage.open(url)))
+
 
 class TestPostgresql(OnServer):
     """PostgreSQL keeps every clause, between processes too."""

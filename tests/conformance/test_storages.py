@@ -20,6 +20,8 @@ from sessionkit_sqlite.storage import SqliteStorage
 class TestMemory(StorageConformance):
     """Memory keeps every clause; other processes can't see it."""
 
+    batch = True
+
     @pytest.fixture
     def connect(self) -> Callable[[], Storage]:
         """Return a function that opens one more handle on one store."""
@@ -28,6 +30,9 @@ class TestMemory(StorageConformance):
 
 class TestSqlite(StorageConformance, StorageProcessConformance):
     """SQLite keeps every clause, between processes too."""
+
+    batch = True
+    setup = True
 
     @pytest.fixture
     def opener(self, tmp_path: Path) -> Callable[[], Storage]:
@@ -43,14 +48,31 @@ class TestSqlite(StorageConformance, StorageProcessConformance):
         with ExitStack() as stack:
             yield lambda: stack.enter_context(closing(opener()))
 
+    @pytest.fixture
+    def connect_unprepared(self, tmp_path: Path) -> Iterator[Callable[[], Storage]]:
+        """Return a function that opens a file that nobody has set up."""
+        url = f"sqlite:///{tmp_path}/unprepared.db"
+        with ExitStack() as stack:
+            yield lambda: stack.enter_context(closing(SqliteStorage.open(url)))
+
 
 class TestSqliteOnAnEngineOfTheApp(StorageConformance):
     """An engine of the app's own making, as SQLAlchemy makes it by default, keeps every clause."""
+
+    batch = True
+    setup = True
 
     @pytest.fixture
     def connect(self, tmp_path: Path) -> Iterator[Callable[[], Storage]]:
         """Return a function that makes one more storage over one engine."""
         engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db", max_overflow=20)
         SqliteStorage(engine).setup()
+        yield lambda: SqliteStorage(engine)
+        engine.dispose()
+
+    @pytest.fixture
+    def connect_unprepared(self, tmp_path: Path) -> Iterator[Callable[[], Storage]]:
+        """Return a function that makes storages over one engine for a file that nobody has set up."""
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/unprepared.db", max_overflow=20)
         yield lambda: SqliteStorage(engine)
         engine.dispose()

@@ -84,7 +84,11 @@ def test_help_lists_all_commands(run: Run, install: Install) -> None:
 
     output = run("--help").output
 
-    for line in ("cleanup  Remove expired", "greet    Greet someone.", "plugins  Show what"):
+    for line in (
+        "cleanup     Remove expired",
+        "greet       Greet someone.",
+        "new-plugin  Write the",
+    ):
         assert line in output
 
 

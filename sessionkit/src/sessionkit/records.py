@@ -3,6 +3,8 @@
 What crosses the storage border: frozen values of plain numbers, strings and bytes.
 
 Times are integer microseconds since 1970-01-01 UTC, the same on every database.
+Texts are kept byte for byte, in UTF-8. Session ids are printable; user ids and
+part names hold anything but NUL and lone surrogates.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class SessionHead:
         version: Counts the saves, from 1.
         save_id: Random, new for each save; what compare-and-set compares.
         recent: The ``save_id`` of up to eight saves before this one, newest first.
-        user_id: The owner, or None.
+        user_id: The owner, or None; up to 512 characters.
         created_at: Microseconds since the epoch.
         last_activity: Microseconds since the epoch; never moves backwards in a store.
         expires_at: Microseconds since the epoch, or None for never.
@@ -73,7 +75,7 @@ class SessionWrite:
         head: The record to store.
         expected: The ``save_id`` that must be stored now, or None when
             nothing may be stored under the id.
-        put: Parts to store, by name.
+        put: Parts to store, by name; a name has up to 190 characters.
         remove: Names of parts to remove; unknown names are fine.
     """
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from sessionkit.cli.new_plugin import new_plugin_command
 from sessionkit.cli.plugin_list import print_plugins
 from sessionkit.entry_points import CORE
 from sessionkit.errors import PluginError, SessionKitError
@@ -93,6 +94,7 @@ def make_cli(plugins: Plugins | None = None) -> SessionKitGroup:
     cli = SessionKitGroup(found, name="sessionkit", help="Sessions that survive.")
     cli = click.version_option(package_name=CORE, prog_name="sessionkit")(cli)
     cli.add_command(_plugins_command(found))
+    cli.add_command(new_plugin_command(found))
     cli.add_command(_cleanup)
     return cli
 

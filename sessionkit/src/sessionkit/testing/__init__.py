@@ -19,20 +19,35 @@ import pytest
 
 # Before the imports, or a failing clause says no more than "AssertionError".
 pytest.register_assert_rewrite(
+    "sessionkit.testing.hosts",
     "sessionkit.testing.serializers",
+    "sessionkit.testing.storage_abilities",
     "sessionkit.testing.storage_batches",
     "sessionkit.testing.storage_clauses",
     "sessionkit.testing.storage_ends",
     "sessionkit.testing.storage_lists",
+    "sessionkit.testing.storage_losses",
     "sessionkit.testing.storage_parts",
     "sessionkit.testing.storage_processes",
+    "sessionkit.testing.storage_purges",
     "sessionkit.testing.storage_races",
+    "sessionkit.testing.storage_setup",
+    "sessionkit.testing.storage_watches",
+    "sessionkit.testing.strategies",
 )
 
+from sessionkit.testing.hosts import HostConformance  # noqa: E402 - see above
 from sessionkit.testing.serializers import SerializerConformance  # noqa: E402 - see above
 from sessionkit.testing.storages import (  # noqa: E402 - see above
     StorageConformance,
     StorageProcessConformance,
 )
+from sessionkit.testing.strategies import ConflictStrategyConformance  # noqa: E402 - see above
 
-__all__ = ["SerializerConformance", "StorageConformance", "StorageProcessConformance"]
+__all__ = [
+    "ConflictStrategyConformance",
+    "HostConformance",
+    "SerializerConformance",
+    "StorageConformance",
+    "StorageProcessConformance",
+]

@@ -3,35 +3,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final, cast
+
 import pytest
 
-from sessionkit.errors import ConflictError, StorageError
-from sessionkit.records import StoredSession
+from sessionkit.errors import ConflictError, StorageError, UnavailableError
+from sessionkit.records import SessionWrite, StoredSession
 from sessionkit.storage import BatchStorage, Storage
+from sessionkit.testing.storage_abilities import AbilityClauses, need
+from sessionkit.testing.storage_clauses import Connect
+from sessionkit.testing.storage_races import race
 from sessionkit.testing.storage_samples import NOW, SECOND, first, following, head
 
+_ATTEMPTS: Final = 5
+_MANY: Final = 300
+"""More than a store may take in one statement, or in one round trip."""
 
-class BatchClauses:
-    """
-    What ``write_many`` does.
 
-    Attributes:
-        batch: Whether the storage has ``write_many``; say False if not.
-    """
-
-    batch: bool = True
+class BatchClauses(AbilityClauses):
+    """What ``write_many`` does."""
 
     @pytest.fixture
     def batch_storage(self, storage: Storage) -> BatchStorage:
         """Return the first handle."""
-        if not self.batch:
-            pytest.skip("the storage declares batch = False: it has no write_many")
-        assert isinstance(storage, BatchStorage)
-        return storage
-
-    def test_batch_is_declared(self, storage: Storage) -> None:
-        """``batch`` says whether there is a ``write_many``."""
-        assert self.batch == isinstance(storage, BatchStorage)
+        need(declared=self.batch, method="write_many")
+        return cast("BatchStorage", storage)
 
     def test_empty_batch(self, batch_storage: BatchStorage) -> None:
         """No writes, no outcomes."""
@@ -88,6 +85,50 @@ class BatchClauses:
             stored = StoredSession(head=write.head, parts=write.put)
             assert stored == batch_storage.read(write.head.session_id)
 
+    def test_large_batch(self, batch_storage: BatchStorage) -> None:
+        """A batch has no bound that its caller knows of: hundreds of saves, each with its outcome."""
+        taken = [first(f"s{number}") for number in range(0, _MANY, 10)]
+        for write in taken:
+            batch_storage.write(write)
+        late = [
+            first(f"s{number}", save_id="f" * 16, put={"a": b"%d" % number})
+            for number in range(_MANY)
+        ]
+
+        outcomes = batch_storage.write_many(late)
+
+        refused = {write.head.session_id: write.head for write in taken}
+        expected = [refused.get(write.head.session_id, "stored") for write in late]
+        assert expected == [_told(outcome) for outcome in outcomes]
+        for write in late:
+            stored = StoredSession(head=write.head, parts=write.put)
+            is_stored = stored == batch_storage.read(write.head.session_id)
+            assert is_stored == (write.head.session_id not in refused)
+
+    @pytest.mark.usefixtures("_eager_switching")
+    def test_batches_that_cross(self, batch_storage: BatchStorage, connect: Connect) -> None:
+        """Of two batches that save the same sessions in opposite order, each session takes one."""
+        other = cast("BatchStorage", connect())
+        ids = [f"s{number}" for number in range(20)]
+        for session_id in ids:
+            batch_storage.write(first(session_id))
+        ours, theirs = (
+            {one: following(2, one, save_id=save, put={"a": save.encode()}) for one in ids}
+            for save in ("a" * 16, "b" * 16)
+        )
+
+        we, they = race(
+            [
+                lambda: _settled(batch_storage, list(ours.values())),
+                lambda: _settled(other, list(reversed(theirs.values()))),
+            ]
+        )
+
+        for one in ids:
+            assert {True, False} == {we[one] is None, they[one] is None}
+            winner = (ours if we[one] is None else theirs)[one]
+            assert StoredSession(head=winner.head, parts=winner.put) == batch_storage.read(one)
+
     def test_activity_never_moves_back_in_a_batch(self, batch_storage: BatchStorage) -> None:
         """The later ``last_activity`` stays, here too."""
         batch_storage.write(first(last_activity=NOW + SECOND))
@@ -97,6 +138,23 @@ class BatchClauses:
 
         assert stored is not None
         assert head(version=2, last_activity=NOW + SECOND) == stored.head
+
+
+def _settled(
+    storage: BatchStorage, writes: Sequence[SessionWrite]
+) -> dict[str, StorageError | None]:
+    """Send a batch, and again what met a busy store, and return the outcomes by session id."""
+    settled: dict[str, StorageError | None] = {}
+    waiting = list(writes)
+    for _ in range(_ATTEMPTS):
+        for write, outcome in zip(waiting, storage.write_many(waiting), strict=True):
+            if not isinstance(outcome, UnavailableError):
+                settled[write.head.session_id] = outcome
+        waiting = [write for write in writes if write.head.session_id not in settled]
+        if not waiting:
+            break
+    assert [] == waiting
+    return settled
 
 
 def _told(outcome: StorageError | None) -> object:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listing, counting and purging: clauses of the storage suite."""
+"""Listing and counting: clauses of the storage suite."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sessionkit.records import SessionHead, StoredSession
+from sessionkit.records import SessionHead
 from sessionkit.storage import Storage
 from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, head, tombstone
 
 
 def pages(
-    storage: Storage, *, user_id: str | None = None, limit: int
+    storage: Storage, *, user_id: str | None = None, limit: int, cursor: str | None = None
 ) -> Iterator[list[SessionHead]]:
-    """Yield page by page until the cursor ends."""
-    cursor = None
+    """Yield page by page, from *cursor* on, until the cursor ends."""
     while True:
         page = storage.find(user_id=user_id, limit=limit, cursor=cursor)
         assert len(page.heads) <= limit
@@ -115,6 +114,36 @@ class FindClauses:
         untouched = [f"s{number}" for number in (1, 2, 4, 5, 7, 8)]
         assert untouched == sorted(name for name in listed if name in untouched)
 
+    @pytest.mark.parametrize("user_id", [None, "u"])
+    @pytest.mark.parametrize("change", ["deleted", "ended", "touched", "given away"])
+    def test_a_cursor_outlives_its_session(
+        self, storage: Storage, user_id: str | None, change: str
+    ) -> None:
+        """The pages go on where they were, though the session that came last is gone or has moved."""
+        for number in range(5):
+            storage.write(first(f"s{number}", user_id="u", last_activity=NOW - number))
+        page = storage.find(user_id=user_id, limit=2)
+        *before, last = (found.session_id for found in page.heads)
+        _change(storage, last, change)
+
+        rest = pages(storage, user_id=user_id, limit=2, cursor=page.cursor)
+
+        listed = before + [found.session_id for page in rest for found in page]
+        untouched = {f"s{number}" for number in range(5)} - {last}
+        assert sorted(untouched) == sorted(name for name in listed if name != last)
+
+
+def _change(storage: Storage, session_id: str, change: str) -> None:
+    later = NOW + SECOND
+    if change == "deleted":
+        storage.delete(session_id)
+    elif change == "touched":
+        storage.touch(session_id, last_activity=later, expires_at=None)
+    else:
+        ended, owner = (True, "u") if change == "ended" else (False, "v")
+        write = following(2, session_id, last_activity=later, ended=ended, user_id=owner)
+        storage.write(write)
+
 
 def _changes_between_pages(storage: Storage) -> Iterator[Callable[[], object]]:
     yield lambda: storage.write(first("new", user_id="u", last_activity=NOW + SECOND))
@@ -146,77 +175,3 @@ class CountClauses:
         counts = [storage.count(active_since=moment) for moment in (NOW, NOW + SECOND)]
 
         assert [2, 1] == counts
-
-
-class PurgeClauses:
-    """Removing what has expired."""
-
-    def test_purge_removes_what_expired_before(self, storage: Storage) -> None:
-        """``expires_at`` lies strictly before the moment, or the session stays; None stays for ever."""
-        for session_id, expiry in {"past": -1, "now": 0, "later": 1}.items():
-            storage.write(first(session_id, expires_at=NOW + expiry))
-        storage.write(first("never", expires_at=None))
-
-        assert 1 == storage.purge(expired_before=NOW, limit=10)
-        assert 0 == storage.purge(expired_before=NOW, limit=10)
-
-        assert ["later", "never", "now"] == sorted(every_id(storage))
-        assert storage.read("past") is None
-
-    def test_purge_removes_what_is_idle(self, storage: Storage) -> None:
-        """With ``idle_before``, ``last_activity`` strictly before it is enough, but not for tombstones."""
-        for session_id, activity in {"idle": -1, "active": 0}.items():
-            storage.write(first(session_id, last_activity=NOW + activity, expires_at=None))
-        storage.write(first("ended", last_activity=NOW - 1))
-        storage.write(following(2, "ended", last_activity=NOW - 1, ended=True))
-
-        assert 0 == storage.purge(expired_before=0, limit=10)
-        assert 1 == storage.purge(expired_before=0, idle_before=NOW, limit=10)
-
-        assert storage.read("idle") is None
-        assert storage.read("active") is not None
-        assert storage.read("ended") is not None
-
-    def test_purge_removes_expired_tombstones(self, storage: Storage) -> None:
-        """A tombstone ends when it expires."""
-        storage.write(first())
-        storage.write(following(2, ended=True, expires_at=NOW - SECOND))
-
-        assert 1 == storage.purge(expired_before=NOW, limit=10)
-        assert storage.read("s") is None
-
-    def test_expired_and_idle_counts_once(self, storage: Storage) -> None:
-        """A session that is due twice is removed, and counted, once."""
-        storage.write(first(last_activity=NOW - DAY, expires_at=NOW - SECOND))
-
-        assert 1 == storage.purge(expired_before=NOW, idle_before=NOW, limit=10)
-
-    @pytest.mark.parametrize("idle_before", [None, NOW])
-    def test_purge_is_bounded(self, storage: Storage, idle_before: int | None) -> None:
-        """A call removes at most ``limit``; fewer means that none is left."""
-        for number in range(5):
-            due = first(f"s{number}", last_activity=NOW - DAY, expires_at=NOW - SECOND)
-            storage.write(due)
-
-        removed = [
-            storage.purge(expired_before=NOW, idle_before=idle_before, limit=2) for _ in range(4)
-        ]
-
-        assert [2, 2, 1, 0] == removed
-
-    def test_touched_sessions_are_not_purged(self, storage: Storage) -> None:
-        """A touch that moved the expiry on saves a session."""
-        storage.write(first(expires_at=NOW - SECOND))
-        storage.touch("s", last_activity=NOW + 1, expires_at=NOW + DAY)
-
-        assert 0 == storage.purge(expired_before=NOW, idle_before=NOW, limit=10)
-
-    def test_parts_go_with_their_session(self, storage: Storage) -> None:
-        """A purged id is free, and no part of the old session comes back."""
-        storage.write(first(put={"old": b"1"}, user_id="u", expires_at=NOW - SECOND))
-        storage.purge(expired_before=NOW, limit=10)
-
-        storage.write(first(put={"new": b"2"}))
-
-        assert StoredSession(head=head(), parts={"new": b"2"}) == storage.read("s")
-        assert [] == every_id(storage, user_id="u")

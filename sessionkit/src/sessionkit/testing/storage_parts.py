@@ -7,22 +7,41 @@ from typing import Final
 
 import pytest
 
+from sessionkit.errors import ConflictError
 from sessionkit.records import StoredSession
 from sessionkit.storage import Storage
+from sessionkit.testing.storage_clauses import Connect
 from sessionkit.testing.storage_samples import first, following, head
 
 _MEBIBYTE: Final = 1 << 20
 
 ODD_NAMES: Final = (
     *("ab", "Ab", "AB", "ab ", " ab", "a b"),
-    *("a_b", "a%b", "%", "_", "*", "?", "[a-b]", "{a}", "a:b", "a,b", "a;b", "a/b", "a\\b"),
+    *("a_b", "a%b", "%", "_", "*", "?", "[a-b]", "a:b", "a,b", "a;b", "a/b", "a\\b", "..", "a|b"),
+    *("{a}", "{}", "{", "}", "{a}b", "}{a}", "{a}{b}", "{{a}}", "$a", "${a}", ":a", "%s", "%(a)s"),
     *("'", '"', "`", "''", "--", "0", "00", "1e3", "None", "null"),
     # Composed and decomposed, sharp s and its capitals: equal to many a collation.
     *("\u00e9", "e\u0301", "stra\u00dfe", "strasse", "\u0130", "i"),
     *("\u65e5\u672c", "\U0001f989", "\U0001f989\U0001f989"),
     *("x" * 127, "x" * 128, "\U0001f989" * 128),
 )
-"""Names that a case-blind, padding, folding, quoting or cutting store mixes up."""
+"""Ids that a case-blind, padding, folding, quoting, tagging or cutting store mixes up."""
+
+ODD_TEXTS: Final = (
+    *ODD_NAMES,
+    "ab\n",
+    "\nab",
+    "a\nb",
+    "ab\r\n",
+    "ab\t",
+    "ab\x0b",
+    "\x1b[0m",
+    "ab\u00a0",
+)
+"""The same with what no session id holds, since it can't be printed; users and parts bear it."""
+
+LONG_PARTS: Final = ("x" * 189, "x" * 190, "\U0001f989" * 190)
+"""The longest names that a part has."""
 
 
 class PartClauses:
@@ -67,6 +86,36 @@ class PartClauses:
         assert bytes is type(stored.parts["a"])
         assert data == stored.parts["a"]
 
+    def test_parts_grow_and_shrink(self, storage: Storage, connect: Connect) -> None:
+        """A part is what was put last, also where large ones are stored in another way than small ones."""
+        reader = connect()
+        storage.write(first())
+        for version, size in enumerate((10, 2 * _MEBIBYTE, 9, _MEBIBYTE, 0), start=2):
+            data = bytes([version]) * size
+            storage.write(following(version, put={"a": data, "b": b"small"}))
+
+            stored = reader.read("s")
+
+            assert stored is not None
+            assert {"a": data, "b": b"small"} == dict(stored.parts)
+
+        storage.write(following(7, put={"a": b"\x07" * _MEBIBYTE}))
+        storage.write(following(8, remove=["a"]))
+        assert StoredSession(head=head(version=8), parts={"b": b"small"}) == reader.read("s")
+
+    def test_a_refused_save_leaves_no_large_part(self, storage: Storage) -> None:
+        """A save that meets a conflict changes nothing, also where large parts are sent ahead."""
+        storage.write(first(put={"a": b"1", "b": b"\x01" * _MEBIBYTE}))
+        kept = storage.read("s")
+        large = b"\x02" * _MEBIBYTE
+
+        with pytest.raises(ConflictError):
+            storage.write(following(3, put={"a": large, "b": large, "c": large}))
+
+        assert kept == storage.read("s")
+        storage.write(following(2, remove=["b"]))
+        assert StoredSession(head=head(version=2), parts={"a": b"1"}) == storage.read("s")
+
     def test_many_parts(self, storage: Storage) -> None:
         """Hundreds of parts are put and removed in one write each."""
         parts = {f"form:{number}": str(number).encode() for number in range(500)}
@@ -96,19 +145,20 @@ class NameClauses:
 
     def test_user_ids_are_never_mixed(self, storage: Storage) -> None:
         """Each odd user id finds its own session and nobody else's."""
-        for number, name in enumerate(ODD_NAMES):
+        for number, name in enumerate(ODD_TEXTS):
             storage.write(first(f"s{number}", user_id=name))
 
-        for number, name in enumerate(ODD_NAMES):
+        for number, name in enumerate(ODD_TEXTS):
             assert [head(f"s{number}", user_id=name)] == list(storage.find(user_id=name).heads)
 
     def test_part_names_are_never_mixed(self, storage: Storage) -> None:
         """Each odd part name has bytes of its own, and removing one removes no other."""
-        parts = {name: name.encode() for name in ODD_NAMES}
+        names = (*ODD_TEXTS, *LONG_PARTS)
+        parts = {name: name.encode() for name in names}
         storage.write(first(put=parts))
-        storage.write(following(2, remove=[ODD_NAMES[0]]))
+        storage.write(following(2, remove=[names[0]]))
 
         stored = storage.read("s")
 
         assert stored is not None
-        assert {name: parts[name] for name in ODD_NAMES[1:]} == dict(stored.parts)
+        assert {name: parts[name] for name in names[1:]} == dict(stored.parts)

@@ -20,6 +20,7 @@ from sessionkit.errors import ConflictError
 from sessionkit.records import SessionWrite, StoredSession
 from sessionkit.storage import Storage
 from sessionkit.testing.storage_clauses import Connect
+from sessionkit.testing.storage_lists import every_id
 from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ RACERS: Final = 8
 
 _ROUNDS: Final = 5
 _CALLS: Final = 40
+_VISITORS: Final = 300
 _PATIENCE: Final = 60.0
 
 
@@ -61,6 +63,15 @@ def write_until(done: Event, storage: Storage) -> int:
         name = str(version).encode()
         storage.write(following(version, put={"a": name, "b": name}))
     return version
+
+
+def come_and_go_until(done: Event, storage: Storage) -> None:
+    """Create session after session, later than all others, and delete each when the next is there."""
+    for number in range(_VISITORS):  # with an end, or a listing in their order could have none
+        storage.write(first(f"a{number}", user_id="u", last_activity=NOW + number + 1))
+        storage.delete(f"a{number - 1}")
+        if done.is_set():
+            return
 
 
 class RaceClauses:
@@ -188,6 +199,29 @@ class RaceClauses:
 
             assert {touched, bool(purged)} == {True, False}
             assert touched == (storage.read(session_id) is not None)
+
+    @pytest.mark.usefixtures("_eager_switching")
+    @pytest.mark.parametrize("user_id", [None, "u"])
+    def test_pages_while_others_write(
+        self, storage: Storage, connect: Connect, user_id: str | None
+    ) -> None:
+        """A listing shows what stays as it is exactly once, while others come and go."""
+        staying = [f"s{number}" for number in range(10)]
+        for number, session_id in enumerate(staying):
+            storage.write(first(session_id, user_id="u", last_activity=NOW - number))
+        done, reader = Event(), connect()
+
+        def read() -> list[list[str]]:
+            try:
+                return [every_id(reader, user_id=user_id) for _ in range(_ROUNDS)]
+            finally:
+                done.set()
+
+        _, listings = race([lambda: come_and_go_until(done, storage), read])
+
+        assert isinstance(listings, list)
+        for listed in listings:
+            assert staying == sorted(name for name in listed if name in staying)
 
 
 def _check_one_winner(handles: Sequence[Storage], writes: Sequence[SessionWrite]) -> None:

@@ -6,13 +6,18 @@ from __future__ import annotations
 import pytest
 
 from sessionkit.storage import Storage
+from sessionkit.testing.storage_abilities import AbilityClauses
 from sessionkit.testing.storage_batches import BatchClauses
 from sessionkit.testing.storage_clauses import Connect, HandleClauses, WriteClauses
 from sessionkit.testing.storage_ends import EndClauses, TouchClauses
-from sessionkit.testing.storage_lists import CountClauses, FindClauses, PurgeClauses
+from sessionkit.testing.storage_lists import CountClauses, FindClauses
+from sessionkit.testing.storage_losses import LossClauses, SkewClauses
 from sessionkit.testing.storage_parts import NameClauses, PartClauses
 from sessionkit.testing.storage_processes import StorageProcessConformance
+from sessionkit.testing.storage_purges import PurgeClauses
 from sessionkit.testing.storage_races import RaceClauses
+from sessionkit.testing.storage_setup import SetupClauses
+from sessionkit.testing.storage_watches import WatchClauses
 
 __all__ = ["StorageConformance", "StorageProcessConformance"]
 
@@ -24,19 +29,26 @@ class StorageConformance(
     TouchClauses,
     EndClauses,
     HandleClauses,
+    LossClauses,
+    SkewClauses,
     FindClauses,
     CountClauses,
     PurgeClauses,
-    BatchClauses,
     RaceClauses,
+    BatchClauses,
+    SetupClauses,
+    WatchClauses,
+    AbilityClauses,
 ):
     """
     Subclass it and override the ``connect`` fixture.
 
-    Say what the storage can't do by class attributes::
+    Declare by class attributes what the storage can do beyond the eight
+    methods: ``batch``, ``setup``, ``watch``. The suite asks no other question
+    about what a storage is::
 
         class TestDbm(StorageConformance):
-            batch = False
+            batch = True  # it has write_many
 
             @pytest.fixture
             def connect(self, tmp_path):
@@ -45,7 +57,11 @@ class StorageConformance(
 
     @pytest.fixture
     def connect(self) -> Connect:
-        """Return a function that opens one more handle on the same, empty store."""
+        """
+        Return a function that opens one more handle on the same, empty store.
+
+        The suite never closes what it opens with it, but for one handle: that is yours to do.
+        """
         raise NotImplementedError
 
     @pytest.fixture

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conflicts for the strategy suite: what two writers did to one session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.conflict import Conflict
+from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.parts import from_parts, to_parts
+from sessionkit.session import UserSession
+from sessionkit.values import to_tagged
+
+ID: Final = "s"
+OWNER: Final = "https://issuer.example|ada"
+
+_SERIALIZER: Final = MsgpackSerializer()
+_MANY: Final = 2_000
+
+Change = Callable[[UserSession], object]
+
+
+def _encoded(session: UserSession) -> bytes:
+    return _SERIALIZER.dumps(to_parts(session))
+
+
+def _decoded(data: bytes) -> UserSession:
+    return from_parts(ID, _SERIALIZER.loads(data))
+
+
+def content(session: UserSession) -> Any:  # noqa: ANN401 - plain data
+    """Return what would be stored of a session: fields by part, as data that JSON knows."""
+    return json.loads(json.dumps(to_tagged(to_parts(session)), sort_keys=True))
+
+
+def fields(session: UserSession) -> dict[tuple[str, str], str]:
+    """Return the same as JSON text, by part and field."""
+    return {
+        (part, field): json.dumps(value)
+        for part, values in content(session).items()
+        for field, value in values.items()
+    }
+
+
+@attrs.frozen
+class Sample:
+    """
+    A conflict that can be met again and again.
+
+    Attributes:
+        base: The encoded session that both writers started from, or None when unknown.
+        ours: Ours, encoded.
+        theirs: Theirs, encoded.
+    """
+
+    base: bytes | None
+    ours: bytes
+    theirs: bytes
+
+    def conflict(self) -> Conflict:
+        """Return the conflict, with copies of its own."""
+        base = self.base
+        return Conflict(
+            ID,
+            base=lambda: None if base is None else _decoded(base),
+            ours=lambda: _decoded(self.ours),
+            theirs=lambda: _decoded(self.theirs),
+        )
+
+    def without_base(self) -> Sample:
+        """Return the conflict as it is met when nobody knows the base."""
+        return attrs.evolve(self, base=None)
+
+    def swapped(self) -> Sample:
+        """Return the conflict as the other writer would have met it."""
+        return attrs.evolve(self, ours=self.theirs, theirs=self.ours)
+
+
+def rich() -> UserSession:
+    """Return a session with something in each of its fields."""
+    session = UserSession(
+        session_id=ID,
+        user_id=OWNER,
+        authenticated=True,
+        roles={"reader", "editor"},
+        permissions={"read", "write"},
+        inputs={"city": "Ghent", "size": (3, 4), "kept": {"nested": [1, {2}]}, "old": None},
+        theme="dark",
+        language="nl",
+        timezone="Europe/Brussels",
+        extensions={"neighbour": {"seen": 1}},
+        unknown={"profile": {"of a newer release": 1}},
+    )
+    session.add_navigation("start", {"tab": 1})
+    for form_id in ("address", "order"):
+        form = session.get_form_state(form_id)
+        form.data["name"] = "Ada"
+        form.snapshot("named")
+        session.mark_form_dirty(form_id)
+    session.add_cache_key("rows", {"table"})
+    return session
+
+
+def _nothing(_: UserSession) -> None:
+    pass
+
+
+def _ours(session: UserSession) -> None:
+    session.set_input("ours", 1)
+    session.get_form_state("address").data["street"] = "Main"
+    session.add_navigation("ours")
+    session.add_cache_key("ours")
+    session.inputs.pop("old")
+
+
+def _theirs(session: UserSession) -> None:
+    session.set_input("theirs", 2)
+    session.get_form_state("order").data["count"] = 3
+    session.get_form_state("theirs").data["new"] = True
+    session.add_navigation("theirs")
+    session.language = "fr"
+
+
+def _same_fields(value: str) -> Change:
+    def change(session: UserSession) -> None:
+        session.set_input("city", value)
+        session.theme = value
+        session.get_form_state("address").data["name"] = value
+        session.inputs["kept"]["nested"].append(value)
+
+    return change
+
+
+def _removing(session: UserSession) -> None:
+    session.inputs.clear()
+    session.form_states.clear()
+    session.dirty_forms.clear()
+    session.cache_keys.clear()
+    session.cache_dependencies.clear()
+    session.extensions.clear()
+
+
+def _granting(session: UserSession) -> None:
+    session.roles.add("admin")
+    session.permissions.add("delete")
+
+
+def _revoking(session: UserSession) -> None:
+    session.roles.discard("editor")
+    session.permissions.clear()
+
+
+def _growing(name: str) -> Change:
+    def change(session: UserSession) -> None:
+        for number in range(_MANY):
+            session.inputs[f"{name} {number}"] = [name, number]
+            session.get_form_state(f"{name} {number % 20}").data[f"field {number}"] = name
+        for number in range(90):
+            session.add_navigation(f"{name} {number}")
+
+    return change
+
+
+_CHANGES: Final[dict[str, tuple[Change, Change]]] = {
+    "nobody changed anything": (_nothing, _nothing),
+    "only we did": (_ours, _nothing),
+    "only they did": (_nothing, _theirs),
+    "other things": (_ours, _theirs),
+    "the same to the same": (_same_fields("Rome"), _same_fields("Rome")),
+    "something else to the same": (_same_fields("Rome"), _same_fields("Oslo")),
+    "we removed, they changed": (_removing, _theirs),
+    "they removed, we changed": (_ours, _removing),
+    "we granted, they revoked": (_granting, _revoking),
+    "we revoked, they granted": (_revoking, _granting),
+}
+
+NAMES: Final = (*_CHANGES, "a session that was never stored")
+"""What the two writers did, in a word."""
+
+
+@cache
+def sample(name: str) -> Sample:
+    """Return the conflict of a name."""
+    if name in _CHANGES:
+        return _made(rich(), *_CHANGES[name])
+    return _made(UserSession(session_id=ID), _ours_of_a_new_one, _theirs)
+
+
+@cache
+def big() -> Sample:
+    """Return a conflict between sessions of thousands of values."""
+    return _made(rich(), _growing("ours"), _growing("theirs"))
+
+
+def _ours_of_a_new_one(session: UserSession) -> None:
+    session.user_id = OWNER
+    session.set_input("ours", 1)
+
+
+def _made(base: UserSession, ours: Change, theirs: Change) -> Sample:
+    start = _encoded(base)
+    sides = []
+    for change in (ours, theirs):
+        side = _decoded(start)
+        change(side)
+        sides.append(_encoded(side))
+    return Sample(start, *sides)
