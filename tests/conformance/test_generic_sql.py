@@ -17,16 +17,22 @@ from sessionkit_sqlite.dialects.generic import GenericDialect
 from sessionkit_sqlite.storage import SqlStorage
 
 
-@pytest.fixture(name="url", scope="module")
-def _url() -> Iterator[str]:
-    """Return the URL of a database with tables, for a driver written in Python."""
+@pytest.fixture(name="new_url", scope="module")
+def _new_url() -> Iterator[Callable[[], str]]:
+    """Return a function that returns the URL of an empty database, for a driver written in Python."""
     with needed():
         server = PostgresqlServer()
-    url = server.url(server.new_database()).replace("+psycopg", "+pg8000")
+    yield lambda: server.url(server.new_database()).replace("+psycopg", "+pg8000")
+    server.end()
+
+
+@pytest.fixture(name="url", scope="module")
+def _url(new_url: Callable[[], str]) -> str:
+    """Return the URL of a database with tables."""
+    url = new_url()
     with closing(SqlStorage.open(url)) as storage:
         storage.setup()
-    yield url
-    server.end()
+    return url
 
 
 class TestAnyDriver(StorageConformance, StorageProcessConformance):
@@ -50,3 +56,10 @@ class TestAnyDriver(StorageConformance, StorageProcessConformance):
         """Return a function that opens the database once more."""
         with ExitStack() as stack:
             yield lambda: stack.enter_context(closing(opener()))
+
+    @pytest.fixture
+    def connect_unprepared(self, new_url: Callable[[], str]) -> Iterator[Callable[[], Storage]]:
+        """Return a function that opens one database without tables."""
+        url = new_url()
+        with ExitStack() as stack:
+            yield lambda: stack.enter_context(closing(SqlStorage.open(url)))

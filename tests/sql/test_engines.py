@@ -46,9 +46,9 @@ def test_an_engine_of_the_app_is_served_and_given_back(engine: sa.Engine) -> Non
 
 
 def test_tables_are_laid_out_through_an_engine_of_the_app(server: Any) -> None:
-    """setup() needs two connections at most, and leaves none behind."""
+    """setup() needs one connection, and leaves none behind."""
     url = sa.make_url(server.url(server.new_database()))
-    engine = sa.create_engine(url, pool_size=2, max_overflow=0, pool_timeout=1)
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=1)
 
     SqlStorage(engine).setup()
     SqlStorage(engine).setup()

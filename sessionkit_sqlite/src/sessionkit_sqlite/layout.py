@@ -19,7 +19,7 @@ Step: TypeAlias = "Callable[[Dialect, Cursor], None]"
 
 def create_tables(dialect: Dialect, cursor: Cursor) -> None:
     """Lay out version 1."""
-    for statement in dialect.laid_out(*TABLES, indices=INDICES):
+    for statement in dialect.laid_out(cursor, *TABLES, indices=INDICES):
         cursor.execute(statement)
 
 
@@ -49,7 +49,7 @@ class Layout:
         """
         version = self._found()
         while version < len(self._steps):
-            version = self._dialect.transact(self._one_step)
+            version = self._stepped_on(version)
         if version > len(self._steps):
             msg = (
                 f"{self._dialect.place}: the tables have layout {version} of a newer release, this"
@@ -64,6 +64,16 @@ class Layout:
             # No such table, most likely; whatever else is wrong will show when it is created.
             return 0
 
+    def _stepped_on(self, version: int) -> int:
+        try:
+            return self._dialect.transact(self._one_step)
+        except RejectedError:
+            # Where nothing keeps two from laying out at once, the other one may have done it.
+            found = self._found()
+            if found <= version:
+                raise
+            return found
+
     def _one_step(self, cursor: Cursor) -> int:
         for statement in self._dialect.guard.lock:
             cursor.execute(statement)
@@ -76,7 +86,7 @@ class Layout:
                 cursor.fetchall()
 
     def _stepped(self, cursor: Cursor) -> int:
-        for statement in self._dialect.laid_out(SCHEMA):
+        for statement in self._dialect.laid_out(cursor, SCHEMA):
             cursor.execute(statement)
         cursor.execute(self._sql.keep_layout, {"id": 1, "version": 0})
         version = self._version(cursor)

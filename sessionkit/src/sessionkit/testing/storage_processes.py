@@ -68,7 +68,9 @@ class StorageProcessConformance:
             storage.write(following(version + 1))
 
         assert acknowledged <= version
-        assert (save_id(version), _parts(version)) == (stored.head.save_id, stored.parts)
+        assert save_id(version) == stored.head.save_id
+        is_whole = _parts(version) == stored.parts  # their difference would take minutes to show
+        assert is_whole
 
 
 def count_up(opener: Opener, process: int) -> None:

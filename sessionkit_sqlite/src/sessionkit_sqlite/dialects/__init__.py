@@ -97,5 +97,7 @@ class Dialect(Protocol):
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete of at most ``limit`` rows of *table* that are *due*."""
 
-    def laid_out(self, *tables: sa.Table, indices: Sequence[sa.Index] = ()) -> Sequence[Sql]:
-        """Return what creates those of the tables and indices that are missing."""
+    def laid_out(
+        self, cursor: Cursor, *tables: sa.Table, indices: Sequence[sa.Index] = ()
+    ) -> Sequence[Sql]:
+        """Return what creates those of the tables and indices that are missing; *cursor* may be asked."""

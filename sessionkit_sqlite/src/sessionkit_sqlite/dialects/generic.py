@@ -92,7 +92,10 @@ class GenericDialect:
         return sa.delete(table).where(key.in_(chosen), due)
 
     def laid_out(
-        self, *tables: sa.Table, indices: Sequence[sa.Index] = ()
+        self,
+        cursor: Cursor,  # noqa: ARG002 - the protocol's
+        *tables: sa.Table,
+        indices: Sequence[sa.Index] = (),
     ) -> Sequence[sa.Table | sa.Index]:
         """Return the tables and indices, which the cursor creates where they are missing."""
         return [*tables, *indices]

@@ -107,10 +107,11 @@ class MysqlDialect:
         chosen = batch.with_for_update(skip_locked=True).subquery("due")
         return sa.delete(table).where(key.in_(sa.select(chosen.c[key.name])))
 
-    def laid_out(self, *tables: sa.Table, indices: Sequence[sa.Index] = ()) -> Sequence[str]:
+    def laid_out(
+        self, cursor: Cursor, *tables: sa.Table, indices: Sequence[sa.Index] = ()
+    ) -> Sequence[str]:
         """Return what creates those of the tables and indices that are missing."""
-        mariadb = self.autocommit(_is_mariadb)
-        compiler = MariaDBDialect() if mariadb else mysql_dialect()
+        compiler = MariaDBDialect() if _is_mariadb(cursor) else mysql_dialect()
         return [_created(table, compiler, indices) for table in tables]
 
 

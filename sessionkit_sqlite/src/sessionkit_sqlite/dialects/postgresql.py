@@ -102,7 +102,12 @@ class PostgresqlDialect:
         chosen = batch.with_for_update(skip_locked=True).cte("due")
         return sa.delete(table).where(key.in_(sa.select(chosen.c[key.name])))
 
-    def laid_out(self, *tables: sa.Table, indices: Sequence[sa.Index] = ()) -> Sequence[str]:
+    def laid_out(
+        self,
+        cursor: Cursor,  # noqa: ARG002 - the protocol's
+        *tables: sa.Table,
+        indices: Sequence[sa.Index] = (),
+    ) -> Sequence[str]:
         """Return what creates those of the tables and indices that are missing."""
         made = [self.sql(CreateTable(table, if_not_exists=True)) for table in tables]
         made += [self.sql(CreateIndex(index, if_not_exists=True)) for index in indices]

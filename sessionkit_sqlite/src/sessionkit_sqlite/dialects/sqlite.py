@@ -127,7 +127,12 @@ class SqliteDialect:
         batch = sa.select(key).where(due).limit(sa.bindparam("limit"))
         return sa.delete(table).where(key.in_(batch.offset(sa.literal_column("0"))))
 
-    def laid_out(self, *tables: sa.Table, indices: Sequence[sa.Index] = ()) -> Sequence[str]:
+    def laid_out(
+        self,
+        cursor: Cursor,  # noqa: ARG002 - the protocol's
+        *tables: sa.Table,
+        indices: Sequence[sa.Index] = (),
+    ) -> Sequence[str]:
         """Return what creates those of the tables and indices that are missing."""
         made: list[sa.ClauseElement] = [CreateTable(table, if_not_exists=True) for table in tables]
         made += [CreateIndex(index, if_not_exists=True) for index in indices]
