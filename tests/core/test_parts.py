@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -105,6 +108,17 @@ def test_missing_parts_have_their_defaults() -> None:
     assert "s" == session.session_id
     expected = UserSession(session_id="s", created_at=session.created_at)
     assert content(expected) == content(session)
+
+
+@pytest.mark.parametrize("kind", [OrderedDict, MappingProxyType])
+def test_a_mapping_of_another_kind_is_read_as_a_dict(kind: type[Mapping[str, Any]]) -> None:
+    """Whatever a serializer makes of a dict."""
+    value = kind({"a": 1})  # type: ignore[call-arg]  # both take a dict
+    session = from_parts("s", {"inputs": {"inputs": value}, "form:f": {"data": value}})
+
+    read = [session.inputs, session.form_states["f"].data]
+    assert [{"a": 1}] * 2 == read
+    assert [dict] * 2 == [type(one) for one in read]
 
 
 def test_a_form_comes_from_either_of_its_parts() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import attrs
+from typing import NamedTuple
 
 from sessionkit.codec import EncodedParts
 from sessionkit.conflict import Conflict
@@ -19,8 +19,7 @@ from sessionkit.session import UserSession
 from sessionkit.tracking import Attempt, Track
 
 
-@attrs.frozen(kw_only=True)
-class Intent:
+class Intent(NamedTuple):
     """
     What a session is to be stored as.
 
@@ -56,7 +55,7 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
         return Intent(ours=ours, refused=refused, attempt=None, differed=met)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else ())
-    profile = context.codec.decode_parts(target, ("profile",))["profile"]
+    profile = context.codec.decode_part("profile", target["profile"])
     write = SessionWrite(
         head=_head(context, session, stored.head if stored else None, profile),
         expected=under.head.save_id if under else None,
@@ -144,4 +143,6 @@ def _head(
 
 
 def _differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
-    return tuple(sorted(n for n in {*one, *other} if one.get(n) != other.get(n)))
+    if one == other:
+        return ()
+    return tuple(sorted([n for n in {*one, *other} if one.get(n) != other.get(n)]))

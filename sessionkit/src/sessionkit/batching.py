@@ -16,6 +16,16 @@ from sessionkit.stored_sessions import ATTEMPTS
 from sessionkit.tracking import Track
 
 
+def save_one(
+    context: SaveContext, track_of: Callable[[UserSession], Track], session: UserSession
+) -> Save:
+    """Do as :func:`save_each` for one session; return its save."""
+    save = _begin(context, track_of, session)
+    with save.track.lock:
+        _drive(context.storage, [save])
+    return save
+
+
 def save_each(
     context: SaveContext,
     track_of: Callable[[UserSession], Track],

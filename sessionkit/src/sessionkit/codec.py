@@ -101,13 +101,15 @@ class SessionCodec:
         return self._encode_once(session, last)
 
     def _encode_once(self, session: UserSession, last: Mapping[str, bytes]) -> Encoded:
-        encoded = Encoded({name: last[name] for name in last if not is_known(name)}, [])
+        parts: EncodedParts = {}
+        refused: list[SerializationError] = []
         with session.lock:
-            for name, part in to_parts(session, encoded.refused.append).items():
-                data = self._encode_part(name, part, last.get(name), encoded.refused)
+            for name, part in to_parts(session, refused.append).items():
+                data = self._encode_part(name, part, last.get(name), refused)
                 if data is not None:
-                    encoded.parts[name] = data
-        return encoded
+                    parts[name] = data
+        parts |= {name: last[name] for name in last if name not in parts and not is_known(name)}
+        return Encoded(parts, refused)
 
     def _encode_part(
         self, name: str, part: PlainPart, last: bytes | None, refused: list[SerializationError]
@@ -117,8 +119,10 @@ class SessionCodec:
         except SerializationError:
             pass  # most of it can be kept
         else:
-            # What was stored before has been read before.
-            if data == last or not misfits(name, part):
+            if data == last:
+                # It has been read before; and to compare the same object again costs nothing.
+                return last
+            if not misfits(name, part):
                 return data
         before = {} if last is None else self.serializer.loads(last)
         kept = Salvage(self.serializer, refused).part(name, part, before)
@@ -137,9 +141,10 @@ class SessionCodec:
         self, parts: Mapping[str, bytes], names: Iterable[str]
     ) -> dict[str, PlainPart]:
         """Return the parts of these *names* that this release knows, decoded."""
-        return {name: self._loads(name, parts[name]) for name in names if is_known(name)}
+        return {name: self.decode_part(name, parts[name]) for name in names if is_known(name)}
 
-    def _loads(self, name: str, data: bytes) -> PlainPart:
+    def decode_part(self, name: str, data: bytes) -> PlainPart:
+        """Return the part of this name that *data* encode."""
         try:
             part: PlainPart = self.serializer.loads(data)
         except SerializationError as error:
@@ -167,11 +172,11 @@ class SessionCodec:
     def _open_one(self, stored_name: str, sealed: bytes) -> EncodedParts:
         opened = unseal(sealed)
         inner = unpack({stored_name: opened.payload})
+        if opened.serializer == self.name:
+            return inner
         return {name: self._in_own_words(opened.serializer, data) for name, data in inner.items()}
 
     def _in_own_words(self, serializer: str, data: bytes) -> bytes:
-        if serializer == self.name:
-            return data
         try:
             other = self.others(serializer)
         except UnknownPluginError as error:

@@ -8,8 +8,13 @@ from typing import Final
 
 import attrs
 
-TOUCH_INTERVAL: Final = timedelta(minutes=1)
-"""Activity of so little time is not worth a write of its own."""
+
+def _micros(length: timedelta) -> int:
+    return length // timedelta(microseconds=1)
+
+
+TOUCH_INTERVAL: Final = _micros(timedelta(minutes=1))
+"""Activity of so little time, in microseconds, is not worth a write of its own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -20,23 +25,29 @@ class Expiry:
     Attributes:
         idle: After so long without activity; None for never.
         absolute: So long after it began; None for never.
+        touch_interval: How many microseconds of activity go unstored: a minute, or less where
+            sessions end soon.
     """
 
     idle: timedelta | None
     absolute: timedelta | None
+    touch_interval: int = attrs.field(init=False, repr=False)
+    _idle_micros: int | None = attrs.field(init=False, repr=False)
+    _absolute_micros: int | None = attrs.field(init=False, repr=False)
 
-    @property
-    def touch_interval(self) -> int:
-        """How many microseconds of activity go unstored: a minute, or less where sessions end soon."""
-        shortest = TOUCH_INTERVAL if self.idle is None else min(TOUCH_INTERVAL, self.idle / 4)
-        return _micros(shortest)
+    @touch_interval.default
+    def _shortest(self) -> int:
+        return TOUCH_INTERVAL if self.idle is None else min(TOUCH_INTERVAL, _micros(self.idle / 4))
+
+    @_idle_micros.default
+    def _of_idle(self) -> int | None:
+        return None if self.idle is None else _micros(self.idle)
+
+    @_absolute_micros.default
+    def _of_absolute(self) -> int | None:
+        return None if self.absolute is None else _micros(self.absolute)
 
     def of(self, *, created_at: int, last_activity: int) -> int | None:
         """Return the earlier of the two ends in microseconds since the epoch, or None."""
-        limits = ((last_activity, self.idle), (created_at, self.absolute))
-        ends = [start + _micros(length) for start, length in limits if length is not None]
-        return min(ends, default=None)
-
-
-def _micros(length: timedelta) -> int:
-    return length // timedelta(microseconds=1)
+        limits = ((last_activity, self._idle_micros), (created_at, self._absolute_micros))
+        return min([start + length for start, length in limits if length is not None], default=None)

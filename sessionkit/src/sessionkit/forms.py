@@ -149,8 +149,8 @@ class FormState:
 
     def trim(self) -> None:
         """Drop the oldest snapshots over ``max_snapshots``."""
-        for snapshots in (self._snapshots, self._redo_snapshots):
-            _bounded(snapshots, self.max_snapshots)
+        _bounded(self._snapshots, self.max_snapshots)
+        _bounded(self._redo_snapshots, self.max_snapshots)
 
     @property
     def can_undo(self) -> bool:
@@ -172,5 +172,7 @@ class FormState:
 
 
 def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:
-    del snapshots[: max(0, len(snapshots) - limit)]
+    surplus = len(snapshots) - limit
+    if surplus > 0:
+        del snapshots[:surplus]
     return snapshots

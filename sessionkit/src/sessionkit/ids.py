@@ -44,9 +44,9 @@ def check_session_id(session_id: object) -> str:
     if not 1 <= len(session_id) <= MAX_ID_LENGTH:
         msg = f"a session id has 1 to {MAX_ID_LENGTH} characters, this one has {len(session_id)}"
         raise InvalidSessionIdError(msg)
-    odd = [character for character in session_id if not character.isprintable()]
-    if odd:
-        msg = f"session id {session_id[:_SHOWN]!r} holds {odd[0]!r}; only printable characters are allowed"
+    if not session_id.isprintable():
+        odd = next(character for character in session_id if not character.isprintable())
+        msg = f"session id {session_id[:_SHOWN]!r} holds {odd!r}; only printable characters are allowed"
         raise InvalidSessionIdError(msg)
     return session_id
 

@@ -57,8 +57,9 @@ def unpack(stored: Mapping[str, bytes]) -> dict[str, bytes]:
     except ormsgpack.MsgpackDecodeError as error:
         msg = f"the packed part is damaged: {error}"
         raise SerializationError(msg) from error
-    if not isinstance(parts, dict) or not all(
-        isinstance(name, str) and isinstance(data, bytes) for name, data in parts.items()
+    # What ormsgpack makes is of exactly these types, or damaged.
+    if type(parts) is not dict or not (
+        {str}.issuperset(map(type, parts)) and {bytes}.issuperset(map(type, parts.values()))
     ):
         msg = "the packed part is no mapping of names to bytes"
         raise SerializationError(msg)

@@ -16,15 +16,14 @@ A part is stored, compared and merged on its own. Each is a mapping of fields::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.forms import FormState
-from sessionkit.plain import STORED, check_stored, read_stored, stored_fields
+from sessionkit.plain import STORED, read_stored, stored_fields, structure, surely_fits
 from sessionkit.session import UserSession
 
 PlainPart = dict[str, Any]
@@ -58,14 +57,20 @@ LONGEST_NAME: Final = 190
 
 
 def _types(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
-    return {str(field.alias): field.type for field in attrs.fields(attrs.resolve_types(cls))}
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return {str(field.alias): field.type for field in fields if field.init}
 
 
-_WRITERS: Final = {name: stored_fields(UserSession, fields) for name, fields in FIELDS.items()}
+_WRITE_FIELDS: Final = stored_fields(UserSession, FIELDS)
 _WRITE_FORM: Final = STORED.get_unstructure_hook(FormState)
 _UNDO_FIELDS: Final = ("snapshots", "redo_snapshots")
+_KNOWN: Final = {name: frozenset(fields) for name, fields in FIELDS.items()}
+_KNOWN_UNDO: Final = frozenset(_UNDO_FIELDS)
+_KNOWN_EXTENSION: Final = frozenset({"value"})
 _SESSION_TYPES: Final = _types(UserSession)
 _FORM_TYPES: Final = _types(FormState)
+_SESSION_FITS: Final = {field: surely_fits(kind) for field, kind in _SESSION_TYPES.items()}
+_FORM_FITS: Final = {field: surely_fits(kind) for field, kind in _FORM_TYPES.items()}
 
 
 def is_known(name: str) -> bool:
@@ -99,9 +104,9 @@ def to_parts(
         RuntimeError: If another thread changed a dict meanwhile.
     """
     session.trim()
-    parts = {
-        name: _with_unknown(fields(session), session, name) for name, fields in _WRITERS.items()
-    }
+    parts = _WRITE_FIELDS(session)
+    for name in session.unknown.keys() & parts.keys():
+        _with_unknown(parts[name], session, name)
     for form_id, state in _named("form_states", FORM, session.form_states, refuse):
         name = UNDO + form_id
         form = _WRITE_FORM(state)
@@ -139,11 +144,12 @@ def _named(
 def _why_no_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app's own
     if not isinstance(key, str):
         return f"a name is a str, not {type(key).__name__}"
-    if len(prefix + key) > LONGEST_NAME:
+    if len(prefix) + len(key) > LONGEST_NAME:
         return (
             f"a name has at most {LONGEST_NAME - len(prefix)} characters, this one has {len(key)}"
         )
-    if "\0" in key or any("\ud800" <= character <= "\udfff" for character in key):
+    surrogate = not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key)
+    if surrogate or "\0" in key:
         return "a name holds neither NUL nor lone surrogates"
     return None
 
@@ -155,21 +161,29 @@ def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
     The app may have put anything into a list or a dict; what would be refused
     when the session is loaded must not be stored.
     """
+    if name.startswith(EXTENSION):
+        return {}
+    fits = _SESSION_FITS if name in FIELDS else _FORM_FITS
+    doubtful = [field for field, value in part.items() if field in fits and not fits[field](value)]
+    errors = ((field, _misfit(name, field, part[field])) for field in doubtful)
+    return {field: error for field, error in errors if error is not None}
+
+
+def _misfit(name: str, field: str, value: Any) -> SerializationError | None:  # noqa: ANN401 - the app's own
     types = _SESSION_TYPES if name in FIELDS else _FORM_TYPES
-    known = () if name.startswith(EXTENSION) else types.keys() & part.keys()
-    wrong = {}
-    for field in known:
-        where = partial(place, name, field)
-        try:
-            check_stored(part[field], types[field], where)
-        except SerializationError as error:
-            wrong[field] = SerializationError(error.reason, error.path or where())
-    return wrong
+    where = place(name, field)
+    try:
+        structure(STORED, value, types[field], where)
+    except SerializationError as error:
+        return SerializationError(error.reason, error.path or where)
+    return None
 
 
 def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
     """
     Return a session made of *parts*; what is missing has its default.
+
+    The session takes the dicts in *parts* for its own, as a serializer has just made them.
 
     Raises:
         SerializationError: If a part is no mapping or a field has the wrong type.
@@ -181,20 +195,22 @@ def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
             raise SerializationError(msg, name)
         _add(plain, name, part)
     session = read_stored(plain, UserSession, "session")
-    session.last_activity = max(session.last_activity, session.created_at)
+    if session.last_activity < session.created_at:  # noqa: PLR1730 - each assignment runs checks
+        session.last_activity = session.created_at
     return session
 
 
 def _add(plain: dict[str, Any], name: str, part: PlainPart) -> None:
+    if name in _KNOWN:
+        plain.update(_known_of(plain, name, part, _KNOWN[name]))
+        return
     _, _, key = name.partition(":")
-    if name in FIELDS:
-        plain.update(_known_of(plain, name, part, FIELDS[name]))
-    elif name.startswith(FORM):
+    if name.startswith(FORM):
         _form(plain, key).update(part)
     elif name.startswith(UNDO):
-        _form(plain, key).update(_known_of(plain, name, part, _UNDO_FIELDS))
+        _form(plain, key).update(_known_of(plain, name, part, _KNOWN_UNDO))
     elif name.startswith(EXTENSION):
-        known = _known_of(plain, name, part, ("value",))
+        known = _known_of(plain, name, part, _KNOWN_EXTENSION)
         plain.setdefault("extensions", {})[key] = known.get("value")
 
 
@@ -205,10 +221,10 @@ def _form(plain: dict[str, Any], form_id: str) -> PlainPart:
 
 
 def _known_of(
-    plain: dict[str, Any], name: str, part: PlainPart, fields: Collection[str]
+    plain: dict[str, Any], name: str, part: PlainPart, known: frozenset[str]
 ) -> PlainPart:
     """Return the fields that this release knows, and keep the others as unknown."""
-    unknown = {field: value for field, value in part.items() if field not in fields}
-    if unknown:
-        plain["unknown"][name] = unknown
-    return {field: part[field] for field in fields if field in part}
+    if known.issuperset(part):
+        return part
+    plain["unknown"][name] = {field: part[field] for field in part if field not in known}
+    return {field: part[field] for field in part if field in known}

@@ -16,6 +16,7 @@ import attrs
 import cattrs
 import cattrs.cols
 import cattrs.v
+from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sessionkit.errors import SerializationError
@@ -24,8 +25,11 @@ from sessionkit.plain_types import (
     app_dict,
     is_app_dict,
     is_list,
+    is_optional_text,
     moment,
     number,
+    optional_text,
+    own_dict,
     sorted_texts,
     structure_list,
     text,
@@ -57,11 +61,11 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
     )
 
     def with_unknown(data: Mapping[str, Any], _: type[T]) -> T:
+        if type(data) is dict and known.issuperset(data):
+            return structure(data, cls)
         if not isinstance(data, Mapping):
             msg = f"a mapping of fields is needed, not {type(data).__name__}"
             raise TypeError(msg)
-        if known.issuperset(data):
-            return structure(data, cls)
         newer = {name: value for name, value in data.items() if name not in known}
         unknown = app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
         return structure({**data, _UNKNOWN: unknown}, cls)
@@ -82,6 +86,8 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
         except _MISFITS:
             plain = _field_by_field(value, converter)
         unknown = dict(getattr(value, _UNKNOWN))
+        if not unknown:
+            return plain
         # A part may be called like a field: what is unknown never takes a known one's place.
         clashing = {name: unknown.pop(name) for name in plain if name in unknown}
         return plain | unknown | ({_UNKNOWN: clashing} if clashing else {})
@@ -120,6 +126,8 @@ def make_converter(
     converter.register_structure_hook(int, number)
     converter.register_structure_hook(bool, truth)
     converter.register_structure_hook(str, text)
+    converter.register_unstructure_hook_func(is_optional_text, identity)
+    converter.register_structure_hook_func(is_optional_text, optional_text)
     converter.register_unstructure_hook_func(is_app_dict, dict)
     converter.register_structure_hook_func(is_app_dict, app_dict)
     converter.register_unstructure_hook_factory(is_list, unstructure_list)
@@ -135,33 +143,41 @@ STORED: Final = make_converter(to_micros)
 """Writes times as microseconds: what the stored parts are made with."""
 
 _QUICK: Final = make_converter(to_micros, explains=False)
+"""Reads what a serializer has just made, if it is just as it should be; the others say what is wrong."""
+_QUICK.register_structure_hook_func(is_app_dict, own_dict)
 
 READABLE: Final = make_converter(datetime.isoformat)
 """Writes times as ISO 8601: what ``to_dict`` is made with."""
 
 
-def stored_fields(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[[Any], Any]:
-    """Return a function that writes these fields of a *cls*, by name, as they are stored."""
+def stored_fields(
+    cls: type[attrs.AttrsInstance], groups: Mapping[str, Collection[str]]
+) -> Callable[[Any], dict[str, dict[str, Any]]]:
+    """Return a function that writes groups of a *cls*'s fields, each by name, as they are stored."""
+    writers = {name: _writer(cls, fields) for name, fields in groups.items()}
+
+    def written(value: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - one of the attrs classes
+        try:
+            return {name: write(value) for name, write in writers.items()}
+        except _MISFITS:
+            plain = _field_by_field(value, STORED)
+            return {name: {field: plain[field] for field in groups[name]} for name in groups}
+
+    return written
+
+
+def _writer(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[[Any], Any]:
     others = {
         field.name: override(omit=True)
         for field in attrs.fields(attrs.resolve_types(cls))
         if field.alias not in names
     }
-    unstructure: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(
+    return make_dict_unstructure_fn(
         cls,
         STORED,
         _cattrs_use_alias=True,
         **others,  # type: ignore[arg-type]  # mypy takes them for the flags
     )
-
-    def fields(value: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the attrs classes
-        try:
-            return unstructure(value)
-        except _MISFITS:
-            plain = _field_by_field(value, STORED)
-            return {name: plain[name] for name in names}
-
-    return fields
 
 
 def read_stored(data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401 - plain data
@@ -172,17 +188,18 @@ def read_stored(data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401 - plai
         return structure(STORED, data, cls, what)  # says what is wrong, and where
 
 
-def check_stored(data: Any, cls: Any, what: Callable[[], str]) -> None:  # noqa: ANN401 - any type
-    """
-    Read *data* as a *cls* would be read from a store.
+def surely_fits(cls: Any) -> Callable[[Any], bool]:  # noqa: ANN401 - any type
+    """Return a function that tells whether data are surely read as a *cls*; in doubt :func:`structure` tells."""
+    read = _QUICK.get_structure_hook(cls)
 
-    Raises:
-        SerializationError: If they don't fit; *what* says where they lie.
-    """
-    try:
-        _QUICK.get_structure_hook(cls)(data, cls)
-    except _REFUSALS:
-        structure(STORED, data, cls, what())
+    def fits(data: Any) -> bool:  # noqa: ANN401 - any value
+        try:
+            read(data, cls)
+        except _REFUSALS:
+            return False
+        return True
+
+    return fits
 
 
 def _reason(error: BaseException, wanted: type | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import cattrs
 import cattrs.cols
@@ -15,10 +15,15 @@ from sessionkit.moments import from_micros
 # What is read comes from outside and may be anything.
 # ruff: noqa: ANN401
 
+_MOMENTS: Final = (int, str, datetime)
+_SETS: Final = (set, frozenset)
+_LISTS: Final = (list, tuple)
+_LISTS_OR_SETS: Final = _LISTS + _SETS
+
 
 def moment(value: Any, _: type[datetime]) -> datetime:
     """Read a time as it is stored (microseconds), as ``to_dict`` writes it (ISO 8601), or as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | str | datetime):
+    if isinstance(value, bool) or not isinstance(value, _MOMENTS):
         msg = f"a time is ISO 8601 text or microseconds, not {type(value).__name__}"
         raise TypeError(msg)
     if isinstance(value, int):
@@ -50,9 +55,19 @@ def text(value: Any, _: type[str]) -> str:
     return value
 
 
+def is_optional_text(kind: Any) -> bool:
+    """Return whether a type is a text or None."""
+    return bool(kind == str | None)
+
+
+def optional_text(value: Any, _: Any) -> str | None:
+    """Read a text, or None."""
+    return None if value is None else text(value, str)
+
+
 def texts(value: Any, _: type[set[str]]) -> set[str]:
     """Read a set of texts."""
-    if not isinstance(value, list | tuple | set | frozenset):
+    if not isinstance(value, _LISTS_OR_SETS):
         msg = f"a list of texts is needed, not {type(value).__name__}"
         raise TypeError(msg)
     return {text(item, str) for item in value}
@@ -60,7 +75,7 @@ def texts(value: Any, _: type[set[str]]) -> set[str]:
 
 def sorted_texts(value: Any) -> list[str]:
     """Write a set of texts; sorted, so that equal sets are written alike."""
-    if not isinstance(value, set | frozenset):
+    if not isinstance(value, _SETS):
         msg = f"a set is needed, not {type(value).__name__}"
         raise TypeError(msg)
     return sorted(value)
@@ -79,6 +94,14 @@ def app_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
     return dict(value)
 
 
+def own_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
+    """Do as :func:`app_dict` for a dict that nobody else has: it is not copied."""
+    if type(value) is not dict:
+        msg = f"a dict is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
 def is_list(kind: Any) -> bool:
     """Return whether a type is a list of something."""
     return get_origin(kind) is list
@@ -86,7 +109,7 @@ def is_list(kind: Any) -> bool:
 
 def _check_list(value: Any) -> None:
     # A text is a sequence of texts, but hardly meant as one.
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, _LISTS):
         msg = f"a list is needed, not {type(value).__name__}"
         raise TypeError(msg)
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from sessionkit.adopting import adopt
-from sessionkit.batching import save_each
+from sessionkit.batching import save_each, save_one
 from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.events import SessionEvent
@@ -132,8 +132,7 @@ class Repository:
         context = self._context
         if strategy is not None:
             context = attrs.evolve(context, strategy=strategy)
-        (save,) = save_each(context, self._track, [session])
-        save.check()
+        save_one(context, self._track, session).check()
 
     def save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
         """

@@ -229,7 +229,8 @@ class UserSession:
         """Drop what is over ``max_history_size`` and each form's ``max_snapshots``, the oldest first."""
         with self.lock:
             surplus = len(self.navigation_history) - self.max_history_size
-            del self.navigation_history[: max(0, surplus)]
+            if surplus > 0:
+                del self.navigation_history[:surplus]
             for form in self.form_states.values():
                 form.trim()
 

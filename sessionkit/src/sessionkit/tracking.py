@@ -57,8 +57,7 @@ class Seen:
     authenticated: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """
     A write whose answer is not known yet.
 

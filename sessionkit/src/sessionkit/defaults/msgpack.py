@@ -161,6 +161,8 @@ def _joined(
 class _Unpacker:
     """Reads one message. Hostile bytes must not exhaust the C stack: extensions count their levels."""
 
+    __slots__ = ("_failure", "_kinds", "_left")
+
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._left = _NESTED_LEVELS
