@@ -28,14 +28,15 @@ from sessionkit.merge import (
     merge_set,
     merge_sets,
     merge_value,
-    three_way,
 )
+from sessionkit.merger import Merger
 from sessionkit.navigation import NavigationEntry
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)
 CODEC = make_codec()
+MERGER = Merger()
 
 Change = Callable[[UserSession], Any]
 
@@ -371,8 +372,8 @@ def test_disjoint_changes_all_survive_and_commute(data: st.DataObject) -> None:
     base, one, other = encoded(), encoded(*changes_of(ours)), encoded(*changes_of(theirs))
     together = encoded(*changes_of(ours | theirs))
 
-    assert decoded(together) == decoded(three_way(CODEC, base, one, other))
-    assert decoded(together) == decoded(three_way(CODEC, base, other, one))
+    assert decoded(together) == decoded(MERGER.encoded(CODEC, base, one, other))
+    assert decoded(together) == decoded(MERGER.encoded(CODEC, base, other, one))
 
 
 @FEW
@@ -381,8 +382,8 @@ def test_identity_of_whole_sessions(one: UserSession, other: UserSession) -> Non
     """m(b, b, x) = m(b, x, b) = x, byte by byte."""
     base, changed = (CODEC.encode(session, {}).parts for session in (one, other))
 
-    assert changed == three_way(CODEC, base, base, changed)
-    assert changed == three_way(CODEC, base, changed, base)
+    assert changed == MERGER.encoded(CODEC, base, base, changed)
+    assert changed == MERGER.encoded(CODEC, base, changed, base)
 
 
 @FEW
@@ -395,7 +396,7 @@ def test_a_revoked_right_never_comes_back(
 ) -> None:
     """Neither one that either side removed, nor, without a base, one that the store lacks."""
     base, ours, theirs = (CODEC.encode(session, {}).parts for session in (one, two, three))
-    merged = CODEC.decode("s", three_way(CODEC, base if known else None, ours, theirs))
+    merged = CODEC.decode("s", MERGER.encoded(CODEC, base if known else None, ours, theirs))
     for field in ("roles", "permissions"):
         b, o, t = (getattr(session, field) for session in (one, two, three))
         revoked = (b - o) | (b - t) if known else o - t
@@ -410,16 +411,22 @@ def test_the_strategy_merges_as_the_repository_does(
     three: UserSession,
     known: bool,  # noqa: FBT001 - hypothesis hands it over
 ) -> None:
-    """Merge on decoded sessions and three_way on encoded parts come to the same."""
+    """Merging decoded sessions and merging encoded parts come to the same."""
     base, ours, theirs = (CODEC.encode(session, {}).parts for session in (one, two, three))
     conflict = Conflict(
         "s",
         base=lambda: CODEC.decode("s", base) if known else None,
         ours=lambda: CODEC.decode("s", ours),
         theirs=lambda: CODEC.decode("s", theirs),
+        merged=lambda: MERGER.sessions(
+            "s",
+            CODEC.decode("s", base) if known else None,
+            CODEC.decode("s", ours),
+            CODEC.decode("s", theirs),
+        ),
     )
     by_strategy = CODEC.encode(Merge().resolve(conflict), {}).parts
-    by_parts = CODEC.decode("s", three_way(CODEC, base if known else None, ours, theirs))
+    by_parts = CODEC.decode("s", MERGER.encoded(CODEC, base if known else None, ours, theirs))
 
     assert CODEC.encode(by_parts, {}).parts == by_strategy
 
@@ -427,7 +434,7 @@ def test_the_strategy_merges_as_the_repository_does(
 def test_equal_counts_are_two() -> None:
     """Both tabs counted once: the bytes are the same, and two have to be added."""
     one_more = encoded(CHANGES["interactions"], CHANGES["page views"])
-    merged = CODEC.decode("s", three_way(CODEC, encoded(), one_more, one_more))
+    merged = CODEC.decode("s", MERGER.encoded(CODEC, encoded(), one_more, one_more))
 
     assert (10, {"p": 2}) == (merged.interaction_count, merged.page_views)
 
@@ -454,10 +461,10 @@ def test_what_one_side_changed_is_not_decoded() -> None:
     ours = encoded(CHANGES["input"], CHANGES["page"], CHANGES["new form"])
     theirs = encoded(CHANGES["preference"], CHANGES["role"], CHANGES["without form"])
 
-    three_way(codec, base, ours, theirs)
+    MERGER.encoded(codec, base, ours, theirs)
     assert 0 == serializer.loaded
 
-    three_way(codec, base, ours, encoded(CHANGES["other input"]))
+    MERGER.encoded(codec, base, ours, encoded(CHANGES["other input"]))
     assert 3 == serializer.loaded
 
 
@@ -465,11 +472,11 @@ def test_parts_that_nobody_knows_are_bytes() -> None:
     """The side that changed; when both did, theirs, which a newer release wrote."""
     newer = {"newer": b"\xc1"}
 
-    assert newer == three_way(CODEC, {}, {}, newer)
-    assert newer == three_way(CODEC, {"newer": b"old"}, {"newer": b"old"}, newer)
-    assert newer == three_way(CODEC, {"newer": b"old"}, newer, {"newer": b"old"})
-    assert newer == three_way(CODEC, {"newer": b"old"}, {"newer": b"ours"}, newer)
-    assert newer == three_way(CODEC, None, {"newer": b"ours"}, newer)
+    assert newer == MERGER.encoded(CODEC, {}, {}, newer)
+    assert newer == MERGER.encoded(CODEC, {"newer": b"old"}, {"newer": b"old"}, newer)
+    assert newer == MERGER.encoded(CODEC, {"newer": b"old"}, newer, {"newer": b"old"})
+    assert newer == MERGER.encoded(CODEC, {"newer": b"old"}, {"newer": b"ours"}, newer)
+    assert newer == MERGER.encoded(CODEC, None, {"newer": b"ours"}, newer)
 
 
 def test_unknown_fields_are_merged_like_any() -> None:
@@ -478,6 +485,6 @@ def test_unknown_fields_are_merged_like_any() -> None:
         {"profile": CODEC.serializer.dumps({"theme": None, "new": new, "theirs": n})}
         for new, n in ((0, 0), (1, 0), (0, 1))
     )
-    merged = three_way(CODEC, base, ours, theirs)
+    merged = MERGER.encoded(CODEC, base, ours, theirs)
 
     assert {"theme": None, "new": 1, "theirs": 1} == CODEC.serializer.loads(merged["profile"])

@@ -31,7 +31,7 @@ def _alone(bare: Path) -> None:
     [
         (
             {"storag": "x"},
-            "storag: unknown; did you mean 'storage'? (allowed: conflict_strategies,",
+            "storag: unknown; did you mean 'storage'? (allowed: conflict, conflict_strategies,",
         ),
         ({"source": "x"}, "source: unknown;"),
         ({"origins": {}}, "origins: unknown;"),
@@ -46,8 +46,12 @@ def _alone(bare: Path) -> None:
         ({"storage": " "}, "storage: the name of an installed plugin is needed, not an empty text"),
         ({"serializer": None}, "serializer: a text is needed, not NoneType"),
         (
-            {"conflict_strategy": print},
-            "conflict_strategy: a text is needed, not builtin_function_or_method",
+            {"conflict_strategy": 3},
+            "conflict_strategy: the name of a conflict strategy, a function of a conflict, or",
+        ),
+        (
+            {"conflict_strategy": int},
+            "conflict_strategy: an object is needed, not its class: int()",
         ),
         ({"storage": {"a": 1}}, "storage: a single value is needed, not a table"),
         ({"plugins": "audit"}, "plugins: a list of names is needed, not str 'audit'"),

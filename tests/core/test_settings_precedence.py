@@ -52,6 +52,7 @@ KEYS: dict[tuple[str, ...], st.SearchStrategy[Any]] = {
     ("security", "secret_key"): st.sampled_from([SECRET, "x" * 16, "another secret, also long"]),
     ("security", "folder"): st.sampled_from([Path(".sessionkit"), Path("/var/lib/app")]),
     ("limits", "session_bytes"): st.integers(1024, 2**31 - 1),
+    ("conflict", "fields", "inputs.cart"): st.sampled_from(["union", "ours", "sum"]),
 }
 
 
@@ -68,8 +69,8 @@ def test_every_key_takes_part_in_the_test_of_precedence() -> None:
     }
     top = {name for name, kind in kinds.items() if not attrs.has(kind)}
 
-    assert plain == {key for key in KEYS if len(key) == 2}
-    assert top == {key[0] for key in KEYS if len(key) != 2}
+    assert plain == {key[:2] for key in KEYS if key[0] not in top}
+    assert top == {key[0] for key in KEYS} - {name for name, _ in plain}
 
 
 def _as_text(value: Any) -> str:

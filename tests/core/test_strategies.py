@@ -7,6 +7,7 @@ import pytest
 
 from sessionkit.conflict import Conflict, ConflictStrategy
 from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
+from sessionkit.merger import Merger
 from sessionkit.session import UserSession
 
 
@@ -30,6 +31,7 @@ def conflict_of(
         base=copies(base, asked, "base"),
         ours=copies(ours, asked, "ours"),
         theirs=copies(theirs, asked, "theirs"),
+        merged=lambda: Merger().sessions("s", base, ours, theirs),
     )
     return conflict, asked
 

@@ -13,7 +13,9 @@ from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
+from sessionkit.merger import Merger
 from sessionkit.plugins import Plugins
+from sessionkit.policy_paths import read_policies
 from sessionkit.serializer import Serializer
 from sessionkit.settings import Settings
 from sessionkit.storage import SetupStorage, Storage
@@ -29,6 +31,7 @@ class RepositoryParts(TypedDict):
     expiry: Expiry
     emit: Callable[[SessionEvent], None]
     tracks: Tracks
+    merger: Merger
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -48,6 +51,12 @@ class Assembly:
     _storage: Storage | None = None
     _tracks: dict[str, Tracks] = attrs.field(factory=dict)
     _lock: RLock = attrs.field(factory=RLock)
+    _merger: Merger = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Read the policies now: what is wrong with them is an error at start."""
+        fields = self.settings.conflict.fields
+        self._merger = Merger(read_policies(fields, where=self.settings.where))
 
     def storage(self) -> Storage:
         """
@@ -111,6 +120,7 @@ class Assembly:
             strategy=self.strategy(strategy) if isinstance(strategy, str) else strategy,
             expiry=Expiry(idle=expiry.idle, absolute=expiry.absolute),
             emit=self.emit,
+            merger=self._merger,
         )
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ from sessionkit.conflict import Conflict
 from sessionkit.errors import ConflictError, SerializationError
 from sessionkit.events import ValueNotSaved
 from sessionkit.ids import new_save_id
-from sessionkit.merge import three_way
 from sessionkit.moments import to_micros
 from sessionkit.parts import PlainPart
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
@@ -102,7 +101,7 @@ def _target(
     if track.foreign and ours != theirs:
         return _decide(context, session_id, track, ours)
     # Also where both did the same: two equal changes of a counter are two changes.
-    return three_way(context.codec, track.base, ours, theirs)
+    return context.merger.encoded(context.codec, track.base, ours, theirs)
 
 
 def _decide(
@@ -115,6 +114,7 @@ def _decide(
         base=lambda: None if base is None else codec.decode(session_id, base),
         ours=lambda: codec.decode(session_id, ours),
         theirs=lambda: codec.decode(session_id, theirs),
+        merged=lambda: codec.decode(session_id, context.merger.encoded(codec, base, ours, theirs)),
     )
     decided = context.strategy.resolve(conflict)
     if decided is None:

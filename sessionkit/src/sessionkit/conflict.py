@@ -29,9 +29,11 @@ class Conflict:
         base: Callable[[], UserSession | None],
         ours: Callable[[], UserSession],
         theirs: Callable[[], UserSession],
+        merged: Callable[[], UserSession],
     ) -> None:
-        """Take the three as functions that decode them."""
+        """Take the three, and what comes of merging them, as functions."""
         self.session_id = session_id
+        self._merged = merged
         self._base = base
         self._ours = ours
         self._theirs = theirs
@@ -45,6 +47,14 @@ class Conflict:
     def ours(self) -> UserSession:
         """The state that is to be saved."""
         return self._ours()
+
+    def merged(self) -> UserSession:
+        """
+        Return a new session with what both sides did, by the usual rules and the settings' policies.
+
+        A strategy that cares for a few fields sets those and leaves the rest as it is.
+        """
+        return self._merged()
 
     @cached_property
     def theirs(self) -> UserSession:

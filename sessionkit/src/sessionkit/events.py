@@ -72,7 +72,7 @@ class ConflictResolved(SessionEvent):
     Two writers met and a strategy decided.
 
     Attributes:
-        strategy: The strategy's class name.
+        strategy: The strategy's class, or the function that decided.
         parts: Names of the logical parts that differed.
     """
 

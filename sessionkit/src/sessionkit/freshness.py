@@ -6,10 +6,8 @@ from __future__ import annotations
 import attrs
 
 from sessionkit.absorbing import apply_parts
-from sessionkit.codec import SessionCodec
 from sessionkit.errors import SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
-from sessionkit.merge import three_way
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
 from sessionkit.settling import went_back, why_gone
@@ -74,7 +72,7 @@ def write_over(track: Track, seen: Seen) -> None:
         track.rewrite = True
 
 
-def take_in(codec: SessionCodec, session: UserSession, track: Track) -> tuple[str, ...]:
+def take_in(context: SaveContext, session: UserSession, track: Track) -> tuple[str, ...]:
     """
     Put what others changed, from base to stored, into the live session; then base is stored.
 
@@ -83,12 +81,13 @@ def take_in(codec: SessionCodec, session: UserSession, track: Track) -> tuple[st
     """
     if track.stored is None or track.base is None or track.attempt is not None:
         return ()
+    codec = context.codec
     with session.lock:
         live = codec.encode(session, track.base).parts
         same_owner = track.stored.head.user_id == session.user_id
         if track.foreign and live != track.base and same_owner:
             return ()  # two writers met: the next save asks the strategy first
-        merged = three_way(codec, track.base, live, track.stored.parts)
+        merged = context.merger.encoded(codec, track.base, live, track.stored.parts)
         names = tuple(sorted(n for n in {*live, *merged} if live.get(n) != merged.get(n)))
         before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
         apply_parts(session, before, after, names)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Three-way merge of parts: one rule a kind of field.
+Three-way merge of a part: one rule a kind of field.
 
 A rule is a function of base, ours and theirs, each plain data or ``MISSING``.
 What one side changed is taken from that side. What both changed:
@@ -21,9 +21,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from sessionkit.codec import EncodedParts, SessionCodec
 from sessionkit.equality import same_content
-from sessionkit.parts import PlainPart, is_known
+from sessionkit.parts import PlainPart
 
 MISSING: Final = object()
 """Stands for a value that is not there."""
@@ -137,9 +136,6 @@ def _merge_sets(base: set[Any], ours: set[Any], theirs: set[Any]) -> set[Any]:
 
 _snapshots = partial(merge_history, ident="snapshot_id")
 
-_COUNTING: Final = frozenset({"profile", "navigation"})
-"""Parts that hold counters: two equal changes of a counter are two changes."""
-
 _OWNER: Final = ("user_id", "authenticated")
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -157,8 +153,16 @@ RULES: Final[Mapping[str, Rule]] = {
 """The rules of fields that have one of their own; all others use :func:`merge_value`."""
 
 
+def usual_rule(field: str) -> Rule:
+    """Return the rule of a field that no policy is about."""
+    return RULES.get(field, merge_value)
+
+
 def merge_part(
-    base: PlainPart | None, ours: PlainPart | None, theirs: PlainPart | None
+    base: PlainPart | None,
+    ours: PlainPart | None,
+    theirs: PlainPart | None,
+    rule_of: Callable[[str], Rule] = usual_rule,
 ) -> PlainPart | None:
     """
     Merge one part.
@@ -167,6 +171,7 @@ def merge_part(
         base: The part that both sides started from; None when there was none or it is unknown.
         ours: Our part, or None when we have none.
         theirs: Their part, or None when they have none.
+        rule_of: Returns the rule of a field.
 
     Returns:
         The merged part, or None when it goes.
@@ -176,7 +181,7 @@ def merge_part(
         return None if merged is MISSING else merged
     known = base or {}
     fields = {
-        field: RULES.get(field, merge_value)(
+        field: rule_of(field)(
             known.get(field, MISSING), ours.get(field, MISSING), theirs.get(field, MISSING)
         )
         for field in dict.fromkeys((*ours, *theirs))
@@ -192,33 +197,3 @@ def _merge_owner(base: PlainPart | None, ours: PlainPart, theirs: PlainPart) -> 
     if base is None:
         return o if t["user_id"] is None else t
     return t if same_content(o, {field: base.get(field, MISSING) for field in _OWNER}) else o
-
-
-def three_way(
-    codec: SessionCodec, base: EncodedParts | None, ours: EncodedParts, theirs: EncodedParts
-) -> EncodedParts:
-    """Merge encoded parts; what only one side changed stays bytes and is not decoded. *base* may be unknown."""
-    known = base or {}
-    merged: EncodedParts = {}
-    for name in dict.fromkeys((*ours, *theirs)):
-        data = _three_way_part(codec, name, known.get(name), ours.get(name), theirs.get(name))
-        if data is not None:
-            merged[name] = data
-    return merged
-
-
-def _three_way_part(
-    codec: SessionCodec, name: str, base: bytes | None, ours: bytes | None, theirs: bytes | None
-) -> bytes | None:
-    if theirs == base:
-        return ours
-    if ours == base or not is_known(name):
-        return theirs
-    if ours == theirs and name not in _COUNTING:
-        return ours
-    sides = (
-        None if data is None else codec.decode_parts({name: data}, (name,)).get(name)
-        for data in (base, ours, theirs)
-    )
-    merged = merge_part(*sides)
-    return None if merged is None else codec.serializer.dumps(merged)

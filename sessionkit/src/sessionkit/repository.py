@@ -20,6 +20,7 @@ from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.found import Absence, Found
 from sessionkit.freshness import look_again, take_in
+from sessionkit.merger import Merger
 from sessionkit.moments import from_micros
 from sessionkit.records import SessionHead
 from sessionkit.save_context import SaveContext
@@ -50,6 +51,7 @@ class Repository:
         now: Callable[[], datetime],
         emit: Callable[[SessionEvent], None] = _ignore,
         tracks: Tracks | None = None,
+        merger: Merger | None = None,
     ) -> None:
         """
         Join what sessions are loaded and saved with.
@@ -63,6 +65,7 @@ class Repository:
             emit: Takes events.
             tracks: What is known of live sessions; shared by repositories over
                 one store, or each would take the other's saves for a stranger's.
+            merger: Knows the policies for single fields; the usual rules when None.
         """
         self._stored = StoredSessions(
             storage=storage, codec=codec, expiry=expiry, now=now, emit=emit
@@ -72,6 +75,7 @@ class Repository:
             storage=storage,
             codec=codec,
             strategy=strategy,
+            merger=Merger() if merger is None else merger,
             expiry=expiry,
             look=self._stored.look,
             emit=emit,
@@ -183,7 +187,7 @@ class Repository:
         if track is None or not track.diverged or not track.lock.acquire(blocking=False):
             return ()
         try:
-            return take_in(self._context.codec, session, track)
+            return take_in(self._context, session, track)
         finally:
             track.lock.release()
 

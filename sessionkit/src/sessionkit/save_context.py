@@ -11,6 +11,7 @@ from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
+from sessionkit.merger import Merger
 from sessionkit.storage import Storage
 from sessionkit.tracking import Seen
 
@@ -24,6 +25,7 @@ class SaveContext:
         storage: Takes the writes.
         codec: Encodes and decodes.
         strategy: Decides when two writers met.
+        merger: Merges what needs no decision, and what a strategy leaves to it.
         expiry: When sessions end by themselves.
         look: Reads what the store holds of an id.
         emit: Takes events.
@@ -32,6 +34,7 @@ class SaveContext:
     storage: Storage
     codec: SessionCodec
     strategy: ConflictStrategy
+    merger: Merger
     expiry: Expiry
     look: Callable[[str], Seen | None]
     emit: Callable[[SessionEvent], None]

@@ -7,6 +7,7 @@ import attrs
 
 from sessionkit.attempting import intend
 from sessionkit.codec import EncodedParts
+from sessionkit.deciding import name_of
 from sessionkit.errors import (
     ConflictError,
     SerializationError,
@@ -138,7 +139,7 @@ class Save:
 
     def _tell_resolved(self, parts: tuple[str, ...]) -> None:
         if parts:
-            strategy = type(self.context.strategy).__name__
+            strategy = name_of(self.context.strategy)
             event = ConflictResolved(
                 session_id=self.session.session_id, strategy=strategy, parts=parts
             )

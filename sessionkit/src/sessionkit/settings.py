@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import attrs
 
+from sessionkit.conflict import ConflictStrategy
 from sessionkit.errors import ConfigError
 from sessionkit.secret_file import check_secret
 from sessionkit.settings_file import find_file
@@ -54,8 +55,8 @@ def _lifetime(_: object, __: object, value: timedelta | None) -> None:
         raise ConfigError(msg)
 
 
-def _named(_: object, __: object, value: str | None) -> None:
-    if value is not None and not value.strip():
+def _named(_: object, __: Any, value: Any) -> None:  # noqa: ANN401 - attrs hands over anything
+    if isinstance(value, str) and not value.strip():
         msg = "the name of an installed plugin is needed, not an empty text"
         raise ConfigError(msg)
 
@@ -139,6 +140,22 @@ class LimitSettings:
     session_bytes: int = attrs.field(default=16 * 2**20, validator=_between(1024, 2**31 - 1))
 
 
+def _texts(fields: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(fields))
+
+
+@attrs.frozen(kw_only=True)
+class ConflictSettings:
+    """
+    What is stored where two writers changed one field.
+
+    Attributes:
+        fields: Names of policies (:mod:`sessionkit.policies`) by path, such as ``inputs.cart``.
+    """
+
+    fields: Mapping[str, str] = attrs.field(factory=dict, converter=_texts)
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """
@@ -147,12 +164,13 @@ class Settings:
     Attributes:
         storage: The name of a storage plugin; None for the one that is installed.
         serializer: The name of a serializer.
-        conflict_strategy: The name of a conflict strategy.
+        conflict_strategy: The name of a conflict strategy; in code, a function or a strategy, too.
         plugins: Names of plugins that are loaded only to observe.
         storages: Keywords of storage factories, by name.
         serializers: Keywords of serializer factories, by name.
         conflict_strategies: Keywords of strategy factories, by name.
         hosts: Keywords of host factories, by name.
+        conflict: What is stored where two writers changed one field.
         persistence: The write-behind queue.
         expiry: When a session ends by itself.
         security: What tokens are signed with.
@@ -163,12 +181,13 @@ class Settings:
 
     storage: str | None = attrs.field(default=None, validator=_named)
     serializer: str = attrs.field(default="msgpack", validator=_named)
-    conflict_strategy: str = attrs.field(default="merge", validator=_named)
+    conflict_strategy: str | ConflictStrategy = attrs.field(default="merge", validator=_named)
     plugins: tuple[str, ...] = attrs.field(default=(), validator=_all_named)
     storages: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
     serializers: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
     conflict_strategies: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
     hosts: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    conflict: ConflictSettings = ConflictSettings()
     persistence: PersistenceSettings = PersistenceSettings()
     expiry: ExpirySettings = ExpirySettings()
     security: SecuritySettings = SecuritySettings()

@@ -3,7 +3,8 @@
 From what the sources say to one attrs class: unknown keys, wrong types, missing tables.
 
 A field that is an attrs class is a table with known keys; a field that is a
-mapping holds the tables of plugins, whose keys only the plugin knows.
+mapping of tables holds those of plugins, whose keys only the plugin knows; a
+mapping of texts holds what the app itself names.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, Final, NoReturn, TypeVar, get_origin
 import attrs
 import cattrs
 
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.deciding import as_strategy
 from sessionkit.durations import parse_duration
 from sessionkit.errors import ConfigError
 from sessionkit.settings_sources import (
@@ -32,6 +35,7 @@ from sessionkit.suggestions import suggest
 T = TypeVar("T")
 
 _PLUGIN_KEY: Final = 3
+_TABLE_OF_TEXTS: Final = 2
 _SHOWN: Final = 40
 
 
@@ -82,11 +86,16 @@ def _path(value: Any, _: object) -> Path:  # noqa: ANN401 - what a source said
     return value if isinstance(value, Path) else Path(_text(value, str))
 
 
+def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 - what a source said
+    return value if isinstance(value, str) else as_strategy(value)
+
+
 def _converter(number: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
     converter = cattrs.Converter(detailed_validation=False, forbid_extra_keys=True)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(int, number)
     converter.register_structure_hook(Path, _path)
+    converter.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
     converter.register_structure_hook_func(lambda kind: kind == timedelta | None, _duration)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], names)
     return converter
@@ -107,9 +116,21 @@ def checked(cls: type[Any], entries: Entries) -> Entries:
     Raises:
         ConfigError: If a key is unknown or its value doesn't fit.
     """
+    values = {path: _value(cls, path, given) for path, given in entries.items()}
     return {
-        path: attrs.evolve(given, value=_value(cls, path, given)) for path, given in entries.items()
+        _joined(cls, path): attrs.evolve(given, value=values[path])
+        for path, given in entries.items()
     }
+
+
+def _joined(cls: type[Any], path: KeyPath) -> KeyPath:
+    """Return *path*, with what leads into a mapping of texts as one key: there tables are dotted keys."""
+    kinds: Any = cls
+    for depth, name in enumerate(path, start=1):
+        kinds = _keys(kinds)[name].type if attrs.has(kinds) else None
+        if kinds is not None and _is_texts(kinds):
+            return (*path[:depth], ".".join(path[depth:])) if len(path) > depth else path
+    return path
 
 
 def structured(cls: type[T], entries: Entries) -> T:
@@ -126,7 +147,8 @@ def _value(cls: type[Any], path: KeyPath, given: Given) -> Any:  # noqa: ANN401 
         return _own_value(cls, path, given)
     if len(path) == 1:
         return _table(path, given)
-    _field(kind, path, 1, given)
+    if _is_texts(_field(kind, path, 1, given).type):
+        return _table(path, given) if len(path) == _TABLE_OF_TEXTS else _text_value(path, given)
     _no_deeper(path, 2, given)
     return _own_value(kind, path, given)
 
@@ -144,6 +166,13 @@ def _plugin_value(path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key
     if len(path) < _PLUGIN_KEY:
         return _table(path, given)
     return literal(given.value) if given.is_text else given.value
+
+
+def _text_value(path: KeyPath, given: Given) -> str:
+    try:
+        return _text(given.value, str)
+    except ConfigError as error:
+        raise _wrong(path, given, str(error)) from error
 
 
 def _table(path: KeyPath, given: Given) -> Mapping[str, Any]:
@@ -175,7 +204,11 @@ def _keys(cls: type[Any]) -> dict[str, Any]:
 
 
 def _is_tables(kind: Any) -> bool:  # noqa: ANN401 - a field's type
-    return get_origin(kind) is Mapping
+    return get_origin(kind) is Mapping and not _is_texts(kind)
+
+
+def _is_texts(kind: Any) -> bool:  # noqa: ANN401 - a field's type
+    return bool(kind == Mapping[str, str])
 
 
 def _wrong(path: KeyPath, given: Given, what: str) -> ConfigError:

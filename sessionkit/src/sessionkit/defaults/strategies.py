@@ -4,24 +4,15 @@
 from __future__ import annotations
 
 from sessionkit.conflict import Conflict
-from sessionkit.merge import merge_part
-from sessionkit.parts import from_parts, to_parts
 from sessionkit.session import UserSession
 
 
 class Merge:
-    """Keeps both sides' changes, by the rules of :mod:`sessionkit.merge`."""
+    """Keeps both sides' changes, by the rules of :mod:`sessionkit.merge` and the policies of ``[conflict.fields]``."""
 
     def resolve(self, conflict: Conflict) -> UserSession:
         """Return a new session with what either side changed."""
-        base = {} if conflict.base is None else to_parts(conflict.base)
-        ours, theirs = to_parts(conflict.ours), to_parts(conflict.theirs)
-        merged = {
-            name: merge_part(base.get(name), ours.get(name), theirs.get(name))
-            for name in dict.fromkeys((*ours, *theirs))
-        }
-        kept = {name: part for name, part in merged.items() if part is not None}
-        return from_parts(conflict.session_id, kept)
+        return conflict.merged()
 
 
 class LastWriteWins:

@@ -12,6 +12,7 @@ import attrs
 
 from sessionkit.conflict import Conflict
 from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.merger import Merger
 from sessionkit.parts import from_parts, to_parts
 from sessionkit.session import UserSession
 from sessionkit.values import to_tagged
@@ -70,7 +71,12 @@ class Sample:
             base=lambda: None if base is None else _decoded(base),
             ours=lambda: _decoded(self.ours),
             theirs=lambda: _decoded(self.theirs),
+            merged=self._merged,
         )
+
+    def _merged(self) -> UserSession:
+        base = None if self.base is None else _decoded(self.base)
+        return Merger().sessions(ID, base, _decoded(self.ours), _decoded(self.theirs))
 
     def without_base(self) -> Sample:
         """Return the conflict as it is met when nobody knows the base."""

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policies for single fields: what they decide, and which paths there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessionkit import SessionManager, load_settings
+from sessionkit.errors import ConfigError
+from sessionkit.merger import Merger
+from sessionkit.policies import POLICIES
+from sessionkit.policy_paths import read_policies
+from sessionkit.session import UserSession
+from sessionkit.testing.serializers import assert_same
+
+Edit = Callable[[UserSession], Any]
+
+
+def merged(fields: dict[str, str], base: Edit | None, ours: Edit, theirs: Edit) -> UserSession:
+    """Return what comes of two edits of one session; *base* None: nobody knows what they began with."""
+
+    def session(*edits: Edit) -> UserSession:
+        made = UserSession(session_id="s")
+        for edit in edits:
+            edit(made)
+        return made
+
+    began = (base,) if base else ()
+    before = session(base) if base else None
+    merger = Merger(read_policies(fields))
+    return merger.sessions("s", before, session(*began, ours), session(*began, theirs))
+
+
+def inputs(**values: Any) -> Edit:
+    """Return an edit that sets inputs."""
+    return lambda session: session.inputs.update(values)
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "ours", "theirs", "expected"),
+    [
+        ("ours", "a", "b", "c", "b"),
+        ("theirs", "a", "b", "c", "c"),
+        ("max", 1, 5, 3, 5),
+        ("min", 1, 5, 3, 3),
+        ("sum", 10, 11, 12, 13),
+        ("sum", 10, 11, 11, 12),
+        ("sum", 1.5, 2.0, 1.0, 1.5),
+        ("union", [1, 2], [1, 2, 3], [2, 4], [2, 3, 4]),
+        ("union", [{"id": 1}], [{"id": 1}, {"id": 2}], [{"id": 1}, {"id": 3}], [1, 2, 3]),
+        ("union", {1, 2}, {1, 2, 3}, {2, 4}, {2, 3, 4}),
+        ("merge", "a", "b", "c", "b"),
+        # What a policy does not know how to do is merged as usual.
+        ("sum", "a", "b", "c", "b"),
+        ("max", 1, "b", 3, "b"),
+        ("union", "a", "b", "c", "b"),
+    ],
+)
+def test_what_both_changed(policy: str, before: Any, ours: Any, theirs: Any, expected: Any) -> None:
+    """A policy decides where both writers changed the field."""
+    found = merged({"inputs.x": policy}, inputs(x=before), inputs(x=ours), inputs(x=theirs)).inputs[
+        "x"
+    ]
+
+    if isinstance(found, list) and isinstance(found[0], dict):
+        found = [item["id"] for item in found]
+    assert expected == found
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(before=st.integers(), after=st.integers())
+def test_what_one_side_changed_is_taken(policy: str, before: int, after: int) -> None:
+    """Whatever the policy, a change that only one writer made is kept, and a removal too."""
+    fields, base, untouched = {"inputs.x": policy}, inputs(x=before), inputs()
+
+    for one, other in ((inputs(x=after), untouched), (untouched, inputs(x=after))):
+        assert after == merged(fields, base, one, other).inputs["x"]
+    gone: Edit = lambda session: session.inputs.pop("x")  # noqa: E731 - an edit
+    assert {} == merged(fields, base, gone, untouched).inputs
+    assert {} == merged(fields, base, untouched, gone).inputs
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"), [(inputs(), 3), (inputs(n=1), 2), (None, 2)], ids=["none", "1", "unknown"]
+)
+def test_sums_begin_somewhere(base: Edit | None, expected: int) -> None:
+    """A number that was not there is zero; where the base is unknown, nothing is counted twice."""
+    assert expected == merged({"inputs.n": "sum"}, base, inputs(n=1), inputs(n=2)).inputs["n"]
+
+
+def _form(form_id: str, **data: Any) -> Edit:
+    return lambda session: session.get_form_state(form_id).data.update(data)
+
+
+def test_deep_paths_and_stars() -> None:
+    """A path goes into dicts; ``*`` is any key, and a key that is named goes before it."""
+    fields = {
+        "forms.*.data.n": "sum",
+        "forms.special.data.n": "theirs",
+        'inputs."a.b".deep': "theirs",
+        "extensions.plugin.count": "sum",
+        "theme": "theirs",
+    }
+
+    def edit(number: int) -> Edit:
+        def change(session: UserSession) -> None:
+            _form("any", n=number, other=number)(session)
+            _form("special", n=number)(session)
+            session.inputs["a.b"] = {"deep": number, "else": number}
+            session.extensions["plugin"] = {"count": number}
+            session.theme = f"theme {number}"
+
+        return change
+
+    found = merged(fields, edit(10), edit(11), edit(12))
+
+    assert {"n": 13, "other": 11} == found.form_states["any"].data
+    assert {"n": 12} == found.form_states["special"].data
+    assert {"a.b": {"deep": 12, "else": 11}} == found.inputs
+    assert {"plugin": {"count": 13}} == found.extensions
+    assert "theme 12" == found.theme
+
+
+def test_equal_changes_are_summed_through_the_store() -> None:
+    """Two tabs that each counted once make two, though their bytes are the same."""
+    settings = load_settings(
+        storage="memory",
+        security={"secret_key": "k" * 16},
+        conflict={"fields": {"inputs.n": "sum"}},
+    )
+    with SessionManager(settings) as manager:
+        repository = manager.repository
+        repository.save(UserSession(session_id="s", inputs={"n": 5}))
+        one, other = repository.load("s"), repository.load("s")
+        assert one is not None
+        assert other is not None
+        for tab in (one, other):
+            tab.inputs["n"] += 1
+            repository.save(tab)
+        stored = repository.load("s")
+
+    assert stored is not None
+    assert_same(7, stored.inputs["n"])
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("inptus.cart", "there is no field 'inptus'; did you mean 'inputs'?"),
+        ("user_id", "user_id is never a matter of policy"),
+        ("theme.colour", "theme holds no dict to go into"),
+        ("forms", "name a form, or *, and a field of it"),
+        ("forms.order", "name a form, or *, and a field of it"),
+        ("forms.*.dta", "a form has no field 'dta'; did you mean 'data'?"),
+        ("forms.*.auto_save.x", "auto_save holds no dict to go into"),
+        ("", "keys are parted by dots"),
+        ("inputs.", "keys are parted by dots"),
+        ("inputs..x", "keys are parted by dots"),
+        ('inputs."x', "keys are parted by dots"),
+    ],
+)
+def test_a_path_that_cannot_be_is_refused(path: str, why: str) -> None:
+    """The message names the path and what would be right."""
+    with pytest.raises(ConfigError) as caught:
+        read_policies({path: "ours"})
+
+    assert f"[conflict.fields] {path!r}: {why}" in str(caught.value)
+
+
+def test_an_unknown_policy_is_an_error_at_start() -> None:
+    """Before any session is asked for, with the place that said it."""
+    settings = load_settings(storage="memory", conflict={"fields": {"theme": "our"}})
+
+    with pytest.raises(
+        ConfigError, match=r"configure\(...\): \[conflict.fields\] 'theme': 'our' is no policy; did"
+    ):
+        SessionManager(settings)
+
+
+def test_tables_are_dotted_paths() -> None:
+    """A table within the table says the same as a path in quotes."""
+    nested = load_settings(conflict={"fields": {"inputs": {"cart": "union"}}})
+    dotted = load_settings(conflict={"fields": {"inputs.cart": "union"}})
+
+    assert nested == dotted
+
+
+@pytest.mark.parametrize("fields", ["union", {"inputs.cart": 1}, {"inputs.cart": ["union"]}])
+def test_a_policy_is_a_text(fields: Any) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ConfigError, match=r"conflict\.fields"):
+        load_settings(conflict={"fields": fields})
