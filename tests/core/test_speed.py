@@ -10,7 +10,10 @@ from time import perf_counter
 
 from sessionkit import SessionManager, load_settings, persist_input
 
-ROUNDS = 30
+TRIES = 5
+"""Another program may disturb one of the two, and not the other."""
+
+ROUNDS = 10
 CALLS = 500
 MOST = 16
 """5 us where the locked assignment, measured likewise, takes 0.35 us are 14; the rest is for noise."""
@@ -40,7 +43,10 @@ def test_persist_input_costs_a_few_locked_assignments() -> None:
 
     with SessionManager(load_settings(storage="memory")):
         persist_input("key", -1)
-        ratio = _median_of_quietest(lambda number: persist_input("key", number))
-        ratio /= _median_of_quietest(locked_assignment)
+        ratios = [
+            _median_of_quietest(lambda number: persist_input("key", number))
+            / _median_of_quietest(locked_assignment)
+            for _ in range(TRIES)
+        ]
 
-    assert ratio < MOST
+    assert min(ratios) < MOST

@@ -42,7 +42,10 @@ from sessionkit.testing.storages import (  # noqa: E402 - see above
     StorageConformance,
     StorageProcessConformance,
 )
-from sessionkit.testing.strategies import ConflictStrategyConformance  # noqa: E402 - see above
+from sessionkit.testing.strategies import (  # noqa: E402 - see above
+    ConflictStrategyConformance,
+    conflict_between,
+)
 
 __all__ = [
     "ConflictStrategyConformance",
@@ -50,4 +53,5 @@ __all__ = [
     "SerializerConformance",
     "StorageConformance",
     "StorageProcessConformance",
+    "conflict_between",
 ]

@@ -18,12 +18,32 @@ from typing import Any, ClassVar, Final
 
 import pytest
 
-from sessionkit.conflict import ConflictStrategy
+from sessionkit.conflict import Conflict, ConflictStrategy
+from sessionkit.merger import Merger
 from sessionkit.session import UserSession
 from sessionkit.testing.strategy_samples import ID, NAMES, Sample, big, content, fields, sample
 
 _THREADS: Final = 4
 _PATIENCE: Final = 60.0
+
+
+def conflict_between(base: UserSession | None, ours: UserSession, theirs: UserSession) -> Conflict:
+    """
+    Return a conflict as a strategy meets it, for tests of its own.
+
+    Args:
+        base: The session that both writers started from, or None when nobody knows it.
+        ours: Ours; a strategy may change it.
+        theirs: Theirs, likewise.
+    """
+    return Conflict(
+        ours.session_id,
+        base=lambda: base,
+        ours=lambda: ours,
+        theirs=lambda: theirs,
+        merged=lambda: Merger().sessions(ours.session_id, base, ours, theirs),
+    )
+
 
 every_conflict = pytest.mark.parametrize("name", NAMES)
 with_and_without_base = pytest.mark.parametrize("known", [True, False], ids=["base", "no base"])
