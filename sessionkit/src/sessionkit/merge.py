@@ -115,6 +115,10 @@ def merge_history(base: Any, ours: Any, theirs: Any, *, ident: str) -> Any:  # n
         theirs: Records.
         ident: The field that holds a record's id.
     """
+    if same_content(ours, theirs) or same_content(theirs, base):
+        return ours
+    if same_content(ours, base):
+        return theirs
     by_id = (
         {record[ident]: record for record in _or_empty(side, list)} for side in (base, ours, theirs)
     )
