@@ -63,8 +63,7 @@ class Repository:
             expiry: When sessions end by themselves.
             now: Returns the present moment, aware.
             emit: Takes events.
-            tracks: What is known of live sessions; shared by repositories over
-                one store, or each would take the other's saves for a stranger's.
+            tracks: What is known of live sessions; repositories over one store share it.
             merger: Knows the policies for single fields; the usual rules when None.
         """
         self._stored = StoredSessions(
@@ -109,8 +108,7 @@ class Repository:
             return Found(absence=Absence.FREE)
         seen, session = self._stored.see(stored)
         if session is None:
-            ended = seen.usable and seen.head.ended
-            return Found(absence=Absence.ENDED if ended else Absence.FREE)
+            return Found(absence=Absence.ENDED if seen.usable and seen.head.ended else Absence.FREE)
         self._tracks.put(session, Track(base=seen.parts, stored=seen))
         session.version, session.save_id = seen.head.version, seen.head.save_id
         session.last_activity = from_micros(seen.head.last_activity)
