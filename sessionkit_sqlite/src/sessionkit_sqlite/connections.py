@@ -89,7 +89,7 @@ class Connections:
     def _prepared(self, connection: PoolProxiedConnection) -> PoolProxiedConnection:
         try:
             self._prepare(connection)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: half prepared it is of no use; raised again
             self.drop(connection)
             raise
         return connection

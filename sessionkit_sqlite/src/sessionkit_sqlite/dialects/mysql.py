@@ -143,7 +143,7 @@ def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) 
     cursor.execute("START TRANSACTION")
     try:
         result = work(cursor)
-    except Exception:
+    except Exception:  # whatever the work met; raised again
         driver.rollback()
         raise
     driver.commit()

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sessionkit_sqlite.connections import Connections
 from sessionkit_sqlite.dialects import Cursor, Guard
+from sessionkit_sqlite.dialects.on_conflict import upsert
 from sessionkit_sqlite.dialects.postgresql_errors import PostgresqlFaults
 from sessionkit_sqlite.dialects.postgresql_saving import PostgresqlSaving
 from sessionkit_sqlite.running import Runner
@@ -87,12 +88,7 @@ class PostgresqlDialect:
 
     def upsert(self, table: sa.Table) -> Sequence[sa.ClauseElement]:
         """Return an insert that replaces a row with the same key."""
-        new = insert(table)
-        key = list(table.primary_key)
-        changed = {
-            column.name: new.excluded[column.name] for column in table.c if column not in key
-        }
-        return (new.on_conflict_do_update(index_elements=key, set_=changed),)
+        return upsert(insert, table)
 
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete that passes by rows which someone is writing."""

@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sessionkit.errors import ConfigError
 from sessionkit_sqlite.connections import Connections
 from sessionkit_sqlite.dialects import Cursor, Guard
+from sessionkit_sqlite.dialects.on_conflict import upsert
 from sessionkit_sqlite.dialects.sqlite_errors import SqliteFaults
 from sessionkit_sqlite.dialects.sqlite_pragmas import Pragmas
 from sessionkit_sqlite.guarded import resaved, stored_one_by_one
@@ -114,12 +115,7 @@ class SqliteDialect:
 
     def upsert(self, table: sa.Table) -> Sequence[sa.ClauseElement]:
         """Return an insert that replaces a row with the same key."""
-        new = insert(table)
-        key = list(table.primary_key)
-        changed = {
-            column.name: new.excluded[column.name] for column in table.c if column not in key
-        }
-        return (new.on_conflict_do_update(index_elements=key, set_=changed),)
+        return upsert(insert, table)
 
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete by subselect: SQLite's DELETE has no LIMIT as most systems build it."""
