@@ -93,7 +93,7 @@ def test_what_the_user_just_typed_wins(replicas: Replicas, visitor: Visitor) -> 
     The tab is kept from rebuilding first, as it happens when the user is quicker.
     """
     visitor.context.add_init_script(NO_RESYNC)
-    desk = visitor.open(f"{replicas.proxy.url}?quiet=1")
+    desk = visitor.open(replicas.proxy.url)
     desk.enter("Age", "36")
     desk.shows("age=36")
     desk.enter("Name", "Ada")

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import attrs
+from browser_harness.servers import PATIENCE_S
 from browser_harness.tabs import Tab
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect  # noqa: A004 - the browser's own
+
+LOOK_MS: Final = 500
+"""How long a look takes at most; after it one looks again."""
 
 FACTS: Final = {
     "name": "Ada",
@@ -54,8 +59,20 @@ class Desk(Tab):
         self.shows(f"count={number}")
 
     def stored(self, **facts: str) -> None:
-        """Wait until the store holds *facts*."""
-        self.shows(*(f"stored {name}={value}" for name, value in facts.items()))
+        """Look until the store holds *facts*."""
+        lines = [f"stored {name}={value}" for name, value in facts.items()]
+        ends = time.monotonic() + PATIENCE_S
+        while not self._sees(lines):
+            assert time.monotonic() < ends, f"not stored: {lines}"
+
+    def _sees(self, lines: list[str]) -> bool:
+        self.click("Look")
+        try:
+            for line in lines:
+                self.line(line).wait_for(timeout=LOOK_MS)
+        except TimeoutError:
+            return False
+        return True
 
     @contextmanager
     def rebuilt(self) -> Iterator[None]:

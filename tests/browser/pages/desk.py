@@ -64,10 +64,12 @@ def facts(session: UserSession) -> dict[str, object]:
     }
 
 
-# A cut in the midst of a run makes Streamlit's page ask for one by itself.
-@st.fragment(run_every=None if "quiet" in st.query_params else 0.3)
+# Not by itself every moment: a run that Streamlit asks for while a click is on its way can
+# take the click along, and then its callback is called twice.
+@st.fragment
 def stored() -> None:
     """Say what is in the store; only in a run of its own, after the script's run has ended."""
+    st.button("Look")
     session = get_current_session()
     if st.session_state["ended"] and not get_manager().is_pending(session.session_id):
         say("stored run", st.session_state["runs"])
