@@ -64,8 +64,8 @@ def facts(session: UserSession) -> dict[str, object]:
     }
 
 
-# Not by itself every moment: a run that Streamlit asks for while a click is on its way can
-# take the click along, and then its callback is called twice.
+# By a click, not by itself every moment: with runs of its own beside those of the test, a
+# callback was once called twice and a run's page once lost. Why is not known.
 @st.fragment
 def stored() -> None:
     """Say what is in the store; only in a run of its own, after the script's run has ended."""
