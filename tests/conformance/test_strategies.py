@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from sessionkit.conflict import ConflictStrategy
-from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
+from sessionkit.defaults.strategies import Ask, FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.testing import ConflictStrategyConformance
 
 
@@ -14,11 +14,23 @@ class TestMerge(ConflictStrategyConformance):
     """Merging keeps the contract, and what both did."""
 
     merges = True
+    commutative = True
 
     @pytest.fixture
     def strategy(self) -> ConflictStrategy:
         """Return the strategy under test."""
         return Merge()
+
+
+class TestAsk(ConflictStrategyConformance):
+    """Asking keeps the contract, and what both did."""
+
+    merges = True
+
+    @pytest.fixture
+    def strategy(self) -> ConflictStrategy:
+        """Return the strategy under test."""
+        return Ask()
 
 
 class TestLastWriteWins(ConflictStrategyConformance):

@@ -275,7 +275,7 @@ def test_the_apps_repository_and_the_managers_dont_count_twice(
 # -- resolve_conflict ----------------------------------------------------------
 
 
-def met(script: Server, repo: SessionRepository) -> UserSession:
+def met(script: Server, repo: SessionRepository, clock: Clock) -> UserSession:
     """Return a local session that somebody else has saved meanwhile."""
     repo.save_session(UserSession(session_id="s", inputs={"base": 0}))
     local = repo.load("s")
@@ -284,6 +284,9 @@ def met(script: Server, repo: SessionRepository) -> UserSession:
     theirs.inputs.update(base="theirs", theirs=1)
     other.manager.close()
     assert local is not None
+    clock.time = theirs.last_activity + timedelta(
+        minutes=1
+    )  # theirs is from a server with a clock of its own
     local.inputs.update(base="local", local=1)
     return local
 
@@ -297,10 +300,10 @@ def met(script: Server, repo: SessionRepository) -> UserSession:
     ],
 )
 def test_a_conflict_is_resolved_as_asked(
-    script: Server, repo: SessionRepository, strategy: str, inputs: dict[str, Any]
+    script: Server, repo: SessionRepository, clock: Clock, strategy: str, inputs: dict[str, Any]
 ) -> None:
     """The result is stored and returned, as an object of its own."""
-    local = met(script, repo)
+    local = met(script, repo, clock)
     resolved = repo.resolve_conflict(session_id="s", local_session=local, strategy=strategy)
 
     assert resolved is not None
@@ -308,19 +311,21 @@ def test_a_conflict_is_resolved_as_asked(
     assert inputs == resolved.inputs == stored(script, "s").inputs
 
 
-def test_a_conflict_may_be_refused(script: Server, repo: SessionRepository) -> None:
+def test_a_conflict_may_be_refused(script: Server, repo: SessionRepository, clock: Clock) -> None:
     """Nothing is stored then."""
-    local = met(script, repo)
+    local = met(script, repo, clock)
     with pytest.raises(ConflictError):
         repo.resolve_conflict("s", local, "refuse")
 
     assert {"base": "theirs", "theirs": 1} == stored(script, "s").inputs
 
 
-def test_an_unknown_strategy_is_an_error(script: Server, repo: SessionRepository) -> None:
+def test_an_unknown_strategy_is_an_error(
+    script: Server, repo: SessionRepository, clock: Clock
+) -> None:
     """Which lists the known ones."""
     with pytest.raises(UnknownPluginError, match="last_write_wins"):
-        repo.resolve_conflict("s", met(script, repo), "newest_wins")
+        repo.resolve_conflict("s", met(script, repo, clock), "newest_wins")
 
 
 def test_a_wrong_id_is_an_error(repo: SessionRepository) -> None:
@@ -362,10 +367,10 @@ def test_a_resolved_conflict_of_a_dict_made_session(
 
 
 def test_a_conflict_with_what_is_gone_brings_nothing_back(
-    script: Server, repo: SessionRepository
+    script: Server, repo: SessionRepository, clock: Clock
 ) -> None:
     """It was ended meanwhile."""
-    local = met(script, repo)
+    local = met(script, repo, clock)
     repo.end("s")
     with pytest.raises(SessionGoneError, match="ended"):
         repo.resolve_conflict("s", local)

@@ -40,6 +40,7 @@ def test_a_factory_gets_its_table(install_storage: Install, plugins: Callable[[]
         ("serializer", "msgpack", "msgpack", "MsgpackSerializer"),
         ("serializer", "json", "json", "JsonSerializer"),
         ("conflict_strategy", "merge", "strategies", "Merge"),
+        ("conflict_strategy", "ask", "strategies", "Ask"),
         ("conflict_strategy", "last_write_wins", "strategies", "LastWriteWins"),
         ("conflict_strategy", "first_write_wins", "strategies", "FirstWriteWins"),
         ("conflict_strategy", "refuse", "strategies", "Refuse"),

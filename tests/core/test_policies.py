@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from session_harness.data import merge_sessions
 
 from sessionkit import SessionManager, load_settings
 from sessionkit.errors import ConfigError
@@ -33,7 +34,7 @@ def merged(fields: dict[str, str], base: Edit | None, ours: Edit, theirs: Edit) 
     began = (base,) if base else ()
     before = session(base) if base else None
     merger = Merger(read_policies(fields))
-    return merger.sessions("s", before, session(*began, ours), session(*began, theirs))
+    return merge_sessions(before, session(*began, ours), session(*began, theirs), merger=merger)
 
 
 def inputs(**values: Any) -> Edit:
@@ -54,11 +55,11 @@ def inputs(**values: Any) -> Edit:
         ("union", [1, 2], [1, 2, 3], [2, 4], [2, 3, 4]),
         ("union", [{"id": 1}], [{"id": 1}, {"id": 2}], [{"id": 1}, {"id": 3}], [1, 2, 3]),
         ("union", {1, 2}, {1, 2, 3}, {2, 4}, {2, 3, 4}),
-        ("merge", "a", "b", "c", "b"),
+        ("merge", "a", "b", "c", "c"),
         # What a policy does not know how to do is merged as usual.
-        ("sum", "a", "b", "c", "b"),
-        ("max", 1, "b", 3, "b"),
-        ("union", "a", "b", "c", "b"),
+        ("sum", "a", "b", "c", "c"),
+        ("max", 1, "b", 3, 3),
+        ("union", "a", "b", "c", "c"),
     ],
 )
 def test_what_both_changed(policy: str, before: Any, ours: Any, theirs: Any, expected: Any) -> None:
@@ -119,9 +120,9 @@ def test_deep_paths_and_stars() -> None:
 
     found = merged(fields, edit(10), edit(11), edit(12))
 
-    assert {"n": 13, "other": 11} == found.form_states["any"].data
+    assert {"n": 13, "other": 12} == found.form_states["any"].data
     assert {"n": 12} == found.form_states["special"].data
-    assert {"a.b": {"deep": 12, "else": 11}} == found.inputs
+    assert {"a.b": {"deep": 12, "else": 12}} == found.inputs
     assert {"plugin": {"count": 13}} == found.extensions
     assert "theme 12" == found.theme
 

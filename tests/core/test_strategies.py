@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from session_harness.data import merge_sessions
 
 from sessionkit.conflict import Conflict, ConflictStrategy
 from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
-from sessionkit.merger import Merger
 from sessionkit.session import UserSession
 
 
@@ -31,7 +31,8 @@ def conflict_of(
         base=copies(base, asked, "base"),
         ours=copies(ours, asked, "ours"),
         theirs=copies(theirs, asked, "theirs"),
-        merged=lambda: Merger().sessions("s", base, ours, theirs),
+        merged=lambda: merge_sessions(base, ours, theirs),
+        fields=tuple,
     )
     return conflict, asked
 

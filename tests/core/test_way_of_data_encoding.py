@@ -16,6 +16,7 @@ from sessionkit.errors import SerializationError
 from sessionkit.events import SessionSaved, ValueNotSaved
 from sessionkit.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE
 from sessionkit.session import UserSession
+from sessionkit.stamps import STAMPS
 
 OpenServer = Callable[..., Server]
 
@@ -40,12 +41,12 @@ def test_a_small_session_is_stored_as_one_part(replica: Replica) -> None:
 def test_a_large_session_is_split_so_that_a_save_costs_what_changed(replica: Replica) -> None:
     """A changed preference doesn't write the large part again."""
     session = replica.new(text="x" * SPLIT_ABOVE)
-    assert {"profile", "access", "navigation", "inputs", "cache"} == stored_names(replica)
+    assert {"profile", "access", "navigation", "inputs", "cache", STAMPS} == stored_names(replica)
 
     session.theme = "dark"
     replica.save(session)
 
-    assert {"profile"} == set(replica.store.writes[-1].put)
+    assert {"profile", STAMPS} == set(replica.store.writes[-1].put)
     assert "dark" == replica.load().theme
 
 
@@ -193,8 +194,10 @@ def test_a_session_is_encoded_under_its_own_lock(serializer: OddSerializer) -> N
     session.inputs["name"] = "Ada"
     replica.save(session)
 
-    assert depths
-    assert min(depths) > 0
+    *parts, stamps = depths
+    assert len(parts) > 1
+    assert min(parts) > 0
+    assert 0 == stamps  # made of what was noted under the lock
 
 
 def test_the_lock_is_free_while_the_store_works(replica: Replica) -> None:

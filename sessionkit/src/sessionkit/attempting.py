@@ -6,16 +6,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sessionkit.codec import EncodedParts
-from sessionkit.conflict import Conflict
+from sessionkit.decisions import ConflictReport
+from sessionkit.defaults.strategies import Merge
+from sessionkit.encoding import encode_live
 from sessionkit.errors import ConflictError, SerializationError
 from sessionkit.events import ValueNotSaved
 from sessionkit.ids import new_save_id
+from sessionkit.meeting import conflict_of, met_fields
 from sessionkit.moments import to_micros
 from sessionkit.parts import PlainPart
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
-from sessionkit.tracking import Attempt, Track
+from sessionkit.stamping import stamp_changes
+from sessionkit.stamps import STAMPS
+from sessionkit.tracking import Attempt, Meeting, Track
 
 
 class Intent(NamedTuple):
@@ -26,13 +31,13 @@ class Intent(NamedTuple):
         ours: Its parts.
         refused: Values that could not be encoded; ``ours`` has their last ones.
         attempt: The write; None when the store has it all.
-        differed: Names of the parts in which two writers met, if they did.
+        met: The writers who met, if any did.
     """
 
     ours: EncodedParts
     refused: tuple[SerializationError, ...]
     attempt: Attempt | None
-    differed: tuple[str, ...] = ()
+    met: Meeting | None = None
 
 
 def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
@@ -48,10 +53,9 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
     target = _target(context, session.session_id, track, ours)
     before = stored.parts if stored and not track.rewrite else {}
     changed = _differing(before, target)
-    differed = _differing(ours, stored.parts) if stored and track.foreign else ()
-    if stored is not None and not changed:
-        met = differed if ours != track.base else ()
-        return Intent(ours=ours, refused=refused, attempt=None, differed=met)
+    met = _meeting(context, track, ours, target)
+    if stored is not None and before == target:
+        return Intent(ours=ours, refused=refused, attempt=None, met=met)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else ())
     profile = context.codec.decode_part("profile", target["profile"])
@@ -67,7 +71,7 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
         target=target,
         layout=sealed.layout,
         changed=changed,
-        differed=differed,
+        met=met,
         authenticated=profile.get("authenticated", False),
     )
     return Intent(ours=ours, refused=refused, attempt=attempt)
@@ -76,10 +80,7 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
 def _encode(
     context: SaveContext, session: UserSession, track: Track
 ) -> tuple[EncodedParts, tuple[SerializationError, ...]]:
-    last = track.base
-    if last is None:
-        last = track.stored.parts if track.stored else {}
-    encoded = context.codec.encode(session, last)
+    encoded = encode_live(context, session, track)
     for refused in encoded.refused:
         if refused.path not in track.refused:
             event = ValueNotSaved(
@@ -98,7 +99,7 @@ def _target(
     theirs = track.stored.parts
     if ours == track.base:
         return theirs
-    if track.foreign and ours != theirs:
+    if track.foreign and _differing(ours, theirs):
         return _decide(context, session_id, track, ours)
     # Also where both did the same: two equal changes of a counter are two changes.
     return context.merger.encoded(context.codec, track.base, ours, theirs)
@@ -109,17 +110,30 @@ def _decide(
 ) -> EncodedParts:
     codec, base = context.codec, track.base
     theirs = track.stored.parts if track.stored else {}
-    conflict = Conflict(
-        session_id,
-        base=lambda: None if base is None else codec.decode(session_id, base),
-        ours=lambda: codec.decode(session_id, ours),
-        theirs=lambda: codec.decode(session_id, theirs),
-        merged=lambda: codec.decode(session_id, context.merger.encoded(codec, base, ours, theirs)),
-    )
+    merged = context.merger.encoded(codec, base, ours, theirs)
+    if type(context.strategy) is Merge:
+        return merged  # decoding it would be for nothing but to encode it again
+    conflict = conflict_of(codec, session_id, base=base, ours=ours, theirs=theirs, merged=merged)
     decided = context.strategy.resolve(conflict)
     if decided is None:
         raise ConflictError(session_id, track.stored.head if track.stored else None)
-    return codec.encode(decided, theirs).parts
+    # What differs from a merge is a decision made now, and later than both.
+    parts = codec.encode(decided, merged).parts
+    return stamp_changes(codec, merged, parts, to_micros(context.now()))
+
+
+def _meeting(
+    context: SaveContext, track: Track, ours: EncodedParts, target: EncodedParts
+) -> Meeting | None:
+    base, stored = track.base, track.stored
+    if stored is None or not track.foreign or ours == base:
+        return None
+    theirs = stored.parts
+    differing = _differing(ours, theirs)
+    if not differing:
+        return None
+    report = ConflictReport(lambda: met_fields(context.codec, base, ours, theirs, target))
+    return Meeting(differing, report)
 
 
 def _head(
@@ -145,4 +159,5 @@ def _head(
 def _differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
     if one == other:
         return ()
-    return tuple(sorted([n for n in {*one, *other} if one.get(n) != other.get(n)]))
+    names = [name for name in {*one, *other} if one.get(name) != other.get(name)]
+    return tuple(sorted(name for name in names if name != STAMPS))

@@ -28,7 +28,14 @@ from sessionkit.session import UserSession
 EncodedParts = dict[str, bytes]
 """A session's logical parts as the serializer's bytes, by part name."""
 
+Note = Callable[[str, PlainPart], object]
+"""Takes the name and the fields of a part."""
+
 _ATTEMPTS: Final = 10
+
+
+def _ignore(_: str, __: PlainPart) -> None:
+    """Take a part and do nothing."""
 
 
 class Encoded(NamedTuple):
@@ -77,7 +84,9 @@ class SessionCodec:
     others: Callable[[str], Serializer]
     max_bytes: int
 
-    def encode(self, session: UserSession, last: Mapping[str, bytes]) -> Encoded:
+    def encode(
+        self, session: UserSession, last: Mapping[str, bytes], note: Note = _ignore
+    ) -> Encoded:
         """
         Encode a session under its lock.
 
@@ -86,34 +95,39 @@ class SessionCodec:
             last: Its parts as they were last encoded. Parts that this release
                 doesn't know are taken from them, and so are the last values of
                 what can't be encoded.
+            note: Called with each part that is not what it was, while the session is locked;
+                again when the session has to be encoded again.
 
         Raises:
             RuntimeError: If other threads kept changing it all the time.
         """
         for _ in range(_ATTEMPTS - 1):
             try:
-                return self._encode_once(session, last)
+                return self._encode_once(session, last, note)
             except RecursionError:
                 raise
             except RuntimeError:
                 # The app changed one of its dicts meanwhile, without the session's lock.
                 continue
-        return self._encode_once(session, last)
+        return self._encode_once(session, last, note)
 
-    def _encode_once(self, session: UserSession, last: Mapping[str, bytes]) -> Encoded:
+    def _encode_once(self, session: UserSession, last: Mapping[str, bytes], note: Note) -> Encoded:
         parts: EncodedParts = {}
         refused: list[SerializationError] = []
         with session.lock:
             for name, part in to_parts(session, refused.append).items():
-                data = self._encode_part(name, part, last.get(name), refused)
+                data, changed = self._encode_part(name, part, last.get(name), refused)
                 if data is not None:
                     parts[name] = data
+                    if changed is not None:
+                        note(name, changed)
         parts |= {name: last[name] for name in last if name not in parts and not is_known(name)}
         return Encoded(parts, refused)
 
     def _encode_part(
         self, name: str, part: PlainPart, last: bytes | None, refused: list[SerializationError]
-    ) -> bytes | None:
+    ) -> tuple[bytes | None, PlainPart | None]:
+        """Return a part's bytes, and what they hold if that is not what it was."""
         try:
             data = self.serializer.dumps(part)
         except SerializationError:
@@ -121,12 +135,12 @@ class SessionCodec:
         else:
             if data == last:
                 # It has been read before; and to compare the same object again costs nothing.
-                return last
+                return last, None
             if not misfits(name, part):
-                return data
+                return data, part
         before = {} if last is None else self.serializer.loads(last)
         kept = Salvage(self.serializer, refused).part(name, part, before)
-        return self.serializer.dumps(kept) if kept else None
+        return (self.serializer.dumps(kept), kept) if kept else (None, None)
 
     def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
         """

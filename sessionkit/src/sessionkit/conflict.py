@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from sessionkit.decisions import FieldDecision
+
 if TYPE_CHECKING:
     from sessionkit.session import UserSession
 
@@ -22,7 +24,7 @@ class Conflict:
         session_id: The session that they changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one function a thing that is asked for
         self,
         session_id: str,
         *,
@@ -30,10 +32,12 @@ class Conflict:
         ours: Callable[[], UserSession],
         theirs: Callable[[], UserSession],
         merged: Callable[[], UserSession],
+        fields: Callable[[], tuple[FieldDecision, ...]],
     ) -> None:
         """Take the three, and what comes of merging them, as functions."""
         self.session_id = session_id
         self._merged = merged
+        self._fields = fields
         self._base = base
         self._ours = ours
         self._theirs = theirs
@@ -55,6 +59,11 @@ class Conflict:
         A strategy that cares for a few fields sets those and leaves the rest as it is.
         """
         return self._merged()
+
+    @cached_property
+    def fields(self) -> tuple[FieldDecision, ...]:
+        """Every field that both sides changed to different values, with whose :meth:`merged` takes."""
+        return self._fields()
 
     @cached_property
     def theirs(self) -> UserSession:

@@ -12,6 +12,8 @@ from typing import Any
 
 import attrs
 
+from sessionkit.decisions import ConflictReport
+
 
 @attrs.frozen(kw_only=True)
 class SessionEvent:
@@ -55,6 +57,18 @@ class SessionEnded(SessionEvent):
 
 
 @attrs.frozen(kw_only=True)
+class SessionRotated(SessionEvent):
+    """
+    A session moved to a fresh id.
+
+    Attributes:
+        old_id: The id that it had; it is ended, or will be as soon as the store answers.
+    """
+
+    old_id: str
+
+
+@attrs.frozen(kw_only=True)
 class SessionGone(SessionEvent):
     """
     A live session turned out to be ended, deleted or replaced in the store.
@@ -74,10 +88,12 @@ class ConflictResolved(SessionEvent):
     Attributes:
         strategy: The strategy's class, or the function that decided.
         parts: Names of the logical parts that differed.
+        report: Says of each field that both changed whose value was taken, and when each was changed.
     """
 
     strategy: str
     parts: tuple[str, ...]
+    report: ConflictReport = attrs.field(eq=False)
 
 
 @attrs.frozen(kw_only=True)

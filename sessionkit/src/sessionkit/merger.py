@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Merges parts and whole sessions: the rules of :mod:`sessionkit.merge`, where no policy says otherwise."""
+"""Merges encoded sessions, part by part: the rules of :mod:`sessionkit.merge`, where no policy says otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
 from sessionkit.codec import EncodedParts, SessionCodec
-from sessionkit.merge import Rule, merge_part, usual_rule
-from sessionkit.parts import EXTENSION, FIELDS, PlainPart, from_parts, is_known, to_parts
+from sessionkit.merge import Rule
+from sessionkit.merge_parts import merge_part, usual_rule
+from sessionkit.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.policies import FORMS, Policies
-from sessionkit.session import UserSession
+from sessionkit.stamping import read_stamps, read_tree, write_stamps, write_tree
+from sessionkit.stamps import NEVER, STAMPS, When, along
 
 _COUNTING: Final = frozenset({"profile", "navigation"})
 """Parts that hold counters: two equal changes of a counter are two changes."""
 
-PlainParts = Mapping[str, PlainPart]
+
+class _Part(NamedTuple):
+    """A part as one side has it, with its stamps; both encoded."""
+
+    data: bytes | None
+    stamps: bytes | None
 
 
 @attrs.frozen
@@ -33,23 +39,15 @@ class Merger:
     policies: Policies = attrs.field(factory=Policies)
 
     def part(
-        self, name: str, base: PlainPart | None, ours: PlainPart | None, theirs: PlainPart | None
+        self,
+        name: str,
+        base: PlainPart | None,
+        ours: PlainPart | None,
+        theirs: PlainPart | None,
+        when: When = NEVER,
     ) -> PlainPart | None:
         """Merge the part called *name*; see :func:`~sessionkit.merge.merge_part`."""
-        return merge_part(base, ours, theirs, partial(self._rule, name))
-
-    def sessions(
-        self, session_id: str, base: UserSession | None, ours: UserSession, theirs: UserSession
-    ) -> UserSession:
-        """Return a new session with what either side changed since *base*, which may be unknown."""
-        before = {} if base is None else to_parts(base)
-        mine, others = to_parts(ours), to_parts(theirs)
-        merged = {
-            name: self.part(name, before.get(name), mine.get(name), others.get(name))
-            for name in dict.fromkeys((*mine, *others))
-        }
-        kept = {name: part for name, part in merged.items() if part is not None}
-        return from_parts(session_id, kept)
+        return merge_part(base, ours, theirs, when, partial(self._rule, name))
 
     def encoded(
         self,
@@ -58,40 +56,62 @@ class Merger:
         ours: EncodedParts,
         theirs: EncodedParts,
     ) -> EncodedParts:
-        """Merge encoded parts; what only one side changed stays bytes and is not decoded. *base* may be unknown."""
+        """
+        Merge encoded parts, and their stamps.
+
+        What only one side changed stays bytes and is not decoded.
+
+        Args:
+            codec: Decodes and encodes.
+            base: What both started from, or None when it is unknown.
+            ours: Our parts.
+            theirs: Their parts.
+        """
         known = base or {}
+        before, mine, others = (read_stamps(codec, parts) for parts in (known, ours, theirs))
         merged: EncodedParts = {}
+        stamps: dict[str, bytes] = {}
         for name in dict.fromkeys((*ours, *theirs)):
-            data = self._encoded_part(
-                codec, name, known.get(name), ours.get(name), theirs.get(name)
+            if name == STAMPS:
+                continue
+            data, stamp = self._encoded_part(
+                codec,
+                name,
+                _Part(known.get(name), before.get(name)),
+                _Part(ours.get(name), mine.get(name)),
+                _Part(theirs.get(name), others.get(name)),
             )
             if data is not None:
                 merged[name] = data
-        return merged
+                if stamp is not None:
+                    stamps[name] = stamp
+        return write_stamps(codec, merged, stamps)
 
     def _encoded_part(
-        self,
-        codec: SessionCodec,
-        name: str,
-        base: bytes | None,
-        ours: bytes | None,
-        theirs: bytes | None,
-    ) -> bytes | None:
+        self, codec: SessionCodec, name: str, base: _Part, ours: _Part, theirs: _Part
+    ) -> _Part:
         if theirs == base:
             return ours
         if ours == base or not is_known(name):
             return theirs
         if ours == theirs and not self._counts(name):
             return ours
-        sides = (
-            None if data is None else codec.decode_parts({name: data}, (name,)).get(name)
-            for data in (base, ours, theirs)
+        sides = (base, ours, theirs)
+        b, o, t = (
+            None if side.data is None else codec.decode_part(name, side.data) for side in sides
         )
-        merged = self.part(name, *sides)
-        return None if merged is None else codec.serializer.dumps(merged)
+        when = When(*(read_tree(codec, side.stamps) for side in sides))
+        merged = self.part(name, b, o, t, when)
+        if merged is None:
+            return _Part(None, None)
+        stamps = write_tree(codec, along(merged, o, t, when))
+        return _Part(codec.serializer.dumps(merged), stamps)
 
     def _rule(self, name: str, field: str) -> Rule:
-        return self.policies.at(*_path(name, field)).merging(usual_rule(field))
+        usual = usual_rule(field)
+        return (
+            self.policies.at(*_path(name, field)).merging(usual) if self.policies.below else usual
+        )
 
     def _counts(self, name: str) -> bool:
         """Return whether two equal changes of a part may be two changes."""

@@ -25,7 +25,8 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.equality import same_content
-from sessionkit.merge import MISSING, Rule, merge_value
+from sessionkit.merge import MISSING, Rule, changed, key_order, merge_value
+from sessionkit.stamps import NEVER, When
 
 # What a field holds may be anything, here as in a merge.
 # ruff: noqa: ANN401
@@ -37,18 +38,18 @@ FORMS: Final = "forms"
 """What paths call ``UserSession.form_states``."""
 
 
-def _ours(_: Any, ours: Any, __: Any) -> Any:
+def _ours(_: Any, ours: Any, __: Any, ___: When) -> Any:
     return ours
 
 
-def _theirs(_: Any, __: Any, theirs: Any) -> Any:
+def _theirs(_: Any, __: Any, theirs: Any, ___: When) -> Any:
     return theirs
 
 
-def _union(base: Any, ours: Any, theirs: Any) -> Any:
+def _union(base: Any, ours: Any, theirs: Any, when: When) -> Any:
     """Keep what either side added to a list, and drop what either removed."""
     if not all(isinstance(side, list) for side in (ours, theirs)):
-        return merge_value(base, ours, theirs)
+        return merge_value(base, ours, theirs, when)
     before = base if isinstance(base, list) else []
     kept = [item for item in ours if _among(item, theirs) or not _among(item, before)]
     added = [item for item in theirs if not _among(item, ours) and not _among(item, before)]
@@ -59,11 +60,11 @@ def _among(item: Any, items: Sequence[Any]) -> bool:
     return any(same_content(item, other) for other in items)
 
 
-def _sum(base: Any, ours: Any, theirs: Any) -> Any:
+def _sum(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
     """Add both changes of a number to what it was; the larger one when that is unknown."""
     before = 0 if base is MISSING else base
     if not all(_is_number(side) for side in (before, ours, theirs)):
-        return merge_value(base, ours, theirs)
+        return merge_value(base, ours, theirs, when)
     return max(ours, theirs) if base is MISSING else ours + theirs - before
 
 
@@ -72,22 +73,24 @@ def _is_number(value: Any) -> bool:
 
 
 def _by(choose: Callable[[Any, Any], Any]) -> Rule:
-    def rule(base: Any, ours: Any, theirs: Any) -> Any:
+    def rule(base: Any, ours: Any, theirs: Any, when: When) -> Any:
         if ours is MISSING or theirs is MISSING:
-            return merge_value(base, ours, theirs)
+            return merge_value(base, ours, theirs, when)
         try:
             return choose(ours, theirs)
         except TypeError:
-            return merge_value(base, ours, theirs)  # they can't be compared
+            return merge_value(base, ours, theirs, when)  # they can't be compared
 
     return rule
 
 
 def _where_both_changed(rule: Rule) -> Rule:
-    def decided(base: Any, ours: Any, theirs: Any) -> Any:
-        if same_content(ours, theirs) or same_content(theirs, base):
+    def decided(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+        if same_content(ours, theirs) or not changed(base, theirs, when.base, when.theirs):
             return ours
-        return theirs if same_content(ours, base) else rule(base, ours, theirs)
+        if not changed(base, ours, when.base, when.ours):
+            return theirs
+        return rule(base, ours, theirs, when)
 
     return decided
 
@@ -135,17 +138,18 @@ class Policies:
             return self.rule
         return self._merge_below if self.below else usual
 
-    def _merge_below(self, base: Any, ours: Any, theirs: Any) -> Any:
+    def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
         if not all(isinstance(side, dict) for side in (ours, theirs)):
-            return merge_value(base, ours, theirs)
+            return merge_value(base, ours, theirs, when)
         known = base if isinstance(base, dict) else {}
         merged = {}
-        for key in dict.fromkeys((*ours, *theirs, *known)):
+        for key in key_order(known, ours, theirs, when):
             rule = self.at(str(key)).merging()
             # A number that nobody had is zero; one of an unknown base is not known.
             absent = 0 if rule is _sum and isinstance(base, dict) else MISSING
             before = known.get(key, absent)
-            merged[key] = rule(before, ours.get(key, MISSING), theirs.get(key, MISSING))
+            sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
+            merged[key] = rule(*sides, when.at(key))
         return {key: value for key, value in merged.items() if value is not MISSING}
 
 

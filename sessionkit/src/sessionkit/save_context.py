@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import attrs
 
@@ -12,6 +13,7 @@ from sessionkit.conflict import ConflictStrategy
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.merger import Merger
+from sessionkit.records import SessionHead
 from sessionkit.storage import Storage
 from sessionkit.tracking import Seen
 
@@ -28,6 +30,8 @@ class SaveContext:
         merger: Merges what needs no decision, and what a strategy leaves to it.
         expiry: When sessions end by themselves.
         look: Reads what the store holds of an id.
+        look_head: Reads the head alone; None where the store can't.
+        now: Returns the present moment, aware.
         emit: Takes events.
     """
 
@@ -37,4 +41,6 @@ class SaveContext:
     merger: Merger
     expiry: Expiry
     look: Callable[[str], Seen | None]
+    look_head: Callable[[str], SessionHead | None] | None
+    now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]

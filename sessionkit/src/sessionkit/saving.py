@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from sessionkit.attempting import intend
@@ -27,7 +29,10 @@ from sessionkit.records import SessionWrite
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
 from sessionkit.settling import why_gone
-from sessionkit.tracking import Attempt, Seen, Track
+from sessionkit.tracking import Attempt, Meeting, Seen, Track
+
+_IDENTITY: Final = ("session_id", "created_at", "user_id")
+"""What two heads have in common if they are the same user's same session."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -71,13 +76,23 @@ class Save:
     def _make_attempt(self) -> None:
         if self.track.gone is not None:
             raise SessionGoneError(self.session.session_id, self.track.gone)
+        self._catch_up()
         intent = intend(self.context, self.session, self.track)
         self.refused = intent.refused
         self.track.attempt = intent.attempt
         if intent.attempt is None:
             self._contributed(intent.ours)
-            self._tell_resolved(intent.differed)
+            self._tell_resolved(intent.met)
         self._fresh = True
+
+    def _catch_up(self) -> None:
+        """Take note of what another object of this id stored, rather than meet it in the store."""
+        known, seen = self.track.stored, self.track.place.seen
+        if known is None or seen is None or seen.head.version <= known.head.version:
+            return
+        same = all(getattr(seen.head, name) == getattr(known.head, name) for name in _IDENTITY)
+        if same and seen.usable and not seen.head.ended:
+            take_note(self.context, self.session, self.track, seen)
 
     def settle(self, outcome: StorageError | None) -> None:
         """Take a write's outcome; unless ``done``, ask for the next write."""
@@ -126,6 +141,7 @@ class Save:
             layout=attempt.layout,
             authenticated=attempt.authenticated,
         )
+        track.place.seen = track.stored
         track.replaces = None
         track.rewrite = False
         self._contributed(attempt.ours)
@@ -135,15 +151,19 @@ class Save:
             session_id=head.session_id, version=head.version, parts=attempt.changed
         )
         self.context.emit(event)
-        self._tell_resolved(attempt.differed)
+        self._tell_resolved(attempt.met)
 
-    def _tell_resolved(self, parts: tuple[str, ...]) -> None:
-        if parts:
-            strategy = name_of(self.context.strategy)
-            event = ConflictResolved(
-                session_id=self.session.session_id, strategy=strategy, parts=parts
-            )
-            self.context.emit(event)
+    def _tell_resolved(self, met: Meeting | None) -> None:
+        if met is None:
+            return
+        self.track.reports.append(met.report)
+        event = ConflictResolved(
+            session_id=self.session.session_id,
+            strategy=name_of(self.context.strategy),
+            parts=met.parts,
+            report=met.report,
+        )
+        self.context.emit(event)
 
     def _contributed(self, ours: EncodedParts) -> None:
         self.track.base = ours
@@ -199,6 +219,7 @@ class Save:
         elif attempt.write.head.save_id in seen.head.recent:
             # Ours landed, its answer was lost, and someone wrote on top.
             track.base, track.stored, track.foreign = attempt.ours, seen, True
+            track.place.seen = seen
         else:
             take_note(self.context, self.session, track, seen)
 

@@ -13,6 +13,7 @@ from sessionkit.codec import SessionCodec
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.errors import UnknownPluginError
 from sessionkit.forms import FormSnapshot, FormState
+from sessionkit.merger import Merger
 from sessionkit.navigation import NavigationEntry
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
@@ -132,6 +133,18 @@ def content(session: UserSession) -> dict[str, Any]:
 def _no_other(name: str) -> NoReturn:
     msg = f"no serializer {name!r}"
     raise UnknownPluginError(msg)
+
+
+def merge_sessions(
+    base: UserSession | None, ours: UserSession, theirs: UserSession, merger: Merger | None = None
+) -> UserSession:
+    """Return what comes of merging three sessions; both sides changed theirs at the same time."""
+    codec = make_codec()
+    before, one, other = (
+        None if side is None else codec.encode(side, {}).parts for side in (base, ours, theirs)
+    )
+    merged = (merger or Merger()).encoded(codec, before, one or {}, other or {})
+    return codec.decode(ours.session_id, merged)
 
 
 def make_codec(

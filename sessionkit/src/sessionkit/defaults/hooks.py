@@ -42,6 +42,7 @@ def sessionkit_conflict_strategies() -> Mapping[str, ConflictStrategyFactory]:
     """Offer the four strategies."""
     return {
         "merge": _merge,
+        "ask": _ask,
         "last_write_wins": _last_write_wins,
         "first_write_wins": _first_write_wins,
         "refuse": _refuse,
@@ -70,6 +71,12 @@ def _json(*, enums: Sequence[type[Enum]] = ()) -> Serializer:
     from sessionkit.defaults.json import JsonSerializer
 
     return JsonSerializer(enums=enums)
+
+
+def _ask() -> ConflictStrategy:
+    from sessionkit.defaults.strategies import Ask
+
+    return Ask()
 
 
 def _merge() -> ConflictStrategy:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from sessionkit.choosing import ask, choose
 from sessionkit.conflict import Conflict
 from sessionkit.session import UserSession
 
@@ -13,6 +14,24 @@ class Merge:
     def resolve(self, conflict: Conflict) -> UserSession:
         """Return a new session with what either side changed."""
         return conflict.merged()
+
+
+class Ask:
+    """
+    Merges, but leaves the choice to the user where both sides changed one field.
+
+    Theirs stays until then; the question, with both values, is kept in the session
+    (:mod:`sessionkit.choosing`), so any tab can show it and a restart does not lose it.
+    """
+
+    def resolve(self, conflict: Conflict) -> UserSession:
+        """Return what both did, with a question for each field that can hold one value only."""
+        result = conflict.merged()
+        for field in conflict.fields:
+            if field.taken != "merged":
+                choose(result, field, "theirs")
+                ask(result, field)
+        return result
 
 
 class LastWriteWins:

@@ -4,34 +4,49 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
 import attrs
 
+from sessionkit.codec import EncodedParts, SessionCodec
 from sessionkit.conflict import Conflict
 from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.meeting import conflict_of
 from sessionkit.merger import Merger
-from sessionkit.parts import from_parts, to_parts
+from sessionkit.parts import to_parts
 from sessionkit.session import UserSession
 from sessionkit.values import to_tagged
 
 ID: Final = "s"
 OWNER: Final = "https://issuer.example|ada"
 
-_SERIALIZER: Final = MsgpackSerializer()
+CODEC: Final = SessionCodec(
+    serializer=MsgpackSerializer(),
+    name="msgpack",
+    others=lambda _: MsgpackSerializer(),
+    max_bytes=sys.maxsize,
+)
+"""Encodes and decodes as a repository does, without its limits."""
+
 _MANY: Final = 2_000
 
 Change = Callable[[UserSession], object]
 
 
-def _encoded(session: UserSession) -> bytes:
-    return _SERIALIZER.dumps(to_parts(session))
+def encoded_conflict(
+    session_id: str, base: EncodedParts | None, ours: EncodedParts, theirs: EncodedParts
+) -> Conflict:
+    """Return a conflict of encoded sides; what both changed they changed at the same time."""
+    merged = Merger().encoded(CODEC, base, ours, theirs)
+    return conflict_of(CODEC, session_id, base=base, ours=ours, theirs=theirs, merged=merged)
 
 
-def _decoded(data: bytes) -> UserSession:
-    return from_parts(ID, _SERIALIZER.loads(data))
+def encoded(session: UserSession) -> EncodedParts:
+    """Return a session's parts, encoded."""
+    return CODEC.encode(session, {}).parts
 
 
 def content(session: UserSession) -> Any:  # noqa: ANN401 - plain data
@@ -59,24 +74,13 @@ class Sample:
         theirs: Theirs, encoded.
     """
 
-    base: bytes | None
-    ours: bytes
-    theirs: bytes
+    base: EncodedParts | None
+    ours: EncodedParts
+    theirs: EncodedParts
 
     def conflict(self) -> Conflict:
         """Return the conflict, with copies of its own."""
-        base = self.base
-        return Conflict(
-            ID,
-            base=lambda: None if base is None else _decoded(base),
-            ours=lambda: _decoded(self.ours),
-            theirs=lambda: _decoded(self.theirs),
-            merged=self._merged,
-        )
-
-    def _merged(self) -> UserSession:
-        base = None if self.base is None else _decoded(self.base)
-        return Merger().sessions(ID, base, _decoded(self.ours), _decoded(self.theirs))
+        return encoded_conflict(ID, self.base, self.ours, self.theirs)
 
     def without_base(self) -> Sample:
         """Return the conflict as it is met when nobody knows the base."""
@@ -209,10 +213,10 @@ def _ours_of_a_new_one(session: UserSession) -> None:
 
 
 def _made(base: UserSession, ours: Change, theirs: Change) -> Sample:
-    start = _encoded(base)
+    start = encoded(base)
     sides = []
     for change in (ours, theirs):
-        side = _decoded(start)
+        side = CODEC.decode(ID, start)
         change(side)
-        sides.append(_encoded(side))
+        sides.append(encoded(side))
     return Sample(start, *sides)

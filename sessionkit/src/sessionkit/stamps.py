@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+When each value was changed: stamps, by which a merge takes the later of two changes.
+
+A stamp is the moment when a repository first saw a change, in microseconds since
+the epoch, never below the stamp that it replaces. The stamps of a part lie beside
+it in a tree: an int is the stamp of all that there is; a pair is that of most
+entries of a dict, and what is different for some keys. What is not there has none.
+They are stored as a part of their own, which no session sees.
+
+With the session's ``last_activity`` for a judge, three writers would end
+differently in different orders: a merged session is as active as its last writer,
+not as the change that it took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from itertools import compress, repeat
+from operator import ne
+from typing import Any, Final, NamedTuple
+
+from sessionkit.equality import COMPARED_AT_ONCE, same_content
+
+# What a part holds may be anything, and a tree of stamps is as deep as that.
+# ruff: noqa: ANN401
+
+STAMPS: Final = "stamps"
+"""The name of the part that holds the stamps of all others."""
+
+LIFETIME: Final = timedelta(days=1) // timedelta(microseconds=1)
+"""How long a stamp is kept at least, in microseconds: two changes hardly lie further apart and still meet."""
+
+NONE: Final = 0
+"""Stands where there is no stamp."""
+
+Tree = Any
+"""A stamp, or a list of a stamp and a dict of trees by key."""
+
+_MISSING: Final = object()
+_PLAIN: Final = COMPARED_AT_ONCE | {float}
+"""Types that ``!=`` is a judge of, but for the signs of zeros."""
+
+_PAIR: Final = 2
+
+
+def _split(tree: Tree) -> tuple[int, dict[Any, Tree]]:
+    """Return the stamp of most entries, and the trees of the others."""
+    if type(tree) is int:
+        return tree, {}
+    # It comes from a store: anything else is damage.
+    if type(tree) is list and len(tree) == _PAIR:
+        most, others = tree
+        if type(most) is int and type(others) is dict:
+            return most, others
+    return NONE, {}
+
+
+def _joined(most: int, others: dict[Any, Tree]) -> Tree:
+    kept = {key: tree for key, tree in others.items() if tree != most}
+    return [most, kept] if kept else most
+
+
+def at(tree: Tree, key: Any) -> Tree:
+    """Return what is known of an entry that is there."""
+    most, others = _split(tree)
+    return others.get(key, most)
+
+
+def latest(tree: Tree) -> int:
+    """Return the latest stamp in a tree."""
+    most, others = _split(tree)
+    return max([most, *map(latest, others.values())])
+
+
+class When(NamedTuple):
+    """
+    When each of three sides got a value.
+
+    Attributes:
+        base: The stamps of what both started from.
+        ours: Ours.
+        theirs: Theirs.
+    """
+
+    base: Tree = NONE
+    ours: Tree = NONE
+    theirs: Tree = NONE
+
+    def at(self, key: Any) -> When:
+        """Return the same of an entry of the three dicts; of a side that lacks it, it says nothing."""
+        if type(self.base) is type(self.ours) is type(self.theirs) is int:
+            return self  # each is the stamp of all that there is
+        return When(at(self.base, key), at(self.ours, key), at(self.theirs, key))
+
+
+NEVER: Final = When()
+"""Says nothing about any side."""
+
+
+def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
+    """
+    Return the stamps of a value that was changed now.
+
+    Args:
+        before: What it was.
+        after: What it is.
+        tree: The stamps of what it was.
+        now: Microseconds since the epoch.
+    """
+    if not isinstance(after, dict) or not isinstance(before, dict):
+        return max(now, latest(tree) + 1)
+    most, others = _split(tree)
+    others = {key: stamps for key, stamps in others.items() if key in after}
+    for key in _doubtful(before, after):
+        was, value = before.get(key, _MISSING), after[key]
+        stamps = NONE if was is _MISSING else others.get(key, most)
+        both = isinstance(value, dict) and isinstance(was, dict)
+        if both or not same_content(was, value):
+            others[key] = marked(was, value, stamps, now)
+    return _joined(most, others)
+
+
+def _doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterable[Any]:
+    """Return the keys under which there may be something new."""
+    olds = [*map(before.get, after, repeat(_MISSING))]
+    kinds = [*map(type, after.values())]
+    if _PLAIN.issuperset(kinds) and kinds == [*map(type, olds)]:
+        signed = float in kinds and 0.0 in after.values()  # 0.0 equals -0.0
+        if not signed:
+            # What every save of a form comes by: without a step of Python for each entry.
+            return compress(after, map(ne, olds, after.values()))
+    return [key for key, was in zip(after, olds, strict=True) if was is not after[key]]
+
+
+def along(value: Any, ours: Any, theirs: Any, when: When) -> Tree:
+    """
+    Return the stamps of a merged value: of each entry the later one of both sides'.
+
+    Args:
+        value: What was merged.
+        ours: Our value.
+        theirs: Theirs.
+        when: The stamps of both.
+    """
+    if when.ours == when.theirs:
+        return when.ours
+    if not isinstance(value, dict):
+        return max(latest(when.ours), latest(when.theirs))
+    mine, others = (side if isinstance(side, dict) else {} for side in (ours, theirs))
+    (most, my_own), (most_others, their_own) = _split(when.ours), _split(when.theirs)
+    apart = my_own.keys() | their_own.keys() | (value.keys() - (mine.keys() & others.keys()))
+    entries = {
+        key: _entry(entry, key, mine, others, when)
+        for key, entry in value.items()
+        if key in apart or isinstance(entry, dict)  # there, too, one side may lack something
+    }
+    return _joined(max(most, most_others), entries)
+
+
+def _entry(
+    value: Any, key: Any, ours: Mapping[Any, Any], theirs: Mapping[Any, Any], when: When
+) -> Tree:
+    if key not in ours:
+        return at(when.theirs, key)
+    if key not in theirs:
+        return at(when.ours, key)
+    return along(value, ours[key], theirs[key], when.at(key))
+
+
+def since(tree: Tree, oldest: int) -> Tree:
+    """Return a tree in which no entry is told apart by a stamp before *oldest*."""
+    most, others = _split(tree)
+    recent = {
+        key: since(stamps, oldest) for key, stamps in others.items() if latest(stamps) >= oldest
+    }
+    return _joined(most, recent)
