@@ -74,7 +74,7 @@ def failing_clauses(failing: Failing) -> Failing:
     def run(
         mutant: type[MemoryStorage], clauses: Collection[str] = (), **declared: bool
     ) -> set[str]:
-        declared = {"batch": True, **declared}
+        declared = {"batch": True, "heads": True, **declared}
         return failing(
             "StorageConformance", "connect", lambda: mutant().handle, clauses, **declared
         )

@@ -39,6 +39,7 @@ class TestAnyDriver(StorageConformance, StorageProcessConformance):
     """What SQLAlchemy alone can say keeps every clause, too."""
 
     batch = True
+    heads = True
     setup = True
 
     @pytest.fixture

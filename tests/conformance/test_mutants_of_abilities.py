@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: D102, D107 - a mutant says in one place what is broken about it
-"""The storage suite catches storages that are broken on purpose: batches, setting up, watching."""
+"""The storage suite catches storages that are broken on purpose: batches, heads, setting up, watching."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, StorageError
-from sessionkit.records import SessionWrite, StoredSession
+from sessionkit.moments import micros_now
+from sessionkit.records import SessionHead, SessionWrite, StoredSession
 from sessionkit.testing import storage_watches
 from sessionkit.testing.storage_races import RACERS
 
@@ -43,6 +44,66 @@ class BatchesCheckThenWrite(MemoryStorage):
             stored = StoredSession(head=write.head, parts=dict(write.put))
             self._sessions[write.head.session_id] = stored
         return [None] * len(writes)
+
+
+class HeadsOfTheDeleted(MemoryStorage):
+    """A delete leaves the head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heads: dict[str, SessionHead] = {}
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        return self._heads.get(session_id)
+
+    def write(self, write: SessionWrite) -> None:
+        super().write(write)
+        self._heads[write.head.session_id] = write.head
+
+
+class HeadsFromACache(MemoryStorage):
+    """A head that was read once is not read again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, SessionHead] = {}
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        found = super().read_head(session_id)
+        return None if found is None else self._seen.setdefault(session_id, found)
+
+
+class HeadsWithoutRecent(MemoryStorage):
+    """Only what is cheap to tell is told."""
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        found = super().read_head(session_id)
+        return None if found is None else attrs.evolve(found, recent=())
+
+
+class HeadsByFoldedId(MemoryStorage):
+    """Ids that differ in case have one head."""
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        ids = [one for one in self._sessions if one.casefold() == session_id.casefold()]
+        return self._sessions[min(ids)].head if ids else None
+
+
+class HeadsOfTheLiving(MemoryStorage):
+    """Tombstones have no head."""
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        found = super().read_head(session_id)
+        return None if found is None or found.ended else found
+
+
+class HeadsByTheClock(MemoryStorage):
+    """Expired sessions have no head."""
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        found = super().read_head(session_id)
+        ends = None if found is None else found.expires_at
+        return None if ends is not None and ends < micros_now() else found
 
 
 class Prepared(MemoryStorage):
@@ -209,6 +270,12 @@ class EndsAll(Watched):
 CAUGHT: Final = {
     AHundredAtMost: "test_large_batch",
     BatchesCheckThenWrite: "test_batches_that_cross",
+    HeadsOfTheDeleted: "test_head_of_an_unknown_id",
+    HeadsFromACache: "test_heads_are_read_while_others_save",
+    HeadsWithoutRecent: "test_head_is_that_of_the_session",
+    HeadsByFoldedId: "test_head_is_that_of_the_session",
+    HeadsOfTheLiving: "test_heads_of_what_has_ended",
+    HeadsByTheClock: "test_heads_of_what_has_ended",
     EmptiesAtSetup: "test_setup_twice",
     SetUpOnce: "test_setup_twice",
     ChecksThenCreates: "test_setup_by_many_at_once",
@@ -250,7 +317,7 @@ def test_the_suite_passes_what_is_not_broken(
     assert set() == failing_clauses(right, **_declared(right))
 
 
-@pytest.mark.parametrize("ability", ["batch", "setup", "watch"])
+@pytest.mark.parametrize("ability", ["batch", "heads", "setup", "watch"])
 def test_an_ability_that_is_not_declared_is_noticed(
     ability: str, failing_clauses: Callable[..., set[str]]
 ) -> None:
@@ -260,9 +327,9 @@ def test_an_ability_that_is_not_declared_is_noticed(
         """Can do everything."""
 
     clause = "test_abilities_are_declared"
-    able = {"batch": True, "setup": True, "watch": True}
+    able = {"batch": True, "heads": True, "setup": True, "watch": True}
 
     assert set() == failing_clauses(Able, [clause], **able)
     assert {clause} == failing_clauses(Able, [clause], **{**able, ability: False})
-    if ability != "batch":
+    if ability not in {"batch", "heads"}:
         assert {clause} == failing_clauses(MemoryStorage, [clause], **{ability: True})

@@ -50,6 +50,7 @@ class OverUrls(StorageConformance, StorageProcessConformance):
 
     __test__ = False
     batch = True
+    heads = True
     watch = True
 
     @pytest.fixture
@@ -116,6 +117,7 @@ class TestClusterWithReplicas(StorageConformance):
     """A cluster keeps every clause with each save acknowledged by a replica, and told to watchers."""
 
     batch = True
+    heads = True
     watch = True
 
     @pytest.fixture
@@ -131,6 +133,7 @@ class TestValkeyByAClientOfTheApp(StorageConformance):
     """A client of the app's own making, speaking the older protocol, keeps every clause."""
 
     batch = True
+    heads = True
     watch = True
 
     @pytest.fixture

@@ -26,6 +26,7 @@ class OnServer(StorageConformance, StorageProcessConformance):
     """Both suites over one server, whose tables each clause finds empty."""
 
     batch = True
+    heads = True
     setup = True
     server_class: ClassVar[type[Server]]
 

@@ -21,6 +21,7 @@ class TestMemory(StorageConformance):
     """Memory keeps every clause; other processes can't see it."""
 
     batch = True
+    heads = True
 
     @pytest.fixture
     def connect(self) -> Callable[[], Storage]:
@@ -32,6 +33,7 @@ class TestSqlite(StorageConformance, StorageProcessConformance):
     """SQLite keeps every clause, between processes too."""
 
     batch = True
+    heads = True
     setup = True
 
     @pytest.fixture
@@ -60,6 +62,7 @@ class TestSqliteOnAnEngineOfTheApp(StorageConformance):
     """An engine of the app's own making, as SQLAlchemy makes it by default, keeps every clause."""
 
     batch = True
+    heads = True
     setup = True
 
     @pytest.fixture

@@ -38,7 +38,7 @@ def _alone(bare: Path) -> None:
         ({"persistense": {}}, "persistense: unknown; did you mean 'persistence'?"),
         (
             {"persistence": {"debounce": 1}},
-            "persistence.debounce: unknown; did you mean 'debounce_ms'? (allowed: batch_size, debounce_ms, max_wait_ms)",
+            "persistence.debounce: unknown; did you mean 'debounce_ms'? (allowed: batch_size, debounce_ms, max_wait_ms,",
         ),
         ({"persistence": {"debounce": {"x": 1}}}, "persistence.debounce: unknown; did you mean"),
         ({"persistence": {"zzz": 1}}, "persistence.zzz: unknown; allowed: batch_size,"),
@@ -82,6 +82,20 @@ def _alone(bare: Path) -> None:
             {"persistence": {"debounce_ms": {"x": 1}}},
             "persistence.debounce_ms: a single value is needed, not a table",
         ),
+        (
+            {"persistence": {"refresh": "always"}},
+            "persistence.refresh: 'rerun' or 'never' is needed, not 'always'",
+        ),
+        ({"persistence": {"refresh": False}}, "persistence.refresh: a text is needed, not bool"),
+        (
+            {"persistence": {"refresh_interval_ms": -1}},
+            "persistence.refresh_interval_ms: a whole number from 0",
+        ),
+        (
+            {"persistence": {"watch": "yes"}},
+            "persistence.watch: true or false is needed, not str 'yes'",
+        ),
+        ({"persistence": {"watch": 1}}, "persistence.watch: true or false is needed, not int 1"),
         ({"limits": {"session_bytes": 10}}, "limits.session_bytes: a whole number from 1024 to"),
         (
             {"expiry": {"idle": 5}},
@@ -147,6 +161,11 @@ def test_what_is_wrong_in_a_file_is_told_with_the_file(write: Callable[..., Path
             "SESSIONKIT_PERSISTENCE__DEBOUNCE_MS",
             "",
             "persistence.debounce_ms: a whole number is needed",
+        ),
+        (
+            "SESSIONKIT_PERSISTENCE__WATCH",
+            "maybe",
+            "persistence.watch: true or false is needed, not str 'maybe'",
         ),
         (
             "SESSIONKIT_PERSISTENCE",

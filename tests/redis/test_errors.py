@@ -76,6 +76,8 @@ def test_server_that_is_down(opened: Callable[..., RedisStorage], scheme: str) -
     storage = opened(f"{scheme}://user:geheim@{place}", connect_timeout_ms=200)
 
     (outcome,) = storage.write_many([first(user_id="u")])
+    with pytest.raises(UnavailableError, match=place):
+        storage.read_head("s")
     with pytest.raises(UnavailableError, match=place) as caught:
         storage.read("s")
 

@@ -27,8 +27,11 @@ def test_a_server_that_is_down_is_unavailable(opened: Opened, kind: str) -> None
     """The call may be tried again; the message says where, without the password, and what to look at."""
     storage = opened(NOBODY[kind])
 
-    with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1/db: .*is the server up") as caught:
-        storage.read("s")
+    for use in (storage.read, storage.read_head):
+        with pytest.raises(
+            UnavailableError, match=r"127\.0\.0\.1:1/db: .*is the server up"
+        ) as caught:
+            use("s")
 
     assert caught.value.__cause__ is not None
     assert "secret" not in str(caught.value)

@@ -123,6 +123,7 @@ def test_missing_tables_are_rejected_with_the_remedy(opened: Callable[..., Sqlit
 
     for use in (
         lambda: storage.read("s"),
+        lambda: storage.read_head("s"),
         lambda: storage.write(first()),
         storage.find,
         lambda: storage.purge(expired_before=0, limit=1),

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 SHORTEST: Final = 0.1
-"""Seconds before the first new try."""
+"""Seconds before the first new try, unless it is said otherwise."""
 
 LONGEST: Final = 30.0
 """Seconds between tries, at most."""
@@ -23,11 +23,18 @@ class Breaker:
     Exponential back-off with full jitter, so that replicas don't come back all at once.
 
     Attributes:
+        shortest: Seconds before the first new try.
         retry_at: Nothing is tried before it, in the caller's seconds.
     """
 
+    shortest: float = SHORTEST
     retry_at: float = 0.0
     _outages: int = 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last try failed."""
+        return self._outages > 0
 
     def note(self, now: float, *, down: bool) -> float:
         """
@@ -42,10 +49,10 @@ class Breaker:
         """
         if not down:
             self.reset()
-            return now + SHORTEST
-        ceiling = min(LONGEST, SHORTEST * 2**self._outages)
+            return now + self.shortest
+        ceiling = min(LONGEST, self.shortest * 2**self._outages)
         self._outages = min(self._outages + 1, _DOUBLINGS)
-        self.retry_at = now + random.uniform(SHORTEST, ceiling)  # noqa: S311 - jitter, no secret
+        self.retry_at = now + random.uniform(self.shortest, ceiling)  # noqa: S311 - jitter, no secret
         return self.retry_at
 
     def reset(self) -> None:

@@ -6,37 +6,71 @@ from __future__ import annotations
 import attrs
 
 from sessionkit.absorbing import apply_parts
-from sessionkit.errors import SessionGoneError
+from sessionkit.encoding import encode_live
+from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
+from sessionkit.records import SessionHead
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
 from sessionkit.settling import went_back, why_gone
+from sessionkit.stamps import STAMPS
 from sessionkit.tracking import Seen, Track
 
 
-def look_again(context: SaveContext, session: UserSession, track: Track) -> None:
+def look_again(context: SaveContext, session: UserSession, track: Track) -> bool:
     """
     Note in *track* what is stored now, if someone else has saved the session.
+
+    Returns:
+        Whether the store was asked.
 
     Raises:
         SessionGoneError: If it was ended, deleted or replaced.
         UnavailableError: If the store can't be reached.
+        NewerFormatError: If a newer release has saved it.
     """
     known = track.stored
     if known is None or track.attempt is not None:
-        return  # the next save meets what is stored
-    seen = context.look(session.session_id)
+        return False  # the next save meets what is stored
+    head = None if context.look_head is None else context.look_head(session.session_id)
+    if head is not None and head.save_id in (known.head.save_id, track.unfit):
+        _note_times(track, known, head)
+        return True
+    seen = _look_whole(context, session, track, head)
     track.gone = track.gone or why_gone(known.head, seen, session.user_id)
     if track.gone is not None:
         context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
         raise SessionGoneError(session.session_id, track.gone)
-    if seen is not None and seen.usable and seen.head.save_id != known.head.save_id:
-        take_note(context, session, track, seen)
+    if seen is not None and seen.usable:
+        if seen.head.save_id != known.head.save_id:
+            take_note(context, session, track, seen)
+        _note_times(track, known, seen.head)
+    return True
+
+
+def _look_whole(
+    context: SaveContext, session: UserSession, track: Track, head: SessionHead | None
+) -> Seen | None:
+    try:
+        seen = context.look(session.session_id)
+    except NewerFormatError:
+        # An event told; until it is saved again, its head is enough to know it by.
+        track.unfit = None if head is None else head.save_id
+        raise
+    track.unfit = None if seen is None or seen.usable else seen.head.save_id
+    return seen
+
+
+def _note_times(track: Track, known: Seen, head: SessionHead) -> None:
+    """Note when a session that nobody has saved since was in use elsewhere, and so when it ends."""
+    if track.stored is known and head.save_id == known.head.save_id:
+        track.stored = attrs.evolve(known, head=head)
 
 
 def take_note(context: SaveContext, session: UserSession, track: Track, seen: Seen) -> None:
     """Note that someone else has saved the session, or that the store went back."""
     known = track.stored
+    track.place.seen = seen
     if seen.head.save_id == session.save_id:
         # This very object was saved through another repository.
         track.base, track.stored, track.replaces = seen.parts, seen, None
@@ -83,14 +117,16 @@ def take_in(context: SaveContext, session: UserSession, track: Track) -> tuple[s
         return ()
     codec = context.codec
     with session.lock:
-        live = codec.encode(session, track.base).parts
+        live = encode_live(context, session, track).parts
         same_owner = track.stored.head.user_id == session.user_id
         if track.foreign and live != track.base and same_owner:
             return ()  # two writers met: the next save asks the strategy first
         merged = context.merger.encoded(codec, track.base, live, track.stored.parts)
-        names = tuple(sorted(n for n in {*live, *merged} if live.get(n) != merged.get(n)))
+        names = tuple(
+            sorted(n for n in {*live, *merged} - {STAMPS} if live.get(n) != merged.get(n))
+        )
         before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
         apply_parts(session, before, after, names)
-        track.base, track.foreign = track.stored.parts, False
+        track.base, track.last, track.foreign = track.stored.parts, merged, False
         session.save_id = track.stored.head.save_id
     return names

@@ -7,6 +7,7 @@ from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from sessionkit.decisions import FieldDecision, Side
     from sessionkit.events import SessionEvent
     from sessionkit.session import UserSession
     from sessionkit.tokens import Tokens
@@ -50,14 +51,37 @@ class Keeper(Protocol):
     def tokens(self) -> Tokens:
         """Signs and reads the tokens of this app."""
 
+    @property
+    def watching(self) -> bool:
+        """Whether connections left open are to show what others changed: the setting ``watch``."""
+
     def schedule_save(self, session: UserSession) -> None:
         """Have the session saved soon, if it changed; never blocks."""
 
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
         """Save now what waits; a timeout of 0 only signals."""
 
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
+        """Return the fields of which one writer's value was dropped and that nobody has settled."""
+
+    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
+        """Put one side's value of a field into the session, or leave what is there."""
+
     def emit(self, event: SessionEvent) -> None:
         """Tell the observers what happened."""
+
+
+@runtime_checkable
+class NotifiedHost(Host, Protocol):
+    """A host that can rerun what nobody touches."""
+
+    def changed(self, session_id: str) -> None:
+        """
+        Have the tabs of a session rerun, soon: someone else has saved or ended it.
+
+        Called on a thread of the manager's own, with the id of a session that is
+        live in this process. Never waits and never raises.
+        """
 
 
 @runtime_checkable
@@ -71,4 +95,17 @@ class ConnectedHost(Host, Protocol):
         Called at the end of every bootstrap, on the script's own thread: the
         same session again at each rerun, another one after it was ended or the
         browser turned out to hold another.
+        """
+
+
+@runtime_checkable
+class InputHost(Host, Protocol):
+    """A host whose connections show values that others may have changed since."""
+
+    def is_news(self, session: UserSession, key: str, value: Any) -> bool:  # noqa: ANN401 - any value a widget may return
+        """
+        Return whether a value is the connection's own doing, when the app wants to keep it.
+
+        False for what the connection merely goes on showing: kept, it would undo
+        what another one changed meanwhile.
         """

@@ -9,7 +9,7 @@ variables, then the file, then the default.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +18,18 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.conflict import ConflictStrategy
-from sessionkit.errors import ConfigError
-from sessionkit.secret_file import check_secret
+from sessionkit.settings_checks import (
+    lifetime,
+    long_enough,
+    one_of,
+    plugin_name,
+    plugin_names,
+    whole_number,
+)
 from sessionkit.settings_file import find_file
 from sessionkit.settings_sources import (
     CODE,
     DERIVED,
-    ENV,
     from_environment,
     from_table,
     overlay,
@@ -35,35 +40,8 @@ from sessionkit.settings_sources import (
 Table = Mapping[str, Any]
 Tables = Mapping[str, Table]
 
-_LONGEST: Final = timedelta(days=36500)
 _MOST_MS: Final = 2**31 - 1
 _DERIVED: Final = {DERIVED: True}
-
-
-def _between(least: int, most: int) -> Callable[[Any, Any, int], None]:
-    def check(_: object, __: object, value: int) -> None:
-        if not least <= value <= most:
-            msg = f"a whole number from {least} to {most} is needed, not {value}"
-            raise ConfigError(msg)
-
-    return check
-
-
-def _lifetime(_: object, __: object, value: timedelta | None) -> None:
-    if value is not None and not timedelta() < value <= _LONGEST:
-        msg = f"a duration above zero and up to {_LONGEST.days}d is needed, or 'never'; not {value}"
-        raise ConfigError(msg)
-
-
-def _named(_: object, __: Any, value: Any) -> None:  # noqa: ANN401 - attrs hands over anything
-    if isinstance(value, str) and not value.strip():
-        msg = "the name of an installed plugin is needed, not an empty text"
-        raise ConfigError(msg)
-
-
-def _all_named(_: object, __: object, names: tuple[str, ...]) -> None:
-    for name in names:
-        _named(None, None, name)
 
 
 def _frozen(tables: Tables) -> Tables:
@@ -75,11 +53,6 @@ def _keys_only(tables: Tables) -> str:
     return repr({name: sorted(table) for name, table in tables.items()})
 
 
-def _long_enough(_: object, __: object, secret: str | None) -> None:
-    if secret is not None and not secret.startswith(ENV):
-        check_secret(secret)
-
-
 def _hidden(secret: str | None) -> str:
     return "None" if secret is None else "'...'"
 
@@ -87,17 +60,23 @@ def _hidden(secret: str | None) -> str:
 @attrs.frozen(kw_only=True)
 class PersistenceSettings:
     """
-    The write-behind queue.
+    How sessions go to the store, and how what others saved comes from there.
 
     Attributes:
         debounce_ms: How long a save waits for more changes, in milliseconds.
         max_wait_ms: How long a save waits at most while changes keep coming, in milliseconds.
         batch_size: How many sessions are written at once, at most.
+        refresh: ``"rerun"`` to look at a rerun what others have saved, or ``"never"``.
+        refresh_interval_ms: How long a look at a session's record counts, in milliseconds.
+        watch: Whether tabs left idle are told of what others save.
     """
 
-    debounce_ms: int = attrs.field(default=500, validator=_between(0, _MOST_MS))
-    max_wait_ms: int = attrs.field(default=5000, validator=_between(0, _MOST_MS))
-    batch_size: int = attrs.field(default=100, validator=_between(1, 100_000))
+    debounce_ms: int = attrs.field(default=500, validator=whole_number(0, _MOST_MS))
+    max_wait_ms: int = attrs.field(default=5000, validator=whole_number(0, _MOST_MS))
+    batch_size: int = attrs.field(default=100, validator=whole_number(1, 100_000))
+    refresh: str = attrs.field(default="rerun", validator=one_of("rerun", "never"))
+    refresh_interval_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
+    watch: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -110,8 +89,8 @@ class ExpirySettings:
         absolute: How long after it began; None for never.
     """
 
-    idle: timedelta | None = attrs.field(default=timedelta(hours=24), validator=_lifetime)
-    absolute: timedelta | None = attrs.field(default=timedelta(days=30), validator=_lifetime)
+    idle: timedelta | None = attrs.field(default=timedelta(hours=24), validator=lifetime)
+    absolute: timedelta | None = attrs.field(default=timedelta(days=30), validator=lifetime)
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +103,7 @@ class SecuritySettings:
         folder: Where a secret that sessionkit makes itself is kept.
     """
 
-    secret_key: str | None = attrs.field(default=None, repr=_hidden, validator=_long_enough)
+    secret_key: str | None = attrs.field(default=None, repr=_hidden, validator=long_enough)
     folder: Path = Path(".sessionkit")
 
 
@@ -137,7 +116,7 @@ class LimitSettings:
         session_bytes: The size of an encoded session, in bytes, at most.
     """
 
-    session_bytes: int = attrs.field(default=16 * 2**20, validator=_between(1024, 2**31 - 1))
+    session_bytes: int = attrs.field(default=16 * 2**20, validator=whole_number(1024, 2**31 - 1))
 
 
 def _texts(fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -179,10 +158,10 @@ class Settings:
         origins: Where each key that was set was said, by dotted path; doesn't count either.
     """
 
-    storage: str | None = attrs.field(default=None, validator=_named)
-    serializer: str = attrs.field(default="msgpack", validator=_named)
-    conflict_strategy: str | ConflictStrategy = attrs.field(default="merge", validator=_named)
-    plugins: tuple[str, ...] = attrs.field(default=(), validator=_all_named)
+    storage: str | None = attrs.field(default=None, validator=plugin_name)
+    serializer: str = attrs.field(default="msgpack", validator=plugin_name)
+    conflict_strategy: str | ConflictStrategy = attrs.field(default="merge", validator=plugin_name)
+    plugins: tuple[str, ...] = attrs.field(default=(), validator=plugin_names)
     storages: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
     serializers: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
     conflict_strategies: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)

@@ -64,6 +64,16 @@ def _number_from_text(value: str, _: object) -> int:
     return _number(literal(value), int)
 
 
+def _flag(value: Any, _: object) -> bool:  # noqa: ANN401 - what a source said
+    if not isinstance(value, bool):
+        _needs("true or false", value)
+    return value
+
+
+def _flag_from_text(value: str, _: object) -> bool:
+    return _flag(literal(value), bool)
+
+
 def _duration(value: Any, _: object) -> timedelta | None:  # noqa: ANN401 - what a source said
     if value is None or isinstance(value, timedelta):
         return value
@@ -90,10 +100,11 @@ def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 
     return value if isinstance(value, str) else as_strategy(value)
 
 
-def _converter(number: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
+def _converter(number: Any, flag: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
     converter = cattrs.Converter(detailed_validation=False, forbid_extra_keys=True)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(int, number)
+    converter.register_structure_hook(bool, flag)
     converter.register_structure_hook(Path, _path)
     converter.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
     converter.register_structure_hook_func(lambda kind: kind == timedelta | None, _duration)
@@ -101,8 +112,8 @@ def _converter(number: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - s
     return converter
 
 
-_TYPED: Final = _converter(_number, _names)
-_FROM_TEXT: Final = _converter(_number_from_text, _names_from_text)
+_TYPED: Final = _converter(_number, _flag, _names)
+_FROM_TEXT: Final = _converter(_number_from_text, _flag_from_text, _names_from_text)
 
 
 def checked(cls: type[Any], entries: Entries) -> Entries:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
-    from sessionkit.records import SessionPage, SessionWrite, StoredSession
+    from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 
 
 @runtime_checkable
@@ -101,6 +101,19 @@ class BatchStorage(Storage, Protocol):
         Returns:
             An outcome for each write, in their order: None when it was stored,
             else the error that :meth:`Storage.write` would have raised.
+        """
+
+
+@runtime_checkable
+class HeadStorage(Storage, Protocol):
+    """A storage that reads a session's head without its parts."""
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        """
+        Return what :meth:`Storage.read` would return as ``head``, or None when nothing is stored.
+
+        It is asked whether someone else has saved a session, while a user
+        waits: one cheap command, however large the session is.
         """
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sessions in a store, as far as no live object is concerned: look, list, end, remove."""
+"""The sessions in a store, as far as no live object is concerned: look, list, remove."""
 
 from __future__ import annotations
 
@@ -11,26 +11,16 @@ from typing import Final
 import attrs
 
 from sessionkit.codec import SessionCodec
-from sessionkit.errors import (
-    ConflictError,
-    NewerFormatError,
-    SerializationError,
-    UnavailableError,
-)
-from sessionkit.events import NewerFormat, SessionEnded, SessionEvent, SessionQuarantined
+from sessionkit.errors import ConflictError, NewerFormatError, SerializationError
+from sessionkit.events import NewerFormat, SessionEvent, SessionQuarantined
 from sessionkit.expiry import Expiry
 from sessionkit.ids import new_save_id
 from sessionkit.moments import to_micros
 from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession
 from sessionkit.session import UserSession
 from sessionkit.storage import Storage
+from sessionkit.tombstones import TOMBSTONE_LIFETIME
 from sessionkit.tracking import Seen
-
-ATTEMPTS: Final = 16
-"""How often a write meets another writer before it gives up for now."""
-
-TOMBSTONE_LIFETIME: Final = timedelta(days=400)
-"""How long an ended id stays taken when sessions have no absolute end: as long as browsers keep cookies."""
 
 PURGE_BATCH: Final = 100
 """Sessions removed at once; on SQLite all writers wait meanwhile (about 5 ms)."""
@@ -115,43 +105,6 @@ class StoredSessions:
     def latest_of(self, user_id: str) -> str | None:
         """Return the id of the session of *user_id* with the latest activity, or None."""
         return next((head.session_id for head in self.heads(user_id=user_id)), None)
-
-    def end(self, session_id: str) -> None:
-        """
-        End an id for good: a tombstone takes its place, so that not even a late save brings it back.
-
-        Raises:
-            UnavailableError: If the store can't be reached.
-        """
-        for _ in range(ATTEMPTS):
-            stored = self.storage.read(session_id)
-            if stored is not None and stored.head.ended:
-                return
-            try:
-                self.storage.write(self._tombstone(session_id, stored))
-            except ConflictError:
-                continue
-            self.emit(SessionEnded(session_id=session_id))
-            return
-        msg = f"session {session_id!r} could not be ended: met another writer {ATTEMPTS} times"
-        raise UnavailableError(msg)
-
-    def _tombstone(self, session_id: str, stored: StoredSession | None) -> SessionWrite:
-        now = to_micros(self.now())
-        lifetime = self.expiry.absolute or TOMBSTONE_LIFETIME
-        head = SessionHead(
-            session_id=session_id,
-            version=stored.head.version + 1 if stored else 1,
-            save_id=new_save_id(),
-            created_at=stored.head.created_at if stored else now,
-            last_activity=now,
-            expires_at=to_micros(self.now() + lifetime),
-            ended=True,
-        )
-        expected = stored.head.save_id if stored else None
-        return SessionWrite(
-            head=head, expected=expected, remove=tuple(stored.parts) if stored else ()
-        )
 
     def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
         """Yield the heads of all sessions that have not expired, or of *user_id*'s, latest activity first."""

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sessionkit.errors import ConfigError, StorageError
-from sessionkit.records import SessionPage, SessionWrite, StoredSession
+from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.connect import Client, Keywords, Link, checked, link_to, open_link
 from sessionkit_redis.failures import unencodable
-from sessionkit_redis.heads import session_of
+from sessionkit_redis.heads import HEAD_FIELDS, head_of, session_of
 from sessionkit_redis.keys import Bucket, Keys
 from sessionkit_redis.listing import Listing
 from sessionkit_redis.purging import Purging
@@ -117,6 +117,11 @@ class RedisStorage:
         """Return a session, by one command and so as one snapshot, or None."""
         key, _, _ = self._place(session_id)
         return session_of(session_id, self._calls.one(("HGETALL", key)))
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        """Return a session's head, by one command for its four fields, or None."""
+        key, _, _ = self._place(session_id)
+        return head_of(session_id, self._calls.one(("HMGET", key, *HEAD_FIELDS)))
 
     def write(self, write: SessionWrite) -> None:
         """

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.records import SessionPage, SessionWrite, StoredSession
+from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 from sessionkit_sqlite.batches import stored_batch
 from sessionkit_sqlite.dialects.choosing import dialect_for
 from sessionkit_sqlite.dialects.sqlite import SqliteDialect
@@ -92,6 +92,10 @@ class SqlStorage:
         if not rows:
             return None
         return StoredSession(head=head_of(rows[0]), parts=parts_of(rows))
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        """Return a session's head, by its key and without its parts, or None."""
+        return self._dialect.autocommit(partial(current_head, self._sql, session_id))
 
     def write(self, write: SessionWrite) -> None:
         """

@@ -21,11 +21,14 @@ from sessionkit.envelope import seal, unseal
 from sessionkit.errors import UnknownPluginError
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
+from sessionkit.manager import SessionManager
 from sessionkit.moments import utc_now
 from sessionkit.records import StoredSession
 from sessionkit.repository import Repository
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
+from sessionkit.settings import Settings
+from sessionkit.storage import Storage
 
 E = TypeVar("E", bound=SessionEvent)
 
@@ -114,6 +117,12 @@ class Replica:
     def told(self, kind: type[E]) -> list[E]:
         """Return the events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def repository_over(storage: Storage, **instead: Any) -> Repository:
+    """Return a repository with what the settings say by default, whatever folder we are in, or *instead*."""
+    parts: dict[str, Any] = {**SessionManager(Settings()).assembly.parts(storage), **instead}
+    return Repository(**parts, now=utc_now)
 
 
 def serializer_named(name: str) -> Serializer:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
+from queue import SimpleQueue
 from threading import current_thread
 from typing import Any, Final, TypeVar
 
@@ -58,6 +60,7 @@ class WebHost:
         """Begin with nobody."""
         self.running: Connection | None = None
         self.threads: set[str] = set()
+        self.changes: SimpleQueue[str] = SimpleQueue()
 
     def active(self) -> bool:
         """Return whether a script is being run."""
@@ -78,6 +81,11 @@ class WebHost:
     def user(self) -> str | None:
         """Return the running connection's user."""
         return self._now().account
+
+    def changed(self, session_id: str) -> None:
+        """Note that idle tabs are to be rerun."""
+        self.threads.add(current_thread().name)
+        self.changes.put(session_id)
 
     def _now(self) -> Connection:
         assert self.running is not None, "asked outside of a script"
@@ -127,12 +135,13 @@ class Server:
         manager: Its manager.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is what some test varies
         self,
         store: FaultyStore | None = None,
         *,
         script: bool = False,
         now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
         strategy: ConflictStrategy | None = None,
         persistence: PersistenceSettings = LATER,
         **settings: Any,
@@ -151,6 +160,7 @@ class Server:
             ),
             plugins=ServerPlugins(self.store, self.host, self.events, strategy),
             now=now,
+            clock=clock,
         )
 
     def tab(self, presented: str | None = None, account: str | None = None) -> Tab:

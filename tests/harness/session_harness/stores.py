@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
-from typing import Final
+from typing import Any, Final
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, StorageError, UnavailableError
-from sessionkit.records import SessionPage, SessionWrite, StoredSession
+from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 
 PATIENCE: Final = 20.0
 """Seconds that a test waits for what must happen; it never passes where all is well."""
@@ -33,7 +33,7 @@ class Gate:
         self.reached = Event()
         self.opened = Event()
 
-    def __call__(self, _: SessionWrite) -> None:
+    def __call__(self, *_: object) -> None:
         """Wait here."""
         self.reached.set()
         assert self.opened.wait(PATIENCE), "the test never opened the gate"
@@ -49,6 +49,7 @@ class FaultyStore:
         calls: The names of the methods that were called.
         writes: Every write that was sent, whatever came of it.
         on_write: Called before each write.
+        on_look: Called before each read, of a head alone too.
     """
 
     def __init__(self, memory: MemoryStorage | None = None) -> None:
@@ -58,6 +59,7 @@ class FaultyStore:
         self.calls: list[str] = []
         self.writes: list[SessionWrite] = []
         self.on_write: Callable[[SessionWrite], None] | None = None
+        self.on_look: Callable[[], None] | None = None
         self.failing_reads = 0
         self._fates: deque[str | None] = deque()
 
@@ -87,11 +89,20 @@ class FaultyStore:
     def read(self, session_id: str) -> StoredSession | None:
         """Read, or fail."""
         self._called("read")
+        if self.on_look is not None:
+            self.on_look()
         if self.failing_reads:
             self.failing_reads -= 1
             msg = "the read was cut off"
             raise UnavailableError(msg)
         return self.memory.read(session_id)
+
+    def read_head(self, session_id: str) -> SessionHead | None:
+        """Read a head, or fail."""
+        self._called("read_head")
+        if self.on_look is not None:
+            self.on_look()
+        return self.memory.read_head(session_id)
 
     def write(self, write: SessionWrite) -> None:
         """Write, or do what the test asked for."""
@@ -164,3 +175,55 @@ class FaultyBatchStore(FaultyStore):
         except StorageError as error:
             return error
         return None
+
+
+class WholeStore(FaultyStore):
+    """The same, without the ability to read a head alone."""
+
+    read_head: Any = None
+
+
+class TellingStore(FaultyStore):
+    """
+    The same, and tells other replicas of what is saved and deleted.
+
+    Attributes:
+        callbacks: Who watches the memory, by the handle.
+        closed: How many watches were closed.
+    """
+
+    def __init__(self, beside: TellingStore | None = None) -> None:
+        """Open a handle on a memory of its own, or on that of another one."""
+        super().__init__(None if beside is None else beside.memory)
+        self.callbacks: list[tuple[TellingStore, Callable[[str], None]]] = (
+            [] if beside is None else beside.callbacks
+        )
+        self.closed = 0
+
+    def watch(self, callback: Callable[[str], None]) -> TellingStore:
+        """Begin to watch."""
+        self._called("watch")
+        self.callbacks.append((self, callback))
+        return self
+
+    def close(self) -> None:
+        """Watch no more."""
+        self.closed += 1
+        self.callbacks[:] = [one for one in self.callbacks if one[0] is not self]
+
+    def write(self, write: SessionWrite) -> None:
+        """Write, and tell the others."""
+        super().write(write)
+        self.tell(write.head.session_id)
+
+    def delete(self, session_id: str) -> bool:
+        """Delete, and tell the others."""
+        found = super().delete(session_id)
+        self.tell(session_id)
+        return found
+
+    def tell(self, session_id: str) -> None:
+        """Tell the others of a session."""
+        for handle, callback in list(self.callbacks):
+            if handle is not self:
+                callback(session_id)

@@ -38,6 +38,11 @@ class MemoryStorage:
         """Return the session, or None."""
         return self._sessions.get(session_id)
 
+    def read_head(self, session_id: str) -> SessionHead | None:
+        """Return the session's head, or None."""
+        stored = self._sessions.get(session_id)
+        return None if stored is None else stored.head
+
     def write(self, write: SessionWrite) -> None:
         """
         Store a save.

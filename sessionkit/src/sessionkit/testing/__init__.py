@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
     "sessionkit.testing.storage_batches",
     "sessionkit.testing.storage_clauses",
     "sessionkit.testing.storage_ends",
+    "sessionkit.testing.storage_heads",
     "sessionkit.testing.storage_lists",
     "sessionkit.testing.storage_losses",
     "sessionkit.testing.storage_parts",

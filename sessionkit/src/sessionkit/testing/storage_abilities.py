@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pytest
 
 from sessionkit.storage import Storage
+
+_METHODS: Final = (
+    ("batch", "write_many"),
+    ("heads", "read_head"),
+    ("setup", "setup"),
+    ("watch", "watch"),
+)
 
 
 class AbilityClauses:
@@ -18,17 +25,17 @@ class AbilityClauses:
 
     Attributes:
         batch: Whether the storage has ``write_many``.
+        heads: Whether it has ``read_head``.
         setup: Whether it has ``setup``.
         watch: Whether it has ``watch``.
     """
 
     batch: ClassVar[bool] = False
+    heads: ClassVar[bool] = False
     setup: ClassVar[bool] = False
     watch: ClassVar[bool] = False
 
-    @pytest.mark.parametrize(
-        ("ability", "method"), [("batch", "write_many"), ("setup", "setup"), ("watch", "watch")]
-    )
+    @pytest.mark.parametrize(("ability", "method"), _METHODS)
     def test_abilities_are_declared(self, storage: Storage, ability: str, method: str) -> None:
         """The attribute says whether the storage has the method: no ability goes untested."""
         declared = getattr(self, ability)

@@ -10,6 +10,7 @@ from sessionkit.testing.storage_abilities import AbilityClauses
 from sessionkit.testing.storage_batches import BatchClauses
 from sessionkit.testing.storage_clauses import Connect, HandleClauses, WriteClauses
 from sessionkit.testing.storage_ends import EndClauses, TouchClauses
+from sessionkit.testing.storage_heads import HeadClauses
 from sessionkit.testing.storage_lists import CountClauses, FindClauses
 from sessionkit.testing.storage_losses import LossClauses, SkewClauses
 from sessionkit.testing.storage_parts import NameClauses, PartClauses
@@ -36,6 +37,7 @@ class StorageConformance(
     PurgeClauses,
     RaceClauses,
     BatchClauses,
+    HeadClauses,
     SetupClauses,
     WatchClauses,
     AbilityClauses,
@@ -44,7 +46,7 @@ class StorageConformance(
     Subclass it and override the ``connect`` fixture.
 
     Declare by class attributes what the storage can do beyond the eight
-    methods: ``batch``, ``setup``, ``watch``. The suite asks no other question
+    methods: ``batch``, ``heads``, ``setup``, ``watch``. The suite asks no other question
     about what a storage is::
 
         class TestDbm(StorageConformance):

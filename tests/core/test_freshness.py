@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At a rerun a tab sees what another replica has saved, for one look at the head an interval at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from session_harness.replicas import Clock, Replica
+from session_harness.servers import LATER, Server, Tab, session_of
+from session_harness.stores import FaultyStore, WholeStore
+from session_harness.visitors import ALICE
+from session_harness.writers import Seconds
+
+from sessionkit.events import NewerFormat, SessionGone, SessionQuarantined
+from sessionkit.records import SCHEMA_VERSION, StoredSession
+from sessionkit.settings import PersistenceSettings
+from sessionkit_sqlite.storage import SqliteStorage
+
+OpenServer = Callable[..., Server]
+
+
+def refreshing(**settings: Any) -> PersistenceSettings:
+    """Return settings with which nothing is saved before a flush."""
+    return PersistenceSettings(
+        debounce_ms=LATER.debounce_ms, max_wait_ms=LATER.max_wait_ms, **settings
+    )
+
+
+@pytest.fixture(name="stores", params=["memory", "sqlite"])
+def _stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], FaultyStore]]:
+    """Return a function that opens one more handle on one store."""
+    if request.param == "memory":
+        shared = FaultyStore()
+        yield lambda: FaultyStore(shared.memory)
+        return
+    opened: list[SqliteStorage] = []
+
+    def open_store() -> FaultyStore:
+        opened.append(SqliteStorage.open(f"sqlite:///{tmp_path}/sessions.db"))
+        opened[-1].setup()
+        return FaultyStore(opened[-1])  # type: ignore[arg-type]  # nothing goes back in time here
+
+    yield open_store
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture(name="here")
+def _here(open_server: OpenServer, seconds: Seconds) -> Server:
+    """Return a server whose seconds the test moves."""
+    return open_server(clock=seconds)
+
+
+@pytest.fixture(name="tab")
+def _tab(here: Server) -> Tab:
+    """Return a tab there; it has run, and no call of the store is noted yet."""
+    return opened_tab(here)
+
+
+def opened_tab(server: Server) -> Tab:
+    """Return a tab of a browser whose session is stored."""
+    tab = server.visited()
+    tab.run()
+    server.store.calls.clear()
+    return tab
+
+
+def save_elsewhere(server: Server, tab: Tab, **inputs: Any) -> Replica:
+    """Save the tab's session on another replica; return that one."""
+    other = Replica(server.store.memory)
+    session = other.load(str(session_of(tab.cookie)))
+    session.inputs.update(inputs)
+    other.save(session)
+    return other
+
+
+# -- what is seen, and what it costs -------------------------------------------
+
+
+def test_a_rerun_sees_what_another_replica_saved(
+    stores: Callable[[], FaultyStore], open_server: OpenServer, seconds: Seconds
+) -> None:
+    """Within the interval it asks for nothing; then for the head, and for the whole if that is new."""
+    here, there = open_server(stores(), clock=seconds), open_server(stores())
+    tab = opened_tab(here)
+    theirs = tab.beside(there).run()
+    theirs.inputs["a"] = 1
+    assert there.manager.flush()
+
+    seconds.time = 0.999
+    assert ({}, []) == (tab.run().inputs, here.store.calls)
+    seconds.time = 1.0
+    assert ({"a": 1}, ["read_head", "read"]) == (tab.run().inputs, here.store.calls)
+    seconds.time = 2.0
+    assert ({"a": 1}, ["read_head"]) == (tab.run().inputs, here.store.calls[2:])
+
+
+def test_the_tabs_of_a_session_share_a_look(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """However many rerun however often."""
+    other = tab.beside()
+    assert tab.run() is other.run()
+    here.store.calls.clear()
+    for now in (1.0, 1.5, 1.9):
+        seconds.time = now
+        tab.run()
+        other.run()
+
+    assert ["read_head"] == here.store.calls
+
+
+def test_each_session_is_looked_at(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """One session's look is no other's."""
+    other = opened_tab(here)
+    save_elsewhere(here, other, a=1)
+    seconds.time = 1.0
+    tab.run()
+
+    assert {"a": 1} == other.run().inputs
+
+
+def test_a_save_counts_as_a_look(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """It compared what is stored."""
+    seconds.time = 5.0
+    tab.run().inputs["a"] = 1
+    seconds.time = 5.5
+    assert here.manager.flush()
+    here.store.calls.clear()
+
+    seconds.time = 6.4
+    tab.run()
+    assert [] == here.store.calls
+    seconds.time = 6.5
+    tab.run()
+    assert ["read_head"] == here.store.calls
+
+
+def test_a_save_of_another_object_is_no_look(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """A job that saves the session over and over, in the same process, hides nothing from the tab."""
+    seconds.time = 5.0
+    session = here.manager.repository.load(tab.run().session_id)
+    assert session is not None
+    for now in (5.8, 6.4):
+        seconds.time = now
+        session.inputs["job"] = now
+        here.manager.repository.save(session)
+        tab.run()
+
+    assert {"job": 6.4} == tab.run().inputs
+
+
+def test_a_load_counts_as_a_look(open_server: OpenServer, tab: Tab, seconds: Seconds) -> None:
+    """The rerun after the first run has nothing to ask yet."""
+    server = open_server(FaultyStore(tab.server.store.memory), clock=seconds)
+    seconds.time = 5.0
+    restored = tab.beside(server)
+    restored.run()
+    server.store.calls.clear()
+
+    seconds.time = 5.9
+    restored.run()
+    assert [] == server.store.calls
+    seconds.time = 6.0
+    restored.run()
+    assert ["read_head"] == server.store.calls
+
+
+def test_a_session_that_was_never_stored_is_not_looked_at(here: Server, seconds: Seconds) -> None:
+    """Its first save meets what is stored."""
+    tab = here.tab()
+    tab.run()
+    here.store.calls.clear()
+    seconds.time = 9.0
+    tab.run()
+
+    assert [] == here.store.calls
+
+
+def test_never_asks_for_nothing(open_server: OpenServer, seconds: Seconds) -> None:
+    """Saves still meet what others saved, and bring it."""
+    here = open_server(clock=seconds, persistence=refreshing(refresh="never"))
+    tab = opened_tab(here)
+    save_elsewhere(here, tab, a=1)
+    seconds.time = 1000.0
+
+    assert ({}, []) == (tab.run().inputs, here.store.calls)
+    tab.run().inputs["b"] = 2
+    assert here.manager.flush()
+    assert {"a": 1, "b": 2} == tab.run().inputs
+
+
+def test_without_an_interval_each_rerun_looks(open_server: OpenServer, seconds: Seconds) -> None:
+    """For those who would rather wait than be late."""
+    here = open_server(clock=seconds, persistence=refreshing(refresh_interval_ms=0))
+    tab = opened_tab(here)
+    tab.run()
+    tab.run()
+
+    assert ["read_head"] * 2 == here.store.calls
+
+
+def test_a_storage_without_heads_is_read(open_server: OpenServer, seconds: Seconds) -> None:
+    """As often, and as a whole."""
+    here = open_server(WholeStore(), clock=seconds)
+    tab = opened_tab(here)
+    save_elsewhere(here, tab, a=1)
+    seconds.time = 1.0
+
+    assert ({"a": 1}, ["read"]) == (tab.run().inputs, here.store.calls)
+
+
+def test_times_that_are_not_looked_at_any_more_are_forgotten(here: Server) -> None:
+    """A process that runs for months keeps one for each session of the last interval."""
+    seconds = Seconds()
+    lookout = type(here.manager._lookout)(1.0, opened=lambda: None, clock=seconds)
+    for number in range(1000):
+        seconds.time += 0.1
+        lookout.note(str(number))
+
+    assert len(lookout._looked) <= 12
+
+
+def test_refresh_of_a_repository_always_looks(replica: Replica) -> None:
+    """Whoever calls it by hand wants to know now."""
+    session = replica.new()
+    replica.store.calls.clear()
+    replica.repository.refresh(session)
+    replica.repository.refresh(session)
+
+    assert ["read_head"] * 2 == replica.store.calls
+
+
+# -- what others did beside saving ---------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["ended", "deleted"])
+def test_a_session_that_is_gone_begins_anew(
+    here: Server, tab: Tab, seconds: Seconds, reason: str
+) -> None:
+    """A logout on another replica ends it at the next rerun, with its event and a new cookie."""
+    before, cookie = tab.run(), tab.cookie
+    other = Replica(here.store.memory).repository
+    (other.end if reason == "ended" else other.delete)(before.session_id)
+    seconds.time = 1.0
+    after = tab.run()
+
+    assert before is not after
+    assert before.session_id != after.session_id
+    assert (False, after.session_id) == (tab.cookie == cookie, session_of(tab.cookie))
+    assert [reason] == [event.reason for event in here.told(SessionGone)]
+
+
+def test_a_second_tab_of_a_session_that_is_gone(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """It begins anew, too, and nothing is told twice."""
+    other = tab.beside()
+    before = other.run()
+    Replica(here.store.memory).repository.end(before.session_id)
+    seconds.time = 1.0
+    tab.run()
+    seconds.time = 2.0
+
+    assert before.session_id != other.run().session_id
+    assert 1 == len(here.told(SessionGone))
+
+
+def test_a_session_that_became_somebodys_is_not_shown(
+    here: Server, tab: Tab, seconds: Seconds
+) -> None:
+    """What its owner did elsewhere since is not for a tab that nobody has logged in to."""
+    before = tab.run()
+    other = Replica(here.store.memory)
+    theirs = other.load(before.session_id)
+    theirs.user_id, theirs.authenticated, theirs.inputs["secret"] = ALICE, True, 1
+    other.save(theirs)
+    seconds.time = 1.0
+    after = tab.run()
+
+    assert (False, {}, {}) == (before is after, before.inputs, after.inputs)
+
+
+def test_a_touch_elsewhere_moves_the_end(
+    open_server: OpenServer, seconds: Seconds, clock: Clock
+) -> None:
+    """It makes no version, but the head tells of it: the session is not over though it was long idle here."""
+    here = open_server(clock=seconds, now=clock)
+    there = open_server(FaultyStore(here.store.memory), now=clock)
+    tab = opened_tab(here)
+    before = tab.run()
+    clock.advance(hours=20)
+    assert there.manager.repository.touch(before.session_id)
+    clock.advance(hours=20)
+    seconds.time = 1.0
+
+    assert before is tab.run()
+
+
+def test_a_newer_releases_save_is_told_once(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """During a rolling upgrade a tab on the old release goes on; its head is enough from then on."""
+    session_id = tab.run().session_id
+    stored = here.store.stored(session_id)
+    newer = attrs.evolve(stored.head, save_id="f" * 16, schema_version=SCHEMA_VERSION + 1)
+    here.store.memory._sessions[session_id] = attrs.evolve(stored, head=newer)
+    for now in (1.0, 2.0, 3.0):
+        seconds.time = now
+        assert session_id == tab.run().session_id
+
+    assert 1 == len(here.told(NewerFormat))
+    assert ["read_head", "read", "read_head", "read_head"] == here.store.calls
+
+
+def test_a_save_that_cant_be_read_is_looked_at_once(
+    here: Server, tab: Tab, seconds: Seconds
+) -> None:
+    """It is kept aside, and not again at each rerun."""
+    session_id = tab.run().session_id
+    stored = here.store.stored(session_id)
+    broken = StoredSession(
+        head=attrs.evolve(stored.head, save_id="f" * 16),
+        parts=dict.fromkeys(stored.parts, b"?"),
+    )
+    here.store.memory._sessions[session_id] = broken
+    for now in (1.0, 2.0, 3.0):
+        seconds.time = now
+        assert session_id == tab.run().session_id
+
+    assert 1 == len(here.told(SessionQuarantined))
+    assert 1 == here.store.calls.count("read")
