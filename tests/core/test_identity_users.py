@@ -64,7 +64,7 @@ def test_a_login_binds_an_unowned_session(server: Server) -> None:
     assert server.manager.flush()
 
     assert (ALICE, True, {"basket": 3}) == (session.user_id, session.authenticated, session.inputs)
-    assert ALICE == server.store.stored("s").head.user_id
+    assert ALICE == server.store.stored(session.session_id).head.user_id
 
 
 def test_a_login_in_a_running_connection_binds_too(server: Server) -> None:
@@ -257,9 +257,10 @@ def test_the_owner_elsewhere_gets_it_everywhere(server: Server, open_server: Ope
 
 
 def make_it_hers(tab: Tab, open_server: OpenServer) -> None:
-    """Let Alice log in with the same browser on another replica."""
-    other = open_server(FaultyStore(tab.server.store.memory))
-    hers = other.tab(tab.cookie, ALICE).run()
+    """Let a script make the browser's session Alice's, under the id that it has."""
+    other = open_server(FaultyStore(tab.server.store.memory), script=True)
+    hers = other.manager.bootstrap(session_of(tab.cookie), ALICE)
+    hers.authenticated = True
     hers.inputs["secret"] = 1
     hers.roles.add("admin")
     assert other.manager.flush()

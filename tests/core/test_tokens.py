@@ -159,6 +159,11 @@ def test_a_ticket_goes_with_its_cookie_only(tokens: Tokens) -> None:
         tokens.read_ticket(tokens.issue_ticket("old", "new"), "other")
 
 
+def test_a_ticket_that_another_tab_has_traded_is_honoured(tokens: Tokens) -> None:
+    """The browser holds the new session's cookie already."""
+    assert "new" == tokens.read_ticket(tokens.issue_ticket("old", "new"), "new")
+
+
 @pytest.mark.parametrize(
     "make",
     [lambda tokens: tokens.issue("old"), lambda tokens: tokens.issue("old", readable=True)],

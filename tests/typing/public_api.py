@@ -20,6 +20,7 @@ from sessionkit import (
     SessionPage,
     SessionPersistence,
     SessionRepository,
+    SessionSummary,
     SessionWrite,
     Storage,
     StoredSession,
@@ -31,8 +32,11 @@ from sessionkit import (
     get_current_session,
     get_manager,
     init_session_tables,
+    list_sessions,
     persist_input,
     recover_session,
+    revoke_sessions,
+    rotate_session,
     save_session,
 )
 
@@ -49,6 +53,9 @@ def sessions() -> None:
     persist_input("key", {"any": object()})
     save_session(get_current_session(), immediate=True)
     end_session()
+    assert_type(rotate_session(), UserSession)
+    assert_type(list_sessions("user"), tuple[SessionSummary, ...])
+    assert_type(revoke_sessions("user", ["id"], keep_current=True), int)
 
 
 def fields(session: UserSession) -> None:

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sessionkit.api import (
-        SessionRepository,
         bootstrap_session,
         cleanup_expired_sessions,
         end_session,
         get_current_session,
         init_session_tables,
+        list_sessions,
         persist_input,
         recover_session,
+        revoke_sessions,
+        rotate_session,
         save_session,
     )
     from sessionkit.conflict import Conflict, ConflictStrategy
+    from sessionkit.decisions import ConflictReport, FieldDecision
     from sessionkit.errors import (
         ConfigError,
         ConflictError,
@@ -50,18 +53,23 @@ if TYPE_CHECKING:
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
     from sessionkit.session import UserSession
+    from sessionkit.session_repository import SessionRepository
     from sessionkit.settings import Settings, load_settings
-    from sessionkit.storage import BatchStorage, SetupStorage, Storage, WatchStorage
+    from sessionkit.storage import BatchStorage, HeadStorage, SetupStorage, Storage, WatchStorage
+    from sessionkit.summaries import SessionSummary
 
 __all__ = [
     "BatchStorage",
     "ConfigError",
     "Conflict",
     "ConflictError",
+    "ConflictReport",
     "ConflictStrategy",
     "DuplicatePluginError",
+    "FieldDecision",
     "FormSnapshot",
     "FormState",
+    "HeadStorage",
     "Host",
     "InvalidSessionIdError",
     "InvalidTokenError",
@@ -79,6 +87,7 @@ __all__ = [
     "SessionPage",
     "SessionPersistence",
     "SessionRepository",
+    "SessionSummary",
     "SessionWrite",
     "Settings",
     "SetupStorage",
@@ -97,25 +106,31 @@ __all__ = [
     "get_manager",
     "hookimpl",
     "init_session_tables",
+    "list_sessions",
     "load_settings",
     "persist_input",
     "recover_session",
+    "revoke_sessions",
+    "rotate_session",
     "save_session",
 ]
 
 _MODULES: Final = {
     "api": (
-        "SessionRepository",
         "bootstrap_session",
         "cleanup_expired_sessions",
         "end_session",
         "get_current_session",
         "init_session_tables",
+        "list_sessions",
         "persist_input",
         "recover_session",
+        "revoke_sessions",
+        "rotate_session",
         "save_session",
     ),
     "conflict": ("Conflict", "ConflictStrategy"),
+    "decisions": ("ConflictReport", "FieldDecision"),
     "forms": ("FormSnapshot", "FormState"),
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
@@ -126,8 +141,10 @@ _MODULES: Final = {
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),
     "session": ("UserSession",),
+    "session_repository": ("SessionRepository",),
     "settings": ("Settings", "load_settings"),
-    "storage": ("BatchStorage", "SetupStorage", "Storage", "WatchStorage"),
+    "storage": ("BatchStorage", "HeadStorage", "SetupStorage", "Storage", "WatchStorage"),
+    "summaries": ("SessionSummary",),
 }
 _HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The module-level functions and SessionRepository, over the manager that is in force."""
+"""The module-level functions, over the manager that is in force."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from itertools import islice
+from collections.abc import Collection
 from typing import Any
 
-from sessionkit.conflict import ConflictStrategy
-from sessionkit.errors import NewerFormatError
 from sessionkit.in_force import get_manager
 from sessionkit.manager import manager_of
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
-from sessionkit.storage import Storage
+from sessionkit.session_repository import SessionRepository
+from sessionkit.summaries import SessionSummary
 
 
 def bootstrap_session(
@@ -91,6 +87,57 @@ def end_session() -> None:
     get_manager().end_session()
 
 
+def rotate_session() -> UserSession:
+    """
+    Give this connection's session a fresh id, as after a change of rights; the old one is ended.
+
+    The object and all its state stay. The browser gets its new token; whoever
+    has no more than the old one begins anew.
+
+    Returns:
+        The session.
+
+    Raises:
+        UnavailableError: If the store can't be reached; nothing changed.
+        SessionGoneError: If the session was ended meanwhile.
+    """
+    return get_manager().rotate_session()
+
+
+def list_sessions(user_id: str) -> tuple[SessionSummary, ...]:
+    """
+    Return a user's sessions, latest activity first: what a page called "your devices" shows.
+
+    Args:
+        user_id: The user. Pass only whom you have authenticated, or let an administrator ask.
+
+    Raises:
+        UnavailableError: If the store can't be reached.
+    """
+    return get_manager().list_sessions(user_id)
+
+
+def revoke_sessions(
+    user_id: str, only: Collection[str] | None = None, *, keep_current: bool = False
+) -> int:
+    """
+    End a user's sessions for good, wherever they are: log out everywhere.
+
+    Args:
+        user_id: The user. Pass only whom you have authenticated, or let an administrator ask.
+        only: Ids of the sessions that are meant, such as those a user ticked in
+            a list; those that are not the user's are passed over. None for all.
+        keep_current: True to log out everywhere else.
+
+    Returns:
+        How many were ended.
+
+    Raises:
+        UnavailableError: If the store can't be reached: some may have ended; call it again.
+    """
+    return get_manager().revoke_sessions(user_id, only, keep_current=keep_current)
+
+
 def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
     """
     Remove expired sessions from the store, in small batches.
@@ -107,107 +154,3 @@ def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
 def init_session_tables() -> None:
     """Open the configured store and create what it needs; doing it again is fine."""
     _ = get_manager().storage
-
-
-class SessionRepository(Repository):
-    """Loads and saves whole sessions, with what the settings say wherever nothing is given."""
-
-    def __init__(
-        self,
-        storage: Storage | None = None,
-        serializer: str | None = None,
-        conflict_strategy: ConflictStrategy | str | None = None,
-        *,
-        now: Callable[[], datetime] | None = None,
-    ) -> None:
-        """
-        Open what the settings name; an open storage that is given stays the caller's to close.
-
-        Args:
-            storage: Keeps the bytes.
-            serializer: A serializer's name.
-            conflict_strategy: A conflict strategy or its name.
-            now: Returns the present moment, aware; None for the manager's clock.
-        """
-        manager = get_manager()
-        self._assembly = manager.assembly
-        parts = self._assembly.parts(storage, serializer, conflict_strategy)
-        super().__init__(**parts, now=now or manager.now)
-
-    def save_session(self, session: UserSession) -> None:
-        """Store what changed; raises as :meth:`save`."""
-        self.save(session)
-
-    def get_session(self, session_id: str) -> dict[str, Any] | None:
-        """Return a stored session as :meth:`UserSession.to_dict` gives it, or None."""
-        session = self.load(session_id)
-        return None if session is None else session.to_dict()
-
-    def get_session_by_user(self, user_id: str) -> dict[str, Any] | None:
-        """Return the user's session with the latest activity, or None."""
-        found = self.get_all_sessions(limit=1, user_id=user_id)
-        return found[0] if found else None
-
-    def get_all_sessions(
-        self, limit: int = 100, offset: int = 0, user_id: str | None = None
-    ) -> list[dict[str, Any]]:
-        """
-        Return a page of sessions.
-
-        Args:
-            limit: How many at most.
-            offset: How many to pass over.
-            user_id: Only this user's, latest activity first.
-        """
-        heads = islice(self.heads(user_id=user_id), offset, offset + limit)
-        loaded = (self._readable(head.session_id) for head in heads)
-        return [session.to_dict() for session in loaded if session is not None]
-
-    def _readable(self, session_id: str) -> UserSession | None:
-        try:
-            return self.load(session_id)
-        except NewerFormatError:
-            return None  # an event told; the others are still listed
-
-    def delete_session(self, session_id: str) -> bool:
-        """Remove a session at once; return whether there was one. To log out, end it."""
-        return self.delete(session_id)
-
-    def cleanup_expired_sessions(self, max_age_hours: float | None = None) -> int:
-        """Remove expired sessions and those without activity for *max_age_hours*; return how many."""
-        return self.purge(idle=None if max_age_hours is None else timedelta(hours=max_age_hours))
-
-    def get_active_session_count(self, active_threshold_minutes: float = 30) -> int:
-        """Return how many sessions were active within the last so many minutes."""
-        return self.count_active(timedelta(minutes=active_threshold_minutes))
-
-    def update_last_activity(self, session_id: str) -> bool:
-        """Note that a session is in use now; return whether there is one."""
-        return self.touch(session_id)
-
-    def resolve_conflict(
-        self, session_id: str, local_session: UserSession, strategy: str = "merge"
-    ) -> UserSession | None:
-        """
-        Bring a local session and the stored one together, and store the result.
-
-        Args:
-            session_id: The session's id.
-            local_session: What the caller has.
-            strategy: A conflict strategy's name.
-
-        Returns:
-            The stored result as a new object; None when nothing is stored any more.
-
-        Raises:
-            ValueError: If the ids differ.
-            UnknownPluginError: If no plugin offers the strategy.
-        """
-        if session_id != local_session.session_id:
-            msg = (
-                f"session_id is {session_id!r}, but local_session has {local_session.session_id!r}"
-            )
-            raise ValueError(msg)
-        self.refresh(local_session)
-        self.save(local_session, strategy=self._assembly.strategy(strategy))
-        return self.load(session_id)

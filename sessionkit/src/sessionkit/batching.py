@@ -12,7 +12,7 @@ from sessionkit.save_context import SaveContext
 from sessionkit.saving import Save
 from sessionkit.session import UserSession
 from sessionkit.storage import BatchStorage, Storage
-from sessionkit.stored_sessions import ATTEMPTS
+from sessionkit.tombstones import ATTEMPTS
 from sessionkit.tracking import Track
 
 
@@ -42,13 +42,13 @@ def save_each(
     Returns:
         Their saves, all done, by session id.
     """
-    saves: list[Save] = []
+    saves = [_begin(context, track_of, session) for session in sessions]
     with ExitStack() as locks:
-        # Always in the same order, or two batches could wait for each other.
-        for session in sorted(sessions, key=lambda session: session.session_id):
-            save = _begin(context, track_of, session)
+        # Always in the same order, or two batches could wait for each other. Not by session id:
+        # a session that waits here may get another one, and keeps its lock.
+        for save in sorted(saves, key=lambda save: id(save.track.lock)):
             locks.enter_context(save.track.lock)
-            saves.append(save)
+        saves.sort(key=lambda save: save.session.session_id)
         _drive(context.storage, saves)
     return saves
 

@@ -35,7 +35,8 @@ def log_event(event: events.SessionEvent) -> None:
             if field.name != "session_id"
         }
         said = ", ".join(f"{name}={value!r}" for name, value in details.items())
-        if event.session_id:
-            said = said.replace(event.session_id, short(event.session_id))
+        for secret in (event.session_id, getattr(event, "old_id", None)):
+            if secret:
+                said = said.replace(secret, short(secret))
         of = f" of session {short(event.session_id)}" if event.session_id else ""
         _LOGGER.log(level, "%s%s%s", type(event).__name__, of, f": {said}" if said else "")

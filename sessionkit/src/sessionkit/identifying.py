@@ -10,11 +10,13 @@ tests are trusted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakSet
 
 import attrs
 
+from sessionkit.claims import Claims
 from sessionkit.connection import STATE_KEY, Claim, Connection
-from sessionkit.errors import InvalidTokenError, RestoreRefusedError, UnavailableError
+from sessionkit.errors import RestoreRefusedError, UnavailableError
 from sessionkit.events import (
     RestoreRefused,
     SessionCreated,
@@ -24,11 +26,13 @@ from sessionkit.events import (
 )
 from sessionkit.found import Absence
 from sessionkit.host import Host
-from sessionkit.ids import check_session_id, new_session_id, short
+from sessionkit.ids import new_session_id, short
 from sessionkit.live import LiveSessions
+from sessionkit.moving import Mover
 from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.tokens import Tokens
+from sessionkit.tracking import Owner
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +44,8 @@ class Identifier:
         live: Opens sessions.
         repository: Returns the repository; raises what opening the store raises.
         tokens: Returns the app's tokens.
+        claims: Reads what connections say about themselves.
+        mover: Moves sessions to fresh ids.
         discard: Takes the session of an id out of the queue of saves.
         emit: Takes events.
     """
@@ -47,8 +53,11 @@ class Identifier:
     live: LiveSessions
     repository: Callable[[], Repository]
     tokens: Callable[[], Tokens]
+    claims: Claims
+    mover: Mover
     discard: Callable[[str], None]
     emit: Callable[[SessionEvent], None]
+    _unproven: WeakSet[UserSession] = attrs.field(init=False, factory=WeakSet)
 
     def connect(
         self, host: Host, session_id: str | None, user_id: str | None, *, restore: bool
@@ -64,22 +73,43 @@ class Identifier:
         """
         state = host.state()
         before: Connection | None = state.get(STATE_KEY)
-        claim = self._claim(host, session_id, user_id, before)
+        claim = self.claims.of(host, session_id, user_id, before)
         if before is not None and self._holds(before, claim):
-            self._bind(before.session, claim)
-            state[STATE_KEY] = attrs.evolve(before, claim=claim)
-            return before.session
-        gone = before is not None and self.live.is_gone(before.session)
-        session = None if gone else self._restore(host, claim, restore=restore)
-        if session is None:
-            session = self._begin(claim, new_session_id())
-        self._hand_over(host, claim, session)
+            session = before.session
+            if self._bind(host, session, claim):
+                if before.has_moved:
+                    self._give_token(host, claim, session)
+                state[STATE_KEY] = Connection.of(session, claim)
+                return session
+        session = self._restored(host, before, claim, restore=restore)
+        self._give_token(host, claim, session)
         if before is not None:
             self._abandon(before, claim)
-        state[STATE_KEY] = Connection(session=session, claim=claim)
+        state[STATE_KEY] = Connection.of(session, claim)
         return session
 
+    def renew(self, host: Host) -> None:
+        """Let a connection whose session has moved keep it, and give its browser the new token."""
+        state = host.state()
+        before: Connection = state[STATE_KEY]
+        self._give_token(host, before.claim, before.session)
+        state[STATE_KEY] = Connection.of(before.session, before.claim)
+
+    def _restored(
+        self, host: Host, before: Connection | None, claim: Claim, *, restore: bool
+    ) -> UserSession:
+        """Return the session that the claim leads to, bound; else a new one."""
+        gone = before is not None and self.live.is_gone(before.session)
+        if before is None or not gone or before.shows_another(claim):
+            session = self._restore(host, claim, restore=restore)
+            if session is not None and session.version:
+                self.emit(SessionRestored(session_id=session.session_id))
+            if session is not None and self._bind(host, session, claim):
+                return session
+        return self._begin(claim, new_session_id())
+
     def _holds(self, connection: Connection, claim: Claim) -> bool:
+        self.live.catch_up(connection.session)
         if self.live.is_over(connection.session):
             self.live.drop(connection.session)
             return False
@@ -95,57 +125,36 @@ class Identifier:
         self, host: Host, session_id: str, user_id: str | None = None
     ) -> UserSession | None:
         """Return the session of an id if the connection may have it; None, and an event, if not."""
-        claim = self._claim(host, session_id, user_id)
+        claim = self.claims.of(host, session_id, user_id)
         try:
             return self._may_have(host, claim, session_id)
         except RestoreRefusedError as error:
             self.emit(RestoreRefused(session_id=session_id, reason=str(error)))
             return None
 
-    def _claim(
-        self,
-        host: Host,
-        session_id: str | None,
-        user_id: str | None,
-        before: Connection | None = None,
-    ) -> Claim:
-        """Return what the calling connection says about itself."""
-        user, authenticated = user_id, False
-        if user is None:
-            user = host.user()
-            authenticated = user is not None
-        presented = host.token()
-        if before is not None and before.claim.presented == presented:
-            token_id = before.claim.token_id  # read, and refused, once
-        else:
-            token_id = None if presented is None else self._read(presented)
-        return Claim(
-            asked=None if session_id is None else check_session_id(session_id),
-            presented=presented,
-            token_id=token_id,
-            user_id=user,
-            authenticated=authenticated,
-        )
-
-    def _read(self, token: str) -> str | None:
-        try:
-            return self.tokens().read(token)
-        except InvalidTokenError as error:
-            self.emit(RestoreRefused(session_id=None, reason=f"the browser's token: {error}"))
-            return None
-
-    def _hand_over(self, host: Host, claim: Claim, session: UserSession) -> None:
-        """Give the session to the connection, and the browser a token when it holds another one."""
-        if session.version:
-            self.emit(SessionRestored(session_id=session.session_id))
-        self._bind(session, claim)
+    def _give_token(self, host: Host, claim: Claim, session: UserSession) -> None:
+        """Give the browser a token when it holds another one."""
         if not host.trusted and session.session_id != claim.token_id:
             host.set_token(self.tokens().issue(session.session_id))
 
-    def _bind(self, session: UserSession, claim: Claim) -> None:
-        """Make the claim's user the owner of a session that has none."""
-        if session.user_id is None and claim.user_id is not None:
-            session.user_id, session.authenticated = claim.user_id, claim.authenticated
+    def _bind(self, host: Host, session: UserSession, claim: Claim) -> bool:
+        """
+        Make the claim's user the owner of a session that has none.
+
+        Returns:
+            False when it got another owner meanwhile.
+        """
+        owner = Owner(claim.user_id, claim.authenticated)
+        if claim.user_id is None:
+            return True
+        if session in self._unproven and session.version:
+            self._unproven.discard(session)
+            self.mover.bind(session, None)
+        elif session.user_id is None and host.trusted:
+            session.user_id, session.authenticated = owner
+        elif session.user_id is None:
+            self.mover.bind(session, owner)
+        return session.user_id == claim.user_id
 
     def _may_have(self, host: Host, claim: Claim, session_id: str) -> UserSession | None:
         """
@@ -195,7 +204,13 @@ class Identifier:
             latest = self._of_user(claim)
             if latest is not None:
                 return latest
-        return self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
+        planted = claim.user_id is not None and session_id == claim.token_id
+        if planted and found.absence is Absence.FREE:
+            session_id = new_session_id()  # others may have known the old one before the login
+        session = self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
+        if planted and found.absence is Absence.UNAVAILABLE:
+            self._unproven.add(session)  # it may be the user's own: that is known later
+        return session
 
     def _of_user(self, claim: Claim) -> UserSession | None:
         user_id = claim.user_id

@@ -78,13 +78,13 @@ class SessionPersistence:
         self._breaker = Breaker()
 
     def schedule_save(
-        self, session_id: str, session: UserSession, save_fn: SaveFunction | None = None
+        self, session_id: str | None, session: UserSession, save_fn: SaveFunction | None = None
     ) -> None:
         """
         Have a session saved soon.
 
         Args:
-            session_id: The session's id.
+            session_id: The session's id; None takes what it has.
             session: Read when it is saved. Another object under a queued id is saved, too.
             save_fn: Saves it; without one it is saved in a batch.
 
@@ -92,7 +92,7 @@ class SessionPersistence:
             ConfigError: If the ids differ, or there is neither *save_fn* nor ``save_many``.
             SessionKitError: If this object was closed.
         """
-        if session_id != session.session_id:
+        if session_id is not None and session_id != session.session_id:
             msg = f"session_id is {session_id!r}, but the session's own is {session.session_id!r}"
             raise ConfigError(msg)
         if save_fn is None and self._save_many is None:
@@ -100,7 +100,7 @@ class SessionPersistence:
             raise ConfigError(msg)
         with self._changed:
             if self._closed:
-                msg = f"session {session_id!r} is scheduled after close(): it would be lost"
+                msg = f"session {session.session_id!r} is scheduled after close(): it would be lost"
                 raise SessionKitError(msg)
             if self._queue.put(session, save_fn, self._clock()) is not None:
                 self._wake()

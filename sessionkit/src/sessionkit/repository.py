@@ -7,38 +7,45 @@ Pure: storage, codec, strategy, expiry, clock and event sink are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
 
 import attrs
 
-from sessionkit.adopting import adopt
 from sessionkit.batching import save_each, save_one
+from sessionkit.catalog import Catalog
+from sessionkit.catching_up import CatchingUp
 from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
+from sessionkit.decisions import FieldDecision, Side
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.found import Absence, Found
-from sessionkit.freshness import look_again, take_in
 from sessionkit.merger import Merger
 from sessionkit.moments import from_micros
-from sessionkit.records import SessionHead
+from sessionkit.open_decisions import open_decisions, settle
+from sessionkit.rotating import Rotations
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
-from sessionkit.storage import Storage
+from sessionkit.storage import HeadStorage, Storage
 from sessionkit.stored_sessions import StoredSessions
-from sessionkit.tracking import Owner, Track, Tracks
+from sessionkit.tombstones import Tombstones
+from sessionkit.tracking import Track, Tracks
 
 
 def _ignore(_: SessionEvent) -> None:
     """Take an event and do nothing."""
 
 
-class Repository:
+class Repository(Catalog, CatchingUp):
     """
     Loads and saves sessions.
 
     Any number of threads use one repository at once; saves of one session take turns.
+
+    Attributes:
+        rotations: Moves sessions to fresh ids.
     """
 
     def __init__(  # noqa: PLR0913 - each is handed in, by keyword
@@ -66,9 +73,10 @@ class Repository:
             tracks: What is known of live sessions; repositories over one store share it.
             merger: Knows the policies for single fields; the usual rules when None.
         """
-        self._stored = StoredSessions(
-            storage=storage, codec=codec, expiry=expiry, now=now, emit=emit
+        super().__init__(
+            StoredSessions(storage=storage, codec=codec, expiry=expiry, now=now, emit=emit)
         )
+        self._tombstones = Tombstones(storage=storage, expiry=expiry, now=now, emit=emit)
         self._tracks = Tracks() if tracks is None else tracks
         self._context = SaveContext(
             storage=storage,
@@ -77,13 +85,16 @@ class Repository:
             merger=Merger() if merger is None else merger,
             expiry=expiry,
             look=self._stored.look,
+            look_head=storage.read_head if isinstance(storage, HeadStorage) else None,
+            now=now,
             emit=emit,
         )
-
-    @property
-    def storage(self) -> Storage:
-        """Keeps the bytes."""
-        return self._stored.storage
+        self.rotations: Final = Rotations(
+            context=self._context,
+            tracks=self._tracks,
+            track_of=self._track,
+            tombstones=self._tombstones,
+        )
 
     # -- loading ---------------------------------------------------------------
 
@@ -154,53 +165,15 @@ class Repository:
             waiting = [session for session in waiting if session not in outcomes]
         return [outcomes[session] for session in sessions]
 
-    def _track(self, session: UserSession) -> Track:
-        return self._tracks.get_or_make(session, lambda: adopt(self._context, session))
+    # -- what two writers did --------------------------------------------------
 
-    # -- what others changed ---------------------------------------------------
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
+        """Return the fields of which one writer's value was dropped and that nobody has settled; asks no store."""
+        return open_decisions(session, self._tracks.get(session))
 
-    def refresh(self, session: UserSession) -> None:
-        """
-        Look whether someone else has saved *session*; what they changed waits for :meth:`absorb`.
-
-        Raises:
-            SessionGoneError: If it was ended, deleted or replaced.
-            UnavailableError: If the store can't be reached.
-        """
-        track = self._track(session)
-        with track.lock:
-            look_again(self._context, session, track)
-
-    def absorb(self, session: UserSession) -> tuple[str, ...]:
-        """
-        Put what others changed into the live session, change by change.
-
-        Called on the session's own thread only. Never waits: while the session
-        is being saved, it does nothing.
-
-        Returns:
-            Names of the parts that changed.
-        """
-        track = self._tracks.get(session)
-        if track is None or not track.diverged or not track.lock.acquire(blocking=False):
-            return ()
-        try:
-            return take_in(self._context, session, track)
-        finally:
-            track.lock.release()
-
-    def why_gone(self, session: UserSession) -> str | None:
-        """Return why a live session can't be saved any more, or None."""
-        track = self._tracks.get(session)
-        return None if track is None else track.gone
-
-    def owner_of(self, session: UserSession) -> Owner:
-        """Return the owner of a live session as last seen in the store; its own where it never was."""
-        track = self._tracks.get(session)
-        stored = None if track is None else track.stored
-        if stored is None or stored.head.user_id is None:
-            return Owner(session.user_id, session.authenticated)
-        return Owner(stored.head.user_id, stored.authenticated)
+    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
+        """Put one side's value of a field into the session, or leave what is there; see :meth:`decisions`."""
+        settle(session, self._tracks.get(session), decision, take)
 
     def has_expired(self, session: UserSession) -> bool:
         """Return whether a live session's time is over by what was last stored."""
@@ -208,43 +181,28 @@ class Repository:
         stored = None if track is None else track.stored
         return stored is not None and self._stored.has_expired(stored.head)
 
-    # -- ending, listing, removing ---------------------------------------------
+    # -- ending ----------------------------------------------------------------
 
-    def end(self, session_id: str, session: UserSession | None = None) -> None:
+    def end(
+        self, session_id: str, session: UserSession | None = None, *, of_user: str | None = None
+    ) -> bool:
         """
         End an id for good: a tombstone takes its place, so that not even a late save brings it back.
 
         Args:
             session_id: The id.
             session: The live object, if there is one; it can't be saved any more.
+            of_user: Only if the stored session is this user's; None whosever it is.
+
+        Returns:
+            Whether this call ended it.
 
         Raises:
             UnavailableError: If the store can't be reached.
         """
-        self._stored.end(session_id)
+        ended = self._tombstones.end(session_id, of_user=of_user)
         if session is not None:
-            self._tracks.get_or_make(session, lambda: Track(base=None)).gone = "ended"
-
-    def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
-        """Yield the heads of sessions that have not expired: all, or *user_id*'s, latest activity first."""
-        return self._stored.heads(user_id=user_id)
-
-    def latest_of(self, user_id: str) -> str | None:
-        """Return the id of the session of *user_id* with the latest activity, or None."""
-        return self._stored.latest_of(user_id)
-
-    def touch(self, session_id: str) -> bool:
-        """Note that a stored session is in use now; return whether there is one."""
-        return self._stored.touch(session_id)
-
-    def delete(self, session_id: str) -> bool:
-        """Remove a session from the store at once; return whether there was one. To log out, end it."""
-        return self._stored.delete(session_id)
-
-    def count_active(self, within: timedelta) -> int:
-        """Return how many sessions were active within the last *within*."""
-        return self._stored.count_active(within)
-
-    def purge(self, *, idle: timedelta | None = None) -> int:
-        """Remove all expired sessions, and those *idle* for so long, in batches; return how many."""
-        return self._stored.purge(idle=idle)
+            track = self._tracks.get_or_make(session, lambda: Track(base=None))
+            with track.lock:  # a save that is on its way has its answer then
+                track.gone = "ended"
+        return ended

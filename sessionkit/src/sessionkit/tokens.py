@@ -153,7 +153,7 @@ class Tokens:
 
         Raises:
             InvalidTokenError: If this key has not signed it, it is older than
-                60 seconds, or it trades another session's cookie.
+                60 seconds, or the cookie is of neither of the two sessions.
         """
         text = _presentable(ticket)
         content, signed_at = _opened(self._ticket, text, return_timestamp=True)
@@ -163,7 +163,7 @@ class Tokens:
             raise InvalidTokenError(msg)
         if not isinstance(content, list) or len(content) != _PAIR:
             raise _foreign(text)
-        if content[0] != old_id:
+        if old_id not in content:  # the new session's own: another tab has traded it
             msg = "the ticket trades another session's cookie than the one that came along"
             raise InvalidTokenError(msg)
         return _session_id(content[1], text)

@@ -11,13 +11,16 @@ from threading import RLock
 from sessionkit.assembly import Assembly
 from sessionkit.errors import PluginError
 from sessionkit.event_log import log_event
-from sessionkit.events import SessionEvent
+from sessionkit.events import SessionEvent, SessionSaved
 from sessionkit.host import Host
+from sessionkit.live import LiveSessions
+from sessionkit.lookout import Lookout
 from sessionkit.plugins import Plugins
 from sessionkit.repository import Repository
 from sessionkit.settings import Settings
 from sessionkit.storage import Storage
 from sessionkit.tokens import Tokens, load_secret
+from sessionkit.watching import Watcher
 
 
 class Wiring:
@@ -31,7 +34,13 @@ class Wiring:
         now: Returns the present moment, aware.
     """
 
-    def __init__(self, settings: Settings, plugins: Plugins, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
         """Take what decides; nothing is opened yet."""
         self.settings = settings
         self.plugins = plugins
@@ -42,11 +51,24 @@ class Wiring:
         self._repository: Repository | None = None
         self._sign = lambda: self.tokens
         self._hosts = partial(plugins.hosts, settings.hosts, self._sign, where=settings.where)
+        self._lookout = Lookout(_interval(settings), opened=lambda: self._repository, clock=clock)
+        self._live = LiveSessions(
+            repository=lambda: self.repository,
+            opened=lambda: self._repository,
+            emit=self.emit,
+            lookout=self._lookout,
+        )
+        self._watcher = Watcher(self._live, self._hosts, wanted=self.watching, clock=clock)
 
     @cached_property
     def tokens(self) -> Tokens:
         """What browsers are given, signed with the app's key."""
         return Tokens(load_secret(self.settings.security))
+
+    @property
+    def watching(self) -> bool:
+        """Whether connections left open are to show what others changed."""
+        return self.settings.persistence.watch
 
     @property
     def host(self) -> Host:
@@ -65,13 +87,28 @@ class Wiring:
     @property
     def repository(self) -> Repository:
         """Loads and saves whole sessions; raises as :meth:`Assembly.storage` does."""
-        if self._repository is None:
+        if self._repository is None or self._watcher.is_missing:
             with self._opening:
+                self._watcher.begin(self.assembly.storage())
                 if self._repository is None:
                     self._repository = Repository(**self.assembly.parts(), now=self.now)
         return self._repository
 
     def emit(self, event: SessionEvent) -> None:
         """Log an event and tell the observers."""
+        if isinstance(event, SessionSaved) and event.session_id is not None:
+            self._live.note_saved(event.session_id, event.version)
+            self._watcher.note_saved(event.session_id, event.version)
         log_event(event)
         self.plugins.emit(event)
+
+    def _close_store(self) -> None:
+        """Hear nothing more, and close the storage, if it was opened."""
+        self._watcher.close()
+        self.assembly.close()
+
+
+def _interval(settings: Settings) -> float | None:
+    """Return for how many seconds a look at what is stored counts; None to never look."""
+    persistence = settings.persistence
+    return persistence.refresh_interval_ms / 1000 if persistence.refresh == "rerun" else None

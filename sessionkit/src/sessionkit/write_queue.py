@@ -57,7 +57,8 @@ class WriteQueue:
         """
         self._debounce = debounce
         self._max_wait = max_wait
-        self._slots: dict[tuple[str, int], Slot] = {}
+        # By object, not by session id: a session that waits may get another one.
+        self._slots: dict[int, Slot] = {}
         self._heap: list[tuple[float, int, Slot]] = []
         self._order = itertools.count()
 
@@ -73,10 +74,9 @@ class WriteQueue:
             The slot when the queue has a new earliest time to look at; None when
             the session was waiting already.
         """
-        key = (session.session_id, id(session))
-        slot = self._slots.get(key)
+        slot = self._slots.get(id(session))
         if slot is None:
-            slot = self._slots[key] = Slot(session)
+            slot = self._slots[id(session)] = Slot(session)
         slot.save_fn = save_fn
         waits = slot.dirty
         if not waits:
@@ -122,8 +122,8 @@ class WriteQueue:
 
     def of(self, session_id: str | None) -> Iterator[Slot]:
         """Yield the slots of an id, or all."""
-        for key, slot in self._slots.items():
-            if session_id is None or key[0] == session_id:
+        for slot in self._slots.values():
+            if session_id is None or slot.session.session_id == session_id:
                 yield slot
 
     def saved(self, slot: Slot) -> None:
@@ -151,7 +151,7 @@ class WriteQueue:
         if slot.dirty:
             self._push(slot)
         else:
-            self._slots.pop((slot.session.session_id, id(slot.session)), None)
+            self._slots.pop(id(slot.session), None)
 
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id."""

@@ -19,6 +19,7 @@ from typing import ClassVar, Final, Protocol, TypeVar, cast
 import pytest
 
 from sessionkit.connection import STATE_KEY
+from sessionkit.decisions import FieldDecision, Side
 from sessionkit.events import SessionEvent
 from sessionkit.host import ConnectedHost, Host
 from sessionkit.session import UserSession
@@ -57,6 +58,7 @@ class QuietKeeper:
     def __init__(self, tokens: Tokens) -> None:
         """Take the app's tokens."""
         self.tokens = tokens
+        self.watching = False
 
     def schedule_save(self, session: UserSession) -> None:
         """Do nothing."""
@@ -64,6 +66,13 @@ class QuietKeeper:
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
         """Return that nothing waits."""
         return True
+
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
+        """Return that nothing was decided."""
+        return ()
+
+    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
+        """Do nothing."""
 
     def emit(self, event: SessionEvent) -> None:
         """Tell nobody."""
