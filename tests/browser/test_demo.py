@@ -8,6 +8,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 import pytest
+from browser_harness.desk import Desk
 from browser_harness.farm import Farm
 from browser_harness.servers import Server
 from browser_harness.tracker import TITLE, Tracker
@@ -58,7 +59,8 @@ def test_the_demo_survives(server: Server, visitor: Visitor) -> None:
     tracker = Tracker(visitor.open(server.url).page)
     tracker.has_the_draft()
     assert session == tracker.says("restored")
-    server.restart(SIGKILL)
+    with Desk(tracker.page).reconnected():
+        server.restart(SIGKILL)
     _undo_and_redo(tracker)
     assert session == tracker.says("restored")
     _file(tracker)

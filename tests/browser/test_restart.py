@@ -43,6 +43,26 @@ def test_restart_under_an_open_tab(
     desk.count_to(2)
 
 
+def test_a_tab_that_shows_old_values(server_of: Callable[[str], Server], visitor: Visitor) -> None:
+    """A tab that was left open, not rerun since another one typed, brings nothing old back after a restart."""
+    server = server_of("run")
+    first = visitor.open(server.url)
+    first.enter("Age", "36")
+    first.stored(age="36")
+    second = visitor.open(server.url)
+    second.shows("age=36")
+    first.enter("Name", "Ada")
+    first.enter("Age", "37")
+    first.stored(name="Ada", age="37")
+    first.page.close()
+    with second.rebuilt():
+        server.restart(SIGKILL)
+    second.shows("age=37", "name=Ada")
+    second.holds("Age", "37")
+    second.holds("Name", "Ada")
+    second.stored(name="Ada", age="37")
+
+
 def test_kill_while_no_tab_is_open(server_of: Callable[[str], Server], visitor: Visitor) -> None:
     """Who comes back after the restart finds everything."""
     server = server_of("run")

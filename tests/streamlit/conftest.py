@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 import sessionkit.in_force
 from sessionkit import SessionManager, UserSession
 from sessionkit.events import SessionEvent
-from sessionkit.settings import load_settings
+from sessionkit.settings import Settings, load_settings
 from sessionkit_streamlit.gate import gate
 from sessionkit_streamlit.internals.guard import moved
 
@@ -42,14 +42,7 @@ class Browser:
         """End the server as a restart does, with all that waits written, and start another one."""
         self.stop()
         st.cache_resource.clear()
-        url = f"sqlite:///{self.folder / 'sessions.db'}"
-        settings = load_settings(
-            storage="sqlite",
-            storages={"sqlite": {"url": url}},
-            security={"secret_key": "a secret for tests only", "folder": self.folder},
-            persistence={"debounce_ms": 60_000, "max_wait_ms": 60_000},
-        )
-        self.manager = SessionManager(settings)
+        self.manager = SessionManager(self.settings())
         self.stop = self.manager.close
         tell = self.manager.emit
 
@@ -59,6 +52,30 @@ class Browser:
 
         self.manager.emit = emit  # type: ignore[method-assign]
         sessionkit.in_force._DEFAULT.manager = self.manager
+
+    def settings(self) -> Settings:
+        """Return the settings of the server, and of any other one over the same store."""
+        url = f"sqlite:///{self.folder / 'sessions.db'}"
+        return load_settings(
+            storage="sqlite",
+            storages={"sqlite": {"url": url}},
+            security={"secret_key": "a secret for tests only", "folder": self.folder},
+            persistence={
+                "debounce_ms": 60_000,
+                "max_wait_ms": 60_000,
+                "refresh_interval_ms": 0,
+            },
+        )
+
+    def elsewhere(self, **inputs: Any) -> None:
+        """Change inputs of the browser's session as another replica would."""
+        self.manager.flush()
+        with SessionManager(self.settings()) as other:
+            session = other.recover("the-session")
+            assert session is not None
+            for key, value in inputs.items():
+                session.set_input(key, value)
+            other.save(session, immediate=True)
 
     def open(self, page: Path) -> AppTest:
         """Open a tab: a new connection, whose script has not run yet."""
@@ -108,7 +125,7 @@ def page(tmp_path: Path) -> Callable[[str], Path]:
         head = (
             "import streamlit as st\n"
             "from sessionkit import *\n"
-            "from sessionkit_streamlit import persist\n"
+            "from sessionkit_streamlit import *\n"
             "session = bootstrap_session()\n"
         )
         script = tmp_path / name

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +15,14 @@ import pytest
 from streamlit.elements import form
 from streamlit.elements.lib import policies
 from streamlit.elements.widgets.slider import SliderMixin
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.session_manager import ActiveSessionInfo
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
-from sessionkit_streamlit.internals import command, page, state, widgets
+from sessionkit_streamlit.internals import command, page, rerun, state, widgets
 from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.internals.observe import install
 
@@ -41,6 +46,12 @@ USED = [
     ("streamlit.runtime.scriptrunner.script_runner", "ScriptRunner._on_script_finished"),
     ("streamlit.testing.v1.local_script_runner", "LocalScriptRunner._on_script_finished"),
     ("streamlit.runtime.scriptrunner_utils.script_run_context", "ThreadState.get"),
+    ("streamlit.runtime.runtime", "Runtime._get_async_objs"),
+    (
+        "streamlit.runtime.websocket_session_manager",
+        "WebsocketSessionManager.get_active_session_info",
+    ),
+    ("streamlit.runtime.app_session", "AppSession.request_rerun"),
     ("streamlit", "_event"),
     ("streamlit", "_main"),
     ("streamlit.web.cli", "main_run.params"),
@@ -65,11 +76,24 @@ def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
         "raw = ctx.session_state._state\n"
         "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state') if not hasattr(raw, n)]\n"
         "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
-        "missing += [n for n in ('_has_script_started', 'shared') if not hasattr(ctx, n)]\n"
+        "missing += [n for n in ('_has_script_started', 'shared', 'session_id') if not hasattr(ctx, n)]\n"
+        "asked = ('fragment_id_queue', 'is_auto_rerun', 'widget_states')\n"
+        "missing += [n for n in asked if not hasattr(ctx.script_requests._rerun_data, n)]\n"
         "missing += [n for n in ('widget_user_keys_this_run',) if not hasattr(ctx.shared, n)]\n"
         "st.text(missing)\n"
     )
     assert "[]" == browser.open(page(body)).run().text[0].value
+
+
+def test_a_tab_of_the_server_has_what_is_used() -> None:
+    """The same for what only a running server has."""
+    for owner, names in (
+        (Runtime, ("_session_mgr",)),
+        (AppSession, ("_scriptrunner", "_client_state")),
+        (ActiveSessionInfo, ("session",)),
+    ):
+        source = inspect.getsource(owner)
+        assert [] == [name for name in names if not re.search(rf"\b{name}\b", source)]
 
 
 @pytest.fixture
@@ -164,6 +188,11 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: state.unplug(object(), "x"), None, "_new_session_state"),
         (lambda: state.adopt(object(), object(), "x"), None, "_old_state"),
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
+        (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
+        (lambda: rerun.request_of(object()), None, "ScriptRequests._rerun_data"),  # type: ignore[arg-type]
+        (lambda: rerun.of_script(object()), True, "RerunData.fragment_id_queue"),
+        (lambda: rerun.by_timer(object()), False, "RerunData.is_auto_rerun"),
+        (lambda: rerun.by_browser(object()), False, "RerunData.widget_states"),
     ],
 )
 def test_each_look_inside_has_a_fall_back(

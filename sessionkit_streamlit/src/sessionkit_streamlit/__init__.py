@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sessionkit_streamlit.app import app_options
+    from sessionkit_streamlit.notice import conflict_notice
+    from sessionkit_streamlit.refreshing import refresh_fragment
     from sessionkit_streamlit.restore import persist
+    from sessionkit_streamlit.wording import NoticeTexts
 
-__all__ = ["app_options", "persist"]
+__all__ = ["NoticeTexts", "app_options", "conflict_notice", "persist", "refresh_fragment"]
 
 _HOMES: Final = {
+    "NoticeTexts": "sessionkit_streamlit.wording",
     "app_options": "sessionkit_streamlit.app",
+    "conflict_notice": "sessionkit_streamlit.notice",
     "persist": "sessionkit_streamlit.restore",
+    "refresh_fragment": "sessionkit_streamlit.refreshing",
 }
 
 

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.events import ValueDropped
+from sessionkit.moments import utc_now
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
@@ -16,6 +17,8 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.state import peek, snapshot
 from sessionkit_streamlit.internals.widgets import at_default
+from sessionkit_streamlit.late import is_late, note_sent
+from sessionkit_streamlit.tabs import open_tabs
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -36,12 +39,16 @@ def run_finished(run: ScriptRunContext) -> None:
     connection = peek(run, CONNECTION_KEY)
     if not isinstance(connection, Connection):
         return
+    open_tabs.ended(connection.tab, run)
     session, keeper = connection.session, connection.keeper
     if session is None or keeper is None or session.session_id != connection.session_id:
         return
-    state = snapshot(run)
-    for key in connection.known - connection.unsettable:
-        _capture(connection, session, run, key, state.get(key, MISSING))
+    # Two runs may end at once: the later look must not be compared first.
+    with connection.lock:
+        state = snapshot(run)
+        for key in connection.known - connection.unsettable:
+            _capture(connection, session, run, key, state.get(key, MISSING))
+        note_sent(connection)
     _note_unsettable(connection, session)
     keeper.schedule_save(session)
 
@@ -63,15 +70,23 @@ def _capture(
         elif _changed(connection, run, key, value):
             session.set_input(key, value)
             connection.agree(key, value)
+            connection.replaced.pop(key, None)  # an edit: the browser is past what stood there
+            _date(connection, key, value)
     except Exception:
         # An app's own __eq__ may raise anything; the other keys are still kept.
         _LOGGER.exception("the value of %r could not be captured", key)
 
 
+def _date(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
+    """Note when a tab changed a value: another one may tell its user."""
+    if connection.tab is not None:
+        connection.tab.showing.edits[key] = (value, utc_now())
+
+
 def _changed(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
     """Return whether this tab changed the value since it last looked; another tab's change is not ours."""
     if key in connection.shown:
-        return not same(connection.shown[key], value)
+        return not same(connection.shown[key], value) and not is_late(connection, key, value)
     if key in connection.sent or not at_default(run, key, value):
         return True
     # What a widget begins with is nobody's change: stored, it would undo another tab's.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -11,9 +12,11 @@ import attrs
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
+    from sessionkit.decisions import FieldDecision
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
+    from sessionkit_streamlit.tabs import Tab
 
 PREFIX: Final = "_sessionkit"
 """What the keys of sessionkit's own entries in a host's state begin with."""
@@ -60,6 +63,20 @@ class Identity:
 
 
 @attrs.define(eq=False)
+class Replaced:
+    """
+    What a widget showed before another value was put there.
+
+    Attributes:
+        values: The former values, oldest first.
+        sent_at: When the run ended that put the latest one there; None while it lasts.
+    """
+
+    values: list[Any] = attrs.field(factory=list)
+    sent_at: float | None = None
+
+
+@attrs.define(eq=False)
 class Connection:
     """
     What is known about one connection.
@@ -79,6 +96,12 @@ class Connection:
         unsettable: Keys of widgets that Streamlit lets nobody set.
         run: The context of the run that bootstrapped last, weakly.
         identity: What the browser was told about its id.
+        tab: The tab among those of this process; None before the first bootstrap.
+        replaced: What widgets showed before; the browser may still send it.
+        unasked: When a run that nobody asked for put a value into a widget, by key.
+        refreshing: The fragments that are to run again by themselves.
+        overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
+        lock: Held while values go from the session to the widgets, or back.
     """
 
     session: UserSession | None = None
@@ -95,6 +118,12 @@ class Connection:
     unsettable: set[str] = attrs.field(factory=set)
     run: ref[ScriptRunContext] | None = None
     identity: Identity = attrs.field(factory=Identity)
+    tab: Tab | None = None
+    replaced: dict[str, Replaced] = attrs.field(factory=dict)
+    unasked: dict[str, float] = attrs.field(factory=dict)
+    refreshing: set[str] = attrs.field(factory=set)
+    overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
+    lock: RLock = attrs.field(factory=RLock, repr=False)
 
     @property
     def known(self) -> set[str]:
@@ -110,6 +139,8 @@ class Connection:
         """Note nothing about *key* any more."""
         for values in (self.shown, self.kept, self.waiting, self.fresh, self.placed):
             values.pop(key, None)
+        self.replaced.pop(key, None)
+        self.unasked.pop(key, None)
 
     def report(self, event: SessionEvent) -> None:
         """Tell the observers, once there is a manager that can."""

@@ -3,7 +3,8 @@
 The part that runs in the browser: an invisible component on every page.
 
 It trades a ticket for a cookie, keeps the id where there is no middleware, and
-asks for a rerun when the page has found another server.
+asks for a rerun when the page has found another server; it says then what it was
+shown last, or a tab left open would be taken for one whose user typed all that.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from sessionkit_streamlit.connection import PREFIX, Identity
 from sessionkit_streamlit.gate import MAX_AGE, TICKET_PATH
 from sessionkit_streamlit.internals.page import aside, mountable
 from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.internals.widgets import sent_triggers
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
+    from streamlit.runtime.scriptrunner import ScriptRunContext
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ _SCRIPT: Final = """
 export default function ({ data, setStateValue, setTriggerValue }) {
   const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
+  S.shown = data.shown;
   if (S.run !== data.run) {
     S.run = data.run;
     S.drawn = performance.now(); // by a run, not just by the browser
@@ -49,7 +53,7 @@ export default function ({ data, setStateValue, setTriggerValue }) {
       for (const wait of [400, 1500, 4000, 9000])
         setTimeout(() => {
           if (turn !== S.turn || S.drawn > S.found) return;
-          S.say("resync", turn);
+          S.say("resync", { turn, shown: S.shown });
         }, wait);
     });
     S.observer.observe({ type: "resource" });
@@ -57,9 +61,13 @@ export default function ({ data, setStateValue, setTriggerValue }) {
 
   if (data.ticket && S.ticket !== data.ticket) {
     S.ticket = data.ticket;
-    fetch(S.base + data.ticketPath, { method: "POST", body: data.ticket, credentials: "same-origin" })
-      .then((answer) => { if (answer.status === 409) location.reload(); })
-      .catch(() => { S.ticket = null; });
+    const trade = () =>
+      fetch(S.base + data.ticketPath, { method: "POST", body: data.ticket, credentials: "same-origin" })
+        .then((answer) => { if (answer.status === 409) location.reload(); })
+        .catch(() => { S.ticket = null; });
+    // One tab after the other: two at once would both bring the old cookie, and each go its way.
+    if (navigator.locks) navigator.locks.request(data.name, trade);
+    else trade();
   }
 
   if (!data.token) return;
@@ -98,7 +106,9 @@ def _component() -> ComponentRenderer:
     return st.components.v2.component("sessionkit.browser", js=_SCRIPT)
 
 
-def mount(identity: Identity, name: str, *, resync: bool) -> None:
+def mount(
+    identity: Identity, name: str, *, resync: bool, shown: Mapping[str, str] | None = None
+) -> None:
     """
     Put the component on the page, once a run and outside fragments.
 
@@ -106,13 +116,15 @@ def mount(identity: Identity, name: str, *, resync: bool) -> None:
         identity: What the browser is to be told.
         name: The cookie's name.
         resync: Whether to ask for a rerun when the page has found another server.
+        shown: What the browser is to tell that server of what it shows: a mark of each value, by key.
     """
     run = context()
     wanted = resync or identity.ticket or identity.readable
     if run is None or not wanted or not mountable(run, KEY) or _forbidden():
         return
     with aside():
-        _component()(key=KEY, data=_told(identity, name, resync=resync), height=1, **_ON)
+        told = {**_told(identity, name, resync=resync), "shown": dict(shown or {})}
+        _component()(key=KEY, data=told, height=1, **_ON)
 
 
 def _forbidden() -> bool:
@@ -154,3 +166,17 @@ def reported_token() -> str | None:
     told = st.session_state.get(KEY)
     token = told.get("token") if isinstance(told, Mapping) else None
     return token if isinstance(token, str) else None
+
+
+def reported_marks(run: ScriptRunContext) -> Mapping[str, str] | None:
+    """
+    Return what the page showed that asks for a rerun at another server: a mark of each value, by key.
+
+    Unverified: it tells only what the browser's own user did not touch.
+    """
+    for told in reversed(sent_triggers(run, KEY)):
+        value = told.get("value") if told.get("event") == "resync" else None
+        marks = value.get("shown") if isinstance(value, dict) else None
+        if isinstance(marks, dict):
+            return marks
+    return None

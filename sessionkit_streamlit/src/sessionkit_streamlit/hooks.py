@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sessionkit.hookspecs import hookimpl
 if TYPE_CHECKING:
     import click
 
+    from sessionkit.events import SessionEvent
     from sessionkit.hookspecs import CommandFactory
     from sessionkit.host import Host, HostFactory
     from sessionkit.tokens import Tokens
@@ -52,3 +54,12 @@ def sessionkit_hosts() -> Mapping[str, HostFactory]:
 def sessionkit_commands() -> Mapping[str, CommandFactory]:
     """Offer ``sessionkit run`` and ``sessionkit demo``."""
     return {"run": _run, "demo": _demo}
+
+
+@hookimpl
+def sessionkit_event(event: SessionEvent) -> None:
+    """Have tabs left open show what changed, where the settings say ``watch``."""
+    if "sessionkit_streamlit.host" in sys.modules:
+        from sessionkit_streamlit.heeding import heed  # noqa: PLC0415 - there are no tabs without a host
+
+        heed(event)

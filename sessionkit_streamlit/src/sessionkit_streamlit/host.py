@@ -15,7 +15,10 @@ from sessionkit_streamlit.gate import gate
 from sessionkit_streamlit.handshake import mount, reported_token
 from sessionkit_streamlit.internals.observe import install
 from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.late import is_unchanged
+from sessionkit_streamlit.marks import marks
 from sessionkit_streamlit.state import ConnectionState, current_connection
+from sessionkit_streamlit.tabs import open_tabs
 
 if TYPE_CHECKING:
     from sessionkit.host import Keeper
@@ -76,8 +79,10 @@ class StreamlitHost:
         identity.replaced |= {one for one in presented if one is not None}
         identity.granted, identity.ticket, identity.readable = token, None, None
         new_id = None if token is None else self._tokens.read(token)
-        if connection.session is not None and connection.session.session_id != new_id:
+        if connection.session is None or connection.session.session_id != new_id:
             connection.session = None  # it ended: nothing more is captured for it
+        else:
+            connection.session_id = new_id  # it moved, and this connection with it
         if new_id is not None:
             self._hand_over(identity, new_id)
 
@@ -112,10 +117,34 @@ class StreamlitHost:
         if not seen and connection.session is session:
             capture.run_finished(run)
         connection.keeper = gate.keeper = keeper
-        restore.connect(connection, session, run)
+        connection.tab = open_tabs.began(connection.tab, run, session.session_id)
+        with connection.lock:
+            restore.connect(connection, session, run)
         lifecycle.follow(connection, keeper)
         self._answer(connection.identity, session.session_id)
-        mount(connection.identity, self._tokens.cookie_name, resync=self._resync)
+        shown = marks(connection, run) if self._resync else None
+        mount(connection.identity, self._tokens.cookie_name, resync=self._resync, shown=shown)
+
+    def is_news(self, session: UserSession, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
+        """
+        Return whether a value is this connection's doing, not just what its widget went on showing.
+
+        Args:
+            session: The connection's.
+            key: The widget's key, or any other name.
+            value: What the app wants to keep.
+        """
+        run = context()
+        return run is None or not is_unchanged(current_connection(), session, run, key, value)
+
+    def changed(self, session_id: str) -> None:
+        """
+        Have the tabs that show a session rerun, each as soon as it is idle.
+
+        Args:
+            session_id: The session; someone outside this process has changed it.
+        """
+        open_tabs.changed(session_id)
 
     def _answer(self, identity: Identity, session_id: str) -> None:
         """Settle what the browser reported, or it would report it again after each run."""

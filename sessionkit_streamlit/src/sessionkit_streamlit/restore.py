@@ -20,6 +20,9 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.state import adopt, context, entry, peek, raw, snapshot, unplug
 from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal, sent_keys
+from sessionkit_streamlit.late import is_late, note_replaced
+from sessionkit_streamlit.marks import untouched
+from sessionkit_streamlit.overtaken import compare, shown
 from sessionkit_streamlit.state import current_connection
 
 if TYPE_CHECKING:
@@ -80,9 +83,12 @@ def connect(connection: Connection, session: UserSession, run: ScriptRunContext)
         noted = session.extensions.get(EXTENSION, {}).get("unsettable", ())
         connection.unsettable |= set(noted)
         connection.deleted.clear()
+        connection.overtaken.clear()
     connection.session, connection.session_id = session, session.session_id
     # Later on, an unknown value may as well be old: the browser sends all that it shows.
-    connection.sent = sent_keys(run) if connection.run is None else set()
+    connection.sent = set()
+    if connection.run is None:
+        connection.sent = sent_keys(run) - untouched(run, session.session_id)
     connection.run = ref(run)
     with session.lock:
         inputs = dict(session.inputs)
@@ -110,7 +116,12 @@ def _bring_all(connection: Connection, inputs: dict[str, Any], run: ScriptRunCon
         if key not in connection.unsettable
     }
     for key, value in values.items():
-        if _is_news(connection, key, value, state.get(key, MISSING)):
+        current = state.get(key, MISSING)
+        if is_late(connection, key, current):
+            connection.shown[key], connection.kept[key] = current, MISSING
+        compare(connection, key, value, current)
+        if _is_news(connection, key, value, current):
+            note_replaced(connection, key, current)
             put(connection, key, value)
 
 
@@ -122,7 +133,7 @@ def _is_news(connection: Connection, key: str, value: Any, current: Any) -> bool
     if current is MISSING:
         return True
     untouched = same(connection.shown[key], current)
-    return untouched and (waited or not same(connection.kept[key], value))
+    return untouched and (waited or not same(connection.kept.get(key, MISSING), value))
 
 
 def put(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 - any value
@@ -130,6 +141,7 @@ def put(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 -
     if _set(connection, key, value):
         connection.agree(key, value)
         connection.fresh[key] = value
+        shown(connection, key)
 
 
 def _set(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401 - any value

@@ -64,8 +64,8 @@ def facts(session: UserSession) -> dict[str, object]:
     }
 
 
-# By a click, not by itself every moment: with runs of its own beside those of the test, a
-# callback was once called twice and a run's page once lost. Why is not known.
+# By a click, not by itself every moment: Streamlit's page may send a click along with the
+# request of a fragment's timer, and then its callback is called twice or its page is lost.
 @st.fragment
 def stored() -> None:
     """Say what is in the store; only in a run of its own, after the script's run has ended."""

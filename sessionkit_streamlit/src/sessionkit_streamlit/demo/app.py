@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from sessionkit import UserSession, bootstrap_session
+from sessionkit_streamlit import conflict_notice
 from sessionkit_streamlit.demo.draft import draft
 from sessionkit_streamlit.demo.issues import issues
 from sessionkit_streamlit.demo.journal import journal
@@ -40,6 +41,7 @@ def main() -> None:
     page = st.navigation(pages)
     st.sidebar.markdown(TRY_IT.format(process=os.getpid()))
     show_status(session)
+    conflict_notice()
     follow(session, page, pages)
     page.run()
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 import streamlit as st
 
 from sessionkit import UserSession, get_current_session, get_manager
+from sessionkit_streamlit import refresh_fragment
 
 SHORT_ID = 8
+LOOK_AGAIN = 0.5
+"""Seconds until the line is shown anew while something is not saved yet."""
 
 
 def show_status(session: UserSession) -> None:
@@ -18,10 +21,12 @@ def show_status(session: UserSession) -> None:
     _line()
 
 
-@st.fragment(run_every=1.0)
+@st.fragment
 def _line() -> None:
     session = get_current_session()
     pending = get_manager().is_pending(session.session_id)
+    if pending:
+        refresh_fragment(LOOK_AGAIN)
     state = (
         ":orange[pending]" if pending else ":green[saved]" if session.version else "not stored yet"
     )

@@ -29,6 +29,31 @@ def mountable(run: ScriptRunContext, key: str) -> bool:
     return guarded(read, "ScriptRunContext.shared", effect, otherwise=True)
 
 
+def current_fragment() -> str | None:
+    """Return what Streamlit calls the fragment that the calling code belongs to, or None."""
+
+    def read() -> str | None:
+        from streamlit.runtime.scriptrunner_utils.script_run_context import (  # noqa: PLC0415
+            ThreadState,
+        )
+
+        return ThreadState.get().fragment_id
+
+    effect = "a fragment that asks for it is not refreshed by itself"
+    return guarded(read, "ThreadState.fragment_id", effect, otherwise=None)
+
+
+def is_placed(run: ScriptRunContext, key: str) -> bool:
+    """Return whether this run has made a widget of that key."""
+    effect = "what another tab changes during a run may be undone by persist_input"
+    return guarded(
+        lambda: key in run.shared.widget_user_keys_this_run,
+        "ScriptRunContext.shared",
+        effect,
+        otherwise=False,
+    )
+
+
 def aside() -> DeltaGenerator:
     """Return the container for what takes no room on the page."""
     effect = "an empty line appears where bootstrap_session is called"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ _ONE_TYPE: Final[dict[str | None, tuple[type, ...]]] = {
     "bool_value": (bool,),
     "string_value": (str, date, time),  # text, and a time, which takes a whole datetime as well
 }
+_AS_IT_IS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value"})
 _MOMENTARY: Final = frozenset(
     {
         "trigger_value",
@@ -40,6 +42,38 @@ def sent_keys(run: ScriptRunContext) -> set[str]:
 
     effect = "after a fail-over a stored value may replace what the user just typed"
     return guarded(read, "SessionState.get_widget_states", effect, otherwise=set())
+
+
+def sent_values(run: ScriptRunContext) -> dict[str, Any]:
+    """Return the plain values (text, number, tick) that came with the latest request, by key."""
+
+    def read() -> dict[str, Any]:
+        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415
+
+        found: dict[str, Any] = {}
+        for one in run.session_state.get_widget_states():
+            key, kind = user_key_from_element_id(one.id), one.WhichOneof("value")
+            if key is not None and kind in _AS_IT_IS:
+                found[key] = getattr(one, kind)
+        return found
+
+    effect = "after a restart a tab left open may bring old values back"
+    return guarded(read, "SessionState.get_widget_states", effect, otherwise={})
+
+
+def sent_triggers(run: ScriptRunContext, key: str) -> list[dict[str, Any]]:
+    """Return what the component called *key* told with the latest request, oldest first."""
+
+    def read() -> list[dict[str, Any]]:
+        ours = [one for one in run.session_state.get_widget_states() if key in one.id]
+        told = [json.loads(one.json_trigger_value) for one in ours if one.json_trigger_value]
+        return [one for each in told for one in each if isinstance(one, dict)]
+
+    effect = "after a restart a tab left open may bring old values back"
+    try:
+        return guarded(read, "SessionState.get_widget_states", effect, otherwise=[])
+    except ValueError:  # no JSON: whoever sent this is no page of ours
+        return []
 
 
 def at_default(run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401

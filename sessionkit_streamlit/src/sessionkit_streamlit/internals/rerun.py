@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reruns a tab from outside: while nobody uses it, on Streamlit's own event loop."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from streamlit import runtime
+
+from sessionkit_streamlit.internals.guard import guarded
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+_FIRST_LOOK: Final = 0.2
+_LATER_LOOKS: Final = 2.0
+"""Seconds between two looks whether a busy tab is idle, at first and at most."""
+
+_EFFECT: Final = "a tab left open shows what others changed only when it is used"
+_UNTOLD: Final = "what a run that nobody asked for changed may be taken for the user's doing"
+
+
+def request_of(run: ScriptRunContext) -> Any:  # noqa: ANN401 - Streamlit's
+    """Return what asked for a run, the same object for all runs that it led to; None if unknown."""
+
+    def read() -> Any:  # noqa: ANN401 - Streamlit's
+        return run.script_requests._rerun_data  # type: ignore[union-attr]  # noqa: SLF001
+
+    return guarded(read, "ScriptRequests._rerun_data", _UNTOLD, otherwise=None)
+
+
+def of_script(request: Any) -> bool:  # noqa: ANN401 - Streamlit's
+    """Return whether the whole script runs, not just fragments of it; also if nobody knows."""
+
+    def read() -> bool:
+        return not request.fragment_id_queue
+
+    return request is None or guarded(read, "RerunData.fragment_id_queue", _UNTOLD, otherwise=True)
+
+
+def by_timer(request: Any) -> bool:  # noqa: ANN401 - Streamlit's
+    """Return whether a fragment's timer asked, and nobody else."""
+
+    def read() -> bool:
+        return request.is_auto_rerun and len(request.fragment_id_queue) == 1
+
+    return request is not None and guarded(
+        read, "RerunData.is_auto_rerun", _UNTOLD, otherwise=False
+    )
+
+
+def by_browser(request: Any) -> bool:  # noqa: ANN401 - Streamlit's
+    """Return whether a request surely came from the browser: it brought values of widgets."""
+
+    def read() -> bool:
+        return bool(request.widget_states and request.widget_states.widgets)
+
+    return request is not None and guarded(
+        read, "RerunData.widget_states", _UNTOLD, otherwise=False
+    )
+
+
+def rerun_when_idle(
+    tab: str, wanted: Callable[[], bool], after: float, fragment: str | None = None
+) -> bool:
+    """
+    Have a tab rerun as soon as no run of it is under way; callable from any thread, never blocks.
+
+    A run under way is never stopped for it: the click that it serves would be lost.
+
+    Args:
+        tab: What Streamlit calls it.
+        wanted: Asked on Streamlit's event loop right before the rerun begins.
+        after: Seconds to wait first.
+        fragment: What Streamlit calls the fragment that alone is to run; None for the whole script.
+
+    Returns:
+        False when there is no way to do it.
+    """
+    loop = _loop()
+    if loop is None:
+        return False
+    rerun = _Rerun(loop, tab, wanted, fragment)
+    try:
+        loop.call_soon_threadsafe(loop.call_later, after, rerun.attempt, _FIRST_LOOK)
+    except RuntimeError:  # the loop is closed: the server ends
+        return False
+    return True
+
+
+def _loop() -> AbstractEventLoop | None:
+    def read() -> AbstractEventLoop:
+        return runtime.get_instance()._get_async_objs().eventloop  # noqa: SLF001
+
+    if not runtime.exists():
+        return None
+    return guarded(read, "Runtime._get_async_objs", _EFFECT, otherwise=None)
+
+
+class _Rerun(NamedTuple):
+    """One rerun that was asked for."""
+
+    loop: AbstractEventLoop
+    tab: str
+    wanted: Callable[[], bool]
+    fragment: str | None
+
+    def attempt(self, patience: float) -> None:
+        """Request it now if the tab is idle, else look again after some seconds."""
+        session = _connected(self.tab)
+        busy = None if session is None else _is_busy(session)
+        if busy:
+            later = min(patience * 1.5, _LATER_LOOKS)
+            self.loop.call_later(patience, self.attempt, later)
+        elif self.wanted() and busy is not None:
+            _request(session, self.fragment)  # a tab that is gone asks itself when it comes back
+
+
+def _connected(tab: str) -> Any:  # noqa: ANN401 - Streamlit's
+    def read() -> Any:  # noqa: ANN401 - Streamlit's
+        info = runtime.get_instance()._session_mgr.get_active_session_info(tab)  # noqa: SLF001
+        return None if info is None else info.session
+
+    if not runtime.exists():
+        return None
+    return guarded(read, "Runtime._session_mgr", _EFFECT, otherwise=None)
+
+
+def _is_busy(session: Any) -> bool | None:  # noqa: ANN401 - Streamlit's
+    """Return whether a run is under way, None if nobody knows; clicks arrive on this thread, too."""
+
+    def read() -> bool | None:
+        return session._scriptrunner is not None  # noqa: SLF001
+
+    return guarded(read, "AppSession._scriptrunner", _EFFECT, otherwise=None)
+
+
+def _request(session: Any, fragment: str | None) -> None:  # noqa: ANN401 - Streamlit's
+    def ask() -> None:
+        # The page and the address as they are, and no widget's value: Streamlit keeps what it has.
+        asked = session._client_state  # noqa: SLF001
+        if fragment is not None:
+            asked = type(asked)()
+            asked.CopyFrom(session._client_state)  # noqa: SLF001
+            asked.fragment_id, asked.is_auto_rerun = fragment, True
+        session.request_rerun(asked)
+
+    guarded(ask, "AppSession.request_rerun", _EFFECT, otherwise=None)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Values that are no edits, though they differ from what the session holds.
+
+A tab goes on showing a value until a run puts the newer one there; and what the
+browser sends before that run's page has arrived still holds the one before.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from sessionkit_streamlit.connection import MISSING, Connection, Replaced, same
+from sessionkit_streamlit.internals.page import is_placed
+from sessionkit_streamlit.internals.widgets import at_default
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+    from sessionkit.session import UserSession
+
+_ON_THE_WAY: Final = 2.0
+"""Seconds that a page and the request that crosses it take, at most."""
+
+
+def note_replaced(connection: Connection, key: str, before: Any) -> None:  # noqa: ANN401
+    """Note the value that a widget shows until the page of this run has arrived."""
+    known = connection.replaced.get(key)
+    if before is MISSING:
+        return
+    if known is None or _has_arrived(known):
+        connection.replaced[key] = known = Replaced()
+    known.values.append(before)
+    known.sent_at = None
+
+
+def note_sent(connection: Connection) -> None:
+    """Note that a run has ended: its page is on the way."""
+    now = monotonic()
+    for key, replaced in list(connection.replaced.items()):
+        if replaced.sent_at is None:
+            replaced.sent_at = now
+        elif _has_arrived(replaced):
+            connection.replaced.pop(key, None)
+
+
+def _has_arrived(replaced: Replaced) -> bool:
+    return replaced.sent_at is not None and monotonic() - replaced.sent_at > _ON_THE_WAY
+
+
+def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401
+    """Return whether the browser sent *value* before it had what was put in its place."""
+    replaced = connection.replaced.get(key)
+    if replaced is None or _has_arrived(replaced) or same(connection.shown.get(key), value):
+        return False
+    return any(same(one, value) for one in replaced.values)
+
+
+def is_unchanged(
+    connection: Connection,
+    session: UserSession,
+    run: ScriptRunContext,
+    key: str,
+    value: Any,  # noqa: ANN401
+) -> bool:
+    """
+    Return whether a value is just what the key's widget went on showing.
+
+    Another tab may have changed the session's value while this run was under way.
+    """
+    if key not in session.inputs or not is_placed(run, key):
+        return False
+    if not same(st.session_state.get(key, MISSING), value):
+        return False  # the app made something else of it
+    if key in connection.shown:
+        return same(connection.shown[key], value) or is_late(connection, key, value)
+    return key not in connection.sent and at_default(run, key, value)

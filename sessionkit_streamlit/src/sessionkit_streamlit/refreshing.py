@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a fragment again without the browser."""
+
+from __future__ import annotations
+
+from sessionkit_streamlit.internals.page import current_fragment
+from sessionkit_streamlit.internals.rerun import rerun_when_idle
+from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.state import current_connection
+
+
+def refresh_fragment(after: float = 1.0) -> None:
+    """
+    Have the fragment that calls this run once more after a while.
+
+    A fragment that shows whether everything is saved needs it for a moment only,
+    where ``run_every`` goes on for ever. And here the server asks: with the request
+    of a timer in the browser Streamlit may send a click that is just being made,
+    whose callback is then called twice. Outside fragments nothing happens.
+
+    Args:
+        after: Seconds; while another run is under way it takes longer.
+
+    Example:
+        ::
+
+            @st.fragment
+            def saved():
+                if get_manager().is_pending(get_current_session().session_id):
+                    refresh_fragment()
+    """
+    run = context()
+    fragment = None if run is None else current_fragment()
+    if run is None or fragment is None:
+        return
+    refreshing = current_connection().refreshing
+    if fragment in refreshing:
+        return
+    refreshing.add(fragment)
+
+    def begins() -> bool:
+        refreshing.discard(fragment)
+        return True
+
+    if not rerun_when_idle(run.session_id, begins, after, fragment):
+        refreshing.discard(fragment)

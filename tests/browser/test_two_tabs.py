@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two tabs of one browser, at one replica or at two, whose store tells what was saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from browser_harness.desk import Desk
+from browser_harness.farm import Farm, MovableProxy
+from browser_harness.servers import PATIENCE_S
+from browser_harness.visitors import Visitor
+from playwright.sync_api import Route, expect
+from session_harness import valkeys
+from session_harness.processes import needed
+
+SETTINGS: Final = """
+storage = "redis"
+[storages.redis]
+url = "redis://127.0.0.1:{port}/0"
+notify = true
+[persistence]
+debounce_ms = 100
+watch = true
+[security]
+secret_key = "the key of the browser tests, as long as a key should be"
+"""
+LABELS: Final = {"name": "Name", "city": "City"}
+TICKETS: Final = "**/_sessionkit/ticket"
+NOTICE: Final = "Changed in another tab"
+
+
+@pytest.fixture(scope="module")
+def replicas(shared_farm: Farm) -> Iterator[MovableProxy]:
+    """Start two replicas over one store, behind one address, once for this module."""
+    with needed(), valkeys.alone(valkeys.valkey_binary()) as store:
+        settings = SETTINGS.format(port=store.port)
+        first = shared_farm.start("app", "shared.py", settings=settings)
+        second = shared_farm.start("app", "shared.py", beside=first)
+        yield shared_farm.proxy(first, second)
+
+
+@pytest.fixture(params=[0, 1], ids=["one replica", "two replicas"])
+def tabs(
+    replicas: MovableProxy, visitor: Visitor, request: pytest.FixtureRequest
+) -> tuple[Desk, Desk]:
+    """Open two tabs of one browser, at one replica or each at its own."""
+    replicas.order("up 0")
+    one = visitor.open(replicas.url)
+    one.shows("runs=1")
+    replicas.order(f"up {request.param}")
+    two = visitor.open(replicas.url)
+    two.shows("runs=1", f"session={one.value('session')}")
+    return one, two
+
+
+def both_show(tabs: tuple[Desk, Desk], **fields: str) -> None:
+    """Wait until both tabs show the fields, the session's values and the widgets'."""
+    for tab in tabs:
+        for key, value in fields.items():
+            tab.shows(f"{key}={value}")
+            tab.holds(LABELS[key], value)
+
+
+def test_different_fields(tabs: tuple[Desk, Desk]) -> None:
+    """Both are kept, and the tab that nobody touches shows them by itself; then there is quiet."""
+    one, two = tabs
+    one.enter("Name", "Ada")
+    both_show(tabs, name="Ada")
+    two.enter("City", "Ghent")
+    both_show(tabs, name="Ada", city="Ghent")
+    # Nothing more is to come: only time can show that.
+    one.page.wait_for_timeout(1500)
+    runs = [int(tab.value("runs")) for tab in tabs]
+    assert [3, 3] == runs
+    assert [0, 0] == [tab.page.get_by_text(NOTICE).count() for tab in tabs]
+
+
+@pytest.mark.parametrize(("choice", "left"), [("Take theirs", "Ghent"), ("Keep mine", "Antwerp")])
+def test_the_same_field(tabs: tuple[Desk, Desk], choice: str, left: str) -> None:
+    """What is half typed stays and wins; its user is told, and takes the other's, or keeps it."""
+    one, two = tabs
+    two.field("City").fill("Antwerp")
+    one.enter("City", "Ghent")
+    two.shows("city=Ghent")
+    two.holds("City", "Antwerp")
+    two.field("City").press("Enter")
+    both_show(tabs, city="Antwerp")
+    expect(two.page.get_by_text(f"{NOTICE}: city")).to_be_visible()
+    expect(two.page.get_by_text("The other tab has")).to_contain_text("Ghent")
+    two.click(choice)
+    expect(two.page.get_by_text(NOTICE)).to_have_count(0)
+    both_show(tabs, city=left)
+    assert 0 == one.page.get_by_text(NOTICE).count()
+
+
+def test_logout(tabs: tuple[Desk, Desk], visitor: Visitor) -> None:
+    """
+    Who logs out in one tab is logged out in the other, without touching it; both begin the same anew.
+
+    Both begin at once, each at its server; that they agree rests on their asking for the cookie in turn.
+    """
+    one, two = tabs
+    one.enter("Name", "Ada")
+    both_show(tabs, name="Ada")
+    old = one.value("session")
+    asking: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        asking.append(route)
+        if len(asking) > 1:
+            route.continue_()
+
+    visitor.context.route(TICKETS, hold_the_first)
+    one.click("End")
+    for tab in tabs:
+        tab.line(f"session={old}").wait_for(state="detached")
+        tab.holds("Name", "")
+    one.page.wait_for_timeout(500)
+    assert 1 == len(asking)
+    asking[0].continue_()
+    _agree(tabs)
+    two.enter("Name", "Grace")
+    both_show(tabs, name="Grace")
+
+
+def _agree(tabs: tuple[Desk, Desk]) -> None:
+    """Wait until both show one session; of two that began anew at once, one tab loads its page again."""
+    ends = time.monotonic() + PATIENCE_S
+    while len({tab.value("session") for tab in tabs}) > 1:
+        assert time.monotonic() < ends, "the tabs show two sessions"

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tab that comes from another server tells what its user did not touch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+
+from sessionkit_streamlit import handshake
+
+Page = Callable[..., Path]
+
+TELLS = f"$$STREAMLIT_INTERNAL_KEY_$$ID-0123456789abcdef-{handshake.KEY}__events"
+WIDGETS = (
+    "persist('city', 'age', 'ok', 'tags')\nst.text_input('City', key='city')\n"
+    "st.number_input('Age', 0, key='age')\nst.checkbox('OK', key='ok')\n"
+    "st.multiselect('Tags', ['a', 'b'], key='tags')\n"
+)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Collect the marks that each run leaves in its page."""
+    seen: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        handshake, "_component", lambda: lambda *, data, **_: seen.append(data["shown"])
+    )
+    return seen
+
+
+@pytest.fixture
+def moved(browser: Any, page: Page, shown: list[dict[str, str]]) -> Callable[..., Any]:
+    """Give a function that moves a tab with values to a new server, where newer ones are stored."""
+    script = page(WIDGETS)
+    tab = browser.open(script).run()
+    tab.text_input(key="city").set_value("Ghent")
+    tab.number_input(key="age").set_value(36)
+    tab.checkbox(key="ok").check()
+    tab.multiselect(key="tags").set_value(["a"]).run()
+    marks = shown[-1]
+
+    def move(marks: Any = marks, event: str = "resync", **edits: Any) -> Any:
+        browser.elsewhere(city="Bruges", age=37, ok=False, tags=["b"])
+        if "city" in edits:
+            tab.text_input(key="city").set_value(edits["city"])
+        sent = [one._widget_state for one in (tab.text_input[0], tab.number_input[0])]
+        sent += [one._widget_state for one in (tab.checkbox[0], tab.multiselect[0])]
+        told = json.dumps([{"event": event, "value": {"turn": 1, "shown": marks}}])
+        sent.append(WidgetState(id=TELLS, json_trigger_value=told))
+        browser.restart()
+        fresh = browser.open(script)
+        fresh._run(WidgetStates(widgets=sent))
+        return fresh
+
+    return move
+
+
+def test_what_nobody_touched_gives_way(browser: Any, moved: Callable[..., Any]) -> None:
+    """What was changed elsewhere meanwhile is shown and kept: texts, numbers and ticks."""
+    tab = moved()
+    assert ("Bruges", 37) == (tab.text_input(key="city").value, tab.number_input(key="age").value)
+    assert not tab.checkbox(key="ok").value
+    inputs = browser.session().inputs
+    assert ("Bruges", 37, False) == (inputs["city"], inputs["age"], inputs["ok"])
+
+
+def test_what_was_touched_wins(browser: Any, moved: Callable[..., Any]) -> None:
+    """A value that differs from its mark is the user's."""
+    tab = moved(city="Antwerp")
+    assert ("Antwerp", 37) == (tab.text_input(key="city").value, tab.number_input(key="age").value)
+    assert "Antwerp" == browser.session().inputs["city"]
+
+
+@pytest.mark.parametrize(
+    ("told", "typed", "said"),
+    [({}, "Antwerp", "Antwerp"), ({}, "", "Bruges"), (None, "", ""), ([1], "", "")],
+)
+def test_without_a_mark(
+    browser: Any, moved: Callable[..., Any], told: Any, typed: str, said: str
+) -> None:
+    """A field that the last page began to show, and is empty, was not touched; no page's word counts for nothing."""
+    assert said == moved(marks=told, city=typed).text_input(key="city").value
+    assert said == browser.session().inputs["city"]
+
+
+def test_another_word_of_the_page(moved: Callable[..., Any]) -> None:
+    """It is no list of marks."""
+    assert "Ghent" == moved(event="token").text_input(key="city").value
+
+
+def test_marks_say_nothing(browser: Any, page: Page, shown: list[dict[str, str]]) -> None:
+    """Equal values of other sessions have other marks; lists have none; and 36 is 36.0."""
+    script = page(WIDGETS + "st.session_state.runs = st.session_state.get('runs', 0) + 1\n")
+    for session in ("the-session", "another"):
+        browser.hold(session)
+        tab = browser.open(script).run()
+        tab.text_input(key="city").set_value("Ghent").run()
+    first, second = shown[1], shown[3]
+    assert {"age", "city", "ok"} == set(first)
+    assert first["city"] != second["city"]
+
+
+def test_a_request_that_is_no_json(browser: Any, page: Page) -> None:
+    """Whoever sent it is no page of ours; the app goes on."""
+    fresh = browser.open(page(WIDGETS))
+    told = WidgetState(id=TELLS, json_trigger_value="{")
+    fresh._run(WidgetStates(widgets=[told]))
+    assert not fresh.exception
