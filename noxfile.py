@@ -46,7 +46,7 @@ for version in PYTHONS:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against the raw drivers; ``--quick`` takes a minute."""
+    """Measure against the raw drivers, or ``--two-writers`` against other libraries."""
     install(session, "tests")
     session.run("python", "benchmarks/run.py", *session.posargs, env=writing_bytecode())
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,8 @@ from session_harness import lossy_proxy
 from session_harness.processes import HOST
 
 from session_benchmarks.raw_sqlite import RawSqlite, SqliteIndex
-from session_benchmarks.raw_stores import RawIndex, RawStore
+from session_benchmarks.raw_stores import RawIndex, RawStore, RawSwaps
+from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.storage import BatchStorage
 
 if TYPE_CHECKING:
@@ -31,23 +33,52 @@ def _nothing() -> None:
 
 
 @attrs.frozen(kw_only=True)
-class Backend:
+class Store:
     """
-    One store to measure on, empty.
+    One store to run on, empty.
+
+    What opens it can be given to other processes, unless it is in memory.
 
     Attributes:
         name: What tables call it.
-        open_raw: Opens one more raw connection.
-        open_index: Opens the raw rows that are counted and deleted.
         open_storage: Opens our storage.
-        settle: Does what a database would do by itself after a while.
     """
 
     name: str
+    open_storage: Callable[[], BatchStorage]
+
+
+@attrs.frozen(kw_only=True)
+class Contended(Store):
+    """
+    One store that many write to at once.
+
+    Attributes:
+        open_raw: Opens one more raw connection.
+    """
+
+    open_raw: Callable[[], RawSwaps]
+
+
+@attrs.frozen(kw_only=True)
+class Backend(Contended):
+    """
+    One store to measure everything on.
+
+    Attributes:
+        open_index: Opens the raw rows that are counted and deleted.
+        settle: Does what a database would do by itself after a while.
+    """
+
     open_raw: Callable[[], RawStore]
     open_index: Callable[[], RawIndex]
-    open_storage: Callable[[], BatchStorage]
     settle: Callable[[], None] = _nothing
+
+
+@contextmanager
+def memory() -> Iterator[Store]:
+    """Make a store in this process."""
+    yield Store(name="memory", open_storage=MemoryStorage().handle)
 
 
 @contextmanager
@@ -61,10 +92,12 @@ def sqlite(synchronous: str) -> Iterator[Backend]:
         folder = Path(name)
         yield Backend(
             name=f"SQLite {synchronous}",
-            open_raw=lambda: RawSqlite(folder / "raw.db", synchronous),
-            open_index=lambda: SqliteIndex(folder / "raw.db", synchronous),
-            open_storage=lambda: SqliteStorage.open(
-                f"sqlite:///{folder}/ours.db", synchronous=synchronous.lower()
+            open_raw=partial(RawSqlite, folder / "raw.db", synchronous),
+            open_index=partial(SqliteIndex, folder / "raw.db", synchronous),
+            open_storage=partial(
+                SqliteStorage.open,
+                f"sqlite:///{folder}/ours.db",
+                synchronous=synchronous.lower(),
             ),
         )
 
@@ -94,11 +127,34 @@ def _on_postgresql(server: PostgresqlServer, port: int, name: str) -> Backend:
     conninfo = url.replace("+psycopg", "")
     return Backend(
         name=name,
-        open_raw=lambda: RawPostgresql(conninfo),
-        open_index=lambda: PostgresqlIndex(conninfo),
-        open_storage=lambda: SqlStorage.open(url),
+        open_raw=partial(RawPostgresql, conninfo),
+        open_index=partial(PostgresqlIndex, conninfo),
+        open_storage=partial(SqlStorage.open, url),
         settle=lambda: server.execute("VACUUM ANALYZE", database=database),
     )
+
+
+@contextmanager
+def mariadb() -> Iterator[Contended]:
+    """Start a server with one database for both."""
+    from session_harness.mariadb import USER, MariadbServer  # noqa: PLC0415 - needs its driver
+
+    from session_benchmarks.raw_mariadb import RawMariadb  # noqa: PLC0415 - as above
+    from sessionkit_sqlite.storage import SqlStorage  # noqa: PLC0415 - as above
+
+    server = MariadbServer()
+    try:
+        database = server.new_database()
+        [(version,)] = server.fetch("SELECT version()")
+        yield Contended(
+            name=f"MariaDB {version.partition('-')[0]}",
+            open_raw=partial(
+                RawMariadb, host=server.host, port=server.port, user=USER, database=database
+            ),
+            open_storage=partial(SqlStorage.open, server.url(database)),
+        )
+    finally:
+        server.end()
 
 
 @contextmanager
@@ -121,9 +177,9 @@ def _on_redis(port: int, name: str) -> Backend:
     url = f"redis://{HOST}:{port}/0"
     return Backend(
         name=name,
-        open_raw=lambda: RawRedis(url),
-        open_index=lambda: RedisIndex(url),
-        open_storage=lambda: RedisStorage.open(url),
+        open_raw=partial(RawRedis, url),
+        open_index=partial(RedisIndex, url),
+        open_storage=partial(RedisStorage.open, url),
     )
 
 

@@ -6,18 +6,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from session_benchmarks.backends import Backend, postgresql, redis, sqlite
+from session_benchmarks.backends import Store, mariadb, memory, postgresql, redis, sqlite
+from session_benchmarks.contention import contention_rows
 from session_benchmarks.counts import count_rows
 from session_benchmarks.flushes import flush_rows
+from session_benchmarks.merges import merge_rows
 from session_benchmarks.plan import Plan
 from session_benchmarks.purges import purge_rows
+from session_benchmarks.refreshes import refresh_rows
 from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.saves_and_loads import load_rows, save_rows
 from session_benchmarks.threads import thread_rows
+
+S = TypeVar("S", bound=Store)
 
 _LOADS: Final = {
     "2 kB": Target(ratio=0.75),
@@ -25,12 +30,13 @@ _LOADS: Final = {
     "194 kB": Target(ratio=0.9),
     "970 kB": Target(ratio=0.9),
 }
+_COUNTED: Final = partial(contention_rows, target=Target(ratio=1.2))
 _HALF: Final = 0.5
 """Milliseconds each way, for a round trip of one."""
 
 
 @attrs.frozen
-class Measurement:
+class Measurement(Generic[S]):
     """
     One measurement.
 
@@ -39,13 +45,13 @@ class Measurement:
         rows: Measures.
     """
 
-    opened: Callable[[], AbstractContextManager[Backend]]
-    rows: Callable[[Backend, Plan], Iterator[Row]]
+    opened: Callable[[], AbstractContextManager[S]]
+    rows: Callable[[S, Plan], Iterator[Row]]
 
     def run(self, plan: Plan) -> Iterator[Row]:
         """Measure on a store of its own."""
-        with self.opened() as backend:
-            yield from self.rows(backend, plan)
+        with self.opened() as store:
+            yield from self.rows(store, plan)
 
 
 _normal: Final = partial(sqlite, "NORMAL")
@@ -58,7 +64,8 @@ def _ratios(**ratios: float) -> dict[str, Target]:
     return {f"{size[1:]} kB": Target(ratio=ratio) for size, ratio in ratios.items()}
 
 
-MEASUREMENTS: Final = {
+MEASUREMENTS: Final[dict[str, Measurement[Any]]] = {
+    "merge": Measurement(memory, merge_rows),
     "sqlite-save": Measurement(_normal, partial(save_rows, targets=_ratios(_2=0.55))),
     "sqlite-full-save": Measurement(
         _full, partial(save_rows, targets=_ratios(_2=0.85, _20=0.9, _194=2, _970=6))
@@ -68,6 +75,8 @@ MEASUREMENTS: Final = {
     "sqlite-flush": Measurement(_full, partial(flush_rows, target=Target(ratio=15))),
     "sqlite-count": Measurement(_normal, partial(count_rows, target=Target(ratio=1 / 1.2))),
     "sqlite-purge": Measurement(_normal, partial(purge_rows, target=Target(seconds=0.040))),
+    "sqlite-contention": Measurement(_normal, _COUNTED),
+    "sqlite-refresh": Measurement(_normal, refresh_rows),
     "postgresql-save": Measurement(
         postgresql, partial(save_rows, targets=_ratios(_2=0.9, _20=1.5, _194=4.5))
     ),
@@ -77,6 +86,10 @@ MEASUREMENTS: Final = {
     "postgresql-far-flush": Measurement(_far_postgresql, partial(flush_rows, target=NO_TARGET)),
     "postgresql-count": Measurement(postgresql, partial(count_rows, target=Target(ratio=1 / 1.2))),
     "postgresql-purge": Measurement(postgresql, partial(purge_rows, target=NO_TARGET)),
+    "postgresql-contention": Measurement(postgresql, _COUNTED),
+    "postgresql-refresh": Measurement(postgresql, refresh_rows),
+    "mariadb-contention": Measurement(mariadb, _COUNTED),
+    "mariadb-refresh": Measurement(mariadb, refresh_rows),
     "redis-save": Measurement(
         redis, partial(save_rows, targets=_ratios(_2=0.75, _20=0.85, _194=3.3))
     ),
@@ -85,4 +98,6 @@ MEASUREMENTS: Final = {
     "redis-far-flush": Measurement(_far_redis, partial(flush_rows, target=Target(ratio=20))),
     "redis-count": Measurement(redis, partial(count_rows, target=Target(seconds=0.003))),
     "redis-purge": Measurement(redis, partial(purge_rows, target=NO_TARGET)),
+    "redis-contention": Measurement(redis, _COUNTED),
+    "redis-refresh": Measurement(redis, refresh_rows),
 }

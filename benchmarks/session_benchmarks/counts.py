@@ -8,9 +8,11 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Final
 
+from session_harness.replicas import repository_over
+
 from session_benchmarks import many
 from session_benchmarks.backends import Backend
-from session_benchmarks.ours import opened, repository_over
+from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target
 from session_benchmarks.timing import interleaved

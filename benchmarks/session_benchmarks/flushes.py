@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import Final
 
+from session_harness.replicas import repository_over
+
 from session_benchmarks.backends import Backend
 from session_benchmarks.data import SMALL, change, make_session
-from session_benchmarks.ours import opened, repository_over
+from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.timing import Step, calls_in, interleaved

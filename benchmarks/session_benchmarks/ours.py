@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessionkit as an app uses it: the default serializer and strategy over a storage."""
+"""A storage of ours, set up, and the time that is spent in it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,20 @@ from statistics import median
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
-from session_benchmarks.backends import Backend
-from sessionkit import SessionManager
-from sessionkit.moments import utc_now
-from sessionkit.repository import Repository
-from sessionkit.settings import Settings
-from sessionkit.storage import BatchStorage, SetupStorage, Storage
+from session_benchmarks.backends import Store
+from sessionkit.storage import BatchStorage, SetupStorage
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @contextmanager
-def opened(backend: Backend) -> Iterator[BatchStorage]:
+def opened(store: Store) -> Iterator[BatchStorage]:
     """Open our storage and set it up."""
-    with closing(backend.open_storage()) as storage:
+    with closing(store.open_storage()) as storage:
         if isinstance(storage, SetupStorage):
             storage.setup()
         yield storage
-
-
-def repository_over(storage: Storage) -> Repository:
-    """Return a repository with what the settings say by default, whatever folder we are in."""
-    assembly = SessionManager(Settings()).assembly
-    return Repository(**assembly.parts(storage), now=utc_now)
 
 
 class Stopwatch:
@@ -53,6 +43,11 @@ class Stopwatch:
                 self._seconds.append(perf_counter() - begin)
 
         return timed
+
+    @property
+    def calls(self) -> int:
+        """How often they were called."""
+        return len(self._seconds)
 
     @property
     def median(self) -> float:

@@ -11,10 +11,12 @@ from threading import Event
 from time import perf_counter
 from typing import Final
 
+from session_harness.replicas import repository_over
+
 from session_benchmarks import many
 from session_benchmarks.backends import Backend
 from session_benchmarks.data import SMALL, as_document, make_session
-from session_benchmarks.ours import opened, repository_over
+from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target, duration
 from session_benchmarks.saves_and_loads import RawWriter, Writer

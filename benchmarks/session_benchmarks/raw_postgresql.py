@@ -16,6 +16,8 @@ _SAVE: Final = """
     SET version = excluded.version, data = excluded.data WHERE raw.version = excluded.version - 1
 """
 _LOAD: Final = "SELECT data FROM raw WHERE id = %s"
+_READ: Final = "SELECT version, data FROM raw WHERE id = %s"
+_VERSION: Final = "SELECT version FROM raw WHERE id = %s"
 
 
 class RawPostgresql:
@@ -32,8 +34,22 @@ class RawPostgresql:
 
     def save(self, key: str, version: int, document: Document) -> None:
         """Store a document over version - 1, or raise."""
+        check_saved(key, version, swapped=self.swap(key, version, document))
+
+    def swap(self, key: str, version: int, document: Document) -> bool:
+        """Store a document over version - 1; return whether that was what is stored."""
         self._cursor.execute(_SAVE, (key, version, orjson.dumps(document)))
-        check_saved(key, version, self._cursor.rowcount)
+        return self._cursor.rowcount == 1
+
+    def read(self, key: str) -> tuple[int, Document]:
+        """Return a version and its document."""
+        ((version, data),) = self._cursor.execute(_READ, (key,)).fetchall()
+        return version, orjson.loads(data)
+
+    def version(self, key: str) -> int:
+        """Return which version is stored."""
+        ((version,),) = self._cursor.execute(_VERSION, (key,)).fetchall()
+        return int(version)
 
     def load(self, key: str) -> Document:
         """Return a document."""

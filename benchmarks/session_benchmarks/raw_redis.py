@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redis by redis-py: orjson and a plain SET, which checks nothing."""
+"""Redis by redis-py: orjson and a plain SET, which checks nothing; a script where a version is compared."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ import redis
 from session_benchmarks.data import Document
 
 _BATCH: Final = 10_000
+_SWAP: Final = """
+    if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
+    redis.call('HSET', KEYS[1], 'version', ARGV[2], 'data', ARGV[3])
+    return 1
+"""
 
 
 class RawRedis:
@@ -19,6 +24,7 @@ class RawRedis:
     def __init__(self, url: str) -> None:
         """Make the client."""
         self._client: Any = redis.Redis.from_url(url)
+        self._swap: Any = self._client.register_script(_SWAP)
 
     def save(self, key: str, version: int, document: Document) -> None:  # noqa: ARG002 - SET knows no versions
         """Store a document over whatever is there."""
@@ -29,9 +35,27 @@ class RawRedis:
         document: Document = orjson.loads(self._client.get(key))
         return document
 
+    def swap(self, key: str, version: int, document: Document) -> bool:
+        """Store a document over version - 1; return whether that was what is stored."""
+        values = (version - 1, version, orjson.dumps(document))
+        return bool(self._swap(keys=(_versioned(key),), args=values))
+
+    def read(self, key: str) -> tuple[int, Document]:
+        """Return a version and its document."""
+        version, data = self._client.hmget(_versioned(key), "version", "data")
+        return int(version), orjson.loads(data)
+
+    def version(self, key: str) -> int:
+        """Return which version is stored."""
+        return int(self._client.hget(_versioned(key), "version"))
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+
+def _versioned(key: str) -> str:
+    return f"versioned:{key}"
 
 
 class RedisIndex:

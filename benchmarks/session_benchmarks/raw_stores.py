@@ -8,17 +8,30 @@ from typing import Protocol
 from session_benchmarks.data import Document
 
 
-class RawStore(Protocol):
-    """One connection that keeps whole documents."""
+class RawSwaps(Protocol):
+    """One connection that keeps whole documents, each with a version that it compares."""
+
+    def swap(self, key: str, version: int, document: Document) -> bool:
+        """Store a document over version - 1; return whether that was what is stored."""
+
+    def read(self, key: str) -> tuple[int, Document]:
+        """Return a version and its document."""
+
+    def version(self, key: str) -> int:
+        """Return which version is stored."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class RawStore(RawSwaps, Protocol):
+    """One connection that keeps whole documents as apps usually do."""
 
     def save(self, key: str, version: int, document: Document) -> None:
         """Store a document over version - 1, or raise."""
 
     def load(self, key: str) -> Document:
         """Return a document."""
-
-    def close(self) -> None:
-        """Close the connection."""
 
 
 class RawIndex(Protocol):
@@ -37,8 +50,8 @@ class RawIndex(Protocol):
         """Close the connection."""
 
 
-def check_saved(key: str, version: int, rows: int) -> None:
-    """Raise unless the version-checked write changed one row."""
-    if rows != 1:
+def check_saved(key: str, version: int, *, swapped: bool) -> None:
+    """Raise unless the version-checked write was taken."""
+    if not swapped:
         msg = f"{key!r}: version {version} was not stored"
         raise RuntimeError(msg)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import partial
 
+from session_harness.replicas import repository_over
+
 from session_benchmarks.backends import Backend
 from session_benchmarks.data import (
     SIZES,
@@ -16,7 +18,7 @@ from session_benchmarks.data import (
     change_document,
     make_session,
 )
-from session_benchmarks.ours import Stopwatch, opened, repository_over
+from session_benchmarks.ours import Stopwatch, opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.raw_stores import RawStore
 from session_benchmarks.rows import NO_TARGET, Row, Target, duration

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Final
 
+from session_harness.replicas import repository_over
+
 from session_benchmarks.backends import Backend
 from session_benchmarks.data import SMALL, as_document, change, make_session
-from session_benchmarks.ours import opened, repository_over
+from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.saves_and_loads import RawWriter, Writer
