@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType
@@ -19,7 +19,9 @@ from sessionkit.errors import SerializationError
 # ruff: noqa: ANN401
 
 COMPARED_AT_ONCE: Final = frozenset({str, int, bool, bytes, NoneType, date, timedelta, UUID})
-"""Types whose values are the same content if they are equal."""
+"""Types whose values are the same content if they are equal, and else are not."""
+
+_COMPARED_OR_FLOAT: Final = COMPARED_AT_ONCE | {float}
 
 
 def same_content(one: Any, other: Any) -> bool:
@@ -71,9 +73,23 @@ def _alike_lists(one: Any, other: Any) -> bool:
     kinds = list(map(type, one))
     if kinds != list(map(type, other)):
         return False
-    if COMPARED_AT_ONCE.issuperset(kinds):
-        return bool(one == other)
+    if are_plain(kinds, one) and (one == other or float not in kinds):
+        return bool(one == other)  # without a step of Python for each item
     return all(map(same_content, one, other))
+
+
+def are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
+    """
+    Tell whether values that are equal to others of the same types are the same content.
+
+    Args:
+        kinds: Their types.
+        values: The values.
+    """
+    if float not in kinds:
+        return COMPARED_AT_ONCE.issuperset(kinds)
+    zeros = [value for value in values if type(value) is float and not value]
+    return not zeros and _COMPARED_OR_FLOAT.issuperset(kinds)  # 0.0 equals -0.0
 
 
 def _alike_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:

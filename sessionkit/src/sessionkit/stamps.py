@@ -21,7 +21,7 @@ from itertools import compress, repeat
 from operator import ne
 from typing import Any, Final, NamedTuple
 
-from sessionkit.equality import COMPARED_AT_ONCE, same_content
+from sessionkit.equality import are_plain, same_content
 
 # What a part holds may be anything, and a tree of stamps is as deep as that.
 # ruff: noqa: ANN401
@@ -39,9 +39,6 @@ Tree = Any
 """A stamp, or a list of a stamp and a dict of trees by key."""
 
 _MISSING: Final = object()
-_PLAIN: Final = COMPARED_AT_ONCE | {float}
-"""Types that ``!=`` is a judge of, but for the signs of zeros."""
-
 _PAIR: Final = 2
 
 
@@ -126,11 +123,9 @@ def _doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterable[A
     """Return the keys under which there may be something new."""
     olds = [*map(before.get, after, repeat(_MISSING))]
     kinds = [*map(type, after.values())]
-    if _PLAIN.issuperset(kinds) and kinds == [*map(type, olds)]:
-        signed = float in kinds and 0.0 in after.values()  # 0.0 equals -0.0
-        if not signed:
-            # What every save of a form comes by: without a step of Python for each entry.
-            return compress(after, map(ne, olds, after.values()))
+    if kinds == [*map(type, olds)] and are_plain(kinds, after.values()):
+        # What every save of a form comes by: without a step of Python for each entry.
+        return compress(after, map(ne, olds, after.values()))
     return [key for key, was in zip(after, olds, strict=True) if was is not after[key]]
 
 
