@@ -258,8 +258,8 @@ def test_the_order_of_a_merged_dict() -> None:
     when = When(ours=[0, {"d": 1}], theirs=[0, {"c": 2}])
     assert ["a", "b", "d", "c"] == list(merge_dict(base, ours, theirs, when))
     # One stamp of all that a side has says nothing of what it lacks.
-    when = When(ours=[9, {"d": 1}], theirs=2)
-    assert ["a", "b", "d", "c"] == list(merge_dict(base, ours, theirs, when))
+    when = When(ours=[9, {"d": 5}], theirs=2)
+    assert ["a", "b", "c", "d"] == list(merge_dict(base, ours, theirs, when))
     assert ["d", "a"] == list(merge_dict({"a": 1}, {"a": 1}, {"d": 1, "a": 1}))
 
 
