@@ -3,35 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pytest
 from session_harness.servers import Server, Tab, session_of
-from session_harness.stores import LANDED, FaultyStore
+from session_harness.stores import LANDED
 from session_harness.visitors import ALICE, BOB
 
 from sessionkit.session import UserSession
-from sessionkit_sqlite.storage import SqliteStorage
 
 OpenReplica = Callable[..., Server]
-
-
-@pytest.fixture(name="open_replica")
-def _open_replica(tmp_path: Path, open_server: Callable[..., Server]) -> Iterator[OpenReplica]:
-    """Return a function that starts a server on the file; each has its own connections."""
-    opened: list[SqliteStorage] = []
-
-    def open_replica(**keywords: Any) -> Server:
-        storage = SqliteStorage.open(f"sqlite:///{tmp_path / 'sessions.db'}")
-        storage.setup()
-        opened.append(storage)
-        return open_server(FaultyStore(storage), **keywords)  # type: ignore[arg-type]
-
-    yield open_replica
-    for storage in opened:
-        storage.close()
 
 
 def stored(tab: Tab) -> UserSession:

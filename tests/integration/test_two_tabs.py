@@ -3,40 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from threading import Barrier, Thread
-from typing import Any
 
-import pytest
 from session_harness.replicas import Replica
 from session_harness.servers import Server, Tab, session_of, token_for
-from session_harness.stores import PATIENCE, FaultyStore
+from session_harness.stores import PATIENCE
 
 from sessionkit.packing import SPLIT_ABOVE
 from sessionkit.session import UserSession
 from sessionkit.settings import PersistenceSettings
-from sessionkit_sqlite.storage import SqliteStorage
 
 ROUNDS = 20
 
 OpenReplica = Callable[..., Server]
-
-
-@pytest.fixture(name="open_replica")
-def _open_replica(tmp_path: Path, open_server: Callable[..., Server]) -> Iterator[OpenReplica]:
-    """Return a function that starts a server on the file; each has its own connections."""
-    opened: list[SqliteStorage] = []
-
-    def open_replica(**keywords: Any) -> Server:
-        storage = SqliteStorage.open(f"sqlite:///{tmp_path / 'sessions.db'}")
-        storage.setup()
-        opened.append(storage)
-        return open_server(FaultyStore(storage), **keywords)  # type: ignore[arg-type]
-
-    yield open_replica
-    for storage in opened:
-        storage.close()
 
 
 def at_once(*works: Callable[[], None]) -> None:
