@@ -79,7 +79,7 @@ def test_a_merged_value_has_the_later_stamp_of_each_place() -> None:
     value = {"a": 1, "b": {"x": 1, "y": 1}, "c": 1, "mine": 1}
     when = When(ours=[8, {"a": 5, "b": [8, {"x": 1}]}], theirs=[3, {"b": [2, {"x": 4}], "c": 7}])
 
-    tree = along(value, ours, theirs, when)
+    tree = along(value, None, ours, theirs, when)
 
     assert {"a": 5, "c": 7, "mine": 8} == {key: at(tree, key) for key in ("a", "c", "mine")}
     assert {"x": 4, "y": 2} == {key: at(at(tree, "b"), key) for key in ("x", "y")}
@@ -88,9 +88,29 @@ def test_a_merged_value_has_the_later_stamp_of_each_place() -> None:
 def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks() -> None:
     """However deep: two writers made the same form, each with a field of its own."""
     ours, theirs = {"data": {"a": 1}}, {"data": {"b": 1}}
-    tree = along({"data": {"a": 1, "b": 1}}, ours, theirs, When(ours=5, theirs=3))
+    tree = along({"data": {"a": 1, "b": 1}}, None, ours, theirs, When(ours=5, theirs=3))
 
     assert (5, 3) == tuple(at(at(tree, "data"), key) for key in ("a", "b"))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_place_has_the_stamp_of_the_side_that_changed_it(flip: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """What one side removed and put back, by a clock that is behind, is older than what the other side still has."""
+    both, known = {"a": 1, "b": 1}, [9, {"b": 2}]
+    sides = ([9, {"b": 5}], [9, {"a": 4, "b": 2}])
+    ours, theirs = reversed(sides) if flip else sides
+
+    tree = along(both, both, both, both, When(known, ours, theirs))
+
+    assert (4, 5) == (at(tree, "a"), at(tree, "b"))
+
+
+def test_a_place_that_both_made_has_the_later_stamp() -> None:
+    """Whatever stands for most of what they started from."""
+    both = {"a": 1}
+
+    assert 7 == latest(at(along(both, {}, both, both, When([5, {"x": 1}], 5, 7)), "a"))
+    assert 5 == latest(at(along(both, {}, both, both, When([5, {"x": 1}], 5, 4)), "a"))
 
 
 def test_nothing_known_stays_nothing_known() -> None:
@@ -398,3 +418,25 @@ def test_a_decision_is_a_change_made_now() -> None:
     third.save(others)
 
     assert "ours, the oldest" == second.load().inputs["field"]
+
+
+def test_what_was_put_back_by_a_slow_clock_is_no_later_change_of_whoever_saves_next() -> None:
+    """A third writer's change of it stays: nobody else has changed it since."""
+    fast, slow = Clock(), Clock()
+    fast.advance(hours=1)
+    ahead = Replica(now=fast)
+    behind, third = ahead.again(now=slow), ahead.again(now=slow)
+    ahead_has, behind_has = ahead.new(a=0, b=0), behind.load()
+    del behind_has.inputs["a"]
+    behind.save(behind_has)
+    behind_has.inputs["a"] = 0
+    behind.save(behind_has)
+    third_has = third.load()
+
+    ahead_has.inputs["b"] = 1
+    ahead.save(ahead_has)
+    slow.advance(minutes=1)
+    third_has.inputs["a"] = 2
+    third.save(third_has)
+
+    assert {"a": 2, "b": 1} == third.again().load().inputs

@@ -27,7 +27,7 @@ from session_harness.oracle import shown, values_of
 from session_harness.postgresql import PostgresqlServer
 from session_harness.processes import HOST, needed
 from session_harness.replicas import Replica
-from session_harness.seats import Place, Seat, World
+from session_harness.seats import Place, Seat, World, stored_stamp
 from session_harness.stores import LANDED, LOST, FaultyStore
 
 from sessionkit.defaults.memory import MemoryStorage
@@ -403,6 +403,16 @@ class Model(RuleBasedStateMachine):
         """A process that knows nothing finds what the oracle says."""
         found = Replica(store=FaultyStore(self.storage)).load(self.world.session_id)  # type: ignore[arg-type]
         assert shown(found) == self.world.stored.state.shown
+
+    @invariant()
+    def when_it_was_changed(self) -> None:
+        """Each stored value has the time that the oracle says: by that it wins or loses later on."""
+        codec = self.replicas[0].repository._context.codec
+        found = self.storage.read(self.world.session_id)
+        assert found is not None
+        parts = codec.open(found.parts)
+        for path, (stamp, _) in self.world.stored.state.registers.items():
+            assert stamp == stored_stamp(codec, parts, path), path
 
     @invariant()
     def what_is_over(self) -> None:

@@ -21,7 +21,8 @@ from sessionkit.errors import SerializationError
 COMPARED_AT_ONCE: Final = frozenset({str, int, bool, bytes, NoneType, date, timedelta, UUID})
 """Types whose values are the same content if they are equal, and else are not."""
 
-_COMPARED_OR_FLOAT: Final = COMPARED_AT_ONCE | {float}
+COMPARED_OR_FLOAT: Final = COMPARED_AT_ONCE | {float}
+"""The same, and floats: of two that are equal one may be 0.0 and the other -0.0."""
 
 
 def same_content(one: Any, other: Any) -> bool:
@@ -73,12 +74,12 @@ def _alike_lists(one: Any, other: Any) -> bool:
     kinds = list(map(type, one))
     if kinds != list(map(type, other)):
         return False
-    if are_plain(kinds, one) and (one == other or float not in kinds):
+    if _are_plain(kinds, one) and (one == other or float not in kinds):
         return bool(one == other)  # without a step of Python for each item
     return all(map(same_content, one, other))
 
 
-def are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
+def _are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
     """
     Tell whether values that are equal to others of the same types are the same content.
 
@@ -89,7 +90,7 @@ def are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
     if float not in kinds:
         return COMPARED_AT_ONCE.issuperset(kinds)
     zeros = [value for value in values if type(value) is float and not value]
-    return not zeros and _COMPARED_OR_FLOAT.issuperset(kinds)  # 0.0 equals -0.0
+    return not zeros and COMPARED_OR_FLOAT.issuperset(kinds)  # 0.0 equals -0.0
 
 
 def _alike_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:

@@ -21,7 +21,7 @@ writers ends alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sessionkit.equality import content, same_content
@@ -87,22 +87,30 @@ def merge_dict(
         return ours
     if not changed(base, ours, when.base, when.ours):
         return theirs
+    keys = key_order(base, ours, theirs, when)
+    return merge_entries(keys, lambda _: rule, base, ours, theirs, when)
+
+
+def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
+    keys: Iterable[Any],
+    rule_of: Callable[[Any], Rule],
+    base: Any,
+    ours: Any,
+    theirs: Any,
+    when: When,
+) -> dict[Any, Any]:
+    """Merge what three dicts hold under *keys*, each by its rule; what goes is left out."""
     merged = {}
-    for key in key_order(base, ours, theirs, when):
-        value = merge_entry(rule, base, ours, theirs, key, when)
+    for key in keys:
+        value, others = ours.get(key, MISSING), theirs.get(key, MISSING)
+        rule = rule_of(key)
+        # Most entries are alike: then it does not matter what either side was before. The usual
+        # rule looks into dicts itself.
+        if rule is not merge_value or isinstance(value, dict) or not same_content(value, others):
+            value = rule(base.get(key, MISSING), value, others, when.at(key))
         if value is not MISSING:
             merged[key] = value
     return merged
-
-
-def merge_entry(  # noqa: PLR0913, PLR0917 - the three sides of an entry
-    rule: Rule, base: Any, ours: Any, theirs: Any, key: Any, when: When
-) -> Any:
-    """Merge by *rule* what three dicts hold under a key; returns ``MISSING`` when it goes."""
-    mine, others = ours.get(key, MISSING), theirs.get(key, MISSING)
-    if rule is merge_value and same_content(mine, others):
-        return mine  # most are: what either side was before does not matter
-    return rule(base.get(key, MISSING), mine, others, when.at(key))
 
 
 def key_order(
@@ -116,6 +124,8 @@ def key_order(
         others = latest(stamps.theirs) if key in theirs else NONE
         return (max(mine, others), type(key).__name__, repr(key))
 
+    if ours.keys() <= base.keys() >= theirs.keys():
+        return [*base]
     return [*base, *sorted((ours.keys() | theirs.keys()) - base.keys(), key=place)]
 
 

@@ -13,7 +13,7 @@ from sessionkit.merge import (
     Rule,
     merge_counter,
     merge_counters,
-    merge_entry,
+    merge_entries,
     merge_granted,
     merge_history,
     merge_set,
@@ -76,10 +76,7 @@ def merge_part(
         merged = merge_value(b, o, t, when)
         return None if merged is MISSING else merged
     known = base or {}
-    fields = {
-        field: merge_entry(rule_of(field), known, ours, theirs, field, when)
-        for field in dict.fromkeys((*ours, *theirs))
-    }
+    fields = merge_entries(dict.fromkeys((*ours, *theirs)), rule_of, known, ours, theirs, when)
     if "user_id" in fields:
         fields |= _merge_owner(base, ours, theirs)
     return {field: value for field, value in fields.items() if value is not MISSING}

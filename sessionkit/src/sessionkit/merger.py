@@ -47,7 +47,8 @@ class Merger:
         when: When = NEVER,
     ) -> PlainPart | None:
         """Merge the part called *name*; see :func:`~sessionkit.merge.merge_part`."""
-        return merge_part(base, ours, theirs, when, partial(self._rule, name))
+        rule_of = partial(self._rule, name) if self.policies.below else usual_rule
+        return merge_part(base, ours, theirs, when, rule_of)
 
     def encoded(
         self,
@@ -69,18 +70,17 @@ class Merger:
         """
         known = base or {}
         before, mine, others = (read_stamps(codec, parts) for parts in (known, ours, theirs))
+        sides = ((known, before), (ours, mine), (theirs, others))
         merged: EncodedParts = {}
         stamps: dict[str, bytes] = {}
         for name in dict.fromkeys((*ours, *theirs)):
             if name == STAMPS:
                 continue
-            data, stamp = self._encoded_part(
-                codec,
-                name,
-                _Part(known.get(name), before.get(name)),
-                _Part(ours.get(name), mine.get(name)),
-                _Part(theirs.get(name), others.get(name)),
-            )
+            if theirs.get(name) == known.get(name) and others.get(name) == before.get(name):
+                data, stamp = ours.get(name), mine.get(name)
+            else:
+                each = [_Part(parts.get(name), trees.get(name)) for parts, trees in sides]
+                data, stamp = self._encoded_part(codec, name, *each)
             if data is not None:
                 merged[name] = data
                 if stamp is not None:
@@ -90,8 +90,6 @@ class Merger:
     def _encoded_part(
         self, codec: SessionCodec, name: str, base: _Part, ours: _Part, theirs: _Part
     ) -> _Part:
-        if theirs == base:
-            return ours
         if ours == base or not is_known(name):
             return theirs
         if ours == theirs and not self._counts(name):
@@ -104,14 +102,11 @@ class Merger:
         merged = self.part(name, b, o, t, when)
         if merged is None:
             return _Part(None, None)
-        stamps = write_tree(codec, along(merged, o, t, when))
+        stamps = write_tree(codec, along(merged, b, o, t, when))
         return _Part(codec.serializer.dumps(merged), stamps)
 
     def _rule(self, name: str, field: str) -> Rule:
-        usual = usual_rule(field)
-        return (
-            self.policies.at(*_path(name, field)).merging(usual) if self.policies.below else usual
-        )
+        return self.policies.at(*_path(name, field)).merging(usual_rule(field))
 
     def _counts(self, name: str) -> bool:
         """Return whether two equal changes of a part may be two changes."""

@@ -22,7 +22,8 @@ def in_utc(moment: datetime) -> datetime:
 
 def to_micros(moment: datetime) -> int:
     """Return whole microseconds since the epoch, without a float's rounding."""
-    return (in_utc(moment) - EPOCH) // _MICROSECOND
+    utc = moment if moment.tzinfo is UTC else in_utc(moment)
+    return (utc - EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:

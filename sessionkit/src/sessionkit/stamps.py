@@ -15,13 +15,12 @@ not as the change that it took.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from itertools import compress, repeat
-from operator import ne
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
-from sessionkit.equality import are_plain, same_content
+from sessionkit.equality import COMPARED_OR_FLOAT, same_content
 
 # What a part holds may be anything, and a tree of stamps is as deep as that.
 # ruff: noqa: ANN401
@@ -112,56 +111,77 @@ def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
     others = {key: stamps for key, stamps in others.items() if key in after}
     for key in _doubtful(before, after):
         was, value = before.get(key, _MISSING), after[key]
-        stamps = NONE if was is _MISSING else others.get(key, most)
-        both = isinstance(value, dict) and isinstance(was, dict)
-        if both or not same_content(was, value):
+        if isinstance(value, dict) or not same_content(was, value):
+            stamps = NONE if was is _MISSING else others.get(key, most)
             others[key] = marked(was, value, stamps, now)
     return _joined(most, others)
 
 
-def _doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterable[Any]:
+def _doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
     """Return the keys under which there may be something new."""
-    olds = [*map(before.get, after, repeat(_MISSING))]
-    kinds = [*map(type, after.values())]
-    if kinds == [*map(type, olds)] and are_plain(kinds, after.values()):
-        # What every save of a form comes by: without a step of Python for each entry.
-        return compress(after, map(ne, olds, after.values()))
-    return [key for key, was in zip(after, olds, strict=True) if was is not after[key]]
+    olds = map(before.get, after, repeat(_MISSING))
+    return [
+        key
+        for key, was, value in zip(after, olds, after.values(), strict=True)
+        # What every save of a form comes by: no call for an entry that is surely what it was.
+        if not (
+            type(was) is type(value) in COMPARED_OR_FLOAT
+            and was == value
+            and (value or type(value) is not float)
+        )
+    ]
 
 
-def along(value: Any, ours: Any, theirs: Any, when: When) -> Tree:
+def along(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> Tree:
     """
-    Return the stamps of a merged value: of each entry the later one of both sides'.
+    Return the stamps of a merged value: of each entry those of the side that changed it, or the later of both.
+
+    What was removed and put back may have a lower stamp than it had: the later one of all
+    would pass for a change that nobody made.
 
     Args:
         value: What was merged.
+        base: What both sides started from.
         ours: Our value.
         theirs: Theirs.
-        when: The stamps of both.
+        when: The stamps of all three.
     """
     if when.ours == when.theirs:
         return when.ours
     if not isinstance(value, dict):
-        return max(latest(when.ours), latest(when.theirs))
-    mine, others = (side if isinstance(side, dict) else {} for side in (ours, theirs))
-    (most, my_own), (most_others, their_own) = _split(when.ours), _split(when.theirs)
-    apart = my_own.keys() | their_own.keys() | (value.keys() - (mine.keys() & others.keys()))
+        return _changed_at(when)
+    sides = [side if isinstance(side, dict) else {} for side in (base, ours, theirs)]
+    (most_known, known), (most, mine), (most_others, others) = map(_split, when)
+    apart = {*known, *mine, *others}
+    if not sides[0].keys() == sides[1].keys() == sides[2].keys():
+        apart |= value.keys() - (sides[0].keys() & sides[1].keys() & sides[2].keys())
     entries = {
-        key: _entry(entry, key, mine, others, when)
+        key: _entry(entry, key, sides, when)
         for key, entry in value.items()
         if key in apart or isinstance(entry, dict)  # there, too, one side may lack something
     }
-    return _joined(max(most, most_others), entries)
+    return _joined(_changed_at(When(most_known, most, most_others)), entries)
 
 
-def _entry(
-    value: Any, key: Any, ours: Mapping[Any, Any], theirs: Mapping[Any, Any], when: When
-) -> Tree:
+def _entry(value: Any, key: Any, sides: list[dict[Any, Any]], when: When) -> Tree:
+    base, ours, theirs = sides
     if key not in ours:
         return at(when.theirs, key)
     if key not in theirs:
         return at(when.ours, key)
-    return along(value, ours[key], theirs[key], when.at(key))
+    stamps = when.at(key)
+    if key not in base:
+        stamps = stamps._replace(base=NONE)
+    return along(value, base.get(key), ours[key], theirs[key], stamps)
+
+
+def _changed_at(when: When) -> int:
+    """Return the stamp of a value that is no dict: that of the side that changed, or the later one."""
+    if when.theirs == when.base:
+        return latest(when.ours)
+    if when.ours == when.base:
+        return latest(when.theirs)
+    return max(latest(when.ours), latest(when.theirs))
 
 
 def since(tree: Tree, oldest: int) -> Tree:

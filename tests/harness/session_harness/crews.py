@@ -43,9 +43,12 @@ class Crew:
             context.Process(target=_take_part, args=(member, rounds, self._barrier), daemon=True)
             for member in members
         ]
-        for process in self._processes:
+        self._watchers = [
+            Thread(target=self._watch, args=(process,), daemon=True) for process in self._processes
+        ]
+        for process, watcher in zip(self._processes, self._watchers, strict=True):
             process.start()
-            Thread(target=self._watch, args=(process,), daemon=True).start()
+            watcher.start()
         self._meet()
 
     def work(self) -> None:
@@ -71,8 +74,9 @@ class Crew:
         """Send all home, also those who still wait for a round."""
         if kind is not None:
             self._barrier.abort()
-        for process in self._processes:
-            process.join(_PATIENCE)
+        # Not the processes themselves: of two threads that wait for one, only one is told.
+        for watcher in self._watchers:
+            watcher.join(_PATIENCE)
 
     def _watch(self, process: BaseProcess) -> None:
         process.join()

@@ -3,19 +3,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import reduce
 
 import attrs
-from session_harness.oracle import EMPTY, Doubt, State, Stored, merged, shown, stamped
+from session_harness.oracle import EMPTY, Doubt, Path, State, Stored, merged, shown, stamped
 from session_harness.replicas import Replica
 from session_harness.stores import LANDED
 
+from sessionkit.codec import SessionCodec
 from sessionkit.errors import SessionKitError, UnavailableError
 from sessionkit.records import RECENT_SAVES
 from sessionkit.session import UserSession
+from sessionkit.stamping import read_stamps, read_tree
+from sessionkit.stamps import at, latest
 from sessionkit.tracking import Track
 
 NOBODY = Stored(EMPTY, "", 0)
+
+
+def stored_stamp(codec: SessionCodec, parts: Mapping[str, bytes], path: Path) -> int:
+    """Return when a value was changed, by the stamps that are stored with encoded parts."""
+    match path:
+        case ("inputs", *_):
+            name, keys = "inputs", path
+        case ("form", form_id, *rest):
+            name, keys = f"form:{form_id}", ("data", *rest)
+        case ("extensions", plugin, *rest):
+            name, keys = f"x:{plugin}", ("value", *rest)
+        case _:
+            name, keys = "profile", path
+    return latest(reduce(at, keys, read_tree(codec, read_stamps(codec, parts).get(name))))
 
 
 @attrs.define(eq=False)
