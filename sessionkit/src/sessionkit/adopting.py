@@ -23,7 +23,7 @@ def adopt(context: SaveContext, session: UserSession) -> Track:
     """
     if session.save_id is None:
         return Track(base=_blank(context.codec, session))
-    seen = context.look(session.session_id)
+    seen = context.look(session.session_id, None)
     if seen is None:
         return Track(base=None, gone="deleted")
     if not seen.usable:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sessionkit.codec import EncodedParts
+from sessionkit.codec import Encoded, EncodedParts
 from sessionkit.decisions import ConflictReport
 from sessionkit.defaults.strategies import Merge
 from sessionkit.encoding import encode_live
-from sessionkit.errors import ConflictError, SerializationError
+from sessionkit.errors import ConflictError
 from sessionkit.events import ValueNotSaved
 from sessionkit.ids import new_save_id
 from sessionkit.meeting import conflict_of, met_fields
@@ -28,34 +28,48 @@ class Intent(NamedTuple):
     What a session is to be stored as.
 
     Attributes:
-        ours: Its parts.
-        refused: Values that could not be encoded; ``ours`` has their last ones.
         attempt: The write; None when the store has it all.
         met: The writers who met, if any did.
     """
 
-    ours: EncodedParts
-    refused: tuple[SerializationError, ...]
     attempt: Attempt | None
     met: Meeting | None = None
 
 
-def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
+def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> Encoded:
+    """Encode a session, and tell what can't be kept; each value once."""
+    encoded = encode_live(context, session, track)
+    for refused in encoded.refused:
+        if refused.path not in track.refused:
+            event = ValueNotSaved(
+                session_id=session.session_id, path=refused.path, reason=refused.reason
+            )
+            context.emit(event)
+    track.refused = frozenset(refused.path for refused in encoded.refused)
+    return encoded
+
+
+def intend(context: SaveContext, session: UserSession, track: Track, ours: EncodedParts) -> Intent:
     """
-    Encode a session and say what has to be written.
+    Say what has to be written so that the store has a session's changes.
+
+    Args:
+        context: What every save needs.
+        session: The session.
+        track: What is known of the store.
+        ours: The session's parts, encoded when the save began.
 
     Raises:
         ConflictError: If the conflict strategy refused.
         SessionKitError: If the session is too large, or can't be decoded or encoded.
     """
-    ours, refused = _encode(context, session, track)
     stored = track.stored
     target = _target(context, session.session_id, track, ours)
     before = stored.parts if stored and not track.rewrite else {}
     changed = _differing(before, target)
     met = _meeting(context, track, ours, target)
     if stored is not None and before == target:
-        return Intent(ours=ours, refused=refused, attempt=None, met=met)
+        return Intent(attempt=None, met=met)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else ())
     profile = context.codec.decode_part("profile", target["profile"])
@@ -74,21 +88,7 @@ def intend(context: SaveContext, session: UserSession, track: Track) -> Intent:
         met=met,
         authenticated=profile.get("authenticated", False),
     )
-    return Intent(ours=ours, refused=refused, attempt=attempt)
-
-
-def _encode(
-    context: SaveContext, session: UserSession, track: Track
-) -> tuple[EncodedParts, tuple[SerializationError, ...]]:
-    encoded = encode_live(context, session, track)
-    for refused in encoded.refused:
-        if refused.path not in track.refused:
-            event = ValueNotSaved(
-                session_id=session.session_id, path=refused.path, reason=refused.reason
-            )
-            context.emit(event)
-    track.refused = frozenset(refused.path for refused in encoded.refused)
-    return encoded.parts, tuple(encoded.refused)
+    return Intent(attempt=attempt)
 
 
 def _target(
@@ -157,7 +157,5 @@ def _head(
 
 
 def _differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
-    if one == other:
-        return ()
-    names = [name for name in {*one, *other} if one.get(name) != other.get(name)]
-    return tuple(sorted(name for name in names if name != STAMPS))
+    names = {name for name, _ in one.items() ^ other.items()}
+    return tuple(sorted(names - {STAMPS}))

@@ -174,7 +174,7 @@ class Rotations:
         for _ in range(ATTEMPTS):
             if self._end(left):
                 return moved
-            seen = self.context.look(left.session_id)
+            seen = self.context.look(left.session_id, None)
             self._check(left, seen)
             moved |= self._meet(left, seen)
         msg = f"session {short(left.session_id)} could not be ended: met another writer {ATTEMPTS} times"
@@ -206,7 +206,7 @@ class Rotations:
     def _meet(self, left: Left, seen: Seen | None) -> bool:
         """Take along what others stored under the old id."""
         news = seen is not None and seen.usable and seen.parts != left.base_of(seen)
-        there = self.context.look(left.session.session_id) if news else None
+        there = self.context.look(left.session.session_id, None) if news else None
         if seen is None or there is None:
             left.known = seen
             return False

@@ -7,8 +7,8 @@ from typing import Final
 
 import attrs
 
-from sessionkit.attempting import intend
-from sessionkit.codec import EncodedParts
+from sessionkit.attempting import encode_to_save, intend
+from sessionkit.codec import Encoded, EncodedParts
 from sessionkit.deciding import name_of
 from sessionkit.errors import (
     ConflictError,
@@ -49,7 +49,6 @@ class Save:
         track: Its place between app and store.
         done: True when nothing is left to write.
         error: Why it failed, or None.
-        refused: Values that could not be encoded; all else was saved.
     """
 
     context: SaveContext
@@ -57,8 +56,8 @@ class Save:
     track: Track
     done: bool = False
     error: Exception | None = None
-    refused: tuple[SerializationError, ...] = ()
     _fresh: bool = False
+    _encoded: Encoded | None = None
 
     def next_write(self) -> SessionWrite | None:
         """Return what is to be written now; None when nothing is (see ``done`` and ``error``)."""
@@ -77,11 +76,15 @@ class Save:
         if self.track.gone is not None:
             raise SessionGoneError(self.session.session_id, self.track.gone)
         self._catch_up()
-        intent = intend(self.context, self.session, self.track)
-        self.refused = intent.refused
+        if self._encoded is None:
+            # Once: what the app changes from now on is the next save's, however often this one
+            # meets other writers.
+            self._encoded = encode_to_save(self.context, self.session, self.track)
+        ours = self._encoded.parts
+        intent = intend(self.context, self.session, self.track, ours)
         self.track.attempt = intent.attempt
         if intent.attempt is None:
-            self._contributed(intent.ours)
+            self._contributed(ours)
             self._tell_resolved(intent.met)
         self._fresh = True
 
@@ -115,8 +118,8 @@ class Save:
         """Raise what went wrong; values that could not be encoded count as that, too."""
         if self.error is not None:
             raise self.error
-        if self.refused:
-            first, *rest = self.refused
+        if self._encoded is not None and self._encoded.refused:
+            first, *rest = self._encoded.refused
             others = f"; nor were {', '.join(error.path for error in rest)}" if rest else ""
             reason = f"{first.reason} (not saved{others}; all else was)"
             raise SerializationError(reason, first.path)
@@ -188,7 +191,7 @@ class Save:
             found = self.context.storage.touch(
                 self.session.session_id, last_activity=activity, expires_at=ends
             )
-            seen = None if found else self.context.look(self.session.session_id)
+            seen = None if found else self.context.look(self.session.session_id, stored)
         except StorageError as error:
             self._fail(error)
             return
@@ -202,7 +205,7 @@ class Save:
 
     def _meet(self, attempt: Attempt) -> None:
         try:
-            seen = self.context.look(self.session.session_id)
+            seen = self.context.look(self.session.session_id, self.track.stored)
         except SessionKitError as error:
             self._fail(error)  # the attempt stays: what became of it is not known yet
             return

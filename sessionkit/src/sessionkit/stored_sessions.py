@@ -45,19 +45,27 @@ class StoredSessions:
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
 
-    def look(self, session_id: str) -> Seen | None:
+    def look(self, session_id: str, known: Seen | None = None) -> Seen | None:
         """
         Return what is stored under an id.
+
+        Args:
+            session_id: The id.
+            known: What was sound there when it was last seen: only what differs is decoded.
 
         Raises:
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
         stored = self.storage.read(session_id)
-        return None if stored is None else self.see(stored)[0]
+        return None if stored is None else self._seen(stored, known)[0]
 
     def see(self, stored: StoredSession) -> tuple[Seen, UserSession | None]:
         """Return what is stored, and the session if there is one to restore."""
+        return self._seen(stored, None)
+
+    def _seen(self, stored: StoredSession, known: Seen | None) -> tuple[Seen, UserSession | None]:
+        """Return what is stored, and the session that those parts make which are not *known*."""
         head, layout = stored.head, frozenset(stored.parts)
         try:
             _refuse_newer(head)
@@ -66,15 +74,18 @@ class StoredSessions:
                     head=head, parts={}, layout=layout, usable=not self.has_expired(head)
                 ), None
             parts = self.codec.open(stored.parts)
-            session = self.codec.decode(head.session_id, parts)
+            before = {} if known is None else known.parts
+            news = {name: data for name, data in parts.items() if before.get(name) != data}
+            session = self.codec.decode(head.session_id, news)
         except NewerFormatError as error:
             self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
             raise
         except SerializationError as error:
             self._quarantine(stored, error)
             return Seen(head=head, parts={}, layout=layout, usable=False), None
-        seen = Seen(head=head, parts=parts, layout=layout, authenticated=session.authenticated)
-        return seen, session
+        same_owner = known is not None and "profile" in parts.keys() - news.keys()
+        vouched = known.authenticated if known and same_owner else session.authenticated
+        return Seen(head=head, parts=parts, layout=layout, authenticated=vouched), session
 
     def has_expired(self, head: SessionHead) -> bool:
         """Return whether a record's time is over."""
