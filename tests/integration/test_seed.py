@@ -379,6 +379,24 @@ def test_configuration(run: Run) -> None:
     assert list(range(10, 30)) == [snapshot.data["n"] for snapshot in form.snapshots]
 
 
+def test_forms_that_are_saved_when_the_app_asks(
+    run: Run, written: Callable[[str], UserSession]
+) -> None:
+    """The price that was saved on purpose is stored, and what was kept since is not."""
+    session = bootstrap_session()
+    run(
+        "Forms that are saved when the app asks",
+        session=session,
+        save_session=save_session,
+        persist_input=persist_input,
+    )
+    found = written(session.session_id)
+
+    assert {"price": 120} == session.form_states["offer"].data
+    assert {"price": 100} == found.form_states["offer"].data
+    assert "not sure yet" == found.inputs["comment"]
+
+
 def test_always_bootstrap(run: Run) -> None:
     """A bootstrapped session is the current one."""
     session = run("1. Always Bootstrap Sessions", bootstrap_session=bootstrap_session)["session"]

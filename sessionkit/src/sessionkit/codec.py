@@ -85,7 +85,11 @@ class SessionCodec:
     max_bytes: int
 
     def encode(
-        self, session: UserSession, last: Mapping[str, bytes], note: Note = _ignore
+        self,
+        session: UserSession,
+        last: Mapping[str, bytes],
+        note: Note = _ignore,
+        held: Collection[str] = (),
     ) -> Encoded:
         """
         Encode a session under its lock.
@@ -97,31 +101,37 @@ class SessionCodec:
                 what can't be encoded.
             note: Called with each part that is not what it was, while the session is locked;
                 again when the session has to be encoded again.
+            held: Names of parts that are taken from *last*, whatever the session has.
 
         Raises:
             RuntimeError: If other threads kept changing it all the time.
         """
         for _ in range(_ATTEMPTS - 1):
             try:
-                return self._encode_once(session, last, note)
+                return self._encode_once(session, last, note, held)
             except RecursionError:
                 raise
             except RuntimeError:
                 # The app changed one of its dicts meanwhile, without the session's lock.
                 continue
-        return self._encode_once(session, last, note)
+        return self._encode_once(session, last, note, held)
 
-    def _encode_once(self, session: UserSession, last: Mapping[str, bytes], note: Note) -> Encoded:
+    def _encode_once(
+        self, session: UserSession, last: Mapping[str, bytes], note: Note, held: Collection[str]
+    ) -> Encoded:
         parts: EncodedParts = {}
         refused: list[SerializationError] = []
         with session.lock:
             for name, part in to_parts(session, refused.append).items():
+                if name in held:
+                    continue
                 data, changed = self._encode_part(name, part, last.get(name), refused)
                 if data is not None:
                     parts[name] = data
                     if changed is not None:
                         note(name, changed)
-        parts |= {name: last[name] for name in last if name not in parts and not is_known(name)}
+        kept = (name for name in last if name not in parts and (name in held or not is_known(name)))
+        parts |= {name: last[name] for name in kept}
         return Encoded(parts, refused)
 
     def _encode_part(

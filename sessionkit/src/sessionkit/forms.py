@@ -55,10 +55,13 @@ class FormState:
         data: The fields by name.
         errors: Messages by field.
         last_saved: When the form was last marked clean, in UTC, or None.
-        auto_save: The app's wish for this form. It is kept; so far all forms are saved alike,
-            with their session.
-        save_debounce_ms: The app's wish, in milliseconds, kept likewise; so far the
-            session's ``debounce_ms`` counts.
+        auto_save: Whether the form is stored by itself whenever its session is. If False, its data,
+            errors and snapshots stay as last stored until the app asks: by ``save_session``, a
+            repository's ``save``, or ``mark_form_clean`` and the session's next save. Then they
+            are stored once, as they are at that save. The switch itself is always stored.
+        save_debounce_ms: While the form is dirty, and saves itself, its session's saves wait so
+            many milliseconds for more changes, in place of the setting ``debounce_ms``. Of
+            several dirty forms the shortest counts; ``max_wait_ms`` bounds it.
         max_snapshots: How many steps can be undone, at most; the oldest go first.
         unknown: Fields that a newer release stored; kept and written back.
     """

@@ -6,7 +6,8 @@ from __future__ import annotations
 import attrs
 
 from sessionkit.absorbing import apply_parts
-from sessionkit.encoding import encode_live
+from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.encoding import encode_held, encode_live
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
 from sessionkit.records import SessionHead
@@ -52,7 +53,7 @@ def _look_whole(
     context: SaveContext, session: UserSession, track: Track, head: SessionHead | None
 ) -> Seen | None:
     try:
-        seen = context.look(session.session_id)
+        seen = context.look(session.session_id, track.stored)
     except NewerFormatError:
         # An event told; until it is saved again, its head is enough to know it by.
         track.unfit = None if head is None else head.save_id
@@ -122,11 +123,23 @@ def take_in(context: SaveContext, session: UserSession, track: Track) -> tuple[s
         if track.foreign and live != track.base and same_owner:
             return ()  # two writers met: the next save asks the strategy first
         merged = context.merger.encoded(codec, track.base, live, track.stored.parts)
-        names = tuple(
-            sorted(n for n in {*live, *merged} - {STAMPS} if live.get(n) != merged.get(n))
-        )
-        before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
-        apply_parts(session, before, after, names)
+        typed = encode_held(context, session, live)
+        if typed is None:
+            names = _put_in(codec, session, live, merged)
+        else:
+            # What waits in a form is the user's own change, too, but none that a save contributes.
+            both = context.merger.encoded(codec, track.base, typed, track.stored.parts)
+            names = _put_in(codec, session, typed, both)
         track.base, track.last, track.foreign = track.stored.parts, merged, False
         session.save_id = track.stored.head.save_id
+    return names
+
+
+def _put_in(
+    codec: SessionCodec, session: UserSession, live: EncodedParts, merged: EncodedParts
+) -> tuple[str, ...]:
+    """Change a session that is as *live* into *merged*; return the names of the parts that differ."""
+    names = tuple(sorted(n for n in {*live, *merged} - {STAMPS} if live.get(n) != merged.get(n)))
+    before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
+    apply_parts(session, before, after, names)
     return names

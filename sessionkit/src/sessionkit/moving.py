@@ -85,8 +85,9 @@ class Mover:
                 return  # another tab was first
             left = self._leave(session, owner)
             if left is not None and (left.known is not None or left.attempt is not None):
-                with suppress(SessionKitError):  # the writer tries again, and tells
-                    self.repository().save(session)
+                error = self.repository().save_many([session], whole=False)[0]
+                if error is not None and not isinstance(error, SessionKitError):
+                    raise error  # of the others the writer tells, and tries again
         if left is not None:
             self.emit(SessionRotated(session_id=session.session_id, old_id=left.session_id))
             self._later(left.session_id, partial(self._finish, left))
@@ -114,7 +115,7 @@ class Mover:
     def _finish(self, left: Left) -> None:
         """Store a session under its new id, and end the one that it left."""
         repository = self.repository()
-        error = repository.save_many([left.session])[0]
+        error = repository.save_many([left.session], whole=False)[0]
         if isinstance(error, SessionGoneError):
             repository.end(left.session_id)  # who ended the session meant all of it
         elif error is not None:
@@ -127,4 +128,5 @@ class Mover:
     def _later(self, session_id: str, work: Callable[[], object]) -> None:
         """Have the writer do something about an id, again and again while the store is down."""
         stand_in = UserSession(session_id=session_id)
-        self.persistence.schedule_save(session_id, stand_in, lambda _: work())
+        # Not left undone for lack of room: until then the id that was left still opens the session.
+        self.persistence.schedule_save(session_id, stand_in, lambda _: work(), bounded=False)

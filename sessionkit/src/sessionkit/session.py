@@ -63,6 +63,8 @@ class UserSession:
         extensions: Plain data of plugins, by plugin name.
         version: How often the session was stored; 0 for never. Set by the repository.
         save_id: The save that this state was last stored by, or None. Set by the repository.
+        forms_asked_for: Ids of the forms that the next save includes even if their ``auto_save``
+            is off. Not stored; set by the methods, and emptied by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
     """
 
@@ -89,6 +91,7 @@ class UserSession:
     version: int = 0
     save_id: str | None = None
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
     @property
@@ -150,10 +153,11 @@ class UserSession:
                 self._interacted()
 
     def mark_form_clean(self, form_id: str) -> None:
-        """Note that the form's data were saved, now."""
+        """Note that the form's data were saved, now; the next save of the session includes them in any case."""
         with self.lock:
             self.get_form_state(form_id).last_saved = utc_now()
             self.dirty_forms.discard(form_id)
+            self.forms_asked_for |= {form_id}
             self._interacted()
 
     def add_cache_key(self, key: str, dependencies: Iterable[str] = ()) -> None:
