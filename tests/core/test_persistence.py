@@ -258,4 +258,6 @@ def test_close_logs_what_could_not_be_saved(
 
     assert not persistence.close()
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert ["closed with unsaved changes of sessions a-long-s"] == said
+    assert [
+        "closed with unsaved changes of 1 session (a-long-s), the oldest 0.0 s old: down; they are lost"
+    ] == said

@@ -122,7 +122,30 @@ def test_a_failing_batch_fails_its_sessions_only(seconds: Seconds, saves: Saves)
     assert ("a", "", False) == failures.get(timeout=PATIENCE)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_session_that_breaks_a_batch_is_the_only_one_to_fail(seconds: Seconds) -> None:
+    """Where the batch fails as a whole each is tried by itself: the others are not to blame."""
+    saved: list[str] = []
+
+    def save_many(sessions: Sequence[UserSession]) -> list[Exception | None]:
+        ids = [session.session_id for session in sessions]
+        if "bad" in ids:
+            msg = "a bug"
+            raise ValueError(msg)
+        saved.extend(ids)
+        return [None] * len(ids)
+
+    failures: Queue[Failure] = Queue()
+    persistence = observed(failures, seconds, save_many=save_many)
+    for name in ("a", "bad", "b"):
+        persistence.schedule_save(name, UserSession(session_id=name))
+    assert not persistence.flush()
+
+    assert ["a", "b"] == sorted(saved)
+    assert ("bad", "a bug", False) == failures.get(timeout=PATIENCE)
+    assert failures.empty()
+    assert ["bad"] == [one.session.session_id for one in persistence.status().rejected]
+
+
 def test_a_batch_without_an_outcome_for_each_does_not_end_the_writer(seconds: Seconds) -> None:
     """Its sessions have failed; the queue doesn't hang."""
     failures: Queue[Failure] = Queue()
@@ -185,7 +208,7 @@ def test_the_thread_ends_when_there_is_nothing_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The next session starts another one."""
-    monkeypatch.setattr("sessionkit.persistence._LINGER", 0.0)
+    monkeypatch.setattr("sessionkit.writer._LINGER", 0.0)
     for now in (1.0, 2.0):
         persistence.schedule_save("s", UserSession(session_id="s"))
         thread = persistence._thread

@@ -38,7 +38,7 @@ def _alone(bare: Path) -> None:
         ({"persistense": {}}, "persistense: unknown; did you mean 'persistence'?"),
         (
             {"persistence": {"debounce": 1}},
-            "persistence.debounce: unknown; did you mean 'debounce_ms'? (allowed: batch_size, debounce_ms, max_wait_ms,",
+            "persistence.debounce: unknown; did you mean 'debounce_ms'? (allowed: batch_size, debounce_ms, exit_timeout_ms,",
         ),
         ({"persistence": {"debounce": {"x": 1}}}, "persistence.debounce: unknown; did you mean"),
         ({"persistence": {"zzz": 1}}, "persistence.zzz: unknown; allowed: batch_size,"),
@@ -81,6 +81,19 @@ def _alone(bare: Path) -> None:
         (
             {"persistence": {"debounce_ms": {"x": 1}}},
             "persistence.debounce_ms: a single value is needed, not a table",
+        ),
+        (
+            {"persistence": {"max_pending": 0}},
+            "persistence.max_pending: a whole number from 1 to 2147483647 is needed, not 0",
+        ),
+        (
+            {"persistence": {"when_full": "drop"}},
+            "persistence.when_full: 'block' or 'raise' or 'spill' is needed, not 'drop'",
+        ),
+        ({"persistence": {"journal": 3}}, "persistence.journal: a text is needed, not int"),
+        (
+            {"persistence": {"when_full": "spill"}},
+            "persistence.when_full is 'spill', which needs a journal: set persistence.journal",
         ),
         (
             {"persistence": {"refresh": "always"}},

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionkit.session import UserSession
-from sessionkit.write_queue import Slot, WriteQueue
+from sessionkit.slots import Slot
+from sessionkit.write_queue import WriteQueue
 
 DEBOUNCE, MAX_WAIT = 0.5, 5.0
 
@@ -100,7 +101,7 @@ def test_a_session_that_was_hurried_is_not_taken_twice() -> None:
     """It had two times to look at; one of them comes up while it is being saved."""
     waiting, one = queue(), session()
     waiting.put(one, None, 0.0)
-    waiting.hurry(None, 0.1)
+    waiting.hurry(None)
     assert ["s"] == ids(waiting.take(0.1, 9))
     waiting.put(one, None, 0.2)
 
@@ -159,6 +160,18 @@ def test_a_failed_save_is_due_again_when_it_is_said_so() -> None:
     assert 1 == slot.failures
 
 
+def test_a_failed_save_waits_for_no_more_changes() -> None:
+    """It has waited for them before; with changes all the time it is due when it may be tried."""
+    waiting, one = WriteQueue(3600.0, 3600.0), session()
+    waiting.put(one, None, 0.0)
+    waiting.hurry(None)
+    [slot] = waiting.take(1.0, 9)
+    waiting.failed(slot, 2.0)
+
+    assert [] == waiting.take(1.9, 9)
+    assert [slot] == waiting.take(2.0, 9)
+
+
 def test_a_failed_save_that_is_given_up_is_out() -> None:
     """Unless the session was scheduled again meanwhile: that state is new."""
     waiting, one = queue(), session()
@@ -178,9 +191,9 @@ def test_hurry_makes_a_session_due_at_once() -> None:
     for name in "abc":
         waiting.put(session(name), None, 0.0)
 
-    assert ["b"] == ids(waiting.hurry("b", 0.1))
+    assert ["b"] == ids(waiting.hurry("b"))
     assert ["b"] == ids(waiting.take(0.1, 9))
-    assert ["a", "b", "c"] == ids(waiting.hurry(None, 0.2))
+    assert ["a", "b", "c"] == ids(waiting.hurry(None))
     assert ["a", "c"] == sorted(ids(waiting.take(0.2, 9)))
 
 
@@ -190,7 +203,7 @@ def test_hurry_reaches_what_waits_for_a_new_try() -> None:
     waiting.put(session(), None, 0.0)
     [slot] = waiting.take(1.0, 9)
     waiting.failed(slot, 30.0)
-    waiting.hurry("s", 2.0)
+    waiting.hurry("s")
 
     assert [slot] == waiting.take(2.0, 9)
 
@@ -201,7 +214,7 @@ def test_hurry_reaches_what_was_scheduled_while_it_is_being_saved() -> None:
     waiting.put(one, None, 0.0)
     [slot] = waiting.take(1.0, 9)
     waiting.put(one, None, 1.0)
-    assert [slot] == waiting.hurry(None, 1.1)
+    assert [slot] == waiting.hurry(None)
     waiting.saved(slot)
 
     assert [slot] == waiting.take(1.1, 9)
@@ -221,6 +234,62 @@ def test_what_is_discarded_is_not_saved() -> None:
     waiting.discard("s")
     waiting.saved(slot)
     assert [] == waiting.take(99.0, 9)
+
+
+def test_a_session_may_have_a_debounce_of_its_own() -> None:
+    """A shorter one brings it forward, a longer one postpones it; the bound stays."""
+    waiting, one = queue(), session()
+    waiting.put(one, None, 0.0)
+    assert waiting.put(one, None, 0.1, 0.1) is not None
+    assert ["s"] == ids(waiting.take(0.2, 9))
+    waiting.saved(waiting.open(one))
+    waiting.put(one, None, 10.0, 2.0)
+    assert [] == waiting.take(11.9, 9)
+    for tenth in range(50):
+        waiting.put(one, None, 12.0 + tenth / 10, 2.0)
+
+    assert [] == waiting.take(14.9, 9)
+    assert ["s"] == ids(waiting.take(15.0, 9))
+
+
+def test_what_someone_waits_for_is_left_to_them() -> None:
+    """They save it themselves, to be told what went wrong; when nobody waits it comes up again."""
+    waiting, one = queue(), session()
+    waiting.put(one, None, 0.0)
+    slot = waiting.open(one)
+    slot.waiters = 1
+    assert [] == waiting.take(9.0, 9)
+    waiting.put(one, None, 9.0)
+    assert [] == waiting.take(99.0, 9)
+    slot.waiters = 0
+    waiting.again_or_out(slot)
+
+    assert [slot] == waiting.take(99.0, 9)
+
+
+def test_a_flush_goes_before_all_others() -> None:
+    """Also before those that are overdue."""
+    waiting = queue()
+    for name in "abc":
+        waiting.put(session(name), None, 0.0)
+    waiting.hurry("c")
+
+    assert ["c"] == ids(waiting.take(99.0, 1))
+
+
+def test_the_heap_stays_small_however_often_it_is_hurried() -> None:
+    """Flushes during an outage would fill the memory."""
+    waiting = WriteQueue(500.0, 5000.0)
+    waiting.put(session("calm"), None, 0.0)
+    waiting.put(session("busy"), None, 1.0)
+    for tenth in range(1000):
+        now = tenth / 10
+        waiting.hurry("busy")
+        [slot] = waiting.take(now, 99)
+        waiting.failed(slot, now + 1000.0)
+
+    assert len(waiting._heap) <= 100
+    assert ["calm", "busy"] == ids(waiting.take(9999.0, 99))
 
 
 ACTIONS = st.lists(
@@ -253,7 +322,7 @@ def test_nothing_is_forgotten_taken_twice_or_late(actions: list[tuple[str, int, 
                 assert now <= max(since.pop(taken) + MAX_WAIT, now)
                 flying[taken] = slot
         elif action == "hurry":
-            waiting.hurry(name, now)
+            waiting.hurry(name)
         elif name in flying and action == "saved":
             waiting.saved(flying.pop(name))
         elif name in flying:

@@ -197,7 +197,8 @@ def test_stopping_while_the_store_is_down(server: Server, caplog: pytest.LogCapt
     server.manager.close()
 
     [said] = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    assert said == f"closed with unsaved changes of sessions {session.session_id[:8]}"
+    assert f"closed with unsaved changes of 1 session ({session.session_id[:8]})" in said
+    assert said.endswith("old: the store is down; they are lost")
 
 
 def test_stopping_while_the_store_hangs(server: Server) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         InvalidTokenError,
         NewerFormatError,
         PluginError,
+        QueueFullError,
         RejectedError,
         RestoreRefusedError,
         SerializationError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnknownPluginError,
     )
+    from sessionkit.exits import install_signal_handlers
     from sessionkit.forms import FormSnapshot, FormState
     from sessionkit.hookspecs import hookimpl
     from sessionkit.host import Host
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from sessionkit.manager import SessionManager
     from sessionkit.navigation import NavigationEntry
     from sessionkit.persistence import SessionPersistence
+    from sessionkit.persistence_status import PersistenceStatus, RejectedSave
+    from sessionkit.pressure import QueueLimits
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
     from sessionkit.session import UserSession
@@ -75,8 +79,12 @@ __all__ = [
     "InvalidTokenError",
     "NavigationEntry",
     "NewerFormatError",
+    "PersistenceStatus",
     "PluginError",
+    "QueueFullError",
+    "QueueLimits",
     "RejectedError",
+    "RejectedSave",
     "RestoreRefusedError",
     "SerializationError",
     "Serializer",
@@ -106,6 +114,7 @@ __all__ = [
     "get_manager",
     "hookimpl",
     "init_session_tables",
+    "install_signal_handlers",
     "list_sessions",
     "load_settings",
     "persist_input",
@@ -131,6 +140,7 @@ _MODULES: Final = {
     ),
     "conflict": ("Conflict", "ConflictStrategy"),
     "decisions": ("ConflictReport", "FieldDecision"),
+    "exits": ("install_signal_handlers",),
     "forms": ("FormSnapshot", "FormState"),
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
@@ -138,6 +148,8 @@ _MODULES: Final = {
     "manager": ("SessionManager",),
     "navigation": ("NavigationEntry",),
     "persistence": ("SessionPersistence",),
+    "persistence_status": ("PersistenceStatus", "RejectedSave"),
+    "pressure": ("QueueLimits",),
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),
     "session": ("UserSession",),

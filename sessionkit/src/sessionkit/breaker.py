@@ -17,18 +17,37 @@ LONGEST: Final = 30.0
 _DOUBLINGS: Final = 16
 
 
+def pause(failures: int, shortest: float = SHORTEST) -> float:
+    """
+    Return how long to wait: exponential, with full jitter, so that replicas don't come back all at once.
+
+    Args:
+        failures: How many tries failed before the last one.
+        shortest: Seconds before the first new try.
+    """
+    ceiling = min(LONGEST, shortest * 2 ** min(failures, _DOUBLINGS))
+    return random.uniform(shortest, ceiling)  # noqa: S311 - jitter, no secret
+
+
 @attrs.define
 class Breaker:
     """
-    Exponential back-off with full jitter, so that replicas don't come back all at once.
+    Holds all tries back while the store is down.
 
     Attributes:
         shortest: Seconds before the first new try.
         retry_at: Nothing is tried before it, in the caller's seconds.
+        answers: How often the store has answered.
+        tries: How many tries have begun, where the caller counts them.
+        failed: The number of the last try that failed.
     """
 
     shortest: float = SHORTEST
     retry_at: float = 0.0
+    answers: int = 0
+    tries: int = 0
+    failed: int = 0
+    _let: int = -1
     _outages: int = 0
 
     @property
@@ -36,26 +55,41 @@ class Breaker:
         """Whether the last try failed."""
         return self._outages > 0
 
-    def note(self, now: float, *, down: bool) -> float:
+    def begin(self) -> int:
+        """Return the number of a try that begins."""
+        self.tries += 1
+        return self.tries
+
+    def note(self, now: float, *, down: bool, number: int | None = None) -> float:
         """
         Take the outcome of a batch.
 
         Args:
             now: The caller's time, in seconds.
             down: Whether the store took nothing of it.
+            number: Of the try; None for the last one.
 
         Returns:
             When to try again what was not taken.
         """
         if not down:
+            self.answers += 1
             self.reset()
             return now + self.shortest
-        ceiling = min(LONGEST, self.shortest * 2**self._outages)
+        number = self.tries if number is None else number
+        self.failed = max(self.failed, number)
+        self.retry_at = now + pause(self._outages, self.shortest)
         self._outages = min(self._outages + 1, _DOUBLINGS)
-        self.retry_at = now + random.uniform(self.shortest, ceiling)  # noqa: S311 - jitter, no secret
+        if number <= self._let:
+            self.retry_at = now  # it had begun before someone asked for a try
         return self.retry_at
 
+    def let_through(self) -> None:
+        """Let the next try through at once; if it fails, too, the pauses go on growing."""
+        self.retry_at = 0.0
+        self._let = self.tries
+
     def reset(self) -> None:
-        """Let the next try through at once."""
+        """Let everything through at once."""
         self._outages = 0
         self.retry_at = 0.0

@@ -44,7 +44,7 @@ class Connecting(WriteBehind):
             tokens=self._sign,
             claims=Claims(tokens=self._sign, emit=self.emit),
             mover=self._mover,
-            discard=self.persistence.discard,
+            discard=self.discard,
             emit=self.emit,
         )
 
@@ -89,6 +89,9 @@ class Connecting(WriteBehind):
         Args:
             key: A widget's key, or any other name.
             value: What a serializer can keep.
+
+        Raises:
+            QueueFullError: If too many sessions wait to be saved already, and that is the policy.
         """
         if not isinstance(key, str):
             msg = f"persist_input takes a text as key, not {type(key).__name__}: {key!r}"
@@ -100,7 +103,7 @@ class Connecting(WriteBehind):
             return
         session.set_input(key, value)
         state[key] = value
-        self.schedule_save(session)
+        self.queue(session)
 
     def recover(self, session_id: str, user_id: str | None = None) -> UserSession | None:
         """

@@ -12,6 +12,7 @@ Every error that sessionkit raises.
     │   └── DuplicatePluginError
     ├── StorageError
     │   ├── UnavailableError
+    │   │   └── QueueFullError
     │   ├── RejectedError
     │   │   └── NewerFormatError
     │   └── ConflictError
@@ -62,6 +63,14 @@ class UnavailableError(StorageError):
     Raised when the store can't be reached or is busy: try the same call again later.
 
     The call may have taken effect all the same, with its answer lost.
+    """
+
+
+class QueueFullError(UnavailableError):
+    """
+    Raised when a session can't wait to be saved, because too many do: nothing of it is queued.
+
+    It says so for the store, which is down or slow; the session is as it was.
     """
 
 

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from sessionkit.errors import SessionKitError
 from sessionkit.ids import short
 from sessionkit.session import UserSession
-from sessionkit.write_queue import SaveFunction, Slot
+from sessionkit.slots import SaveFunction, Slot
 
 SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
 """Saves a batch; returns an outcome for each."""
@@ -29,7 +30,7 @@ def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:
 
 def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:
     """
-    Save slots and return an outcome for each, in their order; raises nothing.
+    Save slots and return an outcome for each, in their order; raises no :class:`Exception`.
 
     Args:
         slots: Each with a function of its own, or for the batch.
@@ -38,18 +39,30 @@ def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Except
     outcomes: dict[Slot, Exception | None] = {}
     batch = [slot for slot in slots if slot.save_fn is None]
     if batch and save_many is not None:
-        try:
-            together = save_many([slot.session for slot in batch])
-            outcomes.update(zip(batch, together, strict=True))
-        except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
-            outcomes.update(dict.fromkeys(batch, error))
+        outcomes.update(zip(batch, _together(batch, save_many), strict=True))
     for slot in slots:
         if slot.save_fn is not None:
-            outcomes[slot] = _outcome(slot.save_fn, slot.session)
+            outcomes[slot] = outcome_of(slot.save_fn, slot.session)
     return [outcomes[slot] for slot in slots]
 
 
-def _outcome(save_fn: SaveFunction, session: UserSession) -> Exception | None:
+def _together(batch: Sequence[Slot], save_many: SaveMany) -> Sequence[Exception | None]:
+    try:
+        outcomes = save_many([slot.session for slot in batch])
+        if len(outcomes) != len(batch):
+            msg = f"save_many returned {len(outcomes)} outcomes for {len(batch)} sessions"
+            raise ValueError(msg)  # noqa: TRY301 - a plugin's bug, as any other
+    except SessionKitError as error:  # the store can't be opened
+        return [error] * len(batch)
+    except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
+        if len(batch) == 1:
+            return [error]
+        return [_together([slot], save_many)[0] for slot in batch]  # only one may be to blame
+    return outcomes
+
+
+def outcome_of(save_fn: SaveFunction, session: UserSession) -> Exception | None:
+    """Save one session and return what went wrong, or None."""
     try:
         save_fn(session)
     except Exception as error:  # noqa: BLE001 - the app's own function

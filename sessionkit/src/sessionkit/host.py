@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from sessionkit.decisions import FieldDecision, Side
     from sessionkit.events import SessionEvent
+    from sessionkit.persistence_status import PersistenceStatus
     from sessionkit.session import UserSession
     from sessionkit.tokens import Tokens
 
@@ -60,6 +61,9 @@ class Keeper(Protocol):
 
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
         """Save now what waits; a timeout of 0 only signals."""
+
+    def save_status(self, session: UserSession) -> PersistenceStatus:
+        """Return how the saves of a session stand; never waits for the store."""
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
         """Return the fields of which one writer's value was dropped and that nobody has settled."""

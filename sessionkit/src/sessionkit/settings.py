@@ -18,10 +18,13 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.conflict import ConflictStrategy
+from sessionkit.pressure import BLOCK, WHEN_FULL
 from sessionkit.settings_checks import (
+    check_journal,
     lifetime,
     long_enough,
     one_of,
+    path_or_none,
     plugin_name,
     plugin_names,
     whole_number,
@@ -66,6 +69,14 @@ class PersistenceSettings:
         debounce_ms: How long a save waits for more changes, in milliseconds.
         max_wait_ms: How long a save waits at most while changes keep coming, in milliseconds.
         batch_size: How many sessions are written at once, at most.
+        max_pending: How many sessions may wait to be saved.
+        max_pending_bytes: How many bytes they may hold, encoded.
+        when_full: What is done with one more: ``"block"`` waits for room, then raises;
+            ``"raise"`` raises; ``"spill"`` leaves it to the journal.
+        full_timeout_ms: How long to wait for room, in milliseconds.
+        exit_timeout_ms: How long the end of the process waits for the store, in milliseconds.
+        journal: A folder in which changes are kept that the store doesn't have yet; None for none.
+        journal_fsync: Whether each change is on the disk before the app goes on.
         refresh: ``"rerun"`` to look at a rerun what others have saved, or ``"never"``.
         refresh_interval_ms: How long a look at a session's record counts, in milliseconds.
         watch: Whether tabs left idle are told of what others save.
@@ -74,6 +85,13 @@ class PersistenceSettings:
     debounce_ms: int = attrs.field(default=500, validator=whole_number(0, _MOST_MS))
     max_wait_ms: int = attrs.field(default=5000, validator=whole_number(0, _MOST_MS))
     batch_size: int = attrs.field(default=100, validator=whole_number(1, 100_000))
+    max_pending: int = attrs.field(default=10_000, validator=whole_number(1, _MOST_MS))
+    max_pending_bytes: int = attrs.field(default=2**28, validator=whole_number(1, 2**50))
+    when_full: str = attrs.field(default=BLOCK, validator=one_of(*WHEN_FULL))
+    full_timeout_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
+    exit_timeout_ms: int = attrs.field(default=10_000, validator=whole_number(0, _MOST_MS))
+    journal: Path | None = attrs.field(default=None, converter=path_or_none)
+    journal_fsync: bool = False
     refresh: str = attrs.field(default="rerun", validator=one_of("rerun", "never"))
     refresh_interval_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
     watch: bool = False
@@ -218,4 +236,6 @@ def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its o
     entries = with_secret(entries, os.environ)
     origins = {".".join(path): given.origin for path, given in entries.items()}
     source = file.path if file else None
-    return attrs.evolve(structured(Settings, entries), source=source, origins=origins)
+    settings = attrs.evolve(structured(Settings, entries), source=source, origins=origins)
+    check_journal(settings.persistence, settings.where)
+    return settings

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from sessionkit.errors import ConfigError
+from sessionkit.pressure import SPILL
 from sessionkit.secret_file import check_secret
 from sessionkit.settings_sources import ENV
 
@@ -41,6 +43,27 @@ def lifetime(_: object, __: object, value: timedelta | None) -> None:
     """Refuse a duration that no session can have; None is for ever."""
     if value is not None and not timedelta() < value <= _LONGEST:
         msg = f"a duration above zero and up to {_LONGEST.days}d is needed, or 'never'; not {value}"
+        raise ConfigError(msg)
+
+
+def path_or_none(path: Path | None) -> Path | None:
+    """Return a path; None for an empty one, which is how a variable says that there is none."""
+    return path if path != Path() else None
+
+
+def check_journal(persistence: Any, where: Callable[[str], str]) -> None:  # noqa: ANN401 - PersistenceSettings, which use this module
+    """
+    Refuse to spill sessions into a journal that is not there.
+
+    Args:
+        persistence: The table ``persistence``, from all sources together.
+        where: Returns who set a key.
+    """
+    if persistence.when_full == SPILL and persistence.journal is None:
+        msg = (
+            f"{where('persistence.when_full')}: persistence.when_full is 'spill', which needs a journal:"
+            " set persistence.journal, such as '.sessionkit/journal', or take 'block' or 'raise'"
+        )
         raise ConfigError(msg)
 
 

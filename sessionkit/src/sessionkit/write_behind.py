@@ -5,14 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
-from sessionkit.errors import SessionGoneError, UnavailableError
+from sessionkit.errors import QueueFullError, SessionGoneError
 from sessionkit.events import SaveFailed
+from sessionkit.form_saving import ask_for_forms, form_debounce
 from sessionkit.persistence import SessionPersistence
+from sessionkit.persistence_status import PersistenceStatus
 from sessionkit.plugins import Plugins
+from sessionkit.pressure import QueueLimits
+from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings
 from sessionkit.wiring import Wiring
+
+if TYPE_CHECKING:
+    from sessionkit.journaling import Journaling
+
+_KEPT_IN_MEMORY: Final = (
+    "a newer release of sessionkit has stored this session; changes stay in memory, lest they "
+    "damage what is stored"
+)
 
 
 class WriteBehind(Wiring):
@@ -33,22 +48,51 @@ class WriteBehind(Wiring):
         """Begin with nothing to save."""
         super().__init__(settings, plugins, now, clock)
         persistence = self.settings.persistence
+        self._journaling = self._make_journaling()
+        self._turned_away: WeakKeyDictionary[UserSession, tuple[str, str | None]] = (
+            WeakKeyDictionary()
+        )
         self.persistence = SessionPersistence(
             persistence.debounce_ms,
             persistence.max_wait_ms,
             save_many=self._save_many,
+            save_one=self._save_one,
             batch_size=persistence.batch_size,
+            limits=QueueLimits(
+                max_pending=persistence.max_pending,
+                max_pending_bytes=persistence.max_pending_bytes,
+                when_full=persistence.when_full,
+                full_timeout_ms=persistence.full_timeout_ms,
+            ),
+            exit_timeout_ms=persistence.exit_timeout_ms,
             on_failure=self._save_failed,
+            debounce_of=form_debounce,
+            size_of=self._size_of,
+            keep=None if self._journaling is None else self._journaling.journal.keep,
+            revive=None if self._journaling is None else self._journaling.revive,
+            stored_as=attrgetter("save_id"),
         )
 
     def schedule_save(self, session: UserSession) -> None:
-        """Have the session saved soon, if it changed; never blocks."""
+        """
+        Have the session saved soon, if it changed; never raises, and never waits for the store.
+
+        Where too many sessions wait already, an event tells that this one does not.
+        """
+        try:
+            self.queue(session)
+        except QueueFullError as error:
+            self._turned_away[session] = str(error), session.save_id
+            self._save_failed(session, error, False)  # noqa: FBT003 - FailureObserver
+
+    def queue(self, session: UserSession) -> None:
+        """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
         if self._live.is_saved(session):
             self.persistence.schedule_save(None, session)
 
     def save(self, session: UserSession, *, immediate: bool = False) -> None:
         """
-        Save a session, soon or at once.
+        Save a session, soon or at once, with all its forms: also those that don't save themselves.
 
         Args:
             session: The session.
@@ -57,25 +101,67 @@ class WriteBehind(Wiring):
         Raises:
             SerializationError: If a value can't be kept; all else was saved.
             UnavailableError: If the store can't be reached; it is tried again by itself.
+            QueueFullError: If too many sessions wait to be saved already, and that is the policy.
             SessionGoneError: If the session was ended, deleted or replaced.
             ConflictError: If the conflict strategy refused.
             RejectedError: If the store will not take it.
         """
+        ask_for_forms(session)
         if not immediate:
-            self.schedule_save(session)
-            return
-        try:
-            self.repository.save(session)
-        except UnavailableError:
-            self.schedule_save(session)
-            raise
+            self.queue(session)
+        elif self._live.is_saved(session):
+            self.persistence.save_now(session)
+        else:
+            self.repository.save(session)  # says why it can't be saved
 
     def is_pending(self, session_id: str) -> bool:
         """Return whether changes of this session wait to be saved."""
-        return self.persistence.is_pending(session_id)
+        return self.persistence.is_pending(self._live.held(session_id) or session_id)
+
+    def save_status(self, session: UserSession) -> PersistenceStatus:
+        """Return how the saves of a session stand; never waits for the store."""
+        if not self._live.is_saved(session):
+            return PersistenceStatus(state="rejected", last_error=_KEPT_IN_MEMORY)
+        status = self.persistence.status(session)
+        known = self._turned_away.get(session)
+        if known is None:
+            return status
+        error, save_id = known
+        if status.state == "saved" and session.save_id == save_id:
+            return PersistenceStatus(state="rejected", last_error=error)
+        del self._turned_away[session]  # it was let in since
+        return status
+
+    def _make_journaling(self) -> Journaling | None:
+        if self.settings.persistence.journal is None:
+            return None
+        from sessionkit.journaling import make_journaling  # noqa: PLC0415 - only who has one needs it
+
+        return make_journaling(self.assembly, lambda: self.repository, self.now, self.emit)
+
+    def discard(self, session_id: str) -> None:
+        """Forget what waits under an id, such as one that was ended."""
+        self.persistence.discard(session_id)
+        if self._journaling is not None:
+            self._journaling.journal.forget(session_id)
+
+    def _opened(self, repository: Repository) -> None:
+        if self._journaling is not None:
+            self._journaling.opened(repository, self._later)
+
+    def _later(self, work: Callable[[], object]) -> None:
+        """Have the writer do something, again and again while the store is down."""
+        self.persistence.schedule_save(None, UserSession(), lambda _: work(), bounded=False)
 
     def _save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
-        return self.repository.save_many(sessions)
+        return self.repository.save_many(sessions, whole=False)
+
+    def _save_one(self, session: UserSession) -> None:
+        self.repository.save(session)
+
+    def _size_of(self, session: UserSession) -> int:
+        # Before the store was opened nothing is known of any session.
+        return 0 if self._repository is None else self._repository.encoded_size(session)
 
     def _save_failed(self, session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
         if isinstance(error, SessionGoneError):
@@ -91,4 +177,6 @@ class WriteBehind(Wiring):
     def close(self, timeout: float | None = None) -> None:
         """Save what waits and close the storage; closing twice is fine."""
         self.persistence.close(timeout)
+        if self._journaling is not None:
+            self._journaling.journal.close()
         self._close_store()

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Saves that someone waits for: those who wait for one session are served by one save."""
+
+from __future__ import annotations
+
+from threading import Condition, get_ident
+
+from sessionkit.errors import (
+    ConfigError,
+    QueueFullError,
+    SessionKitError,
+    UnavailableError,
+)
+from sessionkit.flushing import outcome_of, save_slots
+from sessionkit.ids import short
+from sessionkit.released import released
+from sessionkit.session import UserSession
+from sessionkit.slots import Flight, Slot
+from sessionkit.writer import Writer
+
+
+class Immediate(Writer):
+    """Saves at once, on the thread of one of those who wait."""
+
+    def save_now(self, session: UserSession) -> None:
+        """
+        Save a session now, and return when it is stored.
+
+        However many threads call it for one session, there are never two saves of it at
+        once: who comes during a save waits for it, and then one of those who wait saves for all
+        of them. It is tried even while the store is known to be down.
+
+        Args:
+            session: The session. Its lock is let go of meanwhile, if the caller holds it.
+
+        Raises:
+            SerializationError: If a value can't be kept; all else was saved.
+            UnavailableError: If the store can't be reached; it is tried again by itself.
+            QueueFullError: If the store can't be reached, and too many sessions wait for it.
+            SessionGoneError: If the session was ended, deleted or replaced.
+            ConflictError: If the conflict strategy refused.
+            RejectedError: If the store will not take it.
+            SessionKitError: If this object was closed, or it is called in the midst of a
+                save of this session, such as by an observer: it follows then.
+        """
+        with released(session.lock):
+            slot, flight = self._board(session)
+            try:
+                error = self._outcome(slot, flight)
+            finally:
+                self._leave(slot)
+        if error is not None:
+            raise error
+
+    def _board(self, session: UserSession) -> tuple[Slot, Flight]:
+        """Join those who wait for the next save of a session."""
+        with self._lock:
+            self._check_open(session)
+            known = id(session) in self._queue.slots
+            slot = self._queue.open(session)
+            if not known and self._ways.save_one is None and self._ways.save_many is None:
+                self._queue.drop(slot)
+                msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
+                raise ConfigError(msg)
+            if slot.in_flight and get_ident() in self._saving:
+                self._queue.put(session, slot.save_fn, self._clock())
+                name = short(session.session_id)
+                msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
+                raise SessionKitError(msg)
+            slot.waiters += 1
+            slot.boarding = slot.boarding or Flight()
+            return slot, slot.boarding
+
+    def _leave(self, slot: Slot) -> None:
+        with self._lock:
+            slot.waiters -= 1
+            if not slot.waiters:
+                slot.boarding = None
+                self._queue.again_or_out(slot)
+                if slot.dirty:
+                    self._wake()
+
+    def _outcome(self, slot: Slot, flight: Flight) -> Exception | None:
+        """Wait for a save to be over; make it, if nobody else does."""
+        with self._lock:
+            while not flight.done and (turn := self._not_yet(slot)) is not None:
+                turn.wait()
+            if flight.done:
+                return flight.error
+            if slot.boarding is flight:
+                slot.boarding = None  # who comes from now on waits for the next one
+            slot.flight = flight
+            slot.begin(get_ident())
+            self._begun([slot])
+        with self._in_save([slot]):
+            self._conclude([slot], [self._save(slot)], asked=True)
+        if isinstance(flight.error, UnavailableError) and not isinstance(
+            flight.error, QueueFullError
+        ):
+            self._keep_queued(slot)
+        return flight.error
+
+    def _not_yet(self, slot: Slot) -> Condition | None:
+        """Return what tells when a save may begin; None when it may."""
+        if self._resting and get_ident() not in self._saving:
+            return self._settled
+        if slot.in_flight:
+            slot.turn = slot.turn or Condition(self._lock)
+            return slot.turn
+        return None
+
+    def _save(self, slot: Slot) -> Exception | None:
+        save_one = slot.save_fn or self._ways.save_one
+        if save_one is None:
+            return save_slots([slot], self._ways.save_many)[0]
+        return outcome_of(save_one, slot.session)
+
+    def _keep_queued(self, slot: Slot) -> None:
+        """Have the journal keep what waits for the store now."""
+        if self._ways.keep is not None and slot.save_fn is None:
+            self._ways.keep(slot.session)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of saves: who is told, what is kept, and when it is tried again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from threading import Condition, RLock
+from typing import Final
+
+from sessionkit.breaker import Breaker, pause
+from sessionkit.errors import QueueFullError, SessionGoneError, SessionKitError, UnavailableError
+from sessionkit.ids import short
+from sessionkit.persistence_status import Rejections
+from sessionkit.pressure import SPILL
+from sessionkit.session import UserSession
+from sessionkit.slots import Slot
+from sessionkit.spilling import Spill
+from sessionkit.ways import Ways
+from sessionkit.write_queue import WriteQueue
+
+logger: Final = logging.getLogger("sessionkit")
+
+
+class Outcomes:
+    """The queue, what is known of the store, and what was refused; all of it under one lock."""
+
+    def __init__(self, ways: Ways) -> None:
+        """Begin with nothing to save."""
+        self._ways = ways
+        self._clock = ways.clock
+        self._closed = False
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        """Begin anew; after a fork the parent still owns what waited."""
+        self._lock = RLock()
+        self._changed = Condition(self._lock)  # for the writer: there is something to look at
+        self._settled = Condition(self._lock)  # for all others: saves are over
+        self._queue = WriteQueue(self._ways.debounce, self._ways.max_wait)
+        self._breaker = Breaker()
+        self._offline_since: datetime | None = None
+        self._offline_error = ""
+        self._rejected = Rejections()
+        self._spill = Spill()
+
+    def _check_open(self, session: UserSession) -> None:
+        if self._closed:
+            msg = f"session {session.session_id!r} is scheduled after close(): it would be lost"
+            raise SessionKitError(msg)
+
+    def _size_of(self, session: UserSession) -> int:
+        # Not under the lock: whoever knows it may have to wait for a save that wants the lock.
+        return 0 if self._ways.size_of is None else self._ways.size_of(session)
+
+    def _begun(self, slots: Sequence[Slot]) -> None:
+        """Number a try, and remember what tells later whether the store took a write."""
+        number = self._breaker.begin()
+        for slot in slots:
+            slot.batch = number
+        if self._ways.stored_as is not None:
+            for slot in slots:
+                slot.mark = self._ways.stored_as(slot.session)
+
+    def _conclude(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool = False
+    ) -> None:
+        """
+        Take what came of saves.
+
+        Args:
+            slots: What was saved.
+            outcomes: An outcome for each.
+            asked: Whether someone waited for it, who is told by an exception.
+        """
+        if not any(outcomes):
+            self._conclude_well(slots)
+            return
+        for slot, error in self._note(slots, outcomes):
+            if not asked:
+                self._report(slot.session, error)
+        sizes = [
+            self._size_of(slot.session) if isinstance(outcome, UnavailableError) else 0
+            for slot, outcome in zip(slots, outcomes, strict=True)
+        ]
+        with self._lock:
+            troubled = self._judge(slots, outcomes, asked=asked)
+            for slot, outcome, size in zip(slots, outcomes, sizes, strict=True):
+                self._settle(slot, outcome, size, alone=slot in troubled)
+            self._settled.notify_all()
+
+    def _conclude_well(self, slots: Sequence[Slot]) -> None:
+        with self._lock:
+            if any(map(self._was_answered, slots)):
+                self._answered()
+            for slot in slots:
+                self._settle(slot, None, 0, alone=False)
+            self._settled.notify_all()
+
+    def _note(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None]
+    ) -> list[tuple[Slot, Exception]]:
+        """Keep what was refused; return the failures that nobody was told of."""
+        now = self._ways.now()
+        news = []
+        with self._lock:
+            for slot, error in zip(slots, outcomes, strict=True):
+                if error is not None and self._is_news(slot, error, now):
+                    news.append((slot, error))
+                if error is not None:
+                    slot.error = error
+        return news
+
+    def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
+        if isinstance(error, UnavailableError):
+            first = slot.down_since is None
+            slot.down_since = slot.down_since or now
+            return first
+        if isinstance(error, SessionGoneError):
+            self._rejected.saved(slot.session)
+            return True
+        return self._rejected.note(slot.session, error, now)
+
+    def _report(self, session: UserSession, error: Exception) -> None:
+        retrying = isinstance(error, UnavailableError) and not self._closed
+        try:
+            self._ways.on_failure(session, error, retrying)
+        except Exception:  # an observer's bug must not end the writer
+            logger.exception("the observer of failed saves failed itself")
+
+    # -- is the store down? ----------------------------------------------------
+
+    def _judge(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool
+    ) -> set[Slot]:
+        """
+        Open or close the breaker.
+
+        Returns:
+            The slots that the store is unavailable for although it takes others: each waits by
+            itself, and they hold nobody up.
+        """
+        pairs = list(zip(slots, outcomes, strict=True))
+        down = {slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)}
+        if any(outcome is None and self._was_answered(slot) for slot, outcome in pairs):
+            self._answered()
+            return down
+        troubled = {
+            slot
+            for slot in down
+            if slot.alone or (slot.failures and self._breaker.answers > slot.answers)
+        }
+        if down - troubled and not (asked and self._breaker.is_failing):
+            self._offline_since = self._offline_since or self._ways.now()
+            self._offline_error = str(next(iter(down)).error)
+            self._breaker.note(self._clock(), down=True, number=slots[0].batch)
+        return troubled
+
+    def _was_answered(self, slot: Slot) -> bool:
+        """Return whether a save that succeeded has met the store: where nothing changed it asks no store."""
+        stored_as = self._ways.stored_as
+        return (
+            stored_as is None or slot.down_since is not None or stored_as(slot.session) != slot.mark
+        )
+
+    def _answered(self) -> None:
+        if self._breaker.is_failing:
+            self._changed.notify_all()
+        self._offline_since = None
+        self._breaker.note(self._clock(), down=False)
+
+    def _settle(self, slot: Slot, outcome: Exception | None, size: int, *, alone: bool) -> None:
+        error = outcome
+        if outcome is None:
+            self._queue.saved(slot)
+            self._rejected.saved(slot.session)
+        elif isinstance(outcome, UnavailableError) and not self._closed:
+            error = self._try_again(slot, outcome, size, alone=alone)
+        else:
+            self._queue.failed(slot, None)
+        slot.tell(error)
+
+    def _try_again(self, slot: Slot, error: Exception, size: int, *, alone: bool) -> Exception:
+        """Queue it again, if it may wait; return what to tell those who do."""
+        now, waited = self._clock(), slot.queued or slot.dirty
+        # Where the store is down for all it is the breaker that holds them back.
+        retry_at = now + pause(slot.failures) if alone else now
+        slot.alone, slot.answers = alone, self._breaker.answers
+        self._queue.failed(slot, retry_at)
+        self._queue.weigh(slot, size)
+        if not self._ways.limits.is_over(len(self._queue), self._queue.size):
+            return error
+        if self._ways.limits.when_full == SPILL and slot.save_fn is None:
+            self._spill.add(slot.session, slot.first)
+            self._let_go(slot)
+        elif not waited:
+            self._let_go(slot)
+            return self._full(slot.session, error)
+        return error
+
+    def _let_go(self, slot: Slot) -> None:
+        slot.dirty = False
+        self._queue.again_or_out(slot)
+
+    def _full(self, session: UserSession, cause: Exception | None = None) -> QueueFullError:
+        """Return what is raised where a session can't wait."""
+        reason = f"; {cause}" if cause else ""
+        error = QueueFullError(
+            f"session {short(session.session_id)} can't wait to be saved: {len(self._queue)} sessions with"
+            f" {self._queue.size} bytes wait already (max_pending {self._ways.limits.max_pending},"
+            f" max_pending_bytes {self._ways.limits.max_pending_bytes}){reason}"
+        )
+        error.__cause__ = cause
+        return error

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one thread that saves what is due."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread, current_thread, get_ident
+from typing import Final
+
+from sessionkit.errors import UnavailableError
+from sessionkit.flushing import save_slots
+from sessionkit.ids import short
+from sessionkit.outcomes import Outcomes, logger
+from sessionkit.session import UserSession
+from sessionkit.slots import Awaited, Slot
+from sessionkit.spilling import Spilled
+
+_LINGER: Final = 10.0
+"""Seconds that the thread waits for work before it ends."""
+
+
+class Writer(Outcomes):
+    """Saves what is due in batches, one after the other."""
+
+    def _start_empty(self) -> None:
+        super()._start_empty()
+        self._thread: Thread | None = None
+        self._saving: set[int] = set()  # the threads that are in the midst of a save
+        self._resting = False
+
+    def _wake(self) -> None:
+        """Have the writer look; a new one takes the place of one that ended or died."""
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            if thread is not None:
+                self._put_back(self._queue.of(None), thread.ident)
+            self._thread = Thread(target=self._run, name="sessionkit-writer", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is shutting down: ``flush`` saves by itself
+                self._thread = None
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            while self._wait():
+                self._recall()
+                self._save_due()
+        except BaseException:  # noqa: BLE001 - such as SystemExit in a plugin
+            logger.exception("the writer died; another one takes its place")
+        with self._lock:
+            if self._thread is current_thread():  # it died
+                self._put_back(self._queue.of(None), get_ident())
+                self._thread = None
+                if self._next_due() is not None:
+                    self._wake()
+
+    def _wait(self) -> bool:
+        """Wait until something is due; return False when the thread has nothing to live for."""
+        with self._lock:
+            while True:
+                while self._resting:
+                    self._changed.wait()
+                due = self._next_due()
+                if due is None:
+                    idle = self._closed or not self._changed.wait(_LINGER)
+                    if idle and self._next_due() is None:
+                        self._thread = None
+                        return False
+                    continue
+                left = max(due, self._breaker.retry_at) - self._clock()
+                if left <= 0:
+                    return True
+                self._changed.wait(left)
+
+    def _next_due(self) -> float | None:
+        if len(self._spill) and self._room():
+            return -math.inf
+        return self._queue.next_due()
+
+    def _save_due(self) -> bool:
+        """Save a batch of what is due; return whether there was any."""
+        with self._lock:
+            # One is enough to find out whether the store is back.
+            limit = 1 if self._breaker.is_failing else self._ways.batch_size
+            slots = self._queue.take(self._clock(), limit, get_ident())
+            if not slots:
+                return False
+            self._begun(slots)
+        with self._in_save(slots):
+            self._conclude(slots, save_slots(slots, self._ways.save_many))
+        return True
+
+    @contextmanager
+    def _in_save(self, slots: Sequence[Slot]) -> Iterator[None]:
+        """Mark the thread; whatever ends it, what it did not finish is tried again."""
+        thread = get_ident()
+        outermost = thread not in self._saving
+        self._saving.add(thread)
+        try:
+            yield
+        finally:
+            if outermost:
+                self._saving.discard(thread)
+            if any(slot.in_flight and slot.saver == thread for slot in slots):
+                with self._lock:
+                    self._put_back(slots, thread)
+
+    def _put_back(self, slots: Iterator[Slot] | Sequence[Slot], thread: int | None) -> None:
+        """Queue what a thread left behind in the midst of a save, and pause: it may happen again."""
+        left = [slot for slot in slots if slot.in_flight and slot.saver == thread]
+        if left:
+            retry_at = self._breaker.note(self._clock(), down=True, number=left[0].batch)
+        for slot in left:
+            self._queue.failed(slot, retry_at)
+            slot.tell(None, done=False)
+        self._settled.notify_all()
+
+    # -- what was let go of ----------------------------------------------------
+
+    def _room(self) -> int:
+        return self._ways.limits.room(len(self._queue), self._queue.size)
+
+    def _recall(self) -> None:
+        """Bring back what was let go of, as far as there is room."""
+        for _ in range(self._ways.batch_size):
+            with self._lock:
+                entries = self._spill.first(1) if self._room() else []
+            if not entries or not self._bring_back(entries[0]):
+                return
+
+    def _bring_back(self, entry: Spilled) -> bool:
+        """Queue what an id stands for; return False if that has to wait."""
+        with self._lock:
+            number = self._breaker.begin()
+        try:
+            sessions = entry.sessions() or self._revived(entry.session_id)
+        except UnavailableError:
+            with self._lock:
+                self._breaker.note(self._clock(), down=True, number=number)
+            return False
+        sizes = [self._size_of(session) for session in sessions]
+        with self._lock:
+            if self._spill.remove(entry):
+                for session, size in zip(sessions, sizes, strict=True):
+                    slot = self._queue_again(session, size, entry.since)
+                    entry.awaited.append(Awaited.of(slot))
+                entry.gone = not sessions
+                self._settled.notify_all()
+        return True
+
+    def _queue_again(self, session: UserSession, size: int, since: float) -> Slot:
+        self._queue.put(session, None, self._clock())
+        slot = self._queue.open(session)
+        slot.first = min(slot.first, since)
+        self._queue.hurry_one(slot)
+        self._queue.weigh(slot, size)
+        return slot
+
+    def _revived(self, session_id: str) -> list[UserSession]:
+        revive = self._ways.revive
+        session = None
+        try:
+            session = None if revive is None else revive(session_id)
+        except UnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - the journal's bug must not end the writer
+            logger.exception("session %s could not be revived", short(session_id))
+        if session is None:
+            logger.error("session %s is lost: the journal does not have it", short(session_id))
+        return [] if session is None else [session]
