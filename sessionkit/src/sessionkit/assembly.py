@@ -16,6 +16,7 @@ from sessionkit.expiry import Expiry
 from sessionkit.merger import Merger
 from sessionkit.plugins import Plugins
 from sessionkit.policy_paths import read_policies
+from sessionkit.save_context import SaveObserver
 from sessionkit.serializer import Serializer
 from sessionkit.settings import Settings
 from sessionkit.storage import SetupStorage, Storage
@@ -32,6 +33,7 @@ class RepositoryParts(TypedDict):
     emit: Callable[[SessionEvent], None]
     tracks: Tracks
     merger: Merger
+    observer: SaveObserver | None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -43,11 +45,13 @@ class Assembly:
         settings: What to use.
         plugins: What is installed.
         emit: Takes events.
+        observer: Told of saves to the settings' own store; None for nobody.
     """
 
     settings: Settings
     plugins: Plugins
     emit: Callable[[SessionEvent], None]
+    observer: SaveObserver | None = None
     _storage: Storage | None = None
     _tracks: dict[str, Tracks] = attrs.field(factory=dict)
     _lock: RLock = attrs.field(factory=RLock)
@@ -107,21 +111,31 @@ class Assembly:
         expiry = self.settings.expiry
         # One live session has one track, or its own saves would look foreign to it. The
         # bytes in a track are one serializer's, of one store.
-        tracks = self._tracks.setdefault(name, Tracks()) if storage is None else Tracks()
+        tracks = self.tracks(name) if storage is None else Tracks()
+        own = storage is None and name == self.settings.serializer
         return RepositoryParts(
             tracks=tracks,
             storage=self.storage() if storage is None else storage,
-            codec=SessionCodec(
-                serializer=self.serializer(name),
-                name=name,
-                others=self.serializer,
-                max_bytes=self.settings.limits.session_bytes,
-            ),
+            codec=self.codec(name),
             strategy=self.strategy(strategy) if isinstance(strategy, str) else strategy,
             expiry=Expiry(idle=expiry.idle, absolute=expiry.absolute),
             emit=self.emit,
             merger=self._merger,
+            observer=self.observer if own else None,
         )
+
+    def codec(self, serializer: str) -> SessionCodec:
+        """Return what encodes sessions with the serializer of a name."""
+        return SessionCodec(
+            serializer=self.serializer(serializer),
+            name=serializer,
+            others=self.serializer,
+            max_bytes=self.settings.limits.session_bytes,
+        )
+
+    def tracks(self, serializer: str) -> Tracks:
+        """Return what is known of live sessions that the serializer of a name encodes."""
+        return self._tracks.setdefault(serializer, Tracks())
 
     def close(self) -> None:
         """Close the storage, if it was opened."""

@@ -22,7 +22,7 @@ def save_one(
     """Do as :func:`save_each` for one session; return its save."""
     save = _begin(context, track_of, session)
     with save.track.lock:
-        _drive(context.storage, [save])
+        _drive(context, [save])
     return save
 
 
@@ -49,7 +49,7 @@ def save_each(
         for save in sorted(saves, key=lambda save: id(save.track.lock)):
             locks.enter_context(save.track.lock)
         saves.sort(key=lambda save: save.session.session_id)
-        _drive(context.storage, saves)
+        _drive(context, saves)
     return saves
 
 
@@ -63,7 +63,15 @@ def _begin(
         return Save(context=context, session=session, track=nowhere, error=error, done=True)
 
 
-def _drive(storage: Storage, saves: Sequence[Save]) -> None:
+def _drive(context: SaveContext, saves: Sequence[Save]) -> None:
+    try:
+        _alternate(context, saves)
+    finally:
+        if context.observer is not None:
+            context.observer.settled(saves)
+
+
+def _alternate(context: SaveContext, saves: Sequence[Save]) -> None:
     for _ in range(ATTEMPTS):
         writing = [
             (save, write)
@@ -72,7 +80,9 @@ def _drive(storage: Storage, saves: Sequence[Save]) -> None:
         ]
         if not writing:
             return
-        outcomes = _write(storage, [write for _, write in writing])
+        if context.observer is not None:
+            context.observer.sending([save for save, _ in writing])
+        outcomes = _write(context.storage, [write for _, write in writing])
         for (save, _), outcome in zip(writing, outcomes, strict=True):
             save.settle(outcome)
     for save in saves:

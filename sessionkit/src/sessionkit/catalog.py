@@ -23,6 +23,10 @@ class Catalog:
         """Keeps the bytes."""
         return self._stored.storage
 
+    def is_over(self, head: SessionHead) -> bool:
+        """Return whether a stored session's time is over."""
+        return self._stored.has_expired(head)
+
     def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
         """Yield the heads of sessions that have not expired: all, or *user_id*'s, latest activity first."""
         return self._stored.heads(user_id=user_id)

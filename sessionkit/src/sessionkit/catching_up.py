@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from sessionkit.adopting import adopt
+from sessionkit.codec import SessionCodec
 from sessionkit.freshness import look_again, take_in
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
-from sessionkit.tracking import Owner, Track, Tracks
+from sessionkit.tracking import Owner, Seen, Track, Tracks
 
 
 class CatchingUp:
@@ -18,6 +19,34 @@ class CatchingUp:
 
     def _track(self, session: UserSession) -> Track:
         return self._tracks.get_or_make(session, lambda: adopt(self._context, session))
+
+    # -- what a journal works with ---------------------------------------------
+
+    @property
+    def codec(self) -> SessionCodec:
+        """Encodes and decodes."""
+        return self._context.codec
+
+    def look(self, session_id: str) -> Seen | None:
+        """
+        Return what is stored under an id, as a track has it.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        return self._context.look(session_id, None)
+
+    def begin_at(self, session: UserSession, track: Track) -> None:
+        """Take a session that stands where *track* says."""
+        self._tracks.put(session, track)
+
+    def encoded_size(self, session: UserSession) -> int:
+        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
+        track = self._tracks.get(session)
+        return 0 if track is None else sum(map(len, track.last_known.values()))
+
+    # -- what others did -------------------------------------------------------
 
     def refresh(self, session: UserSession) -> None:
         """

@@ -13,6 +13,8 @@ from sessionkit.ids import short
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 _WARNINGS: Final = (
+    events.JournalFailed,
+    events.JournalSetAside,
     events.NewerFormat,
     events.RestoreRefused,
     events.SaveFailed,

@@ -137,6 +137,32 @@ class SaveFailed(SessionEvent):
 
 
 @attrs.frozen(kw_only=True)
+class JournalFailed(SessionEvent):
+    """
+    The journal can't be written or read: until it can, a crash loses what waits to be stored. Told once.
+
+    Attributes:
+        error: What was said.
+    """
+
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class JournalSetAside(SessionEvent):
+    """
+    What a dead process left of a session can't be stored; it is kept in a file.
+
+    Attributes:
+        path: The file.
+        reason: Why.
+    """
+
+    path: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
 class ValueNotSaved(SessionEvent):
     """
     A value can't be encoded; the store keeps its last one, all else was saved.

@@ -59,7 +59,7 @@ class SessionManager(Connecting):
         self._ender = Ender(
             live=self._live,
             repository=lambda: self.repository,
-            discard=self.persistence.discard,
+            discard=self.discard,
         )
 
     # -- leaving ---------------------------------------------------------------

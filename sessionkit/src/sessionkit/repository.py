@@ -21,12 +21,13 @@ from sessionkit.conflict import ConflictStrategy
 from sessionkit.decisions import FieldDecision, Side
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
+from sessionkit.form_saving import ask_for_forms
 from sessionkit.found import Absence, Found
 from sessionkit.merger import Merger
 from sessionkit.moments import from_micros
 from sessionkit.open_decisions import open_decisions, settle
 from sessionkit.rotating import Rotations
-from sessionkit.save_context import SaveContext
+from sessionkit.save_context import SaveContext, SaveObserver
 from sessionkit.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
 from sessionkit.stored_sessions import StoredSessions
@@ -59,6 +60,7 @@ class Repository(Catalog, CatchingUp):
         emit: Callable[[SessionEvent], None] = _ignore,
         tracks: Tracks | None = None,
         merger: Merger | None = None,
+        observer: SaveObserver | None = None,
     ) -> None:
         """
         Join what sessions are loaded and saved with.
@@ -72,6 +74,7 @@ class Repository(Catalog, CatchingUp):
             emit: Takes events.
             tracks: What is known of live sessions; repositories over one store share it.
             merger: Knows the policies for single fields; the usual rules when None.
+            observer: Told of each write before it is sent, and of what became of it.
         """
         super().__init__(
             StoredSessions(storage=storage, codec=codec, expiry=expiry, now=now, emit=emit)
@@ -88,6 +91,7 @@ class Repository(Catalog, CatchingUp):
             look_head=storage.read_head if isinstance(storage, HeadStorage) else None,
             now=now,
             emit=emit,
+            observer=observer,
         )
         self.rotations: Final = Rotations(
             context=self._context,
@@ -131,6 +135,8 @@ class Repository(Catalog, CatchingUp):
         """
         Store what changed in *session*; nothing is written when nothing did.
 
+        Forms that don't save themselves (``auto_save``) are saved, too: the app asks for it.
+
         Args:
             session: The session; its ``version`` and ``save_id`` are set.
             strategy: Decides instead of the repository's own.
@@ -142,14 +148,22 @@ class Repository(Catalog, CatchingUp):
             RejectedError: If the store will not take it, such as for its size.
             SerializationError: If a value can't be kept; all else was saved.
         """
+        ask_for_forms(session)
         context = self._context
         if strategy is not None:
             context = attrs.evolve(context, strategy=strategy)
         save_one(context, self._track, session).check()
 
-    def save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
+    def save_many(
+        self, sessions: Sequence[UserSession], *, whole: bool = True
+    ) -> list[Exception | None]:
         """
         Store what changed in each of *sessions*, in as few writes as the storage allows.
+
+        Args:
+            sessions: The sessions.
+            whole: False to leave forms that don't save themselves (``auto_save``) as they are
+                stored, unless the app has asked for them.
 
         Returns:
             An outcome for each: None, or the error that :meth:`save` would have
@@ -157,6 +171,9 @@ class Repository(Catalog, CatchingUp):
         """
         outcomes: dict[UserSession, Exception | None] = {}
         waiting = list(dict.fromkeys(sessions))
+        if whole:
+            for session in waiting:
+                ask_for_forms(session)
         while waiting:
             # A batch holds one object of each id.
             batch = {session.session_id: session for session in reversed(waiting)}

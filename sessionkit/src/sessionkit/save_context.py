@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import attrs
 
@@ -14,8 +15,35 @@ from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.merger import Merger
 from sessionkit.records import SessionHead
+from sessionkit.session import UserSession
 from sessionkit.storage import Storage
-from sessionkit.tracking import Seen
+from sessionkit.tracking import Seen, Track
+
+
+class SaveInProgress(Protocol):
+    """What an observer sees of a save."""
+
+    @property
+    def session(self) -> UserSession:
+        """The live session."""
+
+    @property
+    def track(self) -> Track:
+        """Its place between app and store; its lock is held."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it failed, or None."""
+
+
+class SaveObserver(Protocol):
+    """Told of saves by those who make them, on their threads; raises nothing."""
+
+    def sending(self, saves: Sequence[SaveInProgress]) -> None:
+        """Take saves whose writes are sent next."""
+
+    def settled(self, saves: Sequence[SaveInProgress]) -> None:
+        """Take saves that are done, well or not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,10 +57,11 @@ class SaveContext:
         strategy: Decides when two writers met.
         merger: Merges what needs no decision, and what a strategy leaves to it.
         expiry: When sessions end by themselves.
-        look: Reads what the store holds of an id.
+        look: Reads what the store holds of an id; what is known of it need not be decoded again.
         look_head: Reads the head alone; None where the store can't.
         now: Returns the present moment, aware.
         emit: Takes events.
+        observer: Told of writes before they are sent, and of what became of them; None for nobody.
     """
 
     storage: Storage
@@ -40,7 +69,8 @@ class SaveContext:
     strategy: ConflictStrategy
     merger: Merger
     expiry: Expiry
-    look: Callable[[str], Seen | None]
+    look: Callable[[str, Seen | None], Seen | None]
     look_head: Callable[[str], SessionHead | None] | None
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
+    observer: SaveObserver | None = None

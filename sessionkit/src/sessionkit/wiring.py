@@ -91,8 +91,13 @@ class Wiring:
             with self._opening:
                 self._watcher.begin(self.assembly.storage())
                 if self._repository is None:
-                    self._repository = Repository(**self.assembly.parts(), now=self.now)
+                    repository = Repository(**self.assembly.parts(), now=self.now)
+                    self._opened(repository)
+                    self._repository = repository
         return self._repository
+
+    def _opened(self, repository: Repository) -> None:
+        """Do what comes before anyone is given a session."""
 
     def emit(self, event: SessionEvent) -> None:
         """Log an event and tell the observers."""

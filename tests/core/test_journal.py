@@ -1,0 +1,631 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A journal: what was kept and not stored is stored by the next process, once."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from session_harness.journals import JournaledProcess
+from session_harness.replicas import Clock
+from session_harness.stores import LANDED, LOST, REJECTED
+
+from sessionkit.defaults.strategies import Refuse
+from sessionkit.errors import SessionGoneError, UnavailableError
+from sessionkit.events import JournalFailed, JournalSetAside, SessionGone, StoreWentBack
+from sessionkit.expiry import Expiry
+from sessionkit.journal import ReplayReport
+from sessionkit.session import UserSession
+
+Start = Callable[..., JournaledProcess]
+
+
+@pytest.fixture(name="start")
+def _start(tmp_path: Path) -> Start:
+    """Start a process over an empty store and journal."""
+    return lambda **changes: JournaledProcess(tmp_path / "journal", **changes)
+
+
+# -- nothing is lost -------------------------------------------------------------
+
+
+def test_a_change_that_was_kept_outlives_its_process(start: Start) -> None:
+    """The next process stores it; with all that it changed, and nothing else."""
+    process = start()
+    session = process.new(name="Ada", town="London")
+    session.set_input("town", "Paris")
+    process.journal.keep(session)
+    process = process.killed()
+
+    assert "London" == process.load().inputs["town"]
+    assert ReplayReport(saved=1) == process.replay()
+    assert {"name": "Ada", "town": "Paris"} == process.load().inputs
+    assert 1 == process.load().interaction_count
+
+
+def test_a_session_that_was_never_stored_outlives_its_process(start: Start) -> None:
+    """With its own beginning."""
+    process = start()
+    session = UserSession(session_id="s", user_id="ada")
+    session.get_form_state("order").data["cart"] = [1, 2]
+    process.journal.keep(session)
+    process = process.killed()
+
+    assert ReplayReport(saved=1) == process.replay()
+    restored = process.load()
+    assert {"cart": [1, 2]} == restored.form_states["order"].data
+    assert ("ada", session.created_at) == (restored.user_id, restored.created_at)
+
+
+def test_what_was_taken_out_stays_out(start: Start) -> None:
+    """A form that is no more is a change, too."""
+    process = start()
+    session = process.new()
+    session.get_form_state("order").data["cart"] = 1
+    process.repository.save(session)
+    del session.form_states["order"]
+    process.journal.keep(session)
+    process = process.killed()
+    process.replay()
+
+    assert {} == process.load().form_states
+
+
+def test_what_others_stored_meanwhile_is_kept(start: Start) -> None:
+    """Merged as if both had been there: counters add up."""
+    process = start()
+    session = process.new()
+    session.set_input("ours", 1)
+    session.add_navigation("cart")
+    process.journal.keep(session)
+    other = process.next()
+    theirs = other.load()
+    theirs.set_input("theirs", 2)
+    theirs.add_navigation("cart")
+    other.repository.save(theirs)
+    process = process.killed()
+    process.replay()
+
+    assert {"ours": 1, "theirs": 2} == process.load().inputs
+    assert {"cart": 2} == process.load().page_views
+    assert 4 == process.load().interaction_count
+
+
+def test_the_later_change_of_a_field_wins_whenever_it_is_replayed(start: Start) -> None:
+    """Each change is as old as it was when it was kept, also when both lie in one part."""
+    clock = Clock()
+    process = start(now=clock)
+    session = process.new(early=0, late=0)
+    clock.advance(minutes=1)
+    session.set_input("early", "ours")
+    process.journal.keep(session)
+    clock.advance(minutes=1)
+    other = process.next(now=clock)
+    theirs = other.load()
+    theirs.inputs.update(early="theirs", late="theirs")
+    other.repository.save(theirs)
+    clock.advance(minutes=1)
+    session.set_input("late", "ours")
+    process.journal.keep(session)
+    process = process.killed(now=clock)
+    clock.advance(minutes=1)
+    process.replay()
+
+    assert {"early": "theirs", "late": "ours"} == process.load().inputs
+
+
+def test_a_change_that_was_taken_back_is_none(start: Start) -> None:
+    """Nothing is left to do for it."""
+    process = start()
+    session = process.new(name="Ada")
+    session.inputs["name"] = "Bob"
+    process.journal.keep(session)
+    session.inputs["name"] = "Ada"
+    process.journal.keep(session)
+    process = process.killed()
+
+    assert ReplayReport() == process.replay()
+
+
+def test_a_part_of_another_serializer_is_read(start: Start) -> None:
+    """The record says what wrote it."""
+    process = start()
+    session = process.new()
+    session.set_input("size", (3, 4))
+    process.journal.keep(session)
+    process = process.killed(serializer="json")
+    process.replay()
+
+    assert (3, 4) == process.load().inputs["size"]
+
+
+# -- nothing is stored twice -----------------------------------------------------
+
+
+def test_what_was_stored_is_not_replayed(start: Start) -> None:
+    """And the file holds nothing any more."""
+    process = start()
+    session = process.new()
+    session.add_navigation("cart")
+    process.journal.keep(session)
+    process.repository.save(session)
+
+    assert [20] == [path.stat().st_size for path in process.files()]
+    process = process.killed()
+    assert ReplayReport() == process.replay()
+    assert [] == process.files()
+    assert {"cart": 1} == process.load().page_views
+
+
+@pytest.mark.parametrize("fault", [LANDED, LOST])
+@pytest.mark.parametrize("on_top", [0, 1, 8])
+def test_a_write_that_was_on_its_way_counts_once(start: Start, fault: Any, on_top: int) -> None:
+    """The store tells whether it landed: its save_id is there, or among the recent ones."""
+    process = start()
+    session = process.new()
+    session.add_navigation("cart")
+    process.journal.keep(session)
+    process.store.next_writes(fault)
+    with pytest.raises(UnavailableError):
+        process.repository.save(session)
+    other = process.next()
+    for _ in range(on_top):
+        theirs = other.load()
+        theirs.add_navigation("cart")
+        other.repository.save(theirs)
+    process = process.killed()
+    process.replay()
+
+    assert {"cart": 1 + on_top} == process.load().page_views
+    assert 1 + on_top == process.load().interaction_count
+
+
+@pytest.mark.parametrize("fault", [LANDED, LOST])
+def test_what_was_kept_after_a_write_was_sent_counts_once_too(start: Start, fault: Any) -> None:
+    """The change rests on what the write stored, if it did."""
+    process = start()
+    session = process.new(name="Ada")
+    session.add_navigation("cart")
+    process.store.next_writes(fault)
+    with pytest.raises(UnavailableError):
+        process.repository.save(session)  # the journal first hears of the session now
+    session.add_navigation("cart")
+    session.inputs["name"] = "Bob"
+    process.journal.keep(session)
+    process = process.killed()
+    process.replay()
+
+    assert {"cart": 2} == process.load().page_views
+    assert 2 == process.load().interaction_count
+    assert "Bob" == process.load().inputs["name"]
+
+
+@pytest.mark.parametrize("fault", [LANDED, LOST])
+def test_a_replay_that_is_killed_counts_once(start: Start, fault: Any) -> None:
+    """It says before it writes that it does, as any save."""
+    process = start()
+    session = process.new()
+    session.add_navigation("cart")
+    process.journal.keep(session)
+    process = process.killed()
+    process.store.next_writes(fault)
+    assert ReplayReport(waiting=1) == process.replay()
+    process = process.killed()
+    assert 1 == process.replay().saved
+
+    assert {"cart": 1} == process.load().page_views
+
+
+def test_a_write_that_was_not_needed_after_all_has_not_landed(start: Start) -> None:
+    """Someone else stored the same first: what was kept meanwhile rests on their save."""
+    process = start()
+    session = process.new(name="Ada")
+    session.inputs["name"] = "Bob"
+    process.journal.keep(session)
+
+    def meanwhile(_: object) -> None:
+        process.store.on_write = None
+        theirs = other.load()
+        theirs.inputs["name"] = "Bob"
+        other.repository.save(theirs)
+        session.add_navigation("cart")
+        process.journal.keep(session)
+
+    other = process.next()
+    process.store.on_write = meanwhile
+    process.repository.save(session)
+    process = process.killed()
+    process.replay()
+
+    assert {"cart": 1} == process.load().page_views
+    assert [] == [event for event in process.events if isinstance(event, StoreWentBack)]
+
+
+def test_what_is_kept_before_the_journal_hears_of_a_write_is_ahead_of_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write was encoded earlier, and lacks it."""
+    process = start()
+    session = process.new()
+    session.add_navigation("cart")
+    sending = process.journal.sending
+
+    def late(saves: Any) -> None:
+        session.add_navigation("cart")
+        process.journal.keep(session)
+        sending(saves)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process.journal, "sending", late)
+        process.repository.save(session)
+    process = process.killed()
+
+    assert {"cart": 1} == process.load().page_views
+    process.replay()
+    assert {"cart": 2} == process.load().page_views
+
+
+def test_a_save_without_a_change_takes_the_line_off(start: Start) -> None:
+    """Someone else stored the same."""
+    process = start()
+    session = process.new(name="Ada")
+    session.inputs["name"] = "Bob"
+    process.journal.keep(session)
+    other = process.next()
+    theirs = other.load()
+    theirs.inputs["name"] = "Bob"
+    other.repository.save(theirs)
+    process.repository.save(session)
+
+    assert [20] == [path.stat().st_size for path in process.files()]
+
+
+def test_keeping_what_is_kept_writes_nothing(start: Start) -> None:
+    """Nor does keeping what is stored."""
+    process = start()
+    session = process.new()
+    process.journal.keep(session)
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    size = process.files()[0].stat().st_size
+    process.journal.keep(session)
+
+    assert size == process.files()[0].stat().st_size
+
+
+# -- what can't be stored --------------------------------------------------------
+
+
+def test_an_outage_leaves_all_to_another_time(start: Start) -> None:
+    """The replay is tried again, by the same process or the next."""
+    process = start()
+    for name in "abc":
+        session = process.new(name)
+        session.set_input("name", name)
+        process.journal.keep(session)
+    process = process.killed()
+    process.store.down = True
+    assert ReplayReport(waiting=3) == process.replay()
+    process = process.killed()
+    process.store.down = True
+    assert ReplayReport(waiting=3) == process.replay()
+    process.store.down = False
+
+    assert ReplayReport(saved=3) == process.replay()
+    assert list("abc") == [process.load(name).inputs["name"] for name in "abc"]
+
+
+def test_a_logout_is_not_undone(start: Start) -> None:
+    """What was ended stays ended, and an event tells."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.next().repository.end("s")
+    process = process.killed()
+
+    assert ReplayReport(gone=1) == process.replay()
+    assert ["ended"] == [one.reason for one in process.events if isinstance(one, SessionGone)]
+    assert process.repository.load("s") is None
+    assert ReplayReport() == process.killed().replay()
+
+
+def test_what_was_deleted_or_began_again_is_gone(start: Start) -> None:
+    """Nothing of the old session enters the new one."""
+    process = start()
+    for name in ("deleted", "replaced"):
+        session = process.new(name)
+        session.set_input("name", "Ada")
+        process.journal.keep(session)
+        process.store.memory.delete(name)
+    process.next().new("replaced")
+    process = process.killed()
+
+    assert ReplayReport(gone=2) == process.replay()
+    assert process.repository.load("deleted") is None
+    assert {} == process.load("replaced").inputs
+
+
+def test_what_has_expired_is_gone(start: Start) -> None:
+    """Nobody can have it any more."""
+    clock = Clock()
+    expiry = Expiry(idle=timedelta(hours=1), absolute=None)
+    process = start(now=clock, expiry=expiry)
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    clock.advance(hours=3)
+    process = process.killed(now=clock, expiry=expiry)
+
+    assert ReplayReport(gone=1) == process.replay()
+
+
+def test_what_the_store_rejects_is_kept_in_a_file(start: Start, tmp_path: Path) -> None:
+    """It is told, and not tried for ever; the file is a journal that can be replayed."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process = process.killed()
+    process.store.next_writes(REJECTED)
+
+    assert ReplayReport(aside=1) == process.replay()
+    (told,) = [event for event in process.events if isinstance(event, JournalSetAside)]
+    assert ReplayReport() == process.killed().replay()
+    folder = tmp_path / "journal" / "again"
+    folder.mkdir()
+    Path(told.path).rename(folder / "00000001.segment")
+    assert ReplayReport(saved=1) == process.next().replay()
+    assert {"name": "Ada"} == process.load().inputs
+
+
+def test_what_a_strategy_refuses_is_kept_in_a_file(start: Start) -> None:
+    """Nobody is there to be asked."""
+    process = start(strategy=Refuse())
+    session = process.new(name="Ada")
+    session.inputs["name"] = "Bob"
+    process.journal.keep(session)
+    other = process.next()
+    theirs = other.load()
+    theirs.inputs["name"] = "Eve"
+    other.repository.save(theirs)
+    process = process.killed(strategy=Refuse())
+
+    assert ReplayReport(aside=1) == process.replay()
+    assert "Eve" == process.load().inputs["name"]
+
+
+# -- whose it is -----------------------------------------------------------------
+
+
+def test_a_folder_without_its_lock_is_replayed(start: Start, tmp_path: Path) -> None:
+    """A power cut may leave one."""
+    process = start(fsync=True)
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process = process.killed()
+    (folder,) = (tmp_path / "journal").iterdir()
+    (folder / "lock").unlink()
+
+    assert ReplayReport(saved=1) == process.replay()
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_a_living_process_is_left_alone(start: Start) -> None:
+    """Its journal is its own as long as it lives."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+
+    assert ReplayReport() == process.next().replay()
+    assert ReplayReport() == process.replay()
+    assert 1 == len(process.files())
+
+
+def test_a_process_that_closes_leaves_only_what_is_not_stored(start: Start, tmp_path: Path) -> None:
+    """To the next one; and nothing at all where all is stored."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.journal.close()
+    process = process.next()
+    assert ReplayReport(saved=1) == process.replay()
+    process.journal.close()
+
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_what_was_begun_and_never_used_is_removed(start: Start, tmp_path: Path) -> None:
+    """A folder without a lock, and an empty file, are what a process leaves that died at once."""
+    process = start()
+    for name, files in {
+        "bare": (),
+        "locked": ("lock",),
+        "begun": ("lock", "00000001.segment"),
+    }.items():
+        folder = tmp_path / "journal" / name
+        folder.mkdir(parents=True)
+        for file in files:
+            (folder / file).touch()
+
+    assert ReplayReport() == process.replay()
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_a_link_and_another_users_folder_are_left_alone(start: Start, tmp_path: Path) -> None:
+    """What someone else put there must not become a session."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Eve")
+    process.journal.keep(session)
+    process = process.killed()
+    (folder,) = (tmp_path / "journal").iterdir()
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+
+    assert ReplayReport() == process.replay()
+    assert {} == process.load().inputs
+
+
+def test_files_are_for_the_owner_only(start: Start, tmp_path: Path) -> None:
+    """They hold what users typed."""
+    process = start()
+    process.journal.keep(UserSession())
+    (folder,) = (tmp_path / "journal").iterdir()
+
+    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, *folder.iterdir())]
+    assert [0o700, 0o700, 0o600, 0o600] == modes
+
+
+# -- a session that moves, ends, is let go of ------------------------------------
+
+
+def test_a_session_that_moved_is_replayed_under_its_new_id(start: Start) -> None:
+    """Whole, for nothing of it is stored there yet."""
+    process = start()
+    session = process.new(name="Ada")
+    session.set_input("town", "Paris")
+    process.journal.keep(session)
+    process.repository.rotations.leave(session, "t", lambda: None)
+    process.journal.keep(session)
+    process = process.killed()
+
+    assert ReplayReport(saved=1) == process.replay()
+    assert {"name": "Ada", "town": "Paris"} == process.load("t").inputs
+    assert {"name": "Ada"} == process.load("s").inputs
+
+
+def test_a_session_that_was_rotated_is_all_stored(start: Start) -> None:
+    """Nothing is left of it under either id."""
+    process = start()
+    session = process.new(name="Ada")
+    session.set_input("town", "Paris")
+    process.journal.keep(session)
+    process.repository.rotations.rotate(session, "t")
+
+    assert {"name": "Ada", "town": "Paris"} == process.load("t").inputs
+    assert [20] == [path.stat().st_size for path in process.files()]
+
+
+def test_a_session_that_could_not_be_rotated_keeps_its_changes(start: Start) -> None:
+    """Whether the process dies now or later."""
+    process = start()
+    session = process.new(name="Ada")
+    session.set_input("town", "Paris")
+    process.journal.keep(session)
+    process.store.down = True
+    with pytest.raises(UnavailableError):
+        process.repository.rotations.rotate(session, "t")
+    process = process.killed()
+    process.replay()
+
+    assert {"name": "Ada", "town": "Paris"} == process.load("s").inputs
+
+
+def test_what_was_forgotten_is_not_replayed(start: Start) -> None:
+    """Such as a session that was ended."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.journal.forget("s")
+
+    assert ReplayReport() == process.killed().replay()
+
+
+def test_what_is_gone_is_taken_off(start: Start) -> None:
+    """A save that finds the session ended leaves nothing to replay."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.next().repository.end("s")
+    with pytest.raises(SessionGoneError):
+        process.repository.save(session)
+
+    assert [20] == [path.stat().st_size for path in process.files()]
+
+
+# -- a disk that fails -----------------------------------------------------------
+
+
+def test_a_full_disk_fails_no_app(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told once; what came before stays readable, and what comes after is recorded whole."""
+    process = start()
+    session = process.new()
+    session.set_input("before", 1)
+    assert process.journal.keep(session)
+    write = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[: len(data) - 10])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", half)
+        session.set_input("meanwhile", 2)
+        assert [False, False] == [process.journal.keep(session) for _ in range(2)]
+    assert ["before"] == list(replayed(process))
+    told = [event.error for event in process.events if isinstance(event, JournalFailed)]
+    assert 1 == len(told)
+    assert "No space left" in told[0]
+    session.set_input("after", 3)
+    assert process.journal.keep(session)
+    process = process.killed()
+    process.replay()
+
+    assert {"before": 1, "meanwhile": 2, "after": 3} == process.load().inputs
+
+
+def replayed(process: JournaledProcess) -> dict[str, Any]:
+    """Return the inputs that the process's own journal has for its one session."""
+    ((log, line),) = process.journal.logs.lines()
+    inputs = process.journal.logs.state(log, line).ours["inputs"]
+    return process.repository.codec.decode_part("inputs", inputs or b"")["inputs"]
+
+
+def test_a_value_that_cannot_be_kept_costs_no_other(start: Start) -> None:
+    """As in a save."""
+    process = start()
+    session = process.new()
+    session.inputs.update(name="Ada", upload=object())
+    process.journal.keep(session)
+    process = process.killed()
+    process.replay()
+
+    assert {"name": "Ada"} == process.load().inputs
+
+
+# -- bounded ---------------------------------------------------------------------
+
+
+def test_a_journal_does_not_grow_without_bound(start: Start) -> None:
+    """However often a session changes while the store is down; what waits longest stays."""
+    process = start()
+    process.store.down = True
+    first = UserSession(session_id="first")
+    process.journal.keep(first)
+    session = UserSession(session_id="s")
+    for number in range(600):
+        session.inputs["text"] = f"{number:05}" * 6000
+        process.journal.keep(session)
+        if number == 300:
+            with pytest.raises(UnavailableError):
+                process.repository.save(session)
+    size = sum(path.stat().st_size for path in process.files())
+    assert size < 8 * 2**20
+    assert process.files()[0].name > "00000001.segment"
+    process = process.killed()
+    assert ReplayReport(saved=2) == process.replay()
+
+    assert "00599" * 6000 == process.load().inputs["text"]
+    assert {} == process.load("first").inputs

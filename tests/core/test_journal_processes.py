@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Journals of real processes: forks, deaths, and who may take over what."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from session_harness.journals import JournaledProcess
+from session_harness.stores import PATIENCE, Gate
+
+from sessionkit.journal import ReplayReport
+from sessionkit.journal.owning import dead_folders, make_owned, taking_turns
+from sessionkit.session import UserSession
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="needs os.fork, which this system lacks"
+)
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from session_harness.journals import JournaledProcess
+
+process = JournaledProcess(Path(sys.argv[1]))
+session = process.new()
+session.set_input("name", "Ada")
+process.journal.keep(session)
+{then}
+"""
+
+FORKING = """
+child = os.fork()
+if child == 0:
+    sys.stdout.write("forked\\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def program(then: str) -> list[str]:
+    """Return the command that records a change and goes on with something."""
+    return [sys.executable, "-c", PROGRAM.format(then=then)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a program that uses what tests do."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+@contextmanager
+def running(then: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that says a line when it is there, and ends when its input does."""
+    with subprocess.Popen(  # noqa: S603 - ourselves
+        [*program(then), str(folder)],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_a_program_leaves_is_replayed(tmp_path: Path) -> None:
+    """However it ends."""
+    for then in ("", "os._exit(1)", "os.kill(os.getpid(), 9)"):
+        subprocess.run([*program(then), str(tmp_path)], env=environment(), check=False, timeout=60)  # noqa: S603
+        process = JournaledProcess(tmp_path)
+        process.new()
+
+        assert 1 == process.replay().gone + process.replay().saved, then
+
+
+def test_a_child_does_not_keep_its_parents_journal_locked(tmp_path: Path) -> None:
+    """The parent was killed, its child lives on: what the parent left can be taken over."""
+    with running(FORKING, tmp_path) as parent:
+        assert ReplayReport() == JournaledProcess(tmp_path).replay()
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait(PATIENCE)
+        process = JournaledProcess(tmp_path)
+
+        assert 1 == len(process.files())
+        report = process.replay()
+        assert 1 == report.gone  # its store died with it
+        assert [] == process.files()
+
+
+def in_a_child(work: Callable[[], None]) -> None:
+    """Do something in a fork; fail if that fails."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    assert 0 == os.waitpid(child, 0)[1]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_writes_into_a_journal_of_its_own(tmp_path: Path) -> None:
+    """The parent's files are not touched, and the parent goes on with them."""
+    process = JournaledProcess(tmp_path)
+    session = process.new()
+    session.set_input("name", "parent")
+    process.journal.keep(session)
+    (mine,) = process.files()
+    before = mine.read_bytes()
+    mine_only = UserSession(session_id="child", inputs={"name": "child"})
+
+    in_a_child(lambda: process.journal.keep(mine_only) or os._exit(2))
+    assert before == mine.read_bytes()
+    assert 2 == len(process.files())
+    session.set_input("name", "later")
+    process.journal.keep(session)
+    assert ReplayReport(saved=1) == process.next().replay()
+    assert "child" == process.load("child").inputs["name"]
+    process = process.killed()
+    assert ReplayReport(saved=1) == process.replay()
+    assert "later" == process.load().inputs["name"]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_that_does_nothing_leaves_nothing(tmp_path: Path) -> None:
+    """Its end is not its parent's."""
+    process = JournaledProcess(tmp_path)
+    session = process.new()
+    session.set_input("name", "parent")
+    process.journal.keep(session)
+
+    in_a_child(process.journal.close)
+    assert 1 == len(process.files())
+    assert ReplayReport() == process.next().replay()
+    assert process.journal.keep(session)
+
+
+def test_only_one_takes_over_what_is_left(tmp_path: Path) -> None:
+    """Two processes that start at once do not replay one journal twice."""
+    process = JournaledProcess(tmp_path)
+    session = process.new()
+    session.add_navigation("cart")
+    process.journal.keep(session)
+    first = process.killed()
+    second = first.next()
+    gate = Gate()
+    first.store.on_write = gate
+    replay = Thread(target=first.replay)
+    replay.start()
+    assert gate.reached.wait(PATIENCE)
+    waiting = Thread(target=second.replay)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive(), "a session could be handed out before all of it is stored"
+    gate.opened.set()
+    replay.join()
+    waiting.join()
+
+    assert {"cart": 1} == second.load().page_views
+
+
+def test_no_one_waits_for_ever(tmp_path: Path) -> None:
+    """Of a replay that takes long, others see what is stored when they can wait no more."""
+    with taking_turns(tmp_path, 0.0), taking_turns(tmp_path, 0.0):
+        pass
+
+
+def test_a_folder_has_one_owner(tmp_path: Path) -> None:
+    """Who lets go of it leaves it to the next."""
+    owned = make_owned(tmp_path)
+    assert [] == list(dead_folders(tmp_path))
+    owned.let_go()
+    (again,) = dead_folders(tmp_path)
+    assert owned.folder == again.folder
+    assert [] == list(dead_folders(tmp_path))
+    again.remove()
+
+    assert [] == list(tmp_path.iterdir())

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A manager with a journal: what was persisted and not stored is there at the next start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from session_harness.servers import LATER, Server
+from session_harness.stores import PATIENCE, FaultyStore, Gate
+
+from sessionkit.errors import ConfigError, QueueFullError
+from sessionkit.events import JournalFailed, SessionCreated
+from sessionkit.session import UserSession
+from sessionkit.settings import PersistenceSettings, load_settings
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture(name="start")
+def _start(open_server: Callable[..., Server], tmp_path: Path) -> Start:
+    """Start a script, over a store that others share; it saves nothing by itself before it is flushed."""
+
+    def start(before: Server | None = None, **changes: Any) -> Server:
+        memory = None if before is None else before.store.memory
+        persistence = attrs.evolve(LATER, journal=tmp_path / "journal", **changes)
+        return open_server(FaultyStore(memory), script=True, persistence=persistence)
+
+    return start
+
+
+def kill(server: Server) -> None:
+    """End a process without a word: nothing that waits in it is ever written."""
+    assert server.manager._journaling is not None
+    server.manager._journaling.journal._forked()
+    server.store.down = True
+
+
+def persist(server: Server, session_id: str = "s", **inputs: Any) -> UserSession:
+    """Persist inputs in a session."""
+    session = server.manager.bootstrap(session_id)
+    for key, value in inputs.items():
+        session.set_input(key, value)
+        server.manager.schedule_save(session)
+    return session
+
+
+def test_what_was_persisted_is_restored(start: Start) -> None:
+    """A session is handed out after the journal was replayed."""
+    first = start()
+    persist(first, name="Ada")
+    kill(first)
+    second = start(first)
+
+    assert {"name": "Ada"} == second.manager.bootstrap("s").inputs
+    assert [] == second.told(SessionCreated)
+
+
+def test_what_was_flushed_leaves_nothing(start: Start, tmp_path: Path) -> None:
+    """And closing leaves not even a folder."""
+    server = start()
+    persist(server, name="Ada")
+    assert server.manager.flush()
+    server.manager.close()
+
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_what_could_not_be_flushed_is_left(start: Start, tmp_path: Path) -> None:
+    """To the next start."""
+    first = start()
+    persist(first, name="Ada")
+    first.store.down = True
+    first.manager.close(timeout=0.1)
+    assert 1 == len(list((tmp_path / "journal").iterdir()))
+
+    assert {"name": "Ada"} == start(first).manager.bootstrap("s").inputs
+
+
+def test_a_store_that_is_down_at_the_start_gets_it_later(start: Start) -> None:
+    """The writer replays when the store is back; what was provisional till then joins it."""
+    first = start()
+    persist(first, name="Ada")
+    assert first.manager.flush()
+    persist(first, name="Bob", town="Paris")
+    kill(first)
+    second = start(first)
+    second.store.down = True
+    session = persist(second, country="France")
+    assert {"country": "France"} == session.inputs
+    second.store.down = False
+    assert second.manager.flush(timeout=PATIENCE)
+
+    third = start(second)
+    expected = {"name": "Bob", "town": "Paris", "country": "France"}
+    assert expected == third.manager.bootstrap("s").inputs
+
+
+def test_a_store_that_hangs_holds_no_caller_up(start: Start) -> None:
+    """A session is kept while it is being written."""
+    server = start(debounce_ms=0)
+    gate = Gate()
+    server.store.on_write = gate
+    session = persist(server, name="Ada")
+    assert gate.reached.wait(PATIENCE)
+    persist(server, name="Bob")
+    kill(server)
+    gate.opened.set()
+    server.manager.flush(timeout=0)
+
+    assert "Bob" == session.inputs["name"]
+    assert {"name": "Bob"} == start(server).manager.bootstrap("s").inputs
+
+
+def test_an_ended_session_is_not_kept(start: Start, tmp_path: Path) -> None:
+    """Nothing of it is left in the files."""
+    server = start()
+    session = persist(server, name="Ada")
+    server.manager.end_session(session)
+    (segment,) = (tmp_path / "journal").glob("*/*.segment")
+
+    assert b"Ada" not in segment.read_bytes()
+
+
+def test_what_the_queue_lets_go_of_comes_back(start: Start) -> None:
+    """Sessions that nobody holds any more are made of the journal again, and stored with their changes alone."""
+    server = start(max_pending=2, when_full="spill")
+    for number in range(5):
+        persist(server, f"old{number}", kept=number)
+    assert server.manager.flush(timeout=PATIENCE)
+    server.store.down = True
+    for number in range(5):
+        persist(server, f"old{number}", changed=number)
+        persist(server, f"new{number}", begun=number)
+    assert server.manager.persistence.status().spilled
+    server.store.down = False
+    assert server.manager.flush(timeout=PATIENCE)
+    assert 0 == server.manager.persistence.status().spilled
+
+    other = start(server)
+    for number in range(5):
+        assert {"begun": number} == other.manager.bootstrap(f"new{number}").inputs
+        expected = {"kept": number, "changed": number}
+        assert expected == other.manager.bootstrap(f"old{number}").inputs
+
+
+def test_what_the_journal_can_not_take_is_not_let_go_of(start: Start, tmp_path: Path) -> None:
+    """The app is told, instead of losing it."""
+    (tmp_path / "journal").write_text("no folder")
+    server = start(max_pending=1, when_full="spill")
+    persist(server, "one", name="Ada")
+    other = server.manager.bootstrap("two")
+    other.set_input("name", "Bob")
+    with pytest.raises(QueueFullError):
+        server.manager.save(other)
+
+    assert 0 == server.manager.persistence.status().spilled
+
+
+def test_a_folder_that_cannot_be_used_fails_no_app(start: Start, tmp_path: Path) -> None:
+    """An event tells, once; saves go on."""
+    (tmp_path / "journal").write_text("no folder")
+    server = start()
+    persist(server, name="Ada", town="Paris")
+
+    assert 1 == len([event for event in server.told(JournalFailed) if event.session_id])
+    assert server.manager.flush()
+    assert {"name": "Ada", "town": "Paris"} == start(server).manager.bootstrap("s").inputs
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_journal_is_off_where_nobody_asks_for_it() -> None:
+    """It is a path, relative to the working directory."""
+    assert load_settings().persistence.journal is None
+    on = load_settings(persistence={"journal": ".sessionkit/journal", "journal_fsync": True})
+    assert Path(".sessionkit/journal") == on.persistence.journal
+    with pytest.raises(ConfigError, match="journal"):
+        load_settings(persistence={"when_full": "spill"})
+    assert PersistenceSettings().journal_fsync is False

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes with a journal that can be killed without a process: what they had in memory is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from session_harness.replicas import NEVER, serializer_named
+from session_harness.stores import FaultyStore
+
+from sessionkit.codec import SessionCodec
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.defaults.memory import MemoryStorage
+from sessionkit.defaults.strategies import Merge
+from sessionkit.events import SessionEvent
+from sessionkit.expiry import Expiry
+from sessionkit.journal import Journal, Replay, ReplayReport
+from sessionkit.moments import utc_now
+from sessionkit.repository import Repository
+from sessionkit.session import UserSession
+from sessionkit.tracking import Tracks
+
+
+class JournaledProcess:
+    """
+    One process that saves and keeps a journal.
+
+    Attributes:
+        store: Its handle.
+        events: What was told.
+        journal: Its journal.
+        repository: Its repository.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is what some test varies
+        self,
+        folder: Path,
+        memory: MemoryStorage | None = None,
+        *,
+        serializer: str = "msgpack",
+        strategy: ConflictStrategy | None = None,
+        expiry: Expiry = NEVER,
+        now: Callable[[], datetime] = utc_now,
+        fsync: bool = False,
+    ) -> None:
+        """Start; nothing is replayed yet."""
+        self.store = FaultyStore(memory)
+        self.events: list[SessionEvent] = []
+        self._folder, self._tracks = folder, Tracks()
+        codec = SessionCodec(
+            serializer=serializer_named(serializer),
+            name=serializer,
+            others=serializer_named,
+            max_bytes=2**24,
+        )
+        self.journal = Journal(
+            folder,
+            codec=lambda: codec,
+            tracks=lambda: self._tracks,
+            now=now,
+            emit=self.events.append,
+            fsync=fsync,
+        )
+        self.repository = Repository(
+            storage=self.store,
+            codec=codec,
+            strategy=Merge() if strategy is None else strategy,
+            expiry=expiry,
+            now=now,
+            emit=self.events.append,
+            tracks=self._tracks,
+            observer=self.journal,
+        )
+
+    def next(self, **changes: Any) -> JournaledProcess:
+        """Return the process that is started next, over the same store and folder."""
+        return JournaledProcess(self._folder, self.store.memory, **changes)
+
+    def killed(self, **changes: Any) -> JournaledProcess:
+        """End without a word, as kill -9 does; return the process that is started next."""
+        self.journal._forked()
+        return self.next(**changes)
+
+    def replay(self) -> ReplayReport:
+        """Store what dead processes left."""
+        return Replay(
+            journal=self.journal, repository=self.repository, emit=self.events.append
+        ).run()
+
+    def load(self, session_id: str = "s") -> UserSession:
+        """Load a session that is there."""
+        session = self.repository.load(session_id)
+        assert session is not None, f"no session {session_id!r}"
+        return session
+
+    def new(self, session_id: str = "s", **inputs: Any) -> UserSession:
+        """Store a new session."""
+        session = UserSession(session_id=session_id, inputs=inputs)
+        self.repository.save(session)
+        return session
+
+    def files(self) -> list[Path]:
+        """Return the journal's segments, oldest first."""
+        return sorted(self._folder.glob("*/*.segment"))
