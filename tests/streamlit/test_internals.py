@@ -76,7 +76,7 @@ def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
         "raw = ctx.session_state._state\n"
         "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state') if not hasattr(raw, n)]\n"
         "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
-        "missing += [n for n in ('_has_script_started', 'shared', 'session_id') if not hasattr(ctx, n)]\n"
+        "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run') if not hasattr(ctx, n)]\n"
         "asked = ('fragment_id_queue', 'is_auto_rerun', 'widget_states')\n"
         "missing += [n for n in asked if not hasattr(ctx.script_requests._rerun_data, n)]\n"
         "missing += [n for n in ('widget_user_keys_this_run',) if not hasattr(ctx.shared, n)]\n"
@@ -189,6 +189,7 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: state.adopt(object(), object(), "x"), None, "_old_state"),
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
+        (lambda: page.fragments_of(object()), [], "ScriptRunContext.fragment_ids_this_run"),  # type: ignore[arg-type]
         (lambda: rerun.request_of(object()), None, "ScriptRequests._rerun_data"),  # type: ignore[arg-type]
         (lambda: rerun.of_script(object()), True, "RerunData.fragment_id_queue"),
         (lambda: rerun.by_timer(object()), False, "RerunData.is_auto_rerun"),

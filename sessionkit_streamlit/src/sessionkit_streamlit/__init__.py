@@ -11,16 +11,28 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.notice import conflict_notice
     from sessionkit_streamlit.refreshing import refresh_fragment
     from sessionkit_streamlit.restore import persist
+    from sessionkit_streamlit.saving import save_status
+    from sessionkit_streamlit.status_wording import StatusTexts
     from sessionkit_streamlit.wording import NoticeTexts
 
-__all__ = ["NoticeTexts", "app_options", "conflict_notice", "persist", "refresh_fragment"]
+__all__ = [
+    "NoticeTexts",
+    "StatusTexts",
+    "app_options",
+    "conflict_notice",
+    "persist",
+    "refresh_fragment",
+    "save_status",
+]
 
 _HOMES: Final = {
     "NoticeTexts": "sessionkit_streamlit.wording",
+    "StatusTexts": "sessionkit_streamlit.status_wording",
     "app_options": "sessionkit_streamlit.app",
     "conflict_notice": "sessionkit_streamlit.notice",
     "persist": "sessionkit_streamlit.restore",
     "refresh_fragment": "sessionkit_streamlit.refreshing",
+    "save_status": "sessionkit_streamlit.saving",
 }
 
 

@@ -15,6 +15,7 @@ from sessionkit_streamlit.connection import (
     Connection,
     same,
 )
+from sessionkit_streamlit.following import only_lines, run_ended
 from sessionkit_streamlit.internals.state import peek, snapshot
 from sessionkit_streamlit.internals.widgets import at_default
 from sessionkit_streamlit.late import is_late, note_sent
@@ -43,6 +44,13 @@ def run_finished(run: ScriptRunContext) -> None:
     session, keeper = connection.session, connection.keeper
     if session is None or keeper is None or session.session_id != connection.session_id:
         return
+    if not only_lines(connection, run):  # else each look would be followed by a save
+        _capture_all(connection, session, run)
+        keeper.schedule_save(session)
+    run_ended(connection, run)
+
+
+def _capture_all(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
     # Two runs may end at once: the later look must not be compared first.
     with connection.lock:
         state = snapshot(run)
@@ -50,7 +58,6 @@ def run_finished(run: ScriptRunContext) -> None:
             _capture(connection, session, run, key, state.get(key, MISSING))
         note_sent(connection)
     _note_unsettable(connection, session)
-    keeper.schedule_save(session)
 
 
 def _capture(

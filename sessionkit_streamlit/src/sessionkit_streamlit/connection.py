@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
+    from sessionkit_streamlit.following import Told
     from sessionkit_streamlit.tabs import Tab
 
 PREFIX: Final = "_sessionkit"
@@ -100,6 +101,7 @@ class Connection:
         replaced: What widgets showed before; the browser may still send it.
         unasked: When a run that nobody asked for put a value into a widget, by key.
         refreshing: The fragments that are to run again by themselves.
+        told: What status lines say, by fragment.
         overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
         lock: Held while values go from the session to the widgets, or back.
     """
@@ -122,6 +124,7 @@ class Connection:
     replaced: dict[str, Replaced] = attrs.field(factory=dict)
     unasked: dict[str, float] = attrs.field(factory=dict)
     refreshing: set[str] = attrs.field(factory=set)
+    told: dict[str, Told] = attrs.field(factory=dict)
     overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
     lock: RLock = attrs.field(factory=RLock, repr=False)
 

@@ -13,8 +13,9 @@ def refresh_fragment(after: float = 1.0) -> None:
     """
     Have the fragment that calls this run once more after a while.
 
-    A fragment that shows whether everything is saved needs it for a moment only,
-    where ``run_every`` goes on for ever. And here the server asks: with the request
+    A fragment that waits for something needs it for a moment only, where
+    ``run_every`` goes on for ever. (Whether all is saved shows
+    :func:`~sessionkit_streamlit.save_status`.) And here the server asks: with the request
     of a timer in the browser Streamlit may send a click that is just being made,
     whose callback is then called twice. Outside fragments nothing happens.
 
@@ -25,8 +26,10 @@ def refresh_fragment(after: float = 1.0) -> None:
         ::
 
             @st.fragment
-            def saved():
-                if get_manager().is_pending(get_current_session().session_id):
+            def report():
+                if st.session_state.work.done():
+                    st.write(st.session_state.work.result())
+                else:
                     refresh_fragment()
     """
     run = context()

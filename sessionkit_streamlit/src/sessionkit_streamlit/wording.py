@@ -106,18 +106,22 @@ def field_name(decision: FieldDecision, labels: Mapping[str, str]) -> str:
     return key.replace("_", " ") if _PLAIN.fullmatch(key) else quoted(key)
 
 
-def quoted(value: object) -> str:
+def quoted(value: object, longest: int = _LONGEST) -> str:
     """
     Return a value as a short piece of code in Markdown: nothing in it is markup, link or picture.
 
     What is stored came from a browser once, and Streamlit turns more than
     Markdown into something else: ``:red[..]``, ``$..$``, addresses, icons.
+
+    Args:
+        value: The value.
+        longest: How many characters are shown; what is no text is cut sooner.
     """
     text = value if isinstance(value, str) else _SHORT.repr(value)
-    text = "".join(one if one.isprintable() else " " for one in text[: _LONGEST + 1])
+    text = "".join(one if one.isprintable() else " " for one in text[: longest + 1])
     text = " ".join(text.split())
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST - 1]}…"
+    if len(text) > longest:
+        text = f"{text[: longest - 1]}…"
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     # Spaces inside the fence: a value may begin with a backtick, or be empty.
     return f"{fence} {text or ' '} {fence}"

@@ -19,10 +19,9 @@ from typing import ClassVar, Final, Protocol, TypeVar, cast
 import pytest
 
 from sessionkit.connection import STATE_KEY
-from sessionkit.decisions import FieldDecision, Side
-from sessionkit.events import SessionEvent
 from sessionkit.host import ConnectedHost, Host
 from sessionkit.session import UserSession
+from sessionkit.testing.quiet_keeper import QuietKeeper
 from sessionkit.tokens import Tokens
 
 T = TypeVar("T")
@@ -50,32 +49,6 @@ class Connect(Protocol):
 
     def __call__(self, user: str | None = None) -> HostConnection:
         """Open a connection of a new browser, whose user, if any, is logged in as ``issuer|subject``."""
-
-
-class QuietKeeper:
-    """A manager that keeps nothing."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        """Take the app's tokens."""
-        self.tokens = tokens
-        self.watching = False
-
-    def schedule_save(self, session: UserSession) -> None:
-        """Do nothing."""
-
-    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
-        """Return that nothing waits."""
-        return True
-
-    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
-        """Return that nothing was decided."""
-        return ()
-
-    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
-        """Do nothing."""
-
-    def emit(self, event: SessionEvent) -> None:
-        """Tell nobody."""
 
 
 class HostConformance:

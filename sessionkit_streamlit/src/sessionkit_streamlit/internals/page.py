@@ -43,6 +43,17 @@ def current_fragment() -> str | None:
     return guarded(read, "ThreadState.fragment_id", effect, otherwise=None)
 
 
+def fragments_of(run: ScriptRunContext) -> list[str]:
+    """Return the fragments that a run consists of; none when the whole script runs."""
+    effect = "status lines on a page make it save what has not changed"
+    return guarded(
+        lambda: list(run.fragment_ids_this_run or ()),
+        "ScriptRunContext.fragment_ids_this_run",
+        effect,
+        otherwise=[],
+    )
+
+
 def is_placed(run: ScriptRunContext, key: str) -> bool:
     """Return whether this run has made a widget of that key."""
     effect = "what another tab changes during a run may be undone by persist_input"

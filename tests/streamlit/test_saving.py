@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The line that says whether all is saved, and what keeps it true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import attrs
+import pytest
+from streamlit.runtime.context import ContextProxy
+
+from sessionkit import UserSession
+from sessionkit.persistence_status import PersistenceStatus, RejectedSave
+from sessionkit_streamlit import StatusTexts, following, save_status
+from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
+from sessionkit_streamlit.internals.state import hidden
+from sessionkit_streamlit.status_wording import viewer_zone
+
+Page = Callable[..., Path]
+
+LINE: Final = "save_status()\n"
+CITY: Final = "persist('city')\nst.text_input('City', key='city')\n"
+SAVED: Final = PersistenceStatus(state="saved")
+SAVING: Final = PersistenceStatus(state="saving", pending=1)
+DOWN_SINCE: Final = datetime(2026, 3, 1, 13, 3, tzinfo=UTC)
+OFFLINE: Final = PersistenceStatus(state="offline", pending=1, offline_since=DOWN_SINCE)
+
+
+def refused(reason: str) -> PersistenceStatus:
+    """Return the status of a save that the store will not take."""
+    kept = RejectedSave(session=UserSession(), error=reason, since=DOWN_SINCE)
+    return PersistenceStatus(state="rejected", rejected=(kept,))
+
+
+@attrs.define
+class Looks:
+    """
+    The looks that the server was asked for.
+
+    Attributes:
+        asked: When, in seconds from then, and how to look.
+    """
+
+    asked: list[tuple[float, Callable[[], bool]]] = attrs.field(factory=list)
+
+    def ask(self, _: str, is_wrong: Callable[[], bool], after: float, __: str) -> bool:
+        """Take one."""
+        self.asked.append((after, is_wrong))
+        return True
+
+    def look(self) -> bool:
+        """Do what was asked for first; return whether the line is drawn anew."""
+        return self.asked.pop(0)[1]()
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    """Let the test look in the place of Streamlit's event loop."""
+    looks = Looks()
+    monkeypatch.setattr(following, "rerun_when_idle", looks.ask)
+    return looks
+
+
+@pytest.fixture
+def says(browser: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[PersistenceStatus], None]:
+    """Set the session's status."""
+
+    def set_it(status: PersistenceStatus) -> None:
+        monkeypatch.setattr(browser.manager, "save_status", lambda _: status)
+
+    set_it(SAVED)
+    return set_it
+
+
+Says = Callable[[PersistenceStatus], None]
+
+
+def lines(tab: Any) -> list[str]:
+    """Return what the tab says about saving."""
+    assert not tab.exception
+    boxes = [f"{one.icon}: {one.value}" for one in (*tab.warning, *tab.error)]
+    return [one.value for one in tab.caption] + boxes
+
+
+def connection_of(tab: Any) -> Connection:
+    """Return what is known about a tab's connection."""
+    connection: Connection = tab.session_state[hidden(CONNECTION_KEY)].value
+    return connection
+
+
+# -- what it says --------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("looks")
+def test_it_says_how_things_stand(browser: Any, page: Page, says: Says) -> None:
+    """In words; an icon beside them."""
+    tab = browser.open(page(LINE)).run()
+    assert [":material/cloud_done: Saved"] == lines(tab)
+    says(SAVING)
+    assert [":material/sync: Saving…"] == lines(tab.run())
+    says(attrs.evolve(OFFLINE, offline_since=datetime.now(UTC)))
+    (line,) = lines(tab.run())
+    assert line.startswith(":material/cloud_off:: Offline since ")
+    assert line.endswith(": changes are kept and saved when the store is back")
+    says(refused("it is too large"))
+    assert [":material/error:: Not saved: ` it is too large `"] == lines(tab.run())
+
+
+@pytest.mark.parametrize(
+    ("status", "zone", "said"),
+    [
+        (OFFLINE, UTC, "2026-03-01 13:03 UTC"),
+        (OFFLINE, ZoneInfo("Asia/Kolkata"), "2026-03-01 18:33"),
+        (OFFLINE, timezone(timedelta(hours=-5)), "2026-03-01 08:03"),
+    ],
+)
+def test_another_days_outage(status: PersistenceStatus, zone: tzinfo, said: str) -> None:
+    """With its date, by the viewer's clock."""
+    assert f"Offline since {said}: changes" in StatusTexts().of(status, zone)
+
+
+def test_todays_outage() -> None:
+    """The time is enough."""
+    now = datetime.now(timezone(timedelta(hours=1)))
+    said = StatusTexts().of(attrs.evolve(OFFLINE, offline_since=now), now.tzinfo or UTC)
+    assert f"Offline since {now:%H:%M}: changes" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "offset", "zone"),
+    [
+        ("Europe/Oslo", -60, ZoneInfo("Europe/Oslo")),
+        ("Nowhere/Land", -60, timezone(timedelta(hours=1))),
+        (None, 300, timezone(timedelta(hours=-5))),
+        (None, None, UTC),
+        ("../etc", None, UTC),
+    ],
+)
+def test_where_the_viewer_is(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, offset: int | None, zone: tzinfo
+) -> None:
+    """By the browser's name for it, else by its offset, else unknown."""
+    monkeypatch.setattr(ContextProxy, "timezone", property(lambda _: name))
+    monkeypatch.setattr(ContextProxy, "timezone_offset", property(lambda _: offset))
+    assert zone == viewer_zone()
+
+
+def test_a_reason_is_no_markup() -> None:
+    """It may quote what a user typed; and it is cut."""
+    said = StatusTexts().of(refused(f"[x](http://e) {'y' * 500}"), UTC)
+    assert said.startswith("Not saved: ` [x](http://e) yy")
+    assert len(said) < 230
+    assert "Not saved: unknown reason" == StatusTexts().of(PersistenceStatus(state="rejected"), UTC)
+
+
+@pytest.mark.usefixtures("looks", "says")
+def test_other_words(browser: Any, page: Page) -> None:
+    """The texts are the app's."""
+    tab = browser.open(page("save_status(texts=StatusTexts(saved='Gespeichert'))\n")).run()
+    assert [":material/cloud_done: Gespeichert"] == lines(tab)
+
+
+def test_outside_streamlit_it_does_nothing() -> None:
+    """A script that is run bare may call it."""
+    save_status()
+
+
+# -- what keeps it true --------------------------------------------------------
+
+
+def test_when_all_is_saved_nobody_looks(browser: Any, page: Page, looks: Looks, says: Says) -> None:
+    """However often the page runs."""
+    tab = browser.open(page(LINE + CITY)).run().run()
+    assert [":material/cloud_done: Saved"] == lines(tab)
+    assert [] == looks.asked
+    says(refused("too large"))
+    tab.run()
+    assert [] == looks.asked
+    says(attrs.evolve(refused("too large"), pending=1))
+    tab.run()
+    assert [1.0] == [after for after, _ in looks.asked]
+
+
+def test_while_something_waits_the_server_looks_until_it_is_saved(
+    browser: Any, page: Page, looks: Looks, says: Says
+) -> None:
+    """Each look asks for the next one; the page runs only when the line is wrong."""
+    says(SAVING)
+    tab = browser.open(page(LINE)).run()
+    assert [1.0] == [after for after, _ in looks.asked]
+    for _ in range(3):
+        assert not looks.look()
+        assert [1.0] == [after for after, _ in looks.asked]
+    says(SAVED)
+    assert looks.look()
+    assert [] == looks.asked
+    assert [":material/cloud_done: Saved"] == lines(tab.run())
+    assert [] == looks.asked
+
+
+BELOW: Final = "st.session_state.get('below', lambda: None)()\n"
+"""What the test has happen after the line was drawn."""
+
+
+def test_an_edit_below_the_line_is_told_soon(
+    browser: Any, page: Page, looks: Looks, says: Says
+) -> None:
+    """The line was drawn before the run's changes were captured."""
+    tab = browser.open(page(LINE + BELOW + CITY)).run()
+    tab.session_state["below"] = lambda: says(SAVING)
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert [":material/cloud_done: Saved"] == lines(tab)
+    assert [0.1] == [after for after, _ in looks.asked]
+    assert looks.look()
+
+
+def test_a_run_that_changes_nothing_is_looked_after_later(
+    browser: Any, page: Page, looks: Looks, says: Says
+) -> None:
+    """Its save finds nothing to store: it may be over at the first look, and the line is not touched."""
+    tab = browser.open(page(LINE + BELOW + CITY)).run()
+    tab.session_state["below"] = lambda: says(SAVING)
+    tab.run()
+    assert [1.0] == [after for after, _ in looks.asked]
+    says(SAVED)
+    assert not looks.look()
+    assert [] == looks.asked
+
+
+def test_a_line_that_left_the_page_is_forgotten(
+    browser: Any, page: Page, looks: Looks, says: Says
+) -> None:
+    """A look that finds it wrong is the last one."""
+    says(SAVING)
+    script = page(LINE)
+    tab = browser.open(script).run()
+    page("")
+    tab.run()
+    says(SAVED)
+    assert looks.look()
+    assert {} == connection_of(tab).told
+    says(SAVING)
+    tab.run()
+    assert [] == looks.asked
+
+
+def test_a_closed_tab_is_not_looked_after(
+    browser: Any, page: Page, looks: Looks, says: Says
+) -> None:
+    """It is let go of, even while the store is down."""
+    says(OFFLINE)
+    tab = browser.open(page(LINE)).run()
+    tab.session_state[hidden(CONNECTION_KEY)] = None
+    assert not looks.look()
+    assert [] == looks.asked
+
+
+def test_where_streamlit_can_not_the_line_waits_for_the_next_run(
+    browser: Any, page: Page, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And asks again then."""
+    tries: list[Any] = []
+    monkeypatch.setattr(following, "rerun_when_idle", lambda *one: bool(tries.append(one)))
+    says(SAVING)
+    tab = browser.open(page(LINE)).run().run()
+    assert [":material/sync: Saving…"] == lines(tab)
+    assert 2 == len(tries)
+
+
+@pytest.mark.usefixtures("looks", "says")
+def test_drawing_the_line_anew_saves_nothing(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A run of that fragment alone schedules no save, or each look would bring the next; others do.
+
+    The bootstrap, which the whole script runs here, schedules one of its own each time.
+    """
+    script = page(LINE + CITY)
+    tab = browser.open(script).run()
+    (fragment,) = connection_of(tab).told
+    scheduled: list[UserSession] = []
+    browser.manager.schedule_save = scheduled.append
+    ran: list[str] = [fragment]
+    monkeypatch.setattr(following, "fragments_of", lambda _: ran)
+    tab.run()
+    assert 1 == len(scheduled)
+    ran.append("the app's own")
+    tab.run()
+    assert 1 + 2 == len(scheduled)
+    ran.clear()
+    tab.run()
+    assert 1 + 2 + 2 == len(scheduled)
+
+
+@pytest.mark.usefixtures("looks", "says")
+def test_in_the_apps_own_fragment_it_has_one_of_its_own(browser: Any, page: Page) -> None:
+    """What else the app does there is captured as ever."""
+    body = (
+        "from sessionkit_streamlit.internals.page import current_fragment\n"
+        "@st.fragment\ndef part():\n"
+        "    st.session_state['own'] = current_fragment()\n    save_status()\n"
+        "part()\n"
+    )
+    tab = browser.open(page(body)).run()
+    assert 1 == len(lines(tab))
+    assert tab.session_state["own"] not in connection_of(tab).told
+    assert 1 == len(connection_of(tab).told)
+
+
+# -- with the real queue -------------------------------------------------------
+
+
+def test_the_managers_own_status(browser: Any, page: Page, looks: Looks) -> None:
+    """Saving until it is flushed."""
+    tab = browser.open(page(CITY + LINE)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert [":material/sync: Saving…"] == lines(tab.run())
+    browser.manager.flush()
+    assert looks.look()
+    assert "Ghent" == browser.session().inputs["city"]
