@@ -46,8 +46,8 @@ for version in PYTHONS:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against the raw drivers, or ``--two-writers`` against other libraries."""
-    install(session, "tests")
+    """Measure against raw drivers and other libraries; arguments are those of benchmarks/run.py."""
+    install(session, "bench")
     session.run("python", "benchmarks/run.py", *session.posargs, env=writing_bytecode())
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _DURABLE: Final = ("--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
 """How a store of sessions is usually run."""
+
+
+_SQLITE_LOG: Final = 2 * 1000 * 4096
+"""Twice the pages after which SQLite begins its log anew."""
 
 
 def _nothing() -> None:
@@ -67,12 +71,19 @@ class Backend(Contended):
 
     Attributes:
         open_index: Opens the raw rows that are counted and deleted.
+        storages: The settings that have a manager keep sessions there, under the plugin's name.
+        address: Where other libraries find it: a URL.
         settle: Does what a database would do by itself after a while.
+        log_bytes: How much is written before its log stops growing, which takes longer than
+            writing over what is there.
     """
 
     open_raw: Callable[[], RawStore]
     open_index: Callable[[], RawIndex]
+    storages: Mapping[str, Mapping[str, str]]
+    address: str
     settle: Callable[[], None] = _nothing
+    log_bytes: int = 0
 
 
 @contextmanager
@@ -90,15 +101,15 @@ def sqlite(synchronous: str) -> Iterator[Backend]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        ours = {"url": f"sqlite:///{folder}/ours.db", "synchronous": synchronous.lower()}
         yield Backend(
             name=f"SQLite {synchronous}",
             open_raw=partial(RawSqlite, folder / "raw.db", synchronous),
             open_index=partial(SqliteIndex, folder / "raw.db", synchronous),
-            open_storage=partial(
-                SqliteStorage.open,
-                f"sqlite:///{folder}/ours.db",
-                synchronous=synchronous.lower(),
-            ),
+            address=f"sqlite:///{folder}/peer.db",
+            open_storage=partial(SqliteStorage.open, ours["url"], synchronous=ours["synchronous"]),
+            storages={"sqlite": ours},
+            log_bytes=_SQLITE_LOG,
         )
 
 
@@ -129,7 +140,9 @@ def _on_postgresql(server: PostgresqlServer, port: int, name: str) -> Backend:
         name=name,
         open_raw=partial(RawPostgresql, conninfo),
         open_index=partial(PostgresqlIndex, conninfo),
+        address=url,
         open_storage=partial(SqlStorage.open, url),
+        storages={"sql": {"url": url}},
         settle=lambda: server.execute("VACUUM ANALYZE", database=database),
     )
 
@@ -179,7 +192,9 @@ def _on_redis(port: int, name: str) -> Backend:
         name=name,
         open_raw=partial(RawRedis, url),
         open_index=partial(RedisIndex, url),
+        address=url,
         open_storage=partial(RedisStorage.open, url),
+        storages={"redis": {"url": url}},
     )
 
 

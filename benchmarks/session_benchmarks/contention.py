@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes of four threads that all count in one session, each a key of its own."""
+"""
+Two processes of four threads that all count in one session, each a key of its own.
+
+As an app has it, the threads of a process share the live session, and each waits until its change
+is stored; and with an object for each thread, where a repository is used by itself.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from session_benchmarks.data import SMALL, as_document, make_session
 from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.raw_stores import RawSwaps
-from session_benchmarks.rows import Row, Target
+from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.storage_swaps import StorageSwaps
 from session_benchmarks.timing import Pair, Step, calls_in, interleaved
 
@@ -78,13 +83,20 @@ class RawCounting:
 
 def contention_rows(store: Contended, plan: Plan, target: Target) -> Iterator[Row]:
     """Time updates that are kept, against the driver's compare-and-set, then our storage's."""
-    yield _row(store, plan, target, ("raw driver", store.open_raw))
+    raw = ("raw driver", store.open_raw)
+    yield _row(store, plan, target, raw, live=True)
+    yield _row(store, plan, NO_TARGET, raw, live=False)
     own = partial(StorageSwaps.open, store.open_storage)
-    yield _row(store, plan, target, ("our storage alone", own))
+    yield _row(store, plan, NO_TARGET, ("our storage alone", own), live=False)
 
 
 def _row(
-    store: Contended, plan: Plan, target: Target, against: tuple[str, Callable[[], RawSwaps]]
+    store: Contended,
+    plan: Plan,
+    target: Target,
+    against: tuple[str, Callable[[], RawSwaps]],
+    *,
+    live: bool,
 ) -> Row:
     """Let both count in sessions of their own; a lost update ends the run."""
     name, open_raw = against
@@ -94,7 +106,8 @@ def _row(
             opener=store.open_storage,
             times=plan.rounds(_TIMES),
             rounds=calls_in(rounds),
-            session_id=f"against {name}",
+            session_id=f"{name}, {'one object' if live else 'many objects'}",
+            live=live,
         )
         counting.begin(make_session(SMALL, counting.session_id))
         raw = RawCounting(counting, open_raw)
@@ -104,13 +117,14 @@ def _row(
             pair = interleaved(theirs, ours, rounds)
         _check(counting.expected, raw.found, counting.found)
     writers = f"{counting.processes} processes of {counting.threads} threads"
+    objects = "a process has one live session" if live else "each thread has its own object"
     updates = counting.processes * counting.threads * counting.times
     return Row(
         measured=f"{store.name}: {writers} count in one session of {SMALL.name}, an update kept",
         against=f"{name}: compare-and-set, again until it holds",
         pair=Pair(pair.baseline / updates, pair.ours / updates, pair.ratio),
         target=target,
-        note="none lost",
+        note=f"none lost; {objects}",
     )
 
 

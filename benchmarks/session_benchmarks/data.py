@@ -48,9 +48,15 @@ SMALL: Final = SIZES[0]
 
 def make_session(size: Size, session_id: str | None = None) -> UserSession:
     """Return a session of *size*; always with the same content."""
+    session = UserSession(session_id=session_id, user_id="user-1", theme="dark", language="en")
+    fill(session, size)
+    return session
+
+
+def fill(session: UserSession, size: Size) -> None:
+    """Make a new *session* as large as *size* says; always with the same content."""
     chance = random.Random(_SEED)  # noqa: S311 - sample data
     words = ["".join(chance.choices(_ALPHABET, k=chance.randint(3, 9))) for _ in range(_VOCABULARY)]
-    session = UserSession(session_id=session_id, user_id="user-1", theme="dark", language="en")
     forms = [session.get_form_state(f"form_{number}") for number in range(size.forms)]
     left = size.document_bytes - len(_as_json(session))
     number = 0
@@ -59,13 +65,12 @@ def make_session(size: Size, session_id: str | None = None) -> UserSession:
         forms[number % size.forms].data[f"field_{number}"] = value
         left -= len(orjson.dumps(value)) + len(f'"field_{number}":,')
         number += 1
-    return session
 
 
 def change(session: UserSession, number: int) -> None:
-    """Change one field of *session*; each *number* makes another change."""
-    place = number % len(session.form_states)
-    session.form_states[f"form_{place}"].data[f"field_{place}"] = f"changed for the {number}. time"
+    """Change one field of *session*; each *number* makes another change, and another length."""
+    place, text = _changed(number, len(session.form_states))
+    session.form_states[f"form_{place}"].data[f"field_{place}"] = text
 
 
 def as_document(session: UserSession) -> Document:
@@ -77,8 +82,19 @@ def as_document(session: UserSession) -> Document:
 def change_document(document: Document, number: int) -> None:
     """Change the field that :func:`change` changes."""
     forms = document["form_states"]
-    place = number % len(forms)
-    forms[f"form_{place}"]["data"][f"field_{place}"] = f"changed for the {number}. time"
+    place, text = _changed(number, len(forms))
+    forms[f"form_{place}"]["data"][f"field_{place}"] = text
+
+
+def _changed(number: int, forms: int) -> tuple[int, str]:
+    """
+    Return which field changes and to what.
+
+    Never does a session keep its length, as it seldom does when somebody types:
+    of a value as long as before, SQLite writes only the pages that differ.
+    """
+    again, place = divmod(number, forms)
+    return place, f"changed for the {number}. time{', once more' * (again % 2)}"
 
 
 def _value(chance: random.Random, words: list[str], number: int) -> object:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from math import ceil
+from typing import Final
 
 from session_harness.replicas import repository_over
 
@@ -13,6 +15,7 @@ from session_benchmarks.backends import Backend
 from session_benchmarks.data import (
     SIZES,
     Document,
+    Size,
     as_document,
     change,
     change_document,
@@ -21,11 +24,15 @@ from session_benchmarks.data import (
 from session_benchmarks.ours import Stopwatch, opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.raw_stores import RawStore
-from session_benchmarks.rows import NO_TARGET, Row, Target, duration
-from session_benchmarks.timing import Pair, interleaved
+from session_benchmarks.rows import NO_TARGET, Point, Row, Target, duration
+from session_benchmarks.timing import Pair, Step, interleaved
 from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.storage import Storage
+
+OURS: Final = "sessionkit"
+
+_MOST_WARM_UP: Final = 200
 
 Targets = Mapping[str, Target]
 """By a size's name."""
@@ -64,21 +71,36 @@ class Writer:
         self._repository.save(self._session)
 
 
-def save_rows(backend: Backend, plan: Plan, targets: Targets) -> Iterator[Row]:
+def save_rows(
+    backend: Backend, plan: Plan, targets: Targets, sizes: Sequence[Size] = SIZES
+) -> Iterator[Row]:
     """Time saves of each size."""
-    for size in SIZES:
+    for size in sizes:
         with closing(backend.open_raw()) as raw, opened(backend) as storage:
             session = make_session(size)
             theirs = RawWriter(raw, as_document(session), session.session_id)
             ours = Writer(repository_over(storage), session)
+            warm_up(backend, theirs.save, size.document_bytes)
+            warm_up(backend, ours.save, size.document_bytes // size.forms)
             watch = _watched(storage)
             pair = interleaved(theirs.save, ours.save, plan.rounds(size.rounds))
-        yield _row(f"{backend.name}: save {size.name}", pair, watch, targets.get(size.name))
+        point = Point(OURS, backend.name, "save", size.name)
+        yield _row(point, pair, watch, targets.get(size.name))
 
 
-def load_rows(backend: Backend, plan: Plan, targets: Targets) -> Iterator[Row]:
+def warm_up(backend: Backend, save: Step, written: int) -> None:
+    """Save, each time so many bytes, until each save takes as long as the one before."""
+    times = min(_MOST_WARM_UP, ceil(backend.log_bytes / written))
+    # The numbers before those that follow: a change that was made already would be none.
+    for number in range(-times, 0):
+        save(number)
+
+
+def load_rows(
+    backend: Backend, plan: Plan, targets: Targets, sizes: Sequence[Size] = SIZES
+) -> Iterator[Row]:
     """Time loads of each size: into dicts by the raw driver, into a session by ours."""
-    for size in SIZES:
+    for size in sizes:
         with closing(backend.open_raw()) as raw, opened(backend) as storage:
             session = make_session(size)
             load_raw = partial(raw.load, session.session_id)
@@ -88,12 +110,14 @@ def load_rows(backend: Backend, plan: Plan, targets: Targets) -> Iterator[Row]:
             repository.save(session)
             watch = _watched(storage)
             pair = interleaved(lambda _: load_raw(), lambda _: load(), plan.rounds(size.rounds))  # noqa: B023 - called at once
-        yield _row(f"{backend.name}: load {size.name}", pair, watch, targets.get(size.name))
+        point = Point(OURS, backend.name, "load", size.name)
+        yield _row(point, pair, watch, targets.get(size.name))
 
 
-def _row(measured: str, pair: Pair, watch: Stopwatch, target: Target | None) -> Row:
+def _row(point: Point, pair: Pair, watch: Stopwatch, target: Target | None) -> Row:
     return Row(
-        measured=measured,
+        measured=f"{point.store}: {point.verb} {point.size}",
+        point=point,
         against="raw driver",
         pair=pair,
         target=target or NO_TARGET,

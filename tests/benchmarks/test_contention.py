@@ -85,11 +85,12 @@ class Alone:
 
 
 def test_contention_counts_all(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways store every update that they were to make; tests/integration has the processes."""
+    """All ways store every update that they were to make; tests/integration has the processes."""
     monkeypatch.setattr(contention, "Crew", Alone)
     rows = list(contention_rows(backend, FEW, NO_TARGET))
 
-    assert ["none lost"] * 2 == [row.note for row in rows]
+    live, own = "a process has one live session", "each thread has its own object"
+    assert [f"none lost; {objects}" for objects in (live, own, own)] == [row.note for row in rows]
     assert all(row.pair.baseline > 0 < row.pair.ours for row in rows)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -128,3 +129,15 @@ def test_raw_save_checks_the_version(tmp_path: Path) -> None:
 
     assert {"x": 2} == raw.load("a")
     raw.close()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_no_change_keeps_the_length(size: Size) -> None:
+    """Not one of many changes leaves the document as long as it was: SQLite would write less of it."""
+    document = as_document(make_session(size))
+    lengths = []
+    for number in range(-120, 120):
+        change_document(document, number)
+        lengths.append(len(orjson.dumps(document)))
+
+    assert all(before != after for before, after in pairwise(lengths))

@@ -18,18 +18,15 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from session_harness.schedules import Library, RefusedError
 
+from session_benchmarks.peers.django_setup import set_up
+
 _ENGINES: Final = ("db", "file", "cache", "cached_db")
 
 
 def libraries(stack: ExitStack) -> dict[str, Library]:
-    """Set Django up, which can be done once in a process, and return its engines by name."""
-    settings.configure(
-        SECRET_KEY="no secret",  # noqa: S106 - of sample sessions
-        INSTALLED_APPS=["django.contrib.sessions"],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-        SESSION_FILE_PATH=stack.enter_context(TemporaryDirectory()),
-    )
-    django.setup()
+    """Set Django up and return its engines by name."""
+    set_up()
+    settings.SESSION_FILE_PATH = stack.enter_context(TemporaryDirectory())
     stack.callback(connections.close_all)
     call_command("migrate", verbosity=0)
     return {

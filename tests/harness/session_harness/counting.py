@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many writers that count up keys of their own in one session, each with an object of its own."""
+"""Many writers that count up keys of their own in one session."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from session_harness.crews import Crew, Task
 from session_harness.replicas import repository_over
 
 from sessionkit.errors import UnavailableError
+from sessionkit.persistence import SessionPersistence
 from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.storage import Storage
+
+Save = Callable[[UserSession], object]
 
 _TRIES: Final = 20
 """How often a save that gave up is repeated."""
@@ -34,6 +37,8 @@ class Counting:
         processes: How many processes.
         threads: How many threads each of them has.
         session_id: The session that all share.
+        live: True for threads that share one object and wait for their saves, as those of an app
+            do; False for an object for each thread, as in scripts that use the repository itself.
     """
 
     opener: Callable[[], Storage]
@@ -42,6 +47,7 @@ class Counting:
     processes: int = 2
     threads: int = 4
     session_id: str = "counted"
+    live: bool = False
 
     @property
     def expected(self) -> dict[str, int]:
@@ -69,19 +75,22 @@ class Counting:
 
     @contextmanager
     def tasks(self, process: int) -> Iterator[Sequence[Task]]:
-        """Open the store, load an object for each thread, and yield what each does in a round."""
+        """Open the store, load what the threads count in, and yield what each does in a round."""
         with closing(self.opener()) as storage:
             repository = repository_over(storage)
-            sessions = [_load(repository, self.session_id) for _ in range(self.threads)]
-            yield [
-                partial(self._count, repository, session, key_of(process, thread))
-                for thread, session in enumerate(sessions)
-            ]
+            with _saving(repository, live=self.live) as save:
+                sessions = [_load(repository, self.session_id)] * self.threads
+                if not self.live:
+                    sessions = [_load(repository, self.session_id) for _ in sessions]
+                yield [
+                    partial(self._count, save, session, key_of(process, thread))
+                    for thread, session in enumerate(sessions)
+                ]
 
-    def _count(self, repository: Repository, session: UserSession, key: str) -> None:
+    def _count(self, save: Save, session: UserSession, key: str) -> None:
         for _ in range(self.times):
             session.inputs[key] += 1
-            _save(repository, session)
+            _until_stored(save, session)
 
 
 def key_of(process: int, thread: int) -> str:
@@ -114,13 +123,23 @@ def counted_by_threads(counting: Counting) -> dict[str, int]:
     return counting.found
 
 
-def _save(repository: Repository, session: UserSession) -> None:
+@contextmanager
+def _saving(repository: Repository, *, live: bool) -> Iterator[Save]:
+    """Yield how a session is saved: as an app does it, or by the repository alone."""
+    if not live:
+        yield repository.save
+        return
+    with closing(SessionPersistence(save_many=repository.save_many)) as persistence:
+        yield persistence.save_now
+
+
+def _until_stored(save: Save, session: UserSession) -> None:
     """Save as the writer of a manager does: again, when other writers came between all its tries."""
     for _ in range(_TRIES):
         with suppress(UnavailableError):
-            repository.save(session)
+            save(session)
             return
-    repository.save(session)
+    save(session)
 
 
 def _load(repository: Repository, session_id: str) -> UserSession:
