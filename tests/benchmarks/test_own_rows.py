@@ -66,7 +66,8 @@ def test_scheduling_and_codec_are_measured(store: Backend) -> None:
 
     assert [
         "schedule_save, session waiting",
-        "encode a session of 194 kB",
+        "encode a session of 194 kB for the first time",
+        "encode a session of 194 kB again",
         "decode a session of 194 kB",
     ] == [row.measured for row in found]
     assert all(row.pair.ours > 0 for row in found)

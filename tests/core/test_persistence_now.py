@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from session_harness.stores import PATIENCE, Gate
 from session_harness.writers import Saves, Seconds
 
+from sessionkit import immediate
 from sessionkit.errors import (
     ConfigError,
     QueueFullError,
@@ -142,6 +144,32 @@ def test_those_who_wait_are_served_by_one_save(make: Make) -> None:
 
     assert (2, 1) == (len(save.seen), save.most)
     assert 21 == len(save.seen[-1])
+
+
+def test_a_save_lingers_for_those_whom_the_last_one_served(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are likely to be back at once; who is alone waits for nobody."""
+    lingered: list[float] = []
+    save = Counted()
+    persistence = make(save_one=save, save_many=lambda sessions: [None for _ in sessions])
+    session = UserSession(session_id="s")
+    threads = in_threads(lambda: persistence.save_now(session))
+    assert save.first.reached.wait(PATIENCE)
+    slot = persistence._queue.slots[id(session)]
+    threads += in_threads(*[lambda: persistence.save_now(session)] * 3)
+    wait_for_waiters(persistence, session, 4)
+    save.first.opened.set()
+    join(threads)
+    assert slot.riders >= 3
+    monkeypatch.setattr(immediate, "time", SimpleNamespace(sleep=lingered.append))
+
+    persistence.schedule_save(None, session)
+    persistence._queue.slots[id(session)].riders = slot.riders  # as if someone waited all along
+    persistence.save_now(session)
+    persistence.save_now(session)
+
+    assert [50e-6] == lingered
 
 
 def test_it_waits_for_a_save_of_the_writer(make: Make) -> None:

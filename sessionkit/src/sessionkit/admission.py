@@ -49,7 +49,8 @@ class Admission(Immediate):
                 self._queue.relieve(self._clock(), self._ways.batch_size)
                 self._wake()
                 return False
-            if self._queue.put(session, save_fn, self._clock(), debounce) is not None:
+            # A thread that could not be started, such as for a limit of the system, may start now.
+            if self._queue.put(session, save_fn, self._clock(), debounce) or self._thread is None:
                 self._wake()
             if new and size:
                 self._queue.weigh(self._queue.open(session), size)

@@ -74,7 +74,7 @@ class Breaker:
         """
         if not down:
             self.answers += 1
-            self.reset()
+            self._outages, self.retry_at = 0, 0.0
             return now + self.shortest
         number = self.tries if number is None else number
         self.failed = max(self.failed, number)
@@ -88,8 +88,3 @@ class Breaker:
         """Let the next try through at once; if it fails, too, the pauses go on growing."""
         self.retry_at = 0.0
         self._let = self.tries
-
-    def reset(self) -> None:
-        """Let everything through at once."""
-        self._outages = 0
-        self.retry_at = 0.0

@@ -50,6 +50,7 @@ class Exits:
         """Begin with nobody."""
         self.ending = False
         self._forking = RLock()
+        self._adding = RLock()  # a set that grows while it is read raises
         self._leaving: WeakSet[Leaving] = WeakSet()
         self._at_rest: list[Leaving] = []
         self._before: dict[int, Any] = {}
@@ -57,17 +58,22 @@ class Exits:
 
     def add(self, one: Leaving) -> None:
         """Have someone save before the process ends."""
-        self._leaving.add(one)
+        with self._adding:
+            self._leaving.add(one)
         self.end_with_multiprocessing()
 
     def save_all(self) -> None:
         """Let everyone save."""
         self.ending = True
         try:
-            for one in list(self._leaving):
+            for one in self._everyone():
                 one.save_at_exit()
         finally:
             self.ending = False
+
+    def _everyone(self) -> list[Leaving]:
+        with self._adding:
+            return list(self._leaving)
 
     def end_with_multiprocessing(self) -> None:
         """A process of :mod:`multiprocessing` ends without ``atexit``: it has finalizers of its own."""
@@ -84,7 +90,7 @@ class Exits:
     def before_fork(self) -> None:
         """Bring everyone to rest: a lock that is held while a process forks is never released in the child."""
         self._forking.acquire()
-        self._at_rest = list(self._leaving)
+        self._at_rest = self._everyone()
         for one in self._at_rest:
             one.before_fork()
 
@@ -97,7 +103,7 @@ class Exits:
 
     def after_fork_in_child(self) -> None:
         """Let everyone begin anew."""
-        self._forking = RLock()
+        self._forking, self._adding = RLock(), RLock()
         self.ending = self._finalized = False
         for one in self._at_rest:
             one.after_fork_in_child()

@@ -11,6 +11,7 @@ from typing import Final
 from sessionkit.admission import Admission
 from sessionkit.ids import short
 from sessionkit.outcomes import logger
+from sessionkit.released import released
 from sessionkit.session import UserSession
 from sessionkit.slots import Awaited, Slot
 from sessionkit.spilling import Spilled
@@ -49,10 +50,13 @@ class Finishing(Admission):
             if timeout == 0 or get_ident() in self._saving:
                 return False
             is_over = self._until_tried(awaited)
-            if self._thread is not None:
-                self._settled.wait_for(is_over, timeout)
-        if self._thread is None:
-            self._save_here(is_over, timeout)
+        # Who saves needs the locks of the sessions, and the caller may hold some.
+        with released(*(slot.session.lock for slot in self._queue.of(session_id))):
+            with self._lock:
+                if self._thread is not None:
+                    self._settled.wait_for(is_over, timeout)
+            if self._thread is None:
+                self._save_here(is_over, timeout)
         return all(one.stored for one in awaited)
 
     def _until_tried(self, awaited: Sequence[Awaited | Spilled]) -> Callable[[], bool]:
@@ -97,7 +101,7 @@ class Finishing(Admission):
         shown = sorted(short(name) for name in names)[:_NAMED]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         oldest = self._clock() - min(self._since(slots, spilled))
-        errors = [str(slot.error) for slot in slots if slot.error]
+        errors = [slot.error for slot in slots if slot.error]
         logger.error(
             "closed with unsaved changes of %d session%s (%s%s), the oldest %.1f s old: %s; %s",
             len(names),

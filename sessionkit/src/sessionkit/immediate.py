@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from threading import Condition, get_ident
+from typing import Final
 
 from sessionkit.errors import (
     ConfigError,
@@ -17,6 +19,9 @@ from sessionkit.released import released
 from sessionkit.session import UserSession
 from sessionkit.slots import Flight, Slot
 from sessionkit.writer import Writer
+
+_LINGER: Final = 50e-6
+"""Seconds that a save waits for others to share it, where the last one was shared."""
 
 
 class Immediate(Writer):
@@ -67,13 +72,16 @@ class Immediate(Writer):
                 name = short(session.session_id)
                 msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
                 raise SessionKitError(msg)
-            slot.waiters += 1
             slot.boarding = slot.boarding or Flight()
+            slot.waiters += 1
             return slot, slot.boarding
 
     def _leave(self, slot: Slot) -> None:
+        thread = get_ident()
         with self._lock:
             slot.waiters -= 1
+            if slot.in_flight and slot.saver == thread:  # broken off before it began
+                self._put_back([slot], thread)
             if not slot.waiters:
                 slot.boarding = None
                 self._queue.again_or_out(slot)
@@ -82,6 +90,9 @@ class Immediate(Writer):
 
     def _outcome(self, slot: Slot, flight: Flight) -> Exception | None:
         """Wait for a save to be over; make it, if nobody else does."""
+        if slot.riders > 1:
+            # Whom the last save served are likely to be back at once, and to share the next one.
+            time.sleep(_LINGER)
         with self._lock:
             while not flight.done and (turn := self._not_yet(slot)) is not None:
                 turn.wait()
@@ -90,7 +101,8 @@ class Immediate(Writer):
             if slot.boarding is flight:
                 slot.boarding = None  # who comes from now on waits for the next one
             slot.flight = flight
-            slot.begin(get_ident())
+            slot.riders = slot.waiters
+            slot.begin(get_ident(), self._clock())
             self._begun([slot])
         with self._in_save([slot]):
             self._conclude([slot], [self._save(slot)], asked=True)

@@ -12,7 +12,7 @@ from typing import Final
 from sessionkit.breaker import Breaker, pause
 from sessionkit.errors import QueueFullError, SessionGoneError, SessionKitError, UnavailableError
 from sessionkit.ids import short
-from sessionkit.persistence_status import Rejections
+from sessionkit.persistence_status import Rejections, text_of
 from sessionkit.pressure import SPILL
 from sessionkit.session import UserSession
 from sessionkit.slots import Slot
@@ -52,7 +52,22 @@ class Outcomes:
 
     def _size_of(self, session: UserSession) -> int:
         # Not under the lock: whoever knows it may have to wait for a save that wants the lock.
-        return 0 if self._ways.size_of is None else self._ways.size_of(session)
+        try:
+            return 0 if self._ways.size_of is None else self._ways.size_of(session)
+        except Exception:  # its bug must neither end the writer nor reach the app
+            logger.exception("the size of session %s is not known", short(session.session_id))
+            return 0
+
+    def _may_spill(self, slot: Slot) -> bool:
+        """Return whether a session may be let go of: the policy is so, and the journal has it."""
+        keep = self._ways.keep
+        if self._ways.limits.when_full != SPILL or slot.save_fn is not None or keep is None:
+            return False
+        try:
+            return keep(slot.session) is not False
+        except Exception:  # a journal's bug must not end the writer
+            logger.exception("session %s was not kept", short(slot.session.session_id))
+            return False
 
     def _begun(self, slots: Sequence[Slot]) -> None:
         """Number a try, and remember what tells later whether the store took a write."""
@@ -80,14 +95,18 @@ class Outcomes:
         for slot, error in self._note(slots, outcomes):
             if not asked:
                 self._report(slot.session, error)
-        sizes = [
-            self._size_of(slot.session) if isinstance(outcome, UnavailableError) else 0
+        down = [
+            slot
             for slot, outcome in zip(slots, outcomes, strict=True)
+            if isinstance(outcome, UnavailableError)
         ]
+        sizes = {slot: self._size_of(slot.session) for slot in down}
+        kept = {slot for slot in down if self._may_spill(slot)}
         with self._lock:
-            troubled = self._judge(slots, outcomes, asked=asked)
-            for slot, outcome, size in zip(slots, outcomes, sizes, strict=True):
-                self._settle(slot, outcome, size, alone=slot in troubled)
+            alone = self._judge(slots, outcomes, asked=asked)
+            for slot, outcome in zip(slots, outcomes, strict=True):
+                size = sizes.get(slot, 0)
+                self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
             self._settled.notify_all()
 
     def _conclude_well(self, slots: Sequence[Slot]) -> None:
@@ -95,7 +114,7 @@ class Outcomes:
             if any(map(self._was_answered, slots)):
                 self._answered()
             for slot in slots:
-                self._settle(slot, None, 0, alone=False)
+                self._settle(slot, None)
             self._settled.notify_all()
 
     def _note(
@@ -109,7 +128,7 @@ class Outcomes:
                 if error is not None and self._is_news(slot, error, now):
                     news.append((slot, error))
                 if error is not None:
-                    slot.error = error
+                    slot.error = text_of(error)
         return news
 
     def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
@@ -152,10 +171,15 @@ class Outcomes:
             if slot.alone or (slot.failures and self._breaker.answers > slot.answers)
         }
         if down - troubled and not (asked and self._breaker.is_failing):
-            self._offline_since = self._offline_since or self._ways.now()
-            self._offline_error = str(next(iter(down)).error)
-            self._breaker.note(self._clock(), down=True, number=slots[0].batch)
+            first = next(slot for slot in slots if slot in down)
+            self._went_down(first.error or "", first.batch)
         return troubled
+
+    def _went_down(self, error: str, number: int | None) -> float:
+        """Hold all tries back, after the one of this number; return until when."""
+        self._offline_since = self._offline_since or self._ways.now()
+        self._offline_error = error
+        return self._breaker.note(self._clock(), down=True, number=number)
 
     def _was_answered(self, slot: Slot) -> bool:
         """Return whether a save that succeeded has met the store: where nothing changed it asks no store."""
@@ -170,18 +194,28 @@ class Outcomes:
         self._offline_since = None
         self._breaker.note(self._clock(), down=False)
 
-    def _settle(self, slot: Slot, outcome: Exception | None, size: int, *, alone: bool) -> None:
+    def _settle(
+        self,
+        slot: Slot,
+        outcome: Exception | None,
+        size: int = 0,
+        *,
+        alone: bool = False,
+        kept: bool = False,
+    ) -> None:
         error = outcome
         if outcome is None:
             self._queue.saved(slot)
             self._rejected.saved(slot.session)
         elif isinstance(outcome, UnavailableError) and not self._closed:
-            error = self._try_again(slot, outcome, size, alone=alone)
+            error = self._try_again(slot, outcome, size, alone=alone, kept=kept)
         else:
             self._queue.failed(slot, None)
         slot.tell(error)
 
-    def _try_again(self, slot: Slot, error: Exception, size: int, *, alone: bool) -> Exception:
+    def _try_again(
+        self, slot: Slot, error: Exception, size: int, *, alone: bool, kept: bool
+    ) -> Exception:
         """Queue it again, if it may wait; return what to tell those who do."""
         now, waited = self._clock(), slot.queued or slot.dirty
         # Where the store is down for all it is the breaker that holds them back.
@@ -189,9 +223,9 @@ class Outcomes:
         slot.alone, slot.answers = alone, self._breaker.answers
         self._queue.failed(slot, retry_at)
         self._queue.weigh(slot, size)
-        if not self._ways.limits.is_over(len(self._queue), self._queue.size):
+        if not slot.dirty or not self._ways.limits.is_over(len(self._queue), self._queue.size):
             return error
-        if self._ways.limits.when_full == SPILL and slot.save_fn is None:
+        if kept:
             self._spill.add(slot.session, slot.first)
             self._let_go(slot)
         elif not waited:

@@ -136,6 +136,8 @@ class SessionPersistence(Standing):
         if (
             slot is not None
             and slot.dirty
+            and slot.entry
+            and self._thread is not None
             and slot.save_fn is save_fn
             and (debounce_of is None or debounce_of(session) == slot.own_debounce)
         ):

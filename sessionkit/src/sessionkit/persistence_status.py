@@ -74,14 +74,10 @@ class Rejections:
         """Begin with none."""
         self._kept: dict[int, RejectedSave] = {}
 
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._kept)
-
     def note(self, session: UserSession, error: Exception, now: datetime) -> bool:
         """Keep a rejected save; return whether it was not refused for the same reason before."""
         before = self._kept.get(id(session))
-        text = str(error) or type(error).__name__
+        text = text_of(error)
         if before is not None and _reason(before.error) == _reason(text):
             return False
         self._kept.pop(id(session), None)
@@ -109,6 +105,14 @@ class Rejections:
         """Forget the rejected saves of an id."""
         for rejected in self.of(session_id):
             self.saved(rejected.session)
+
+
+def text_of(error: Exception) -> str:
+    """Return what an error says; its class where that is nothing."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - an error of the app's own may be broken itself
+        return type(error).__name__
 
 
 def _reason(error: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets go of a lock for as long as its holder waits for someone who may need it."""
+"""Lets go of locks for as long as their holder waits for someone who may need them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from typing import Any
 
 
 @contextmanager
-def released(lock: RLock) -> Iterator[None]:
+def released(*locks: RLock) -> Iterator[None]:
     """
-    Let go of a lock that the calling thread may hold, however often, and take it back.
+    Let go of locks that the calling thread may hold, however often, and take them back.
 
     That is what :class:`threading.Condition` does when it waits, and how.
 
     Args:
-        lock: The lock; one that the thread doesn't hold is left alone.
+        *locks: The locks; those that the thread doesn't hold are left alone.
     """
-    held: Any = lock
-    if not held._is_owned():  # noqa: SLF001 - the interface that Condition uses
-        yield
-        return
-    state = held._release_save()  # noqa: SLF001 - the same
+    untyped: tuple[Any, ...] = locks
+    held = [lock for lock in untyped if lock._is_owned()]  # noqa: SLF001 - the interface that Condition uses
+    states = [lock._release_save() for lock in held]  # noqa: SLF001 - the same
     try:
         yield
     finally:
-        held._acquire_restore(state)  # noqa: SLF001 - the same
+        for lock, state in zip(held, states, strict=True):
+            lock._acquire_restore(state)  # noqa: SLF001 - the same

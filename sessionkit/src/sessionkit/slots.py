@@ -45,6 +45,7 @@ class Slot:
         not_before: When it may be tried again after a failure, in seconds.
         urgent: Whether it waits for no more changes.
         dirty: Whether it was scheduled since its last save began.
+        discarded: Whether the save in flight is not to be tried again.
         in_flight: Whether it is being saved now; there are never two saves of one session.
         saver: The thread that saves it.
         batch: The number of the last try that it was part of.
@@ -54,11 +55,12 @@ class Slot:
         failures: How many saves failed since the last that succeeded.
         alone: Whether the store took others while it was unavailable for this one.
         answers: How often the store had answered when this one failed.
-        error: Why the last save failed, or None.
+        error: Why the last save failed, or None; as text, lest it keep what was being written in memory.
         down_since: Since when the store is unavailable for it, in UTC; None when it is not.
         mark: What the session had, when the save began, of what each write changes.
         queued: Whether it waited before the last save began.
         waiters: How many threads wait to have it saved.
+        riders: How many threads the last save served that someone waited for.
         turn: Tells them that a save is over; None when none ever waited.
         boarding: The next save, if someone waits for it.
         flight: The save in flight, if someone waits for it.
@@ -76,6 +78,7 @@ class Slot:
     not_before: float = 0.0
     urgent: bool = False
     dirty: bool = False
+    discarded: bool = False
     in_flight: bool = False
     saver: int = 0
     batch: int = 0
@@ -85,11 +88,12 @@ class Slot:
     failures: int = 0
     alone: bool = False
     answers: int = 0
-    error: Exception | None = None
+    error: str | None = None
     down_since: datetime | None = None
     mark: object = None
     queued: bool = False
     waiters: int = 0
+    riders: int = 0
     turn: Condition | None = None
     boarding: Flight | None = None
     flight: Flight | None = None
@@ -108,11 +112,11 @@ class Slot:
         """When the oldest change came that is not known to be stored, in seconds."""
         return self._oldest if self.in_flight else self.first
 
-    def begin(self, saver: int) -> None:
+    def begin(self, saver: int, now: float) -> None:
         """Note that a save begins: what is scheduled from now on is for the next one."""
-        self._oldest, self.queued = self.first, self.dirty
+        self._oldest, self.queued = self.first if self.dirty else now, self.dirty
         self.in_flight, self.saver = True, saver
-        self.dirty = self.urgent = False
+        self.dirty = self.urgent = self.discarded = False
         self.not_before = 0.0
         self.begun += 1
 
@@ -135,7 +139,7 @@ class Slot:
         self.in_flight = self.urgent = False
         self.bad = self.begun
         self.failures += 1
-        if retry_at is not None:
+        if retry_at is not None and not self.discarded:
             self.first, self.dirty = self._oldest, True
             self.last = self.not_before = retry_at
             self.debounce = 0.0  # it has waited for more changes already

@@ -23,6 +23,7 @@ class Spilled:
         live: Its objects, for as long as someone else holds them.
         awaited: What waits of it again; empty before it is brought back.
         gone: Whether there is nothing to bring back any more.
+        lost: Whether it could not be brought back.
     """
 
     session_id: str
@@ -30,6 +31,7 @@ class Spilled:
     live: list[ref[UserSession]] = attrs.field(factory=list)
     awaited: list[Awaited] = attrs.field(factory=list)
     gone: bool = False
+    lost: bool = False
 
     @property
     def tried(self) -> bool:
@@ -39,7 +41,7 @@ class Spilled:
     @property
     def stored(self) -> bool:
         """Whether nothing of it is left to save."""
-        return bool(self.awaited) and all(one.stored for one in self.awaited)
+        return not self.lost and self.tried and all(one.stored for one in self.awaited)
 
     def sessions(self) -> list[UserSession]:
         """Return the objects that still live."""
@@ -65,11 +67,6 @@ class Spill:
             entry = self._by_id[session.session_id] = Spilled(session.session_id, since)
         if session not in entry.sessions():
             entry.live.append(ref(session))
-
-    def holds(self, session: UserSession) -> bool:
-        """Return whether a session was let go of, and has not come back."""
-        entry = self._by_id.get(session.session_id)
-        return entry is not None and session in entry.sessions()
 
     def of(self, session_id: str | None) -> list[Spilled]:
         """Return the entries of an id, or all; needs no lock."""

@@ -51,7 +51,7 @@ class Standing(Finishing):
     ) -> str | None:
         if offline and self._breaker.is_failing:
             return self._offline_error
-        errors = [str(slot.error) for slot in slots if slot.down_since]
+        errors = [slot.error for slot in slots if slot.down_since and slot.error]
         if not errors:
             errors = [one.error for one in rejected]
         return errors[-1] if errors else None

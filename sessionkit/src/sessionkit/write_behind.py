@@ -75,9 +75,12 @@ class WriteBehind(Wiring):
 
     def schedule_save(self, session: UserSession) -> None:
         """
-        Have the session saved soon, if it changed; never raises, and never waits for the store.
+        Have the session saved soon, if it changed; never waits for the store.
 
         Where too many sessions wait already, an event tells that this one does not.
+
+        Raises:
+            SessionKitError: If the manager was closed.
         """
         try:
             self.queue(session)

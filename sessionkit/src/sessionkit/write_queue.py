@@ -134,7 +134,7 @@ class WriteQueue:
             if self._due(slot) > now:
                 self._arm(slot)
                 continue
-            slot.begin(saver)
+            slot.begin(saver, now)
             taken.append(slot)
         return taken
 
@@ -205,5 +205,5 @@ class WriteQueue:
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id."""
         for slot in self.of(session_id):
-            slot.dirty = False
+            slot.dirty, slot.discarded = False, True
             self.again_or_out(slot)

@@ -6,13 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread, current_thread, get_ident
+from threading import TIMEOUT_MAX, Thread, current_thread, get_ident
 from typing import Final
 
 from sessionkit.errors import UnavailableError
 from sessionkit.flushing import save_slots
 from sessionkit.ids import short
 from sessionkit.outcomes import Outcomes, logger
+from sessionkit.persistence_status import text_of
 from sessionkit.session import UserSession
 from sessionkit.slots import Awaited, Slot
 from sessionkit.spilling import Spilled
@@ -73,7 +74,7 @@ class Writer(Outcomes):
                 left = max(due, self._breaker.retry_at) - self._clock()
                 if left <= 0:
                     return True
-                self._changed.wait(left)
+                self._changed.wait(min(left, TIMEOUT_MAX))
 
     def _next_due(self) -> float | None:
         if len(self._spill) and self._room():
@@ -83,6 +84,8 @@ class Writer(Outcomes):
     def _save_due(self) -> bool:
         """Save a batch of what is due; return whether there was any."""
         with self._lock:
+            if self._resting:
+                return False
             # One is enough to find out whether the store is back.
             limit = 1 if self._breaker.is_failing else self._ways.batch_size
             slots = self._queue.take(self._clock(), limit, get_ident())
@@ -111,8 +114,7 @@ class Writer(Outcomes):
     def _put_back(self, slots: Iterator[Slot] | Sequence[Slot], thread: int | None) -> None:
         """Queue what a thread left behind in the midst of a save, and pause: it may happen again."""
         left = [slot for slot in slots if slot.in_flight and slot.saver == thread]
-        if left:
-            retry_at = self._breaker.note(self._clock(), down=True, number=left[0].batch)
+        retry_at = self._went_down("a save was broken off", left[0].batch if left else None)
         for slot in left:
             self._queue.failed(slot, retry_at)
             slot.tell(None, done=False)
@@ -127,7 +129,7 @@ class Writer(Outcomes):
         """Bring back what was let go of, as far as there is room."""
         for _ in range(self._ways.batch_size):
             with self._lock:
-                entries = self._spill.first(1) if self._room() else []
+                entries = self._spill.first(1) if self._room() and not self._resting else []
             if not entries or not self._bring_back(entries[0]):
                 return
 
@@ -136,10 +138,10 @@ class Writer(Outcomes):
         with self._lock:
             number = self._breaker.begin()
         try:
-            sessions = entry.sessions() or self._revived(entry.session_id)
-        except UnavailableError:
+            sessions = entry.sessions() or self._revived(entry)
+        except UnavailableError as error:
             with self._lock:
-                self._breaker.note(self._clock(), down=True, number=number)
+                self._went_down(text_of(error), number)
             return False
         sizes = [self._size_of(session) for session in sessions]
         with self._lock:
@@ -159,15 +161,15 @@ class Writer(Outcomes):
         self._queue.weigh(slot, size)
         return slot
 
-    def _revived(self, session_id: str) -> list[UserSession]:
+    def _revived(self, entry: Spilled) -> list[UserSession]:
+        """Make a session again; none when all of it was stored meanwhile, or the journal can't."""
         revive = self._ways.revive
         session = None
         try:
-            session = None if revive is None else revive(session_id)
+            session = None if revive is None else revive(entry.session_id)
         except UnavailableError:
             raise
         except Exception:  # noqa: BLE001 - the journal's bug must not end the writer
-            logger.exception("session %s could not be revived", short(session_id))
-        if session is None:
-            logger.error("session %s is lost: the journal does not have it", short(session_id))
+            logger.exception("session %s could not be revived", short(entry.session_id))
+            entry.lost = True
         return [] if session is None else [session]
