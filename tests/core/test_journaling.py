@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from session_harness.servers import LATER, Server
 from session_harness.stores import PATIENCE, FaultyStore, Gate
 
+from sessionkit import journaling
 from sessionkit.errors import ConfigError, QueueFullError
-from sessionkit.events import JournalFailed, SessionCreated
+from sessionkit.events import JournalFailed, SaveFailed, SessionCreated
 from sessionkit.session import UserSession
 from sessionkit.settings import PersistenceSettings, load_settings
 
@@ -46,6 +48,11 @@ def persist(server: Server, session_id: str = "s", **inputs: Any) -> UserSession
         session.set_input(key, value)
         server.manager.schedule_save(session)
     return session
+
+
+def stored_in(server: Server) -> int:
+    """Return how many sessions its store holds."""
+    return len(server.store.memory.find(limit=1000).heads)
 
 
 def test_what_was_persisted_is_restored(start: Start) -> None:
@@ -97,6 +104,27 @@ def test_a_store_that_is_down_at_the_start_gets_it_later(start: Start) -> None:
     third = start(second)
     expected = {"name": "Bob", "town": "Paris", "country": "France"}
     assert expected == third.manager.bootstrap("s").inputs
+
+
+def test_a_long_replay_goes_on_in_the_background(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pieces, between which others are saved; it is no outage."""
+    monkeypatch.setattr(journaling, "_PATIENCE", 0.0)
+    monkeypatch.setattr(journaling, "_PIECE", 0.0)
+    first = start()
+    for number in range(120):
+        persist(first, f"s{number}", name="Ada")
+    kill(first)
+    second = start(first, debounce_ms=0)
+    session = persist(second, "new", name="Bob")
+    deadline = time.monotonic() + PATIENCE
+    while second.manager.persistence.status().pending or stored_in(second) < 121:
+        assert time.monotonic() < deadline
+
+    assert "saved" == second.manager.save_status(session).state
+    assert second.manager.persistence.status().last_error is None
+    assert [] == second.told(SaveFailed)
 
 
 def test_a_store_that_hangs_holds_no_caller_up(start: Start) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import attrs
@@ -18,7 +18,13 @@ from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 
 _PATIENCE: Final = 5.0
-"""Seconds that a replay takes, at most; the rest is done in the background, as much at a time."""
+"""Seconds that a replay takes, at most; the rest is done in the background."""
+
+_PIECE: Final = 0.5
+"""Seconds that it takes there at a time, at most: meanwhile other saves wait."""
+
+Later = Callable[[Callable[[], object]], object]
+"""Has something done in the background, again and again while the store is down."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,30 +42,29 @@ class Journaling:
     repository: Callable[[], Repository]
     emit: Callable[[SessionEvent], None]
 
-    def opened(
-        self, repository: Repository, later: Callable[[Callable[[], object]], object]
-    ) -> None:
+    def opened(self, repository: Repository, later: Later) -> None:
         """
         Store what dead processes left, before anyone is given a session.
 
         Args:
             repository: Takes the sessions.
-            later: Has the rest done in the background, again and again while the store is down.
+            later: Has the rest done.
         """
-        report = self._replay(repository)
-        if report.waiting:
-            later(self._go_on)
+        if self._replay(repository, _PATIENCE).waiting:
+            later(partial(self._go_on, later))
 
-    def _go_on(self) -> None:
-        report = self._replay(self.repository())
-        if report.waiting:
+    def _go_on(self, later: Later) -> None:
+        report = self._replay(self.repository(), _PIECE)
+        if report.waiting and report.done:
+            later(partial(self._go_on, later))  # the store is there; other saves have their turn
+        elif report.waiting:
             msg = f"{report.waiting} sessions wait in {self.journal.folder}"
             raise UnavailableError(msg)
 
-    def _replay(self, repository: Repository) -> ReplayReport:
+    def _replay(self, repository: Repository, patience: float) -> ReplayReport:
         replay = Replay(journal=self.journal, repository=repository, emit=self.emit)
         try:
-            return replay.run(_PATIENCE)
+            return replay.run(patience)
         except OSError as error:
             self.emit(JournalFailed(session_id=None, error=f"{self.journal.folder}: {error}"))
             return ReplayReport()

@@ -47,6 +47,11 @@ class ReplayReport:
     aside: int = 0
     waiting: int = 0
 
+    @property
+    def done(self) -> int:
+        """How many are settled."""
+        return self.saved + self.gone + self.aside
+
 
 @attrs.define(kw_only=True, eq=False)
 class Replay:
