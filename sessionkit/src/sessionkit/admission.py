@@ -70,6 +70,7 @@ class Admission(Immediate):
         try:
             kept = self._ways.keep is None or self._ways.keep(session) is not False
         except Exception as error:
+            # Whatever a journal raises, it does not have the session: that is what the app is told.
             raise self._full(session, error) from error
         if not kept:
             raise self._full(session)
