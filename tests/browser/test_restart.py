@@ -9,6 +9,7 @@ from signal import SIGKILL, SIGTERM, Signals
 import pytest
 from browser_harness.farm import Farm
 from browser_harness.servers import Server
+from browser_harness.slow_network import SlowNetwork
 from browser_harness.visitors import Visitor
 
 OPEN_TABS = [("app", SIGTERM), ("app", SIGKILL), ("run", SIGKILL), ("plain", SIGKILL)]
@@ -43,14 +44,23 @@ def test_restart_under_an_open_tab(
     desk.count_to(2)
 
 
-def test_a_tab_that_shows_old_values(server_of: Callable[[str], Server], visitor: Visitor) -> None:
-    """A tab that was left open, not rerun since another one typed, brings nothing old back after a restart."""
+@pytest.mark.parametrize("requests", [0, 3], ids=["at_once", "slowly"])
+def test_a_tab_that_shows_old_values(
+    server_of: Callable[[str], Server], visitor: Visitor, requests: int
+) -> None:
+    """
+    A tab that was left open, not rerun since another one typed, brings nothing old back after a restart.
+
+    However slow its page comes: it asks for one several times, and says each time what it shows.
+    """
     server = server_of("run")
     first = visitor.open(server.url)
     first.enter("Age", "36")
     first.stored(age="36")
-    second = visitor.open(server.url)
+    network = SlowNetwork()
+    second = visitor.open(server.url, network.lie_before)
     second.shows("age=36")
+    network.until = requests
     first.enter("Name", "Ada")
     first.enter("Age", "37")
     first.stored(name="Ada", age="37")
@@ -61,6 +71,7 @@ def test_a_tab_that_shows_old_values(server_of: Callable[[str], Server], visitor
     second.holds("Age", "37")
     second.holds("Name", "Ada")
     second.stored(name="Ada", age="37")
+    assert network.asked >= requests
 
 
 def test_kill_while_no_tab_is_open(server_of: Callable[[str], Server], visitor: Visitor) -> None:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
-from sessionkit_streamlit import handshake
+from sessionkit_streamlit import handshake, late
 
 Page = Callable[..., Path]
 
@@ -27,16 +27,26 @@ WIDGETS = (
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """Collect the marks that each run leaves in its page."""
     seen: list[dict[str, str]] = []
-    monkeypatch.setattr(
-        handshake, "_component", lambda: lambda *, data, **_: seen.append(data["shown"])
-    )
+    original = handshake._component
+
+    def mounted(*, data: dict[str, Any], **options: Any) -> None:
+        seen.append(data["shown"])
+        original()(data=data, **options)
+
+    monkeypatch.setattr(handshake, "_component", lambda: mounted)
     return seen
+
+
+def telling(tab: Any) -> str:
+    """Return what Streamlit calls the widget by which a tab's page tells something."""
+    known = tab._session_state._state._new_widget_state.widget_metadata
+    return next(name for name in known if name.endswith("__events"))
 
 
 @pytest.fixture
 def moved(browser: Any, page: Page, shown: list[dict[str, str]]) -> Callable[..., Any]:
     """Give a function that moves a tab with values to a new server, where newer ones are stored."""
-    script = page(WIDGETS)
+    script = page("if st.session_state.pop('cut', False):\n    st.stop()\n" + WIDGETS)
     tab = browser.open(script).run()
     tab.text_input(key="city").set_value("Ghent")
     tab.number_input(key="age").set_value(36)
@@ -44,17 +54,28 @@ def moved(browser: Any, page: Page, shown: list[dict[str, str]]) -> Callable[...
     tab.multiselect(key="tags").set_value(["a"]).run()
     marks = shown[-1]
 
-    def move(marks: Any = marks, event: str = "resync", **edits: Any) -> Any:
+    def move(
+        marks: Any = marks,
+        event: str = "resync",
+        *,
+        cut_short: bool = False,
+        then: Sequence[Callable[[list[Any]], list[Any]]] = (),
+        **edits: Any,
+    ) -> Any:
         browser.elsewhere(city="Bruges", age=37, ok=False, tags=["b"])
         if "city" in edits:
             tab.text_input(key="city").set_value(edits["city"])
         sent = [one._widget_state for one in (tab.text_input[0], tab.number_input[0])]
         sent += [one._widget_state for one in (tab.checkbox[0], tab.multiselect[0])]
         told = json.dumps([{"event": event, "value": {"turn": 1, "shown": marks}}])
-        sent.append(WidgetState(id=TELLS, json_trigger_value=told))
+        sent.append(WidgetState(id=telling(tab), json_trigger_value=told))
         browser.restart()
         fresh = browser.open(script)
+        if cut_short:
+            fresh.session_state["cut"] = True
         fresh._run(WidgetStates(widgets=sent))
+        for request in then:
+            fresh._run(WidgetStates(widgets=request(sent)))
         return fresh
 
     return move
@@ -74,6 +95,55 @@ def test_what_was_touched_wins(browser: Any, moved: Callable[..., Any]) -> None:
     tab = moved(city="Antwerp")
     assert ("Antwerp", 37) == (tab.text_input(key="city").value, tab.number_input(key="age").value)
     assert "Antwerp" == browser.session().inputs["city"]
+
+
+def in_old_words(sent: list[Any]) -> list[Any]:
+    """Return a request of the page that has not heard of the first run: it asks once more."""
+    return list(sent)
+
+
+def by_a_click(sent: list[Any]) -> list[Any]:
+    """Return the request that a click makes on that page: it tells no marks."""
+    return sent[:-1]
+
+
+@pytest.mark.parametrize("cut_short", [False, True], ids=["whole", "cut_short"])
+@pytest.mark.parametrize("then", [[in_old_words], [by_a_click], [in_old_words, by_a_click]])
+def test_requests_that_cross_the_first_page(
+    browser: Any, moved: Callable[..., Any], then: list[Any], *, cut_short: bool
+) -> None:
+    """A slow page asks again, and its user clicks: what it sends is as old as before, and gives way as well."""
+    tab = moved(then=then, cut_short=cut_short)
+    assert ("Bruges", 37) == (tab.text_input(key="city").value, tab.number_input(key="age").value)
+    assert not tab.checkbox(key="ok").value
+    inputs = browser.session().inputs
+    assert ("Bruges", 37, False) == (inputs["city"], inputs["age"], inputs["ok"])
+
+
+def test_a_page_that_asks_again_late(
+    browser: Any, moved: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the first page took: what the browser says that it shows was not typed."""
+    monkeypatch.setattr(late, "_ON_THE_WAY", -1.0)
+    tab = moved(then=[in_old_words])
+    assert ("Bruges", 37) == (tab.text_input(key="city").value, tab.number_input(key="age").value)
+    assert "Bruges" == browser.session().inputs["city"]
+
+
+def test_an_edit_that_crosses_the_first_page_wins(browser: Any, moved: Callable[..., Any]) -> None:
+    """It differs from what the page showed before."""
+
+    def typed(sent: list[Any]) -> list[Any]:
+        edited = [WidgetState.FromString(one.SerializeToString()) for one in sent[:-1]]
+        edited[0].string_value = "Antwerp"
+        return edited
+
+    tab = moved(then=[typed])
+    assert "Antwerp" == tab.text_input(key="city").value
+    assert ("Antwerp", 37) == (
+        browser.session().inputs["city"],
+        browser.session().inputs["age"],
+    )
 
 
 @pytest.mark.parametrize(

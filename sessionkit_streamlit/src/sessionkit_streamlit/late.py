@@ -15,7 +15,8 @@ import streamlit as st
 
 from sessionkit_streamlit.connection import MISSING, Connection, Replaced, same
 from sessionkit_streamlit.internals.page import is_placed
-from sessionkit_streamlit.internals.widgets import at_default
+from sessionkit_streamlit.internals.widgets import at_default, sent_values
+from sessionkit_streamlit.marks import untouched
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -51,12 +52,40 @@ def _has_arrived(replaced: Replaced) -> bool:
     return replaced.sent_at is not None and monotonic() - replaced.sent_at > _ON_THE_WAY
 
 
+def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
+    """
+    Return the keys of which a request holds what the browser's page showed, not what its user typed.
+
+    A page that has just found another server says what it shows, and may ask more
+    than once before the first answer has arrived. What it says is remembered for
+    the requests that cross that answer without saying anything, as a click's does.
+
+    Args:
+        connection: The tab's, with its session.
+        run: The context of the script's run.
+    """
+    sent = sent_values(run)
+    told = untouched(run, connection.session_id or "")
+    for key in told:
+        note_replaced(connection, key, sent[key])
+    return told | {key for key, value in sent.items() if is_late(connection, key, value)}
+
+
 def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401
     """Return whether the browser sent *value* before it had what was put in its place."""
     replaced = connection.replaced.get(key)
     if replaced is None or _has_arrived(replaced) or same(connection.shown.get(key), value):
         return False
-    return any(same(one, value) for one in replaced.values)
+    return any(_was_sent_as(one, value) for one in replaced.values)
+
+
+def _was_sent_as(one: Any, value: Any) -> bool:  # noqa: ANN401
+    """Return whether two values are the same to a browser, to which 36 and 36.0 are."""
+    return same(one, value) or (_is_number(one) and _is_number(value) and bool(one == value))
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_unchanged(

@@ -20,8 +20,7 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.state import adopt, context, entry, peek, raw, snapshot, unplug
 from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal, sent_keys
-from sessionkit_streamlit.late import is_late, note_replaced
-from sessionkit_streamlit.marks import untouched
+from sessionkit_streamlit.late import is_late, note_crossing, note_replaced
 from sessionkit_streamlit.overtaken import compare, shown
 from sessionkit_streamlit.state import current_connection
 
@@ -85,16 +84,15 @@ def connect(connection: Connection, session: UserSession, run: ScriptRunContext)
         connection.deleted.clear()
         connection.overtaken.clear()
     connection.session, connection.session_id = session, session.session_id
+    crossing = note_crossing(connection, run)
     # Later on, an unknown value may as well be old: the browser sends all that it shows.
-    connection.sent = set()
-    if connection.run is None:
-        connection.sent = sent_keys(run) - untouched(run, session.session_id)
+    connection.sent = sent_keys(run) - crossing if connection.run is None else set()
     connection.run = ref(run)
     with session.lock:
         inputs = dict(session.inputs)
     if switched:
         _clear_others(connection, inputs, run)
-    _bring_all(connection, inputs, run)
+    _bring_all(connection, inputs, run, crossing)
 
 
 def _clear_others(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:
@@ -108,7 +106,9 @@ def _clear_others(connection: Connection, inputs: dict[str, Any], run: ScriptRun
             _set(connection, key, default)
 
 
-def _bring_all(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:
+def _bring_all(
+    connection: Connection, inputs: dict[str, Any], run: ScriptRunContext, crossing: set[str]
+) -> None:
     state = snapshot(run)
     values = {
         key: value
@@ -117,7 +117,7 @@ def _bring_all(connection: Connection, inputs: dict[str, Any], run: ScriptRunCon
     }
     for key, value in values.items():
         current = state.get(key, MISSING)
-        if is_late(connection, key, current):
+        if current is not MISSING and (key in crossing or is_late(connection, key, current)):
             connection.shown[key], connection.kept[key] = current, MISSING
         compare(connection, key, value, current)
         if _is_news(connection, key, value, current):

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 from browser_harness.desk import Desk
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page
 
 
 @attrs.define
@@ -16,9 +17,10 @@ class Visitor:
 
     context: BrowserContext
 
-    def open(self, url: str) -> Desk:
-        """Open a tab; returns at once, the page may still load."""
+    def open(self, url: str, prepare: Callable[[Page], None] = lambda _: None) -> Desk:
+        """Open a tab that was prepared; returns at once, the page may still load."""
         tab = Desk(self.context.new_page())
+        prepare(tab.page)
         tab.page.goto(url, wait_until="commit")
         return tab
 

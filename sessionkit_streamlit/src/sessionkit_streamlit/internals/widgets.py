@@ -66,14 +66,22 @@ def sent_triggers(run: ScriptRunContext, key: str) -> list[dict[str, Any]]:
 
     def read() -> list[dict[str, Any]]:
         ours = [one for one in run.session_state.get_widget_states() if key in one.id]
-        told = [json.loads(one.json_trigger_value) for one in ours if one.json_trigger_value]
-        return [one for each in told for one in each if isinstance(one, dict)]
+        told = [_loaded(one.json_trigger_value) for one in ours if one.json_trigger_value]
+        return [
+            one for each in told if isinstance(each, list) for one in each if isinstance(one, dict)
+        ]
 
     effect = "after a restart a tab left open may bring old values back"
     try:
         return guarded(read, "SessionState.get_widget_states", effect, otherwise=[])
     except ValueError:  # no JSON: whoever sent this is no page of ours
         return []
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 - whatever the JSON says
+    """Return what a trigger says; once Streamlit has read it, it gives it back as JSON in JSON."""
+    told = json.loads(text)
+    return json.loads(told) if isinstance(told, str) else told
 
 
 def at_default(run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
