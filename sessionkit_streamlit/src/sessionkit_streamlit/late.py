@@ -76,16 +76,7 @@ def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN4
     replaced = connection.replaced.get(key)
     if replaced is None or _has_arrived(replaced) or same(connection.shown.get(key), value):
         return False
-    return any(_was_sent_as(one, value) for one in replaced.values)
-
-
-def _was_sent_as(one: Any, value: Any) -> bool:  # noqa: ANN401
-    """Return whether two values are the same to a browser, to which 36 and 36.0 are."""
-    return same(one, value) or (_is_number(one) and _is_number(value) and bool(one == value))
-
-
-def _is_number(value: Any) -> bool:  # noqa: ANN401
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return any(same(one, value) for one in replaced.values)
 
 
 def is_unchanged(
