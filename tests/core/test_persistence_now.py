@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +28,7 @@ from sessionkit.persistence import SessionPersistence
 from sessionkit.pressure import QueueLimits
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
+from sessionkit.slots import Slot
 
 Make = Callable[..., SessionPersistence]
 
@@ -66,6 +66,14 @@ def wait_for_waiters(persistence: SessionPersistence, session: UserSession, coun
     """Wait until so many threads wait for saves of a session, the one that saves it included."""
     deadline = time.monotonic() + PATIENCE
     while persistence._queue.slots[id(session)].waiters < count:
+        assert time.monotonic() < deadline
+        Event().wait(0.001)
+
+
+def wait_for_fewer(persistence: SessionPersistence, session: UserSession, count: int) -> None:
+    """Wait until fewer threads wait for saves of a session."""
+    deadline = time.monotonic() + PATIENCE
+    while persistence._queue.slots[id(session)].waiters >= count:
         assert time.monotonic() < deadline
         Event().wait(0.001)
 
@@ -149,27 +157,98 @@ def test_those_who_wait_are_served_by_one_save(make: Make) -> None:
 def test_a_save_lingers_for_those_whom_the_last_one_served(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are likely to be back at once; who is alone waits for nobody."""
-    lingered: list[float] = []
+    """They are likely to be back at once; when all are, nobody waits any longer."""
+    monkeypatch.setattr(immediate, "_LINGER", 2 * PATIENCE)
     save = Counted()
-    persistence = make(save_one=save, save_many=lambda sessions: [None for _ in sessions])
+    persistence = make(save_one=save)
     session = UserSession(session_id="s")
-    threads = in_threads(lambda: persistence.save_now(session))
+
+    def save_often(times: int) -> None:
+        for _ in range(times):
+            persistence.save_now(session)
+
+    threads = in_threads(lambda: save_often(3))
     assert save.first.reached.wait(PATIENCE)
-    slot = persistence._queue.slots[id(session)]
-    threads += in_threads(*[lambda: persistence.save_now(session)] * 3)
+    threads += in_threads(*[lambda: save_often(2)] * 3)
     wait_for_waiters(persistence, session, 4)
     save.first.opened.set()
     join(threads)
-    assert slot.riders >= 3
-    monkeypatch.setattr(immediate, "time", SimpleNamespace(sleep=lingered.append))
 
+    assert (3, 1) == (len(save.seen), save.most)
+
+
+def test_who_is_alone_lingers_once(make: Make) -> None:
+    """Those whom the last save served did not come back: the next one waits for nobody."""
+    persistence = make(save_one=lambda _: None, save_many=lambda sessions: [None for _ in sessions])
+    session = UserSession(session_id="s")
     persistence.schedule_save(None, session)
-    persistence._queue.slots[id(session)].riders = slot.riders  # as if someone waited all along
-    persistence.save_now(session)
+    slot = persistence._queue.slots[id(session)]
+    slot.crowd = 4
     persistence.save_now(session)
 
-    assert [50e-6] == lingered
+    assert 1 == slot.crowd
+
+
+def test_who_shares_a_save_tries_again_where_it_was_broken_off(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that was to save for all is interrupted while it waits for its turn."""
+    save = Counted()
+    persistence = make(save_one=save)
+    session = UserSession(session_id="s", inputs={"n": 1})
+    threads = in_threads(lambda: persistence.save_now(session))
+    assert save.first.reached.wait(PATIENCE)
+    interrupt, await_turn = Gate(), persistence._await_turn
+
+    def interrupted(slot: Slot) -> None:
+        if not interrupt.reached.is_set():
+            persistence._lock.release()
+            try:
+                interrupt()
+            finally:
+                persistence._lock.acquire()
+            raise KeyboardInterrupt
+        await_turn(slot)
+
+    def broken_off() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            persistence.save_now(session)
+
+    monkeypatch.setattr(persistence, "_await_turn", interrupted)
+    threads += in_threads(broken_off)
+    assert interrupt.reached.wait(PATIENCE)
+    session.inputs["n"] = 2
+    threads += in_threads(*[lambda: persistence.save_now(session)] * 3)
+    wait_for_waiters(persistence, session, 5)
+    interrupt.opened.set()
+    wait_for_fewer(persistence, session, 5)
+    save.first.opened.set()
+    join(threads)
+
+    assert ([{"n": 1}, {"n": 2}], 1) == (save.seen[:2], save.most)
+    assert 0 == len(persistence._queue)
+
+
+def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that is to make it may wait for saves in flight to end, as before a fork."""
+    monkeypatch.setattr(immediate, "_LINGER", 2 * PATIENCE)
+    one, other = UserSession(session_id="one"), UserSession(session_id="other")
+
+    def save(session: UserSession) -> None:
+        if session is one:
+            persistence.save_now(other)
+
+    persistence = make(save_one=save, save_many=lambda sessions: [None for _ in sessions])
+    persistence.schedule_save(None, other)
+    persistence._queue.slots[id(other)].crowd = 9
+    threads = in_threads(lambda: persistence.save_now(other))
+    wait_for_waiters(persistence, other, 1)
+    threads += in_threads(lambda: persistence.save_now(one))
+    join(threads)
+
+    assert persistence.flush(PATIENCE)
 
 
 def test_it_waits_for_a_save_of_the_writer(make: Make) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from threading import Condition, get_ident
 from typing import Final
 
@@ -49,59 +48,70 @@ class Immediate(Writer):
                 save of this session, such as by an observer: it follows then.
         """
         with released(session.lock):
-            slot, flight = self._board(session)
-            try:
-                error = self._outcome(slot, flight)
-            finally:
-                self._leave(slot)
+            error = self._outcome(session)
         if error is not None:
             raise error
 
-    def _board(self, session: UserSession) -> tuple[Slot, Flight]:
-        """Join those who wait for the next save of a session."""
+    def _outcome(self, session: UserSession) -> Exception | None:
+        """Return what came of a save that began after now: another thread's, or our own."""
+        while True:
+            slot, flight, leads = self._board(session)
+            try:
+                if leads:
+                    self._lead(slot, flight)
+                else:
+                    flight.wait()
+            finally:
+                self._leave(slot, flight if leads else None)
+            if flight.done:
+                return flight.error
+
+    def _board(self, session: UserSession) -> tuple[Slot, Flight, bool]:
+        """Join those who wait for the next save of a session; the first of them is to make it."""
+        saving = get_ident() in self._saving
         with self._lock:
-            self._check_open(session)
-            known = id(session) in self._queue.slots
-            slot = self._queue.open(session)
-            if not known and self._ways.save_one is None and self._ways.save_many is None:
-                self._queue.drop(slot)
-                msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
-                raise ConfigError(msg)
-            if slot.in_flight and get_ident() in self._saving:
+            slot = self._open(session)
+            if slot.in_flight and saving:
                 self._queue.put(session, slot.save_fn, self._clock())
                 name = short(session.session_id)
                 msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
                 raise SessionKitError(msg)
-            slot.boarding = slot.boarding or Flight()
+            # In the midst of a save nobody may wait for a thread that waits for saves to end.
+            flight, leads = None if saving else slot.boarding, False
+            if flight is None:
+                flight, leads = Flight(), True
+                slot.boarding = slot.boarding or flight
+            else:
+                self._join(slot, flight)
             slot.waiters += 1
-            return slot, slot.boarding
+            return slot, flight, leads
 
-    def _leave(self, slot: Slot) -> None:
-        thread = get_ident()
-        with self._lock:
-            slot.waiters -= 1
-            if slot.in_flight and slot.saver == thread:  # broken off before it began
-                self._put_back([slot], thread)
-            if not slot.waiters:
-                slot.boarding = None
-                self._queue.again_or_out(slot)
-                if slot.dirty:
-                    self._wake()
+    def _join(self, slot: Slot, flight: Flight) -> None:
+        flight.aboard += 1
+        if slot.turn is not None and flight.aboard == slot.crowd:
+            slot.turn.notify_all()  # nobody else is to be waited for
 
-    def _outcome(self, slot: Slot, flight: Flight) -> Exception | None:
-        """Wait for a save to be over; make it, if nobody else does."""
-        if slot.riders > 1:
-            # Whom the last save served are likely to be back at once, and to share the next one.
-            time.sleep(_LINGER)
+    def _open(self, session: UserSession) -> Slot:
+        self._check_open(session)
+        known = id(session) in self._queue.slots
+        slot = self._queue.open(session)
+        if not known and self._ways.save_one is None and self._ways.save_many is None:
+            self._queue.drop(slot)
+            msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
+            raise ConfigError(msg)
+        return slot
+
+    def _lead(self, slot: Slot, flight: Flight) -> None:
+        """Save for all who wait, once nobody else saves."""
         with self._lock:
-            while not flight.done and (turn := self._not_yet(slot)) is not None:
-                turn.wait()
-            if flight.done:
-                return flight.error
+            self._await_turn(slot)
+            if slot.boarding is flight and flight.aboard < slot.crowd:
+                # Whom the last save served are likely to be back at once, and to share this one.
+                self._turn(slot).wait(_LINGER)
+                self._await_turn(slot)
             if slot.boarding is flight:
                 slot.boarding = None  # who comes from now on waits for the next one
             slot.flight = flight
-            slot.riders = slot.waiters
             slot.begin(get_ident(), self._clock())
             self._begun([slot])
         with self._in_save([slot]):
@@ -110,16 +120,38 @@ class Immediate(Writer):
             flight.error, QueueFullError
         ):
             self._keep_queued(slot)
-        return flight.error
 
-    def _not_yet(self, slot: Slot) -> Condition | None:
-        """Return what tells when a save may begin; None when it may."""
-        if self._resting and get_ident() not in self._saving:
-            return self._settled
-        if slot.in_flight:
-            slot.turn = slot.turn or Condition(self._lock)
-            return slot.turn
-        return None
+    def _leave(self, slot: Slot, led: Flight | None) -> None:
+        """Wait no more; what was to be saved is left to others, if something interrupted this thread."""
+        with self._lock:
+            slot.waiters -= 1
+            if led is not None and not led.over:
+                self._break_off(slot, led)
+            if not slot.waiters:
+                self._queue.again_or_out(slot)
+                if slot.dirty:
+                    self._wake()
+
+    def _break_off(self, slot: Slot, flight: Flight) -> None:
+        if slot.in_flight and slot.saver == get_ident():
+            self._put_back([slot], get_ident())
+        if slot.boarding is flight:
+            slot.boarding = None
+        flight.end(None, done=False)
+
+    def _await_turn(self, slot: Slot) -> None:
+        """Wait until a save may begin."""
+        while True:
+            if self._resting and get_ident() not in self._saving:
+                self._settled.wait()
+            elif slot.in_flight:
+                self._turn(slot).wait()
+            else:
+                return
+
+    def _turn(self, slot: Slot) -> Condition:
+        slot.turn = slot.turn or Condition(self._lock)
+        return slot.turn
 
     def _save(self, slot: Slot) -> Exception | None:
         save_one = slot.save_fn or self._ways.save_one

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from threading import Condition
+from threading import Condition, Lock
 from typing import Any
 
 import attrs
@@ -19,15 +19,37 @@ SaveFunction = Callable[[UserSession], Any]
 @attrs.define(eq=False)
 class Flight:
     """
-    A save that someone waits for, from before it begins.
+    A save that someone waits for, from before it begins: one thread makes it, others wait for it.
 
     Attributes:
-        done: Whether it is over.
+        aboard: How many threads it serves, the one that makes it included.
+        over: Whether it is over, or was broken off.
+        done: Whether it came to its end.
         error: What went wrong, or None.
     """
 
+    aboard: int = 1
+    over: bool = False
     done: bool = False
     error: Exception | None = None
+    _gate: Lock = attrs.field(factory=Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Close the gate until the save is over."""
+        self._gate.acquire()
+
+    def wait(self) -> None:
+        """Return when the save is over, without the queue's lock: whoever has it may be saving another session."""
+        with (
+            self._gate
+        ):  # one wakes the next: woken all at once, they would fight for the interpreter
+            pass
+
+    def end(self, error: Exception | None, *, done: bool) -> None:
+        """Tell those who wait what came of it; where it was broken off, they have to try again."""
+        if not self.over:
+            self.error, self.done, self.over = error, done, True
+            self._gate.release()
 
 
 @attrs.define(eq=False)
@@ -59,10 +81,10 @@ class Slot:
         down_since: Since when the store is unavailable for it, in UTC; None when it is not.
         mark: What the session had, when the save began, of what each write changes.
         queued: Whether it waited before the last save began.
-        waiters: How many threads wait to have it saved.
-        riders: How many threads the last save served that someone waited for.
+        waiters: How many threads wait to have it saved, or have been told and are about to leave.
+        crowd: How many threads the last such save served, and waited for the next one when it ended.
         turn: Tells them that a save is over; None when none ever waited.
-        boarding: The next save, if someone waits for it.
+        boarding: The next such save, which others may still share.
         flight: The save in flight, if someone waits for it.
         entry: The number of its entry in the heap, or 0.
         comes_up: When that entry comes up, in seconds.
@@ -93,7 +115,7 @@ class Slot:
     mark: object = None
     queued: bool = False
     waiters: int = 0
-    riders: int = 0
+    crowd: int = 1
     turn: Condition | None = None
     boarding: Flight | None = None
     flight: Flight | None = None
@@ -127,9 +149,10 @@ class Slot:
         self.error = self.down_since = None
 
     def tell(self, error: Exception | None, *, done: bool = True) -> None:
-        """Tell those who wait what came of it; when it is not done, one of them has to try again."""
+        """Tell those who wait what came of it; when it is not done, they have to try again."""
         if self.flight is not None:
-            self.flight.done, self.flight.error = done, error
+            self.crowd = self.flight.aboard + (self.boarding.aboard if self.boarding else 0)
+            self.flight.end(error, done=done)
             self.flight = None
         if self.turn is not None:
             self.turn.notify_all()
