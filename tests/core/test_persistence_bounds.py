@@ -405,7 +405,7 @@ def test_a_close_wakes_who_waits_for_room(make: Make) -> None:
         # Whoever waits for room notices the end without any other save.
         persistence._breaker.retry_at = 1e9
     deadline = time.monotonic() + PATIENCE
-    while not persistence._settled._waiters:  # type: ignore[attr-defined]
+    while not len(persistence._settled):
         assert time.monotonic() < deadline
         thread.join(0.01)
     persistence._queue.hurry = lambda _: []  # type: ignore[method-assign]

@@ -204,7 +204,7 @@ def test_a_flush_is_not_held_up_by_what_had_failed_before_it(seconds: Seconds) -
     flushed: SimpleQueue[bool] = SimpleQueue()
     thread = Thread(target=lambda: flushed.put(persistence.flush("t")))
     thread.start()
-    while not persistence._settled._waiters:  # type: ignore[attr-defined]
+    while not len(persistence._settled):
         thread.join(0.01)
     gate.opened.set()
     thread.join(PATIENCE)

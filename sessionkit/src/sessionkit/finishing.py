@@ -90,7 +90,7 @@ class Finishing(Admission):
             for entry in self._spill.of(None):
                 self._spill.discard(entry.session_id)
             self._changed.notify_all()
-            self._settled.notify_all()
+            self._settled.notify()
         return done
 
     def _log_left(self) -> None:
@@ -154,7 +154,7 @@ class Finishing(Admission):
         """Go on."""
         self._resting = False
         self._changed.notify_all()
-        self._settled.notify_all()
+        self._settled.notify()
         self._lock.release()
 
     def after_fork_in_child(self) -> None:

@@ -143,7 +143,7 @@ class Immediate(Writer):
         """Wait until a save may begin."""
         while True:
             if self._resting and get_ident() not in self._saving:
-                self._settled.wait()
+                self._settled.wait_for(lambda: not self._resting)
             elif slot.in_flight:
                 self._turn(slot).wait()
             else:

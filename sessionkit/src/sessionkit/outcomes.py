@@ -17,6 +17,7 @@ from sessionkit.pressure import SPILL
 from sessionkit.session import UserSession
 from sessionkit.slots import Slot
 from sessionkit.spilling import Spill
+from sessionkit.waiters import Waiters
 from sessionkit.ways import Ways
 from sessionkit.write_queue import WriteQueue
 
@@ -37,7 +38,7 @@ class Outcomes:
         """Begin anew; after a fork the parent still owns what waited."""
         self._lock = RLock()
         self._changed = Condition(self._lock)  # for the writer: there is something to look at
-        self._settled = Condition(self._lock)  # for all others: saves are over
+        self._settled = Waiters(self._lock)  # for all others: saves are over
         self._queue = WriteQueue(self._ways.debounce, self._ways.max_wait)
         self._breaker = Breaker()
         self._offline_since: datetime | None = None
@@ -107,7 +108,7 @@ class Outcomes:
             for slot, outcome in zip(slots, outcomes, strict=True):
                 size = sizes.get(slot, 0)
                 self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
-            self._settled.notify_all()
+            self._settled.notify()
 
     def _conclude_well(self, slots: Sequence[Slot]) -> None:
         with self._lock:
@@ -115,7 +116,7 @@ class Outcomes:
                 self._answered()
             for slot in slots:
                 self._settle(slot, None)
-            self._settled.notify_all()
+            self._settled.notify()
 
     def _note(
         self, slots: Sequence[Slot], outcomes: Sequence[Exception | None]

@@ -130,22 +130,35 @@ class SessionPersistence(Standing):
         if session_id is not None and session_id != session.session_id:
             msg = f"session_id is {session_id!r}, but the session's own is {session.session_id!r}"
             raise ConfigError(msg)
+        if self.schedule_again(session, save_fn):
+            return
+        told = self._enter(session, save_fn, bounded=bounded)
+        if self._keep is not None and save_fn is None and not told:
+            self._keep(session)
+
+    def schedule_again(self, session: UserSession, save_fn: SaveFunction | None = None) -> bool:
+        """
+        Have a session saved soon that waits to be saved already: what all changes but the first need.
+
+        Returns:
+            False when it doesn't wait, or not for this function: :meth:`schedule_save` queues it.
+        """
         slot, debounce_of = self._queue.slots.get(id(session)), self._debounce_of
         # Without the lock: what is seen to wait here is encoded after this, with what was changed
         # before. A save that begins meanwhile has it all.
         if (
-            slot is not None
-            and slot.dirty
-            and slot.entry
-            and self._thread is not None
-            and slot.save_fn is save_fn
-            and (debounce_of is None or debounce_of(session) == slot.own_debounce)
+            slot is None
+            or not slot.dirty
+            or not slot.entry
+            or self._thread is None
+            or slot.save_fn is not save_fn
+            or (debounce_of is not None and debounce_of(session) != slot.own_debounce)
         ):
-            slot.last = self._clock()
-        elif self._enter(session, save_fn, bounded=bounded):
-            return
+            return False
+        slot.last = self._clock()
         if self._keep is not None and save_fn is None:
             self._keep(session)
+        return True
 
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id, such as one that was ended, and what was rejected."""
@@ -153,4 +166,4 @@ class SessionPersistence(Standing):
             self._queue.discard(session_id)
             self._spill.discard(session_id)
             self._rejected.discard(session_id)
-            self._settled.notify_all()
+            self._settled.notify()

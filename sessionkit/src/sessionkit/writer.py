@@ -118,7 +118,7 @@ class Writer(Outcomes):
         for slot in left:
             self._queue.failed(slot, retry_at)
             slot.tell(None, done=False)
-        self._settled.notify_all()
+        self._settled.notify()
 
     # -- what was let go of ----------------------------------------------------
 
@@ -150,7 +150,7 @@ class Writer(Outcomes):
                     slot = self._queue_again(session, size, entry.since)
                     entry.awaited.append(Awaited.of(slot))
                 entry.gone = not sessions
-                self._settled.notify_all()
+                self._settled.notify()
         return True
 
     def _queue_again(self, session: UserSession, size: int, since: float) -> Slot:
