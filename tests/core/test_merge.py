@@ -263,6 +263,15 @@ def test_the_order_of_a_merged_dict() -> None:
     assert ["d", "a"] == list(merge_dict({"a": 1}, {"a": 1}, {"d": 1, "a": 1}))
 
 
+def test_a_dict_that_both_changed_alike_keeps_its_order() -> None:
+    """As it is written, so it stays, also in another dict that both changed; there is nothing to merge."""
+    base, alike = {"data": {"a": [1]}}, {"b": [1], "a": [2]}
+    merged = merge_dict(base, {"data": alike, "c": 1}, {"data": {**alike}, "d": 1})
+
+    assert ["b", "a"] == list(merged["data"])
+    assert ["b", "a"] == list(merge_value({"a": [1]}, alike, {**alike}))
+
+
 # -- parts ---------------------------------------------------------------------
 
 
@@ -276,6 +285,14 @@ def test_a_part_that_one_side_removed() -> None:
     assert changed == merge_part(form, None, changed)
     assert changed == merge_part(form, changed, None)
     assert changed == merge_part(None, None, changed)
+
+
+def test_an_owner_without_a_proof_gets_none() -> None:
+    """A part that lacks a field, as another release may have written it, is merged without it."""
+    unowned, owned = {"user_id": None}, {"user_id": "bob"}
+
+    assert owned == merge_part(unowned, owned, unowned)
+    assert owned == merge_part(unowned, unowned, owned)
 
 
 @pytest.mark.parametrize(

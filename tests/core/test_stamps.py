@@ -47,6 +47,8 @@ MERGER = Merger()
         ({"a": {"x": 1}}, {"a": 1}, [0, {"a": [0, {"x": 20}]}], [0, {"a": 21}]),
         ({"a": [1]}, {"a": [1, 2]}, 0, [0, {"a": 9}]),
         ({"a": 0, "b": [1]}, {"a": False, "b": [True]}, 0, [0, {"a": 9, "b": 9}]),
+        ({"a": 1, "b": 0.0, "c": 0.0}, {"a": True, "b": -0.0, "c": 0.0}, 0, [0, {"a": 9, "b": 9}]),
+        ({"a": {}, "b": {}}, {"a": {}, "b": {"x": 1}}, 5, [5, {"b": [5, {"x": 9}]}]),
         # What comes back was not there: it has nothing to replace.
         ({"b": 1}, {"a": 1, "b": 1}, 20, [20, {"a": 9}]),
     ],
@@ -91,6 +93,14 @@ def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks() -> None:
     tree = along({"data": {"a": 1, "b": 1}}, None, ours, theirs, When(ours=5, theirs=3))
 
     assert (5, 3) == tuple(at(at(tree, "data"), key) for key in ("a", "b"))
+
+
+def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks_in_a_form_of_both() -> None:
+    """The form itself is in all three; that one of them lacks a field shows only in there."""
+    base, ours, theirs = {"data": {}}, {"data": {"a": 1}}, {"data": {}}
+    tree = along({"data": {"a": 1}}, base, ours, theirs, When(ours=5, theirs=7))
+
+    assert 5 == at(at(tree, "data"), "a")
 
 
 @pytest.mark.parametrize("flip", [False, True])

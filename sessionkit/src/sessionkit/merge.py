@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from sessionkit.equality import content, same_content
 from sessionkit.errors import SerializationError
-from sessionkit.stamps import NEVER, NONE, When, latest
+from sessionkit.stamps import NEVER, NONE, When, doubtful, latest
 
 # What is merged may be any plain value.
 # ruff: noqa: ANN401
@@ -40,8 +40,12 @@ Rule = Callable[[Any, Any, Any, When], Any]
 
 def merge_value(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
     """Take the side that changed; when both did, dicts by key, sets as sets, else the later change."""
+    return ours if same_content(ours, theirs) else _merge_unlike(base, ours, theirs, when)
+
+
+def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
     if isinstance(ours, dict) and isinstance(theirs, dict):
-        return ours if same_content(ours, theirs) else merge_dict(base, ours, theirs, when)
+        return merge_dict(base, ours, theirs, when)
     if not changed(base, theirs, when.base, when.theirs):
         return ours
     if not changed(base, ours, when.base, when.ours):
@@ -88,25 +92,29 @@ def merge_dict(
     if not changed(base, ours, when.base, when.ours):
         return theirs
     keys = key_order(base, ours, theirs, when)
-    return merge_entries(keys, lambda _: rule, base, ours, theirs, when)
+    rules = {} if rule is merge_value else dict.fromkeys(keys, rule)
+    return merge_entries(keys, rules, base, ours, theirs, when)
 
 
 def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
     keys: Iterable[Any],
-    rule_of: Callable[[Any], Rule],
+    rules: Mapping[Any, Rule],
     base: Any,
     ours: Any,
     theirs: Any,
     when: When,
 ) -> dict[Any, Any]:
-    """Merge what three dicts hold under *keys*, each by its rule; what goes is left out."""
+    """Merge what three dicts hold under *keys*, each by its rule of *rules* or the usual one; what goes is left out."""
     merged = {}
+    # Most entries are alike: then it does not matter to the usual rule what either side was before.
+    alike = ours.keys() - doubtful(theirs, ours) - rules.keys()
     for key in keys:
+        if key in alike:
+            merged[key] = ours[key]
+            continue
         value, others = ours.get(key, MISSING), theirs.get(key, MISSING)
-        rule = rule_of(key)
-        # Most entries are alike: then it does not matter what either side was before. The usual
-        # rule looks into dicts itself.
-        if rule is not merge_value or isinstance(value, dict) or not same_content(value, others):
+        rule = rules.get(key, _merge_unlike)
+        if rule is not _merge_unlike or not same_content(value, others):
             value = rule(base.get(key, MISSING), value, others, when.at(key))
         if value is not MISSING:
             merged[key] = value

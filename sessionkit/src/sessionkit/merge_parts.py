@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -39,16 +39,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "snapshots": _snapshots,
     "redo_snapshots": _snapshots,
 }
-"""The rules of fields that have one of their own; all others use :func:`merge_value`."""
-
+"""The rules of fields that have one of their own; all others use :func:`~sessionkit.merge.merge_value`."""
 
 UNSTAMPED: Final = frozenset({*RULES, *_OWNER, "created_at"})
 """Fields that have no stamps: both sides' changes are kept, or it does not matter which was later."""
-
-
-def usual_rule(field: str) -> Rule:
-    """Return the rule of a field that no policy is about."""
-    return RULES.get(field, merge_value)
 
 
 def merge_part(
@@ -56,7 +50,7 @@ def merge_part(
     ours: PlainPart | None,
     theirs: PlainPart | None,
     when: When = NEVER,
-    rule_of: Callable[[str], Rule] = usual_rule,
+    rules: Mapping[str, Rule] = RULES,
 ) -> PlainPart | None:
     """
     Merge one part.
@@ -66,7 +60,7 @@ def merge_part(
         ours: Our part, or None when we have none.
         theirs: Their part, or None when they have none.
         when: When each value of each side was changed.
-        rule_of: Returns the rule of a field.
+        rules: The rules of fields that have one of their own.
 
     Returns:
         The merged part, or None when it goes.
@@ -76,10 +70,11 @@ def merge_part(
         merged = merge_value(b, o, t, when)
         return None if merged is MISSING else merged
     known = base or {}
-    fields = merge_entries(dict.fromkeys((*ours, *theirs)), rule_of, known, ours, theirs, when)
+    fields = merge_entries(dict.fromkeys((*ours, *theirs)), rules, known, ours, theirs, when)
     if "user_id" in fields:
         fields |= _merge_owner(base, ours, theirs)
-    return {field: value for field, value in fields.items() if value is not MISSING}
+        return {field: value for field, value in fields.items() if value is not MISSING}
+    return fields
 
 
 def _merge_owner(base: PlainPart | None, ours: PlainPart, theirs: PlainPart) -> PlainPart:

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import attrs
 
 from sessionkit.codec import EncodedParts, SessionCodec
-from sessionkit.merge import Rule
-from sessionkit.merge_parts import merge_part, usual_rule
+from sessionkit.merge import Rule, merge_value
+from sessionkit.merge_parts import RULES, merge_part
 from sessionkit.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.policies import FORMS, Policies
 from sessionkit.stamping import read_stamps, read_tree, write_stamps, write_tree
@@ -47,8 +47,7 @@ class Merger:
         when: When = NEVER,
     ) -> PlainPart | None:
         """Merge the part called *name*; see :func:`~sessionkit.merge.merge_part`."""
-        rule_of = partial(self._rule, name) if self.policies.below else usual_rule
-        return merge_part(base, ours, theirs, when, rule_of)
+        return merge_part(base, ours, theirs, when, self._rules(name, ours, theirs))
 
     def encoded(
         self,
@@ -105,8 +104,14 @@ class Merger:
         stamps = write_tree(codec, along(merged, b, o, t, when))
         return _Part(codec.serializer.dumps(merged), stamps)
 
-    def _rule(self, name: str, field: str) -> Rule:
-        return self.policies.at(*_path(name, field)).merging(usual_rule(field))
+    def _rules(self, name: str, *sides: PlainPart | None) -> Mapping[str, Rule]:
+        if not self.policies.below:
+            return RULES
+        return {
+            field: self.policies.at(*_path(name, field)).merging(RULES.get(field, merge_value))
+            for side in sides
+            for field in side or ()
+        }
 
     def _counts(self, name: str) -> bool:
         """Return whether two equal changes of a part may be two changes."""

@@ -23,7 +23,7 @@ import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.forms import FormState
-from sessionkit.plain import STORED, read_stored, stored_fields, structure, surely_fits
+from sessionkit.plain import STORED, read_stored, stored_fields, structure, surely_fit
 from sessionkit.session import UserSession
 
 PlainPart = dict[str, Any]
@@ -69,8 +69,8 @@ _KNOWN_UNDO: Final = frozenset(_UNDO_FIELDS)
 _KNOWN_EXTENSION: Final = frozenset({"value"})
 _SESSION_TYPES: Final = _types(UserSession)
 _FORM_TYPES: Final = _types(FormState)
-_SESSION_FITS: Final = {field: surely_fits(kind) for field, kind in _SESSION_TYPES.items()}
-_FORM_FITS: Final = {field: surely_fits(kind) for field, kind in _FORM_TYPES.items()}
+_session_fits: Final = surely_fit(_SESSION_TYPES)
+_form_fits: Final = surely_fit(_FORM_TYPES)
 
 
 def is_known(name: str) -> bool:
@@ -105,8 +105,9 @@ def to_parts(
     """
     session.trim()
     parts = _WRITE_FIELDS(session)
-    for name in session.unknown.keys() & parts.keys():
-        _with_unknown(parts[name], session, name)
+    if session.unknown:
+        for name in session.unknown.keys() & parts.keys():
+            _with_unknown(parts[name], session, name)
     for form_id, state in _named("form_states", FORM, session.form_states, refuse):
         name = UNDO + form_id
         form = _WRITE_FORM(state)
@@ -163,17 +164,20 @@ def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
     """
     if name.startswith(EXTENSION):
         return {}
-    fits = _SESSION_FITS if name in FIELDS else _FORM_FITS
-    doubtful = [field for field, value in part.items() if field in fits and not fits[field](value)]
-    errors = ((field, _misfit(name, field, part[field])) for field in doubtful)
+    fits, types = (_session_fits, _SESSION_TYPES) if name in FIELDS else (_form_fits, _FORM_TYPES)
+    if fits(part):
+        return {}
+    errors = (
+        (field, _misfit(place(name, field), value, types[field]))
+        for field, value in part.items()
+        if field in types
+    )
     return {field: error for field, error in errors if error is not None}
 
 
-def _misfit(name: str, field: str, value: Any) -> SerializationError | None:  # noqa: ANN401 - the app's own
-    types = _SESSION_TYPES if name in FIELDS else _FORM_TYPES
-    where = place(name, field)
+def _misfit(where: str, value: Any, kind: Any) -> SerializationError | None:  # noqa: ANN401 - the app's own
     try:
-        structure(STORED, value, types[field], where)
+        structure(STORED, value, kind, where)
     except SerializationError as error:
         return SerializationError(error.reason, error.path or where)
     return None

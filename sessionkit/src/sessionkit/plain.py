@@ -167,17 +167,12 @@ def stored_fields(
 
 
 def _writer(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[[Any], Any]:
-    others = {
+    others: dict[str, Any] = {
         field.name: override(omit=True)
         for field in attrs.fields(attrs.resolve_types(cls))
         if field.alias not in names
     }
-    return make_dict_unstructure_fn(
-        cls,
-        STORED,
-        _cattrs_use_alias=True,
-        **others,  # type: ignore[arg-type]  # mypy takes them for the flags
-    )
+    return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
 
 
 def read_stored(data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401 - plain data
@@ -188,18 +183,21 @@ def read_stored(data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401 - plai
         return structure(STORED, data, cls, what)  # says what is wrong, and where
 
 
-def surely_fits(cls: Any) -> Callable[[Any], bool]:  # noqa: ANN401 - any type
-    """Return a function that tells whether data are surely read as a *cls*; in doubt :func:`structure` tells."""
-    read = _QUICK.get_structure_hook(cls)
+def surely_fit(types: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a function that tells whether fields of these *types* are surely read; in doubt :func:`structure` tells."""
+    readers = {field: (_QUICK.get_structure_hook(kind), kind) for field, kind in types.items()}
 
-    def fits(data: Any) -> bool:  # noqa: ANN401 - any value
+    def fit(fields: Mapping[str, Any]) -> bool:
         try:
-            read(data, cls)
+            for field, value in fields.items():
+                if field in readers:
+                    read, kind = readers[field]
+                    read(value, kind)
         except _REFUSALS:
             return False
         return True
 
-    return fits
+    return fit
 
 
 def _reason(error: BaseException, wanted: type | None) -> str:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from sessionkit.equality import COMPARED_OR_FLOAT, same_content
@@ -60,12 +59,16 @@ def _joined(most: int, others: dict[Any, Tree]) -> Tree:
 
 def at(tree: Tree, key: Any) -> Tree:
     """Return what is known of an entry that is there."""
+    if type(tree) is int:
+        return tree
     most, others = _split(tree)
     return others.get(key, most)
 
 
 def latest(tree: Tree) -> int:
     """Return the latest stamp in a tree."""
+    if type(tree) is int:
+        return tree
     most, others = _split(tree)
     return max([most, *map(latest, others.values())])
 
@@ -109,7 +112,7 @@ def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
         return max(now, latest(tree) + 1)
     most, others = _split(tree)
     others = {key: stamps for key, stamps in others.items() if key in after}
-    for key in _doubtful(before, after):
+    for key in doubtful(before, after):
         was, value = before.get(key, _MISSING), after[key]
         if isinstance(value, dict) or not same_content(was, value):
             stamps = NONE if was is _MISSING else others.get(key, most)
@@ -117,17 +120,20 @@ def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
     return _joined(most, others)
 
 
-def _doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
-    """Return the keys under which there may be something new."""
-    olds = map(before.get, after, repeat(_MISSING))
+def doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
+    """Return the keys under which *after* may have something else than *before*."""
     return [
         key
-        for key, was, value in zip(after, olds, after.values(), strict=True)
-        # What every save of a form comes by: no call for an entry that is surely what it was.
-        if not (
-            type(was) is type(value) in COMPARED_OR_FLOAT
-            and was == value
-            and (value or type(value) is not float)
+        for key, value in after.items()
+        # What every save and merge of a form comes by: no call for an entry that is surely what it was.
+        if (was := before.get(key, _MISSING)) is not value
+        and (
+            type(was) is not type(value)
+            or (
+                was != value or not value  # 0.0 equals -0.0
+                if type(value) in COMPARED_OR_FLOAT
+                else type(value) is not dict or was or value
+            )
         )
     ]
 
@@ -158,7 +164,8 @@ def along(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> Tree:
     entries = {
         key: _entry(entry, key, sides, when)
         for key, entry in value.items()
-        if key in apart or isinstance(entry, dict)  # there, too, one side may lack something
+        # In a dict, too, one side may lack something: it matters if their stamps are not the same.
+        if key in apart or (most != most_others and isinstance(entry, dict))
     }
     return _joined(_changed_at(When(most_known, most, most_others)), entries)
 
