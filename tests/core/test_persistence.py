@@ -32,6 +32,26 @@ def test_ten_schedules_make_one_save_with_the_latest_state(
     assert not persistence.is_pending("s")
 
 
+def test_only_what_waits_for_the_same_save_is_scheduled_again(
+    persistence: SessionPersistence, seconds: Seconds, saves: Saves
+) -> None:
+    """Its window begins anew; what does not wait has to be queued first."""
+    session = UserSession(session_id="s")
+    before = persistence.schedule_again(session, saves)
+    persistence.schedule_save("s", session, saves)
+    seconds.move(persistence, 0.4)
+
+    assert (False, False) == (before, persistence.schedule_again(session))
+    assert persistence.schedule_again(session, saves)
+    seconds.move(persistence, 0.8)
+    assert persistence.is_pending("s")
+
+    seconds.move(persistence, 0.9)
+    assert "s" == saves.next()[0]
+    assert persistence.flush()
+    assert not persistence.schedule_again(session, saves)
+
+
 def test_it_waits_for_a_pause(
     persistence: SessionPersistence, seconds: Seconds, saves: Saves
 ) -> None:

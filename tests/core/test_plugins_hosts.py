@@ -19,8 +19,13 @@ Install = Callable[..., None]
 
 HOST = """\
 class _Host:
+    trusted = False
+
     def __init__(self, tokens, name):
         self.tokens, self.name = tokens, name
+
+    def active(self):
+        return True
 
 @hookimpl
 def sessionkit_hosts():
@@ -53,16 +58,37 @@ def test_a_host_counts_once_its_framework_is_imported(
     install("x-web", {"some_web": "web_hooks"}, {"web_hooks": HOST})
     found, tables = plugins(), {"some_web": {"name": "mine"}}
 
-    [local] = found.hosts(tables, _app)
+    [local] = found.hosts(tables, _app).imported()
     assert "web_hooks" not in sys.modules
     framework()
-    web, still_local = found.hosts(tables, _app)
-    again = found.hosts(tables, _app)
+    web, still_local = found.hosts(tables, _app).imported()
+    again = found.hosts(tables, _app).imported()
 
     assert local is still_local
     assert local.trusted
     assert (APP, "mine") == (web.tokens, web.name)  # type: ignore[attr-defined]
     assert (web, local) == again
+
+
+def test_a_host_counts_no_more_once_its_framework_is_gone(
+    install: Install,
+    plugins: Callable[[], Plugins],
+    framework: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where another module came at the same time; and it is the same host that comes back."""
+    install("x-web", {"some_web": "web_hooks"}, {"web_hooks": HOST})
+    framework()
+    hosts = plugins().hosts({}, _app)
+    web = hosts.active()
+
+    monkeypatch.delitem(sys.modules, "some_web")
+    monkeypatch.setitem(sys.modules, "any_other", ModuleType("any_other"))
+    without = hosts.active()
+    framework()
+
+    assert (False, True) == (web.trusted, without.trusted)
+    assert web is hosts.active()
 
 
 def test_a_script_needs_no_tokens(plugins: Callable[[], Plugins]) -> None:
@@ -71,7 +97,7 @@ def test_a_script_needs_no_tokens(plugins: Callable[[], Plugins]) -> None:
     def never() -> Tokens:
         pytest.fail("tokens were asked for")
 
-    [local] = plugins().hosts({}, never)
+    [local] = plugins().hosts({}, never).imported()
 
     assert local.trusted
 
@@ -84,7 +110,7 @@ def test_other_tokens_get_other_hosts(
     framework()
     found = plugins()
 
-    hosts: Any = [found.hosts({}, tokens)[0] for tokens in (_app, _other_app, _app)]
+    hosts: Any = [found.hosts({}, tokens).imported()[0] for tokens in (_app, _other_app, _app)]
 
     assert [APP, OTHER_APP, APP] == [host.tokens for host in hosts]
     assert hosts[0] is hosts[2]
@@ -98,7 +124,7 @@ def test_a_broken_host_of_an_imported_framework_is_never_passed_over(
     framework()
 
     with pytest.raises(PluginError, match=r"plugin 'some_web' of x-web 1\.0 can't be imported"):
-        plugins().hosts({}, _app)
+        plugins().hosts({}, _app).imported()
 
 
 def test_a_host_hook_that_fails_is_never_passed_over(
@@ -110,7 +136,7 @@ def test_a_host_hook_that_fails_is_never_passed_over(
     framework()
 
     with pytest.raises(PluginError, match="sessionkit_hosts failed: RuntimeError: bug"):
-        plugins().hosts({}, _app)
+        plugins().hosts({}, _app).imported()
 
 
 @pytest.mark.parametrize(
@@ -135,4 +161,4 @@ def test_a_hosts_table_is_checked(
     framework()
 
     with pytest.raises(ConfigError, match=message):
-        plugins().hosts({"some_web": table}, _app)
+        plugins().hosts({"some_web": table}, _app).imported()

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_harness.data import APP_VALUES, JSON_VALUES, SESSIONS, content
 
+from sessionkit.activity import Activity
 from sessionkit.errors import InvalidSessionIdError, SerializationError
 from sessionkit.navigation import NavigationEntry
 from sessionkit.session import UserSession
@@ -203,6 +204,40 @@ def test_activity_never_moves_backwards() -> None:
 
     assert ahead == session.last_activity
     assert ahead - EARLY == session.session_duration
+
+
+def test_activity_that_the_app_sets_back_moves_on_from_there() -> None:
+    """What it sets is what it reads, to the microsecond; then the next input counts again."""
+    session = UserSession()
+    session.set_input("a", 1)
+    used = session.last_activity
+    session.interaction_count, session.last_activity = 41, EARLY
+    set_back = session.last_activity
+
+    session.set_input("a", 2)
+
+    assert EARLY == set_back
+    assert 42 == session.interaction_count
+    assert used <= session.last_activity <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+)
+def test_any_moment_can_be_the_last_activity(moment: datetime) -> None:
+    """Of a clock that is far off, too: nothing is rounded."""
+    assert moment == UserSession(last_activity=moment).last_activity
+
+
+def test_what_is_kept_in_the_activity_is_shown_as_fields() -> None:
+    """Who looks at the session as attrs knows it finds both under their names."""
+    session = UserSession(interaction_count=3, last_activity=EARLY)
+
+    assert "interaction_count=3" in repr(session)
+    assert f"last_activity={EARLY!r}" in repr(session)
+    assert "activity=Activity" not in repr(session)
+    with pytest.raises(TypeError):
+        UserSession(activity=Activity())  # type: ignore[call-arg]
 
 
 def test_times_are_kept_in_utc() -> None:

@@ -83,6 +83,9 @@ class SessionCodec:
     name: str
     others: Callable[[str], Serializer]
     max_bytes: int
+    _seal: bytes = attrs.field(
+        init=False, default=attrs.Factory(lambda own: seal(b"", own.name), takes_self=True)
+    )
 
     def encode(
         self,
@@ -186,6 +189,9 @@ class SessionCodec:
         """
         parts: EncodedParts = {}
         for stored_name, sealed in stored.items():
+            if stored_name != PACKED and sealed.startswith(self._seal):
+                parts[stored_name] = sealed[len(self._seal) :]
+                continue
             try:
                 parts.update(self._open_one(stored_name, sealed))
             except SerializationError as error:

@@ -15,13 +15,15 @@ import os
 import time
 from collections.abc import Callable
 from threading import Lock, Thread, get_ident
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from sessionkit.breaker import Breaker
 from sessionkit.errors import NewerFormatError, SessionGoneError
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.repository import Repository
 
 PAUSE: Final = 2.0
 """Seconds without a look after a store was down or slow for the first time."""

@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 def in_utc(moment: datetime) -> datetime:
     """Return *moment* in UTC; a naive one is taken as local time, as ``datetime.now()`` gives it."""
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def to_micros(moment: datetime) -> int:

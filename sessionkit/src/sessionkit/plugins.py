@@ -8,15 +8,14 @@ A plugin is imported when it is asked for, and no other is.
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sessionkit.entry_points import InstalledPlugin
+from sessionkit.hosting import Hosting
 from sessionkit.offers import (
     COMMAND,
-    HOST,
     KINDS,
     MEMORY,
     PREFERRED,
@@ -38,13 +37,11 @@ if TYPE_CHECKING:
     from sessionkit.conflict import ConflictStrategy
     from sessionkit.events import SessionEvent
     from sessionkit.hookspecs import CommandFactory
-    from sessionkit.host import Host
     from sessionkit.serializer import Serializer
     from sessionkit.storage import Storage
     from sessionkit.tokens import Tokens
 
 _LOG: Final = logging.getLogger("sessionkit")
-_LOCAL: Final = "local"
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 Where = Callable[[str], str]
@@ -66,8 +63,7 @@ class Plugins:
             entry_points: What to use instead of what is installed, in tests.
         """
         self._registry = Registry(entry_points)
-        self._hosts: dict[tuple[Callable[[], Tokens], tuple[str, ...]], Sequence[Host]] = {}
-        self._made: dict[tuple[Callable[[], Tokens], str], Host] = {}
+        self._hosting: dict[Callable[[], Tokens], Hosting] = {}
 
     def storage(
         self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
@@ -106,30 +102,16 @@ class Plugins:
         tokens: Callable[[], Tokens],
         *,
         where: Where = _nowhere,
-    ) -> Sequence[Host]:
+    ) -> Hosting:
         """
-        Return the hosts whose framework has been imported, the local one last.
+        Return what knows the hosts of an app; for the same function of tokens, the same.
 
         Args:
             tables: Keywords of host factories, by name.
-            tokens: Returns the app's tokens; a web host is made with them. For the
-                same function, the same hosts come back.
+            tokens: Returns the app's tokens; a web host is made with them.
             where: Says who set a key, for messages.
-
-        Raises:
-            PluginError: If the plugin of an imported framework fails. It is not
-                passed over: the local host, which trusts everyone, would take its place.
         """
-        points = self._registry.points
-        imported = tuple(filter(sys.modules.__contains__, points.names))
-        found = self._hosts.get((tokens, imported))
-        if found is None:
-            with self._registry.lock:
-                found = self._hosts[tokens, imported] = tuple(
-                    self._host(name, imported, tables, tokens, where)
-                    for name in self._host_names(imported)
-                )
-        return found
+        return self._hosting.setdefault(tokens, Hosting(self._registry, tables, tokens, where))
 
     def commands(self) -> Mapping[str, CommandFactory]:
         """Return the commands of all plugins by name; one that can't be loaded is logged and left out."""
@@ -215,28 +197,6 @@ class Plugins:
             broken, said = self._registry.broken.values(), where(kind.setting)
             raise unknown(kind.word, name, available, said=said, broken=broken)
         return pick(kind, name, offers)
-
-    def _host_names(self, imported: tuple[str, ...]) -> list[str]:
-        for name in imported:
-            self._registry.load(name)
-        offers = self._registry.offers(HOST, imported)
-        return [*(name for name in imported if name != _LOCAL and offering(name, offers)), _LOCAL]
-
-    def _host(
-        self,
-        name: str,
-        imported: tuple[str, ...],
-        tables: Mapping[str, Mapping[str, Any]],
-        tokens: Callable[[], Tokens],
-        where: Where,
-    ) -> Host:
-        if (tokens, name) not in self._made:
-            offer = pick(HOST, name, self._registry.offers(HOST, imported))
-            table = tables.get(name, _NOTHING)
-            # The local host has no browser: a script makes no secret for nothing.
-            given = {} if name == _LOCAL else {"tokens": tokens()}
-            self._made[tokens, name] = offer.make(HOST, name, table, where, **given)
-        return self._made[tokens, name]
 
 
 def _run(name: str, offers: list[Offer]) -> object:

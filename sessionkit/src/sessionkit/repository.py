@@ -24,7 +24,6 @@ from sessionkit.expiry import Expiry
 from sessionkit.form_saving import ask_for_forms
 from sessionkit.found import Absence, Found
 from sessionkit.merger import Merger
-from sessionkit.moments import from_micros
 from sessionkit.open_decisions import open_decisions, settle
 from sessionkit.rotating import Rotations
 from sessionkit.save_context import SaveContext, SaveObserver
@@ -126,7 +125,7 @@ class Repository(Catalog, CatchingUp):
             return Found(absence=Absence.ENDED if seen.usable and seen.head.ended else Absence.FREE)
         self._tracks.put(session, Track(base=seen.parts, stored=seen))
         session.version, session.save_id = seen.head.version, seen.head.save_id
-        session.last_activity = from_micros(seen.head.last_activity)
+        session.activity.micros = seen.head.last_activity
         return Found(session=session)
 
     # -- saving ----------------------------------------------------------------

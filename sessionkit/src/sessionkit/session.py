@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 import attrs
 
+from sessionkit.activity import Activity, kept_in_activity
 from sessionkit.equality import equals
 from sessionkit.field_types import COUNT, of_type, set_of_texts
 from sessionkit.forms import FormState
@@ -20,8 +21,6 @@ from sessionkit.moments import in_utc, utc_now
 from sessionkit.navigation import NavigationEntry
 
 _NOTHING: Final = object()
-# Assigning runs through the fields' checks: for these two that costs half of ``set_input``.
-_assign: Final = object.__setattr__
 _DICT: Final = of_type(dict)
 _TEXT_OR_NONE: Final = of_type(str, NoneType)
 
@@ -30,6 +29,7 @@ def _checked(session_id: str | None) -> str:
     return new_session_id() if session_id is None else check_session_id(session_id)
 
 
+@kept_in_activity
 @attrs.define(kw_only=True, eq=False)
 class UserSession:
     """
@@ -66,8 +66,10 @@ class UserSession:
         forms_asked_for: Ids of the forms that the next save includes even if their ``auto_save``
             is off. Not stored; set by the methods, and emptied by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
+        activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
     """
 
+    activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
     session_id: str = attrs.field(default=None, converter=_checked)
     user_id: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     authenticated: bool = attrs.field(default=False, validator=of_type(bool))
@@ -106,9 +108,7 @@ class UserSession:
 
     def touch(self) -> None:
         """Note that the user is there; counts as no interaction."""
-        now = utc_now()
-        if now > self.last_activity:
-            _assign(self, "last_activity", now)
+        self.activity.touched()
 
     def set_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
         """Keep *value* under *key*; a value equal to the one that is kept counts no interaction."""
@@ -118,7 +118,7 @@ class UserSession:
             # In doubt not an interaction: it would make each rerun a change. Whether an
             # array changed is found by its bytes when it is saved.
             if type(kept) is not type(value) or not equals(kept, value, in_doubt=True):
-                self._interacted()
+                self.activity.interacted()
 
     def add_navigation(self, page: str, params: Mapping[str, Any] | None = None) -> NavigationEntry:
         """
@@ -135,7 +135,7 @@ class UserSession:
         with self.lock:
             self.navigation_history.append(entry)
             self.page_views[page] = self.page_views.get(page, 0) + 1
-            self._interacted()
+            self.activity.interacted()
             self.trim()
         return entry
 
@@ -150,7 +150,7 @@ class UserSession:
             self.get_form_state(form_id)
             if form_id not in self.dirty_forms:
                 self.dirty_forms.add(form_id)
-                self._interacted()
+                self.activity.interacted()
 
     def mark_form_clean(self, form_id: str) -> None:
         """Note that the form's data were saved, now; the next save of the session includes them in any case."""
@@ -158,7 +158,7 @@ class UserSession:
             self.get_form_state(form_id).last_saved = utc_now()
             self.dirty_forms.discard(form_id)
             self.forms_asked_for |= {form_id}
-            self._interacted()
+            self.activity.interacted()
 
     def add_cache_key(self, key: str, dependencies: Iterable[str] = ()) -> None:
         """Track a cache key and what it depends on; calling it again replaces the dependencies."""
@@ -237,7 +237,3 @@ class UserSession:
                 del self.navigation_history[:surplus]
             for form in self.form_states.values():
                 form.trim()
-
-    def _interacted(self) -> None:
-        _assign(self, "interaction_count", self.interaction_count + 1)
-        self.touch()

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from threading import RLock
+from typing import TYPE_CHECKING
 
-from sessionkit.assembly import Assembly
-from sessionkit.errors import PluginError
 from sessionkit.event_log import log_event
 from sessionkit.events import SessionEvent, SessionSaved
 from sessionkit.host import Host
 from sessionkit.live import LiveSessions
 from sessionkit.lookout import Lookout
 from sessionkit.plugins import Plugins
-from sessionkit.repository import Repository
 from sessionkit.settings import Settings
 from sessionkit.storage import Storage
-from sessionkit.tokens import Tokens, load_secret
 from sessionkit.watching import Watcher
+
+if TYPE_CHECKING:
+    from sessionkit.assembly import Assembly
+    from sessionkit.repository import Repository
+    from sessionkit.tokens import Tokens
 
 
 class Wiring:
@@ -30,7 +32,6 @@ class Wiring:
     Attributes:
         settings: What is used.
         plugins: What is installed.
-        assembly: Makes storage, serializer and strategy.
         now: Returns the present moment, aware.
     """
 
@@ -45,12 +46,13 @@ class Wiring:
         self.settings = settings
         self.plugins = plugins
         self.plugins.observe(settings.plugins, where=settings.where)
-        self.assembly = Assembly(settings=settings, plugins=plugins, emit=self.emit)
         self.now = now
         self._opening = RLock()
+        self._assembling = RLock()
+        self._assembly: Assembly | None = None
         self._repository: Repository | None = None
         self._sign = lambda: self.tokens
-        self._hosts = partial(plugins.hosts, settings.hosts, self._sign, where=settings.where)
+        self._hosts = plugins.hosts(settings.hosts, self._sign, where=settings.where)
         self._lookout = Lookout(_interval(settings), opened=lambda: self._repository, clock=clock)
         self._live = LiveSessions(
             repository=lambda: self.repository,
@@ -58,12 +60,28 @@ class Wiring:
             emit=self.emit,
             lookout=self._lookout,
         )
-        self._watcher = Watcher(self._live, self._hosts, wanted=self.watching, clock=clock)
+        self._watcher = Watcher(self._live, self._hosts.imported, wanted=self.watching, clock=clock)
+        if settings.conflict.fields:
+            _ = self.assembly  # what is wrong with them is an error at start
 
     @cached_property
     def tokens(self) -> Tokens:
         """What browsers are given, signed with the app's key."""
+        from sessionkit.tokens import Tokens, load_secret  # noqa: PLC0415 - scripts need no signer
+
         return Tokens(load_secret(self.settings.security))
+
+    @property
+    def assembly(self) -> Assembly:
+        """Makes storage, serializer and strategy; raises :class:`ConfigError` as it is made."""
+        with self._assembling:
+            if self._assembly is None:
+                from sessionkit.assembly import Assembly  # noqa: PLC0415 - a new session needs none
+
+                self._assembly = Assembly(
+                    settings=self.settings, plugins=self.plugins, emit=self.emit
+                )
+            return self._assembly
 
     @property
     def watching(self) -> bool:
@@ -73,11 +91,7 @@ class Wiring:
     @property
     def host(self) -> Host:
         """The framework that runs the calling code."""
-        for host in self._hosts():
-            if host.active():
-                return host
-        msg = "no host is active, not even the local one"
-        raise PluginError(msg)
+        return self._hosts.active()
 
     @property
     def storage(self) -> Storage:
@@ -91,6 +105,8 @@ class Wiring:
             with self._opening:
                 self._watcher.begin(self.assembly.storage())
                 if self._repository is None:
+                    from sessionkit.repository import Repository  # noqa: PLC0415 - as above
+
                     repository = Repository(**self.assembly.parts(), now=self.now)
                     self._opened(repository)
                     self._repository = repository
@@ -110,7 +126,8 @@ class Wiring:
     def _close_store(self) -> None:
         """Hear nothing more, and close the storage, if it was opened."""
         self._watcher.close()
-        self.assembly.close()
+        if self._assembly is not None:
+            self._assembly.close()
 
 
 def _interval(settings: Settings) -> float | None:

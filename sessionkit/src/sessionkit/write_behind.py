@@ -16,13 +16,13 @@ from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence_status import PersistenceStatus
 from sessionkit.plugins import Plugins
 from sessionkit.pressure import QueueLimits
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings
 from sessionkit.wiring import Wiring
 
 if TYPE_CHECKING:
     from sessionkit.journaling import Journaling
+    from sessionkit.repository import Repository
 
 _KEPT_IN_MEMORY: Final = (
     "a newer release of sessionkit has stored this session; changes stay in memory, lest they "
@@ -90,7 +90,7 @@ class WriteBehind(Wiring):
 
     def queue(self, session: UserSession) -> None:
         """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
-        if self._live.is_saved(session):
+        if not self.persistence.schedule_again(session) and self._live.is_saved(session):
             self.persistence.schedule_save(None, session)
 
     def save(self, session: UserSession, *, immediate: bool = False) -> None:

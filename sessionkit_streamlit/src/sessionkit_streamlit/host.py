@@ -15,7 +15,7 @@ from sessionkit_streamlit.gate import gate
 from sessionkit_streamlit.handshake import mount, reported_token
 from sessionkit_streamlit.internals.observe import install
 from sessionkit_streamlit.internals.state import context
-from sessionkit_streamlit.late import is_unchanged
+from sessionkit_streamlit.late import is_showing, is_unchanged
 from sessionkit_streamlit.marks import marks
 from sessionkit_streamlit.state import ConnectionState, current_connection
 from sessionkit_streamlit.tabs import open_tabs
@@ -135,7 +135,9 @@ class StreamlitHost:
             value: What the app wants to keep.
         """
         run = context()
-        return run is None or not is_unchanged(current_connection(), session, run, key, value)
+        if run is None or not is_showing(session, run, key):
+            return True
+        return not is_unchanged(current_connection(), run, key, value)
 
     def changed(self, session_id: str) -> None:
         """

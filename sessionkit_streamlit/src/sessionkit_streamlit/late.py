@@ -79,20 +79,23 @@ def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN4
     return any(same(one, value) for one in replaced.values)
 
 
-def is_unchanged(
-    connection: Connection,
-    session: UserSession,
-    run: ScriptRunContext,
-    key: str,
-    value: Any,  # noqa: ANN401
-) -> bool:
+def is_showing(session: UserSession, run: ScriptRunContext, key: str) -> bool:
+    """Return whether a widget of this run shows what the session keeps under *key*, or did."""
+    return key in session.inputs and is_placed(run, key)
+
+
+def is_unchanged(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
     """
     Return whether a value is just what the key's widget went on showing.
 
     Another tab may have changed the session's value while this run was under way.
+
+    Args:
+        connection: The tab's.
+        run: The context of the script's run.
+        key: A key that :func:`is_showing`.
+        value: What the app wants to keep.
     """
-    if key not in session.inputs or not is_placed(run, key):
-        return False
     if not same(st.session_state.get(key, MISSING), value):
         return False  # the app made something else of it
     if key in connection.shown:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from queue import SimpleQueue
 from threading import current_thread
@@ -18,6 +18,7 @@ from sessionkit.defaults.local_host import LocalHost
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import SessionEvent
 from sessionkit.host import Host
+from sessionkit.hosting import Hosting
 from sessionkit.manager import SessionManager
 from sessionkit.moments import utc_now
 from sessionkit.plugins import Plugins
@@ -93,6 +94,18 @@ class WebHost:
         return self.running
 
 
+class _GivenHost(Hosting):
+    """Knows a test's host alone."""
+
+    def __init__(self, host: Host) -> None:
+        """Take the host."""
+        self._known = (), set(), [host]
+
+    def imported(self) -> Sequence[Host]:
+        """Return it."""
+        return self._known[2]
+
+
 class ServerPlugins(Plugins):
     """What is installed, with the test's own store and host in the place of the configured ones."""
 
@@ -115,9 +128,9 @@ class ServerPlugins(Plugins):
         """Return the test's strategy, else the configured one."""
         return self._own[3] or super().conflict_strategy(*args, **keywords)
 
-    def hosts(self, *_: object, **__: object) -> list[Host]:
-        """Return the test's host."""
-        return [self._own[1]]
+    def hosts(self, *_: object, **__: object) -> Hosting:
+        """Return what knows the test's host."""
+        return _GivenHost(self._own[1])
 
     def emit(self, event: SessionEvent) -> None:
         """Note the event."""
