@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessionkit.in_force import get_manager
-from sessionkit.manager import manager_of
-from sessionkit.session import UserSession
-from sessionkit.session_repository import SessionRepository
-from sessionkit.summaries import SessionSummary
+
+if TYPE_CHECKING:
+    from sessionkit.session import UserSession
+    from sessionkit.summaries import SessionSummary
 
 
 def bootstrap_session(
@@ -64,6 +64,8 @@ def save_session(session: UserSession, immediate: bool = False) -> None:  # noqa
         immediate: True to save now, and to raise what went wrong (see
             :meth:`sessionkit.manager.SessionManager.save`).
     """
+    from sessionkit.manager import manager_of  # noqa: PLC0415 - imports all that a manager needs
+
     manager = manager_of(session) or get_manager()
     manager.save(session, immediate=immediate)
 
@@ -148,6 +150,8 @@ def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
     Returns:
         How many were removed.
     """
+    from sessionkit.session_repository import SessionRepository  # noqa: PLC0415 - imports what saves
+
     return SessionRepository().cleanup_expired_sessions(max_age_hours)
 
 

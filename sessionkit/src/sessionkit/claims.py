@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,7 +13,9 @@ from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
 from sessionkit.host import Host
 from sessionkit.ids import check_session_id
-from sessionkit.tokens import Tokens
+
+if TYPE_CHECKING:
+    from sessionkit.tokens import Tokens
 
 
 @attrs.frozen(kw_only=True)

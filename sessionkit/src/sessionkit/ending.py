@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 import attrs
 
 from sessionkit.errors import UnavailableError
 from sessionkit.live import LiveSessions
-from sessionkit.records import SessionHead
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.summaries import SessionSummary
-from sessionkit.tombstones import ATTEMPTS
+
+if TYPE_CHECKING:
+    from sessionkit.records import SessionHead
+    from sessionkit.repository import Repository
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +71,7 @@ class Ender:
         Raises:
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
+        from sessionkit.tombstones import ATTEMPTS  # noqa: PLC0415 - imports what saves
 
         def meant(session_id: str) -> bool:
             kept = keep is not None and keep.session_id == session_id

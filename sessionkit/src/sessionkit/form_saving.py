@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Final
 
 from sessionkit.forms import FormState
-from sessionkit.parts import FORM, UNDO
 from sessionkit.session import UserSession
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -46,6 +45,8 @@ def held_parts(session: UserSession) -> frozenset[str]:
     held = _held(session)
     if not held:
         return _NONE
+    from sessionkit.parts import FORM, UNDO  # noqa: PLC0415 - imports cattrs; few forms are held
+
     held -= session.forms_asked_for
     return frozenset(f"{kind}{form_id}" for form_id in held for kind in (FORM, UNDO))
 

@@ -10,6 +10,7 @@ tests are trusted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import attrs
@@ -29,10 +30,12 @@ from sessionkit.host import Host
 from sessionkit.ids import new_session_id, short
 from sessionkit.live import LiveSessions
 from sessionkit.moving import Mover
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
-from sessionkit.tokens import Tokens
 from sessionkit.tracking import Owner
+
+if TYPE_CHECKING:
+    from sessionkit.repository import Repository
+    from sessionkit.tokens import Tokens
 
 
 @attrs.frozen(kw_only=True)

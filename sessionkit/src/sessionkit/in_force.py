@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from threading import RLock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.errors import ConfigError
-from sessionkit.manager import SessionManager, overriding_manager
-from sessionkit.settings import load_settings
+from sessionkit.overriding import OVERRIDE
+
+if TYPE_CHECKING:
+    from sessionkit.manager import SessionManager
 
 
 class _Default:
@@ -24,12 +26,14 @@ _DEFAULT: Final = _Default()
 
 def get_manager() -> SessionManager:
     """Return the manager that is in force here; the process has one, made when first asked for."""
-    override = overriding_manager()
+    override: SessionManager | None = OVERRIDE.get()
     if override is not None:
         return override
     if _DEFAULT.manager is None:
         with _DEFAULT.lock:
             if _DEFAULT.manager is None:
+                from sessionkit.manager import SessionManager  # noqa: PLC0415 - imports all that a manager needs
+
                 _DEFAULT.manager = SessionManager()
     return _DEFAULT.manager
 
@@ -46,6 +50,9 @@ def configure(**settings: Any) -> SessionManager:  # noqa: ANN401 - each key has
     Raises:
         ConfigError: If a setting is wrong, or a manager with others is in use.
     """
+    from sessionkit.manager import SessionManager  # noqa: PLC0415 - as above
+    from sessionkit.settings import load_settings  # noqa: PLC0415 - as above
+
     wanted = load_settings(**settings)
     with _DEFAULT.lock:
         if _DEFAULT.manager is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
+from typing import TYPE_CHECKING
 from weakref import WeakSet, WeakValueDictionary
 
 import attrs
@@ -19,9 +20,11 @@ from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableErr
 from sessionkit.events import SessionEvent, StoreUnavailable
 from sessionkit.found import Absence, Found
 from sessionkit.lookout import Lookout
-from sessionkit.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.tracking import Owner
+
+if TYPE_CHECKING:
+    from sessionkit.repository import Repository
 
 
 class _IdLock:

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from contextvars import ContextVar, Token
+from contextvars import Token
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from sessionkit.connecting import Connecting, giver_of
 from sessionkit.connection import STATE_KEY
 from sessionkit.ending import Ender
 from sessionkit.moments import utc_now
+from sessionkit.overriding import OVERRIDE
 from sessionkit.plugins import Plugins
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings, load_settings
@@ -144,7 +145,7 @@ class SessionManager(Connecting):
 
     def __enter__(self) -> Self:
         """Take the place of the default manager."""
-        self._override = _OVERRIDE.set(self)
+        self._override = OVERRIDE.set(self)
         return self
 
     def __exit__(
@@ -155,16 +156,8 @@ class SessionManager(Connecting):
     ) -> None:
         """Give the place back and close."""
         if self._override is not None:
-            _OVERRIDE.reset(self._override)
+            OVERRIDE.reset(self._override)
         self.close()
-
-
-_OVERRIDE: Final[ContextVar[SessionManager | None]] = ContextVar("sessionkit", default=None)
-
-
-def overriding_manager() -> SessionManager | None:
-    """Return the manager whose ``with`` block the calling code is in, or None."""
-    return _OVERRIDE.get()
 
 
 def manager_of(session: UserSession) -> SessionManager | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,10 +20,12 @@ from sessionkit.events import SessionEvent, SessionRotated
 from sessionkit.ids import new_session_id
 from sessionkit.live import LiveSessions
 from sessionkit.persistence import SessionPersistence
-from sessionkit.repository import Repository
-from sessionkit.rotating import Left
 from sessionkit.session import UserSession
-from sessionkit.tracking import Owner
+
+if TYPE_CHECKING:
+    from sessionkit.repository import Repository
+    from sessionkit.rotating import Left
+    from sessionkit.tracking import Owner
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +96,8 @@ class Mover:
             self._later(left.session_id, partial(self._finish, left))
 
     def _leave(self, session: UserSession, owner: Owner | None) -> Left | None:
+        from sessionkit.rotating import Left  # noqa: PLC0415 - imports what saves; few sessions move
+
         def own() -> None:
             if owner is not None:
                 session.user_id, session.authenticated = owner

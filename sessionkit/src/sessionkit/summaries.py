@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from sessionkit.ids import short
 from sessionkit.moments import from_micros
-from sessionkit.records import SessionHead
+
+if TYPE_CHECKING:
+    from sessionkit.records import SessionHead
 
 
 @attrs.frozen(kw_only=True)

@@ -15,15 +15,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from threading import RLock
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from sessionkit.codec import EncodedParts
 from sessionkit.decisions import ConflictReport, FieldDecision
-from sessionkit.records import SessionHead, SessionWrite
 from sessionkit.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.codec import EncodedParts
+    from sessionkit.records import SessionHead, SessionWrite
 
 _REPORTS: Final = 4
 """How many reports a live session keeps for who wants to show them."""
