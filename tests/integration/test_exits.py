@@ -24,6 +24,10 @@ from sessionkit import SessionPersistence, UserSession, install_signal_handlers
 
 log = Path(sys.argv[1])
 
+# Whoever runs the tests may ignore them, as nohup does, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 def save(session):
     with log.open("a") as file:
         file.write(f"{session.session_id} {session.inputs}\\n")
