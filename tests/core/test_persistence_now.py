@@ -64,16 +64,13 @@ def join(threads: list[Thread]) -> None:
 
 def wait_for_waiters(persistence: SessionPersistence, session: UserSession, count: int) -> None:
     """Wait until so many threads wait for saves of a session, the one that saves it included."""
-    deadline = time.monotonic() + PATIENCE
-    while persistence._queue.slots[id(session)].waiters < count:
-        assert time.monotonic() < deadline
-        Event().wait(0.001)
+    wait_until(lambda: persistence._queue.slots[id(session)].waiters >= count)
 
 
-def wait_for_fewer(persistence: SessionPersistence, session: UserSession, count: int) -> None:
-    """Wait until fewer threads wait for saves of a session."""
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait until something has happened."""
     deadline = time.monotonic() + PATIENCE
-    while persistence._queue.slots[id(session)].waiters >= count:
+    while not happened():
         assert time.monotonic() < deadline
         Event().wait(0.001)
 
@@ -221,7 +218,7 @@ def test_who_shares_a_save_tries_again_where_it_was_broken_off(
     threads += in_threads(*[lambda: persistence.save_now(session)] * 3)
     wait_for_waiters(persistence, session, 5)
     interrupt.opened.set()
-    wait_for_fewer(persistence, session, 5)
+    wait_until(lambda: persistence._queue.slots[id(session)].waiters < 5)
     save.first.opened.set()
     join(threads)
 

@@ -56,9 +56,7 @@ class Activity:
     def interacted(self) -> None:
         """Count an interaction, now."""
         self.count += 1
-        now = time_ns()
-        if now > self.last:  # noqa: PLR1730 - as above
-            self.last = now
+        self.touched()
 
 
 def kept_in_activity(cls: type[T]) -> type[T]:

@@ -96,7 +96,7 @@ class Connecting(WriteBehind):
         if not isinstance(key, str):
             msg = f"persist_input takes a text as key, not {type(key).__name__}: {key!r}"
             raise TypeError(msg)
-        host = self._hosts.active()
+        host = self.host
         state = host.state()
         session = connected_session(state) or self.bootstrap()
         if _can_judge(host) and not host.is_news(session, key, value):

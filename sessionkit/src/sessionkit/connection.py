@@ -94,7 +94,4 @@ class Connection:
 def connected_session(state: Mapping[str, Any]) -> UserSession | None:
     """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
     connection: Connection | None = state.get(STATE_KEY)
-    if connection is None:
-        return None
-    session = connection.session
-    return session if session.session_id == connection.session_id else None  # else it has moved
+    return None if connection is None or connection.has_moved else connection.session

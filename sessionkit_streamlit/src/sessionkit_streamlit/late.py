@@ -64,11 +64,11 @@ def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
         connection: The tab's, with its session.
         run: The context of the script's run.
     """
-    sent = sent_values(run)
     told = untouched(run, connection.session_id or "")
-    for key in told:
-        note_replaced(connection, key, sent[key])
-    return told | {key for key, value in sent.items() if is_late(connection, key, value)}
+    for key, value in told.items():
+        note_replaced(connection, key, value)
+    sent = sent_values(run) if connection.replaced else {}
+    return {*told, *(key for key, value in sent.items() if is_late(connection, key, value))}
 
 
 def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401

@@ -30,19 +30,19 @@ def marks(connection: Connection, run: ScriptRunContext) -> dict[str, str]:
     return {key: mark for key, mark in found.items() if mark is not None}
 
 
-def untouched(run: ScriptRunContext, session_id: str) -> set[str]:
+def untouched(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
     """
-    Return the keys whose values the browser sent as the page that it comes from showed them.
+    Return by key the values that the browser sent as the page that it comes from showed them.
 
     Args:
-        run: The first run of a connection.
+        run: The run; only a page that has found another server says what it shows.
         session_id: The session that the connection shows.
     """
     shown = reported_marks(run)
     if shown is None:
-        return set()
+        return {}
     return {
-        key
+        key: value
         for key, value in sent_values(run).items()
         if _is_as_shown(shown, session_id, key, value)
     }

@@ -17,6 +17,7 @@ import attrs
 
 from sessionkit import SessionManager, UserSession
 from sessionkit.settings import Settings, load_settings
+from sessionkit_sqlite.storage import SqliteStorage
 
 MAX_WAIT: Final = 2.0
 PATIENCE: Final = 3.0
@@ -137,6 +138,7 @@ class Soak:
             for page in self._pages:
                 self._manager.schedule_save(page.session)
             assert self._manager.flush()
+            self._open_connections()
             for typist in self._typists:
                 typist.start()
             try:
@@ -147,6 +149,14 @@ class Soak:
                     typist.join()
             assert self._manager.flush()
             self.lost = self._behind(self._pages, time.monotonic())
+
+    def _open_connections(self) -> None:
+        """Open what the writer and the reader need at once, which may be for the first time late in the soak."""
+        storage = self._manager.storage
+        assert isinstance(storage, SqliteStorage)
+        connections = storage._dialect._runner._connections  # type: ignore[attr-defined]
+        for connection in (connections.take(), connections.take()):
+            connections.give(connection)
 
     def _watch(self, seconds: float) -> None:
         warm = self._look_until(time.monotonic() + seconds / 3)

@@ -65,15 +65,18 @@ def sent_triggers(run: ScriptRunContext, key: str) -> list[dict[str, Any]]:
     """Return what the component called *key* told with the latest request, oldest first."""
 
     def read() -> list[dict[str, Any]]:
-        ours = [one for one in run.session_state.get_widget_states() if key in one.id]
-        told = [_loaded(one.json_trigger_value) for one in ours if one.json_trigger_value]
+        # At each rerun: of all that the browser sent only this is serialized.
+        with run.session_state._lock:  # noqa: SLF001
+            states = raw(run)._new_widget_state  # noqa: SLF001
+            ours = [states.get_serialized(name) for name in list(states.states) if key in name]
+        told = [_loaded(one.json_trigger_value) for one in ours if one and one.json_trigger_value]
         return [
             one for each in told if isinstance(each, list) for one in each if isinstance(one, dict)
         ]
 
     effect = "after a restart a tab left open may bring old values back"
     try:
-        return guarded(read, "SessionState.get_widget_states", effect, otherwise=[])
+        return guarded(read, "SessionState._new_widget_state", effect, otherwise=[])
     except ValueError:  # no JSON: whoever sent this is no page of ours
         return []
 
