@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 
 import pytest
 from session_harness.mariadb import MariadbServer
+from session_harness.pgbouncer import PooledPostgresql
 from session_harness.postgresql import PostgresqlServer
 from session_harness.processes import needed
 
@@ -72,6 +73,12 @@ class TestPostgresql(OnServer):
     """PostgreSQL keeps every clause, between processes too."""
 
     server_class = PostgresqlServer
+
+
+class TestPooledPostgresql(OnServer):
+    """So does PostgreSQL behind a pooler that lends its connections for one transaction at a time."""
+
+    server_class = PooledPostgresql
 
 
 class TestMariadb(OnServer):

@@ -53,7 +53,7 @@ def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
     try:
         engine = sa.create_engine(
             parsed,
-            connect_args=dict(_bounds(parsed.drivername, timeout_ms)),
+            connect_args=dict(_bounds(parsed, timeout_ms)),
             pool_size=pool_size,
             pool_timeout=timeout_ms / 1000,
         )
@@ -75,34 +75,33 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
 
 
-def _bounds(drivername: str, timeout_ms: int) -> Mapping[str, Any]:
+def _bounds(url: sa.URL, timeout_ms: int) -> Mapping[str, Any]:
     """Return a driver's own names for the time that anything may take."""
-    bounds: Mapping[str, Callable[[int], Mapping[str, Any]]] = {
+    bounds: Mapping[str, Callable[[sa.URL, int], Mapping[str, Any]]] = {
         "postgresql+psycopg": _postgresql_bounds,
         "mysql+pymysql": _mysql_bounds,
         "mariadb+pymysql": _mysql_bounds,
     }
-    known = bounds.get(drivername)
-    return known(timeout_ms) if known else {}
+    known = bounds.get(url.drivername)
+    return known(url, timeout_ms) if known else {}
 
 
-def _postgresql_bounds(timeout_ms: int) -> Mapping[str, Any]:
+def _postgresql_bounds(url: sa.URL, timeout_ms: int) -> Mapping[str, Any]:
     """
-    Return what bounds both ends: the server's statements, and waiting for a server that is gone.
+    Return what bounds the wait for a server that is gone, where *url* doesn't say it itself.
 
     The parameters are those of libpq ("Parameter Key Words" in PostgreSQL's manual).
     """
     seconds = max(1, timeout_ms // 1000)
-    return {
+    bounds = {
         "application_name": "sessionkit",
         "connect_timeout": max(2, seconds),  # libpq takes less for 2
-        "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
-        " -c default_transaction_isolation=read\\ committed",
         "tcp_user_timeout": timeout_ms,
         "keepalives_idle": seconds,
         "keepalives_interval": 1,
         "keepalives_count": 3,
     }
+    return {name: bound for name, bound in bounds.items() if name not in url.query}
 
 
 def _connect_postgresql(
@@ -112,15 +111,19 @@ def _connect_postgresql(
     arguments: Any,  # noqa: ANN401 - a driver's
     keywords: dict[str, Any],
 ) -> Any:  # noqa: ANN401 - a driver's
-    """Return a connection that gives up a second after the server should have."""
+    """Return a connection to a server that bounds its statements, and that gives up a second after it should have."""
     from sessionkit_sqlite.dialects.postgresql_bounds import (  # noqa: PLC0415 - loads its driver
         connected,
     )
 
-    return connected(arguments, keywords, timeout_ms / 1000 + 1)
+    options = (
+        f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
+        " -c default_transaction_isolation=read\\ committed"
+    )
+    return connected(arguments, keywords, options, timeout_ms / 1000 + 1)
 
 
-def _mysql_bounds(timeout_ms: int) -> Mapping[str, Any]:
+def _mysql_bounds(_: sa.URL, timeout_ms: int) -> Mapping[str, Any]:
     seconds = max(1, timeout_ms // 1000)
     return {
         "connect_timeout": seconds,

@@ -16,6 +16,7 @@ from sessionkit_sqlite.connections import Connections
 from sessionkit_sqlite.dialects import Cursor, Guard
 from sessionkit_sqlite.dialects.on_conflict import upsert
 from sessionkit_sqlite.dialects.postgresql_errors import PostgresqlFaults
+from sessionkit_sqlite.dialects.postgresql_pooling import prepare_nothing_if_pooled
 from sessionkit_sqlite.dialects.postgresql_saving import PostgresqlSaving
 from sessionkit_sqlite.running import Runner
 
@@ -127,6 +128,7 @@ def _set_autocommit(connection: PoolProxiedConnection, *, on: bool) -> None:
 
 
 def _cursor(connection: PoolProxiedConnection) -> Cursor:
+    prepare_nothing_if_pooled(connection)  # here, where a connection that was lost is replaced
     # In binary, a part comes as it is and not as twice as many hexadecimal digits.
     return connection.cursor(binary=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 from psycopg.waiting import Ready, Wait
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from psycopg.abc import PQGen
 
 T = TypeVar("T")
+
+_POOLER: Final = "unsupported startup parameter"
+"""What PgBouncer and its like say to ``options``: their connections are shared, and have no settings of one client."""
 
 
 class NoAnswerError(psycopg.OperationalError):
@@ -63,8 +66,22 @@ def _bounded(gen: PQGen[T], patience: float) -> Generator[Wait, Ready | int, T]:
         return value
 
 
-def connected(arguments: Any, keywords: dict[str, Any], patience: float) -> Any:  # noqa: ANN401 - a driver's
-    """Return a new connection by psycopg's own arguments."""
-    connection = BoundedConnection.connect(*arguments, **keywords)
+def connected(arguments: Any, keywords: dict[str, Any], options: str, patience: float) -> Any:  # noqa: ANN401 - a driver's
+    """
+    Return a new connection.
+
+    Args:
+        arguments: Psycopg's own.
+        keywords: Psycopg's own; their ``options`` come after ours.
+        options: For the server, as libpq takes them; left out where a pooler on the way takes none.
+        patience: How long one call may take, in seconds.
+    """
+    both = f"{options} {keywords.get('options', '')}".strip()
+    try:
+        connection = BoundedConnection.connect(*arguments, **{**keywords, "options": both})
+    except psycopg.OperationalError as error:
+        if _POOLER not in str(error):
+            raise
+        connection = BoundedConnection.connect(*arguments, **keywords)
     connection.patience = patience
     return connection
