@@ -92,3 +92,48 @@ def test_ending_a_session(server: Server, new_visitor: Callable[[], Visitor]) ->
     stolen = thief.open(server.url)
     stolen.is_empty()
     assert stolen.value("session") not in (old, new)
+
+
+def test_rotating_a_session(server: Server, new_visitor: Callable[[], Visitor]) -> None:
+    """All stays under a new id, which F5 keeps; the old cookie opens nothing any more."""
+    owner, thief = new_visitor(), new_visitor()
+    desk = owner.open(server.url)
+    desk.fill()
+    old, old_cookie = desk.value("session"), _cookie(owner)
+    desk.click("Rotate")
+    desk.line(f"session={old}").wait_for(state="detached")
+    new = desk.value("session")
+    desk.is_full()
+    desk.count_to(2)
+    desk.stored(count="2")
+    desk.reload()
+    desk.shows("runs=1", f"session={new}", "name=Ada", "count=2")
+    assert old_cookie["value"] != _cookie(owner)["value"]
+    thief.context.add_cookies([old_cookie])  # type: ignore[list-item]
+    stolen = thief.open(server.url)
+    stolen.is_empty()
+    assert stolen.value("session") not in (old, new)
+
+
+def test_a_cookie_planted_before_a_login(
+    shared_farm: Farm, new_visitor: Callable[[], Visitor]
+) -> None:
+    """Who has put a cookie of theirs into the user's browser sees nothing of what follows the login."""
+    url = shared_farm.start("app", "login.py").url
+    thief, user = new_visitor(), new_visitor()
+    planted = thief.open(url).value("session")
+    user.context.add_cookies([_cookie(thief)])  # type: ignore[list-item]
+    page = user.open(url)
+    page.shows(f"session={planted}")
+    page.enter("User", "ada")
+    page.shows("owner=ada")
+    page.line(f"session={planted}").wait_for(state="detached")
+    page.enter("Word", "secret")
+    page.shows("word=secret")
+    own = page.value("session")
+
+    stolen = thief.open(url)
+
+    stolen.shows("owner=None", "word=")
+    assert own != stolen.value("session")
+    assert _cookie(thief)["value"] != _cookie(user)["value"]

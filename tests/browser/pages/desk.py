@@ -14,6 +14,7 @@ from sessionkit import (
     get_current_session,
     get_manager,
     persist_input,
+    rotate_session,
 )
 
 
@@ -93,6 +94,7 @@ def main() -> None:
         session.add_navigation("shop")
     st.button("Nothing")
     st.button("End", on_click=end_session)
+    st.button("Rotate", on_click=rotate_session)
     fragment()
     for name, value in facts(session).items():
         say(name, value)
