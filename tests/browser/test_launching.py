@@ -47,3 +47,15 @@ def test_options_and_arguments(farm: Farm, visitor: Visitor) -> None:
     words = ("--theme.primaryColor=#2200bb", "--", "one", "--two=2")
     server = farm.start("run", "arguments.py", *words)
     visitor.open(server.url).shows("color=#2200bb", "arguments=['one', '--two=2']")
+
+
+@pytest.mark.parametrize("way", ["app", "run", "plain"])
+def test_settings_among_streamlits_secrets(farm: Farm, visitor: Visitor, way: str) -> None:
+    """What stands at the root of ``.streamlit/secrets.toml`` counts as an environment variable."""
+    secrets = 'SESSIONKIT_STORAGES__SQLITE__URL = "sqlite:///named_in_a_secret.db"\n'
+    server = farm.start(way, "desk.py", secrets=secrets)
+
+    visitor.open(server.url).stored(count="0")
+
+    assert (server.folder / "named_in_a_secret.db").exists()
+    assert not server.database.exists()

@@ -83,13 +83,15 @@ class Farm:
             options: Further words of the command.
             more: ``base`` (a base path), ``beside`` (a server whose folder is shared),
                 ``port`` (one that the server is told by other means), ``config``
-                (added to ``.streamlit/config.toml``) and ``settings`` (the text of
-                ``sessionkit.toml``).
+                (added to ``.streamlit/config.toml``), ``secrets`` (the text of
+                ``.streamlit/secrets.toml``) and ``settings`` (that of ``sessionkit.toml``).
         """
         beside: Server | None = more.get("beside")
         folder = beside.folder if beside else self._furnished(page, more.get("config", ""))
         if "settings" in more:
             (folder / "sessionkit.toml").write_text(more["settings"])
+        if "secrets" in more:
+            (folder / ".streamlit" / "secrets.toml").write_text(more["secrets"])
         port = more.get("port") or free_port()
         command = [*_command(way, page, None if "port" in more else port), *options]
         server = Server(way, folder, command, port, more.get("base", ""))
