@@ -115,6 +115,32 @@ def test_rotating_a_session(server: Server, new_visitor: Callable[[], Visitor]) 
     assert stolen.value("session") not in (old, new)
 
 
+def test_ids_that_change_again_without_a_reload(server: Server, visitor: Visitor) -> None:
+    """Each change reaches the browser, whatever cookie the connection began with."""
+    desk = visitor.open(server.url)
+    desk.enter("Name", "Ada")
+    desk.shows("name=Ada")
+    ids = [desk.value("session")]
+    for _ in range(3):
+        desk.click("Rotate")
+        desk.line(f"session={ids[-1]}").wait_for(state="detached")
+        desk.shows("name=Ada")
+        ids.append(desk.value("session"))
+    desk.reload()
+    desk.shows("runs=1", f"session={ids[-1]}", "name=Ada")
+    desk.click("End")
+    desk.line(f"session={ids[-1]}").wait_for(state="detached")
+    new = desk.value("session")
+    desk.count_to(1)
+    desk.click("Rotate")
+    desk.line(f"session={new}").wait_for(state="detached")
+    new = desk.value("session")
+    desk.stored(count="1")
+    desk.reload()
+    desk.shows("runs=1", f"session={new}", "count=1")
+    assert "a ticket" not in server.log()
+
+
 def test_a_cookie_planted_before_a_login(
     shared_farm: Farm, new_visitor: Callable[[], Visitor]
 ) -> None:

@@ -120,7 +120,7 @@ def test_a_signed_token_holds_a_session_id(tokens: Tokens, content: object) -> N
 
 def test_only_ids_are_issued(tokens: Tokens) -> None:
     """What can't be a session id gets no token and no ticket."""
-    for issue in (tokens.issue, lambda odd: tokens.issue_ticket("a", odd)):
+    for issue in (tokens.issue, lambda odd: tokens.issue_ticket(["a"], odd)):
         with pytest.raises(InvalidSessionIdError):
             issue("a\nb")
 
@@ -137,7 +137,7 @@ def test_a_token_is_signed_with_more_than_the_bare_key(tokens: Tokens) -> None:
 @pytest.mark.parametrize("age", [0, TICKET_SECONDS - 1, -3])
 def test_a_fresh_ticket_is_honoured(tokens: Tokens, clock: _Clock, age: int) -> None:
     """For a minute, by replicas whose clocks differ a little."""
-    ticket = tokens.issue_ticket("old", "new")
+    ticket = tokens.issue_ticket(["old"], "new")
     clock.seconds += age
 
     assert "new" == tokens.read_ticket(ticket, "old")
@@ -146,7 +146,7 @@ def test_a_fresh_ticket_is_honoured(tokens: Tokens, clock: _Clock, age: int) -> 
 @pytest.mark.parametrize("age", [TICKET_SECONDS + 1, 10**6, -60])
 def test_an_old_ticket_is_refused(tokens: Tokens, clock: _Clock, age: int) -> None:
     """After a minute, and long before it was issued."""
-    ticket = tokens.issue_ticket("old", "new")
+    ticket = tokens.issue_ticket(["old"], "new")
     clock.seconds += age
 
     with pytest.raises(InvalidTokenError, match="seconds old; it is honoured for 60"):
@@ -156,12 +156,19 @@ def test_an_old_ticket_is_refused(tokens: Tokens, clock: _Clock, age: int) -> No
 def test_a_ticket_goes_with_its_cookie_only(tokens: Tokens) -> None:
     """Another session's cookie isn't traded."""
     with pytest.raises(InvalidTokenError, match="another session's cookie"):
-        tokens.read_ticket(tokens.issue_ticket("old", "new"), "other")
+        tokens.read_ticket(tokens.issue_ticket(["old"], "new"), "other")
+
+
+def test_a_ticket_goes_with_each_cookie_that_the_browser_may_hold(tokens: Tokens) -> None:
+    """Also when the session has gone back to an id that it had."""
+    ticket = tokens.issue_ticket(["first", "second"], "first")
+
+    assert ["first", "first"] == [tokens.read_ticket(ticket, one) for one in ("first", "second")]
 
 
 def test_a_ticket_that_another_tab_has_traded_is_honoured(tokens: Tokens) -> None:
     """The browser holds the new session's cookie already."""
-    assert "new" == tokens.read_ticket(tokens.issue_ticket("old", "new"), "new")
+    assert "new" == tokens.read_ticket(tokens.issue_ticket(["old"], "new"), "new")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +180,7 @@ def test_a_token_is_no_ticket(tokens: Tokens, make: Callable[[Tokens], str]) -> 
     with pytest.raises(InvalidTokenError):
         tokens.read_ticket(make(tokens), "old")
     with pytest.raises(InvalidTokenError):
-        tokens.read(tokens.issue_ticket("old", "new"))
+        tokens.read(tokens.issue_ticket(["old"], "new"))
 
 
 @pytest.mark.parametrize("content", ["old", [], ["old"], ["old", 3], ["old", ""], {"old": 1}, None])

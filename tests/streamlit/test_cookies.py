@@ -243,7 +243,7 @@ def trade(tokens: Tokens, ticket: str, holding: str | None, **headers: str) -> A
 
 def test_a_ticket_and_the_old_cookie_bring_the_new_one(tokens: Tokens) -> None:
     """204, and an HttpOnly cookie of the new session."""
-    answer = trade(tokens, tokens.issue_ticket("old", "new"), "old")
+    answer = trade(tokens, tokens.issue_ticket(["old"], "new"), "old")
     assert 204 == answer.status
     assert "new" == tokens.read(answer.cookie.value)
     assert answer.cookie["httponly"]
@@ -252,7 +252,7 @@ def test_a_ticket_and_the_old_cookie_bring_the_new_one(tokens: Tokens) -> None:
 
 def test_a_ticket_alone_is_worth_nothing(tokens: Tokens) -> None:
     """Without a cookie of ours: 403, no cookie."""
-    ticket = tokens.issue_ticket("old", "new")
+    ticket = tokens.issue_ticket(["old"], "new")
     for answer in (
         trade(tokens, ticket, None),
         trade(tokens, ticket, None, cookie=f"{tokens.cookie_name}=forged"),
@@ -262,13 +262,13 @@ def test_a_ticket_alone_is_worth_nothing(tokens: Tokens) -> None:
 
 def test_a_ticket_trades_one_sessions_cookie_only(tokens: Tokens) -> None:
     """With another session's cookie, as after it was traded already: 409, no cookie."""
-    answer = trade(tokens, tokens.issue_ticket("old", "new"), "another")
+    answer = trade(tokens, tokens.issue_ticket(["old"], "new"), "another")
     assert (409, None) == (answer.status, answer.cookie)
 
 
 def test_a_ticket_lasts_a_minute(tokens: Tokens, clock: Clock) -> None:
     """It is good after 60 seconds and no good after 61."""
-    ticket = tokens.issue_ticket("old", "new")
+    ticket = tokens.issue_ticket(["old"], "new")
     clock.now += TICKET_SECONDS
     assert 204 == trade(tokens, ticket, "old").status
     clock.now += 1
@@ -284,5 +284,5 @@ def test_nonsense_is_refused(tokens: Tokens, ticket: str) -> None:
 
 def test_another_site_can_trade_nothing(tokens: Tokens) -> None:
     """A request that another site sent is refused, cookie or not."""
-    ticket = tokens.issue_ticket("old", "new")
+    ticket = tokens.issue_ticket(["old"], "new")
     assert 403 == trade(tokens, ticket, "old", **{"sec-fetch-site": "cross-site"}).status

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -134,14 +134,18 @@ class Tokens:
         session_id = _session_id(_opened(serializer, text.removeprefix(_READABLE)), text)
         return TokenContent(session_id, readable)
 
-    def issue_ticket(self, old_id: str, new_id: str) -> str:
+    def issue_ticket(self, old_ids: Iterable[str], new_id: str) -> str:
         """
         Return a ticket that trades the cookie of one session for that of another.
 
+        Args:
+            old_ids: The sessions whose cookie the browser may hold.
+            new_id: The session whose cookie it gets.
+
         Raises:
-            InvalidSessionIdError: If one of the two can't be a session id.
+            InvalidSessionIdError: If one of them can't be a session id.
         """
-        return _signed(self._ticket, [check_session_id(old_id), check_session_id(new_id)])
+        return _signed(self._ticket, [check_session_id(one) for one in (*old_ids, new_id)])
 
     def read_ticket(self, ticket: object, old_id: str) -> str:
         """
@@ -153,7 +157,7 @@ class Tokens:
 
         Raises:
             InvalidTokenError: If this key has not signed it, it is older than
-                60 seconds, or the cookie is of neither of the two sessions.
+                60 seconds, or the cookie is of none of its sessions.
         """
         text = _presentable(ticket)
         content, signed_at = _opened(self._ticket, text, return_timestamp=True)
@@ -161,12 +165,12 @@ class Tokens:
         if not -_CLOCK_SKEW <= age <= TICKET_SECONDS:
             msg = f"the ticket is {age:.0f} seconds old; it is honoured for {TICKET_SECONDS}"
             raise InvalidTokenError(msg)
-        if not isinstance(content, list) or len(content) != _PAIR:
+        if not isinstance(content, list) or len(content) < _PAIR:
             raise _foreign(text)
         if old_id not in content:  # the new session's own: another tab has traded it
             msg = "the ticket trades another session's cookie than the one that came along"
             raise InvalidTokenError(msg)
-        return _session_id(content[1], text)
+        return _session_id(content[-1], text)
 
 
 def _signed(serializer: Serializer[str], content: Any) -> str:  # noqa: ANN401 - plain JSON

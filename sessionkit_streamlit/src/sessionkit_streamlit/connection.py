@@ -54,12 +54,14 @@ class Identity:
         granted: The token that the manager gave last; None when the browser's own stands.
         replaced: Tokens that were presented once and count no more.
         ticket: What the browser is to trade for a cookie, or None.
+        traded: The ids that tickets were issued for, oldest first.
         readable: What the browser is to keep by script, or None.
     """
 
     granted: str | None = None
     replaced: set[str] = attrs.field(factory=set)
     ticket: str | None = None
+    traded: list[str] = attrs.field(factory=list)
     readable: str | None = None
 
 

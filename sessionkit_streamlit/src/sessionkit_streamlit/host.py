@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
     from sessionkit.tokens import Tokens
+
+_TRADED: Final = 8
+"""How many ids of one connection a ticket names, besides the first: the browser may still be behind."""
 
 
 class StreamlitHost:
@@ -87,9 +90,11 @@ class StreamlitHost:
             self._hand_over(identity, new_id)
 
     def _hand_over(self, identity: Identity, new_id: str) -> None:
-        old_id = self._cookie_id()
-        if old_id is not None and gate.middleware:
-            identity.ticket = self._tokens.issue_ticket(old_id, new_id)
+        first_id = self._cookie_id()
+        if first_id is not None and gate.middleware:
+            # The connection knows the cookie that it began with; the browser may have traded it since.
+            identity.ticket = self._tokens.issue_ticket([first_id, *identity.traded], new_id)
+            identity.traded = [*identity.traded, new_id][-_TRADED:]
         elif self._handshake:
             identity.readable = self._tokens.issue(new_id, readable=True)
 
