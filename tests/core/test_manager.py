@@ -117,15 +117,32 @@ def test_a_manager_as_context_takes_the_place_of_the_default_one() -> None:
         assert outer is get_manager()
         session = bootstrap_session()
         assert session is outer.current()
-        seen: list[SessionManager] = []
-        thread = Thread(target=lambda: seen.append(get_manager()))
-        thread.start()
-        thread.join()
-        assert [default] == seen
+        assert default is _manager_of_another_thread()
 
     assert default is get_manager()
     with pytest.raises(SessionKitError, match="close"):
         outer.schedule_save(session)
+
+
+def _manager_of_another_thread() -> SessionManager:
+    seen: list[SessionManager] = []
+    thread = Thread(target=lambda: seen.append(get_manager()))
+    thread.start()
+    thread.join()
+    (manager,) = seen
+    return manager
+
+
+@pytest.mark.usefixtures("fresh_process")
+def test_a_manager_as_context_counts_in_all_threads_while_there_is_no_default_one() -> None:
+    """A test's page runs in a thread that the test did not start."""
+    with SessionManager(in_memory()) as outer:
+        with SessionManager(in_memory()) as inner:
+            assert inner is _manager_of_another_thread()
+        assert outer is _manager_of_another_thread()
+
+    default = configure(storage="memory")
+    assert default is _manager_of_another_thread()
 
 
 @pytest.mark.usefixtures("fresh_process")

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.errors import ConfigError
-from sessionkit.overriding import OVERRIDE
+from sessionkit.overriding import OVERRIDES
 
 if TYPE_CHECKING:
     from sessionkit.manager import SessionManager
@@ -25,13 +25,21 @@ _DEFAULT: Final = _Default()
 
 
 def get_manager() -> SessionManager:
-    """Return the manager that is in force here; the process has one, made when first asked for."""
-    override: SessionManager | None = OVERRIDE.get()
+    """
+    Return the manager that is in force here; the process has one, made when first asked for.
+
+    While it has none, a ``with`` block counts in all threads: a test's page runs in one that the
+    test did not start.
+    """
+    override: SessionManager | None = OVERRIDES.here()
     if override is not None:
         return override
     if _DEFAULT.manager is None:
         with _DEFAULT.lock:
             if _DEFAULT.manager is None:
+                elsewhere: SessionManager | None = OVERRIDES.anywhere()
+                if elsewhere is not None:
+                    return elsewhere
                 from sessionkit.manager import SessionManager  # noqa: PLC0415 - imports all that a manager needs
 
                 _DEFAULT.manager = SessionManager()

@@ -14,7 +14,7 @@ from sessionkit.connecting import Connecting, giver_of
 from sessionkit.connection import STATE_KEY
 from sessionkit.ending import Ender
 from sessionkit.moments import utc_now
-from sessionkit.overriding import OVERRIDE
+from sessionkit.overriding import OVERRIDES
 from sessionkit.plugins import Plugins
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings, load_settings
@@ -144,8 +144,8 @@ class SessionManager(Connecting):
     # -- in the place of the default one ---------------------------------------
 
     def __enter__(self) -> Self:
-        """Take the place of the default manager."""
-        self._override = OVERRIDE.set(self)
+        """Take the place of the default manager; while there is none, in all threads."""
+        self._override = OVERRIDES.enter(self)
         return self
 
     def __exit__(
@@ -156,7 +156,7 @@ class SessionManager(Connecting):
     ) -> None:
         """Give the place back and close."""
         if self._override is not None:
-            OVERRIDE.reset(self._override)
+            OVERRIDES.leave(self, self._override)
         self.close()
 
 

@@ -164,7 +164,8 @@ class StreamlitHost:
             identity.replaced.add(reported)
 
     def _cookie(self) -> str | None:
-        return st.context.cookies.get(self._tokens.cookie_name)
+        cookie = st.context.cookies.get(self._tokens.cookie_name)
+        return cookie if isinstance(cookie, str) else None  # AppTest has a stand-in there
 
     def _cookie_id(self) -> str | None:
         token = self._cookie()
