@@ -163,3 +163,10 @@ def test_a_cookie_planted_before_a_login(
     stolen.shows("owner=None", "word=")
     assert own != stolen.value("session")
     assert _cookie(thief)["value"] != _cookie(user)["value"]
+
+
+@pytest.mark.parametrize("way", ["app", "plain"])
+def test_threads_of_a_page(shared_farm: Farm, visitor: Visitor, way: str) -> None:
+    """A thread that asks for "the current session" gets an error, not one that all users share."""
+    page = visitor.open(shared_farm.start(way, "threads.py").url)
+    page.shows("guess=this code belongs to no page", "found=2")

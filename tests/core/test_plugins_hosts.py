@@ -11,6 +11,7 @@ import pytest
 from sessionkit.errors import (
     ConfigError,
     PluginError,
+    SessionKitError,
 )
 from sessionkit.plugins import Plugins
 from sessionkit.tokens import Tokens
@@ -89,6 +90,27 @@ def test_a_host_counts_no_more_once_its_framework_is_gone(
 
     assert (False, True) == (web.trusted, without.trusted)
     assert web is hosts.active()
+
+
+def test_code_that_a_serving_host_does_not_run_is_nobodys(
+    install: Install, plugins: Callable[[], Plugins], framework: Callable[[], None]
+) -> None:
+    """A thread gets an error there; while nothing is served, as in a script, it is the local host's."""
+    install("x-web", {"some_web": "web_hooks"}, {"web_hooks": HOST})
+    framework()
+    hosts = plugins().hosts({}, _app)
+    web: Any
+    web, local = hosts.imported()
+    assert web is hosts.of_connection()
+
+    web.active = lambda: False
+    assert local is hosts.of_connection()
+    web.serves = lambda: False
+    assert local is hosts.of_connection()
+    web.serves = lambda: True
+    with pytest.raises(SessionKitError, match="belongs to no page"):
+        hosts.of_connection()
+    assert local is hosts.active()
 
 
 def test_a_script_needs_no_tokens(plugins: Callable[[], Plugins]) -> None:

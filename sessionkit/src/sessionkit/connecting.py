@@ -67,9 +67,10 @@ class Connecting(WriteBehind):
         Raises:
             InvalidSessionIdError: If *session_id* can't be one.
             SessionKitError: If the settings are wrong or the store can't be used
-                at all. A store that is down for now raises nothing.
+                at all, or in a web host's process by code that no page runs. A store
+                that is down for now raises nothing.
         """
-        host = self.host
+        host = self._hosts.of_connection()
         session = self._identifier.connect(host, session_id, user_id, restore=restore_from_db)
         _GIVERS[session] = self
         session.touch()
@@ -80,7 +81,7 @@ class Connecting(WriteBehind):
 
     def current(self) -> UserSession:
         """Return the calling connection's session; it is bootstrapped when there is none yet."""
-        return connected_session(self.host.state()) or self.bootstrap()
+        return connected_session(self._hosts.of_connection().state()) or self.bootstrap()
 
     def persist_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
         """
@@ -96,7 +97,7 @@ class Connecting(WriteBehind):
         if not isinstance(key, str):
             msg = f"persist_input takes a text as key, not {type(key).__name__}: {key!r}"
             raise TypeError(msg)
-        host = self.host
+        host = self._hosts.of_connection()
         state = host.state()
         session = connected_session(state) or self.bootstrap()
         if _can_judge(host) and not host.is_news(session, key, value):

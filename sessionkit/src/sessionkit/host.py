@@ -76,6 +76,19 @@ class Keeper(Protocol):
 
 
 @runtime_checkable
+class ServingHost(Host, Protocol):
+    """A host that serves many users by one process."""
+
+    def serves(self) -> bool:
+        """
+        Return whether pages are served by this process, now.
+
+        Code that the host does not run, such as a thread that a page has started,
+        is nobody's there: it gets an error instead of a session that all would share.
+        """
+
+
+@runtime_checkable
 class NotifiedHost(Host, Protocol):
     """A host that can rerun what nobody touches."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sessionkit.errors import PluginError
+from sessionkit.errors import PluginError, SessionKitError
 from sessionkit.offers import HOST, offering, pick
 
 if TYPE_CHECKING:
@@ -65,6 +65,18 @@ class Hosting:
         msg = "no host is active, not even the local one"
         raise PluginError(msg)
 
+    def of_connection(self) -> Host:
+        """
+        Return the one whose connection the calling code belongs to.
+
+        Raises:
+            SessionKitError: If another one serves many users by this process, and runs other code.
+        """
+        host = self.active()
+        if host.trusted and len(self._known[2]) > 1:
+            _check_alone(self._known[2])
+        return host
+
     def imported(self) -> Sequence[Host]:
         """
         Return those whose framework has been imported, the local one last.
@@ -95,3 +107,15 @@ class Hosting:
             made = offer.make(HOST, name, table, self._where, **given)
             self._made[name] = cast("Host", made)
         return self._made[name]
+
+
+def _check_alone(hosts: Sequence[Host]) -> None:
+    for host in hosts:
+        serves = getattr(host, "serves", None)
+        if serves is not None and serves():
+            msg = (
+                "this code belongs to no page, and would share one session with the code of all users: "
+                "a thread, a task or a route of your own is not run by the framework. Take the page's "
+                "session along, and change and save that: save_session(session)"
+            )
+            raise SessionKitError(msg)

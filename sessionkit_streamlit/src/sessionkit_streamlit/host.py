@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
+from streamlit import runtime
 
 from sessionkit.errors import InvalidTokenError
 from sessionkit_streamlit import capture, lifecycle, restore
@@ -56,6 +57,10 @@ class StreamlitHost:
     def active(self) -> bool:
         """Return whether Streamlit runs the calling code."""
         return context() is not None
+
+    def serves(self) -> bool:
+        """Return whether a Streamlit server runs in this process."""
+        return runtime.exists()
 
     def state(self) -> MutableMapping[str, Any]:
         """Return the connection's state: ``st.session_state`` with hidden entries."""
