@@ -12,9 +12,11 @@ from typing import Any, Final
 import pytest
 from session_harness.load import check_stored, in_batches, landed, next_write
 from session_harness.mariadb import MariadbServer
+from session_harness.postgresql import PostgresqlServer
 
 from sessionkit.errors import ConflictError, UnavailableError
-from sessionkit.records import SessionHead, SessionWrite
+from sessionkit.records import SessionHead, SessionWrite, StoredSession
+from sessionkit.testing.storage_samples import first, following
 from sessionkit_sqlite.storage import SqlStorage
 
 THREADS: Final = 4
@@ -94,7 +96,9 @@ def test_deadlock_is_tried_again(server: Any, database: str, storage: SqlStorage
     with server.connect(database) as connection, ThreadPoolExecutor(1) as pool:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
-        # MariaDB ends the transaction that has done less, PostgreSQL the one that waited first.
+        # MariaDB ends the transaction that has done less, PostgreSQL the one that looks first.
+        if isinstance(server, PostgresqlServer):
+            cursor.execute("SET LOCAL deadlock_timeout = '30s'")
         for name in names[1:]:
             lock(cursor, name)
         saving = pool.submit(storage.write_many, list(seconds.values()))
@@ -129,6 +133,29 @@ def test_row_that_stays_locked_is_unavailable(
     assert took < 10
     hasty.write(second)
     check_stored(storage, {"a": second})
+
+
+@pytest.mark.parametrize("put", [("a",), ("b",), ("a", "b"), ("b", "c"), ()])
+@pytest.mark.parametrize("companions", [0, 1])
+def test_a_row_that_changes_while_a_save_waits(
+    server: Any, database: str, storage: SqlStorage, put: Sequence[str], companions: int
+) -> None:
+    """A save that waited for a touch, say, is stored whole: the part in the row, and those beside it."""
+    storage.write(first("s", put={"a": b"1"}))
+    others = [first(f"other-{number}") for number in range(companions)]
+    write = following(2, "s", put=dict.fromkeys(put, b"2"))
+
+    with server.connect(database) as connection, ThreadPoolExecutor(1) as pool:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        lock(cursor, "s")
+        saving = pool.submit(storage.write_many, [write, *others])
+        wait_for_a_waiter(server)
+        cursor.execute("COMMIT")
+        outcomes = saving.result(PATIENCE)
+
+    assert [None] * (1 + companions) == list(outcomes)
+    assert StoredSession(head=write.head, parts={"a": b"1", **write.put}) == storage.read("s")
 
 
 def lock(cursor: Any, session_id: str) -> None:

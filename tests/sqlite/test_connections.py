@@ -98,32 +98,57 @@ def test_a_save_of_a_small_session_is_one_statement(
     storage.write(following(2, put={"all": b"2"}, user_id="u"))
 
     (statement,) = statements
-    assert re.search(r"^UPDATE .* WHERE \S+session_id = .* AND \S+save_id = ", statement, re.DOTALL)
+    assert re.search(r"^UPDATE .* WHERE session_id = .* AND save_id = ", statement)
     assert not re.search(r"SET .*(user_id|last_activity|expires_at|ended) ?=.* WHERE", statement)
 
 
 def test_a_save_is_one_guarded_transaction(storage: SqliteStorage, statements: list[str]) -> None:
-    """The guard is part of the UPDATE, inside the one transaction of the save; nothing is read before it."""
+    """The guard is part of the UPDATE; what is read before it is read under the transaction's lock."""
     storage.write(first(put={"old": b"1", "kept": b"1"}))
     statements.clear()
 
     storage.write(following(2, put={"a": b"2"}, remove=["old"]))
 
-    expected = ["BEGIN IMMEDIATE", "UPDATE", "SELECT", "INSERT", "DELETE", "COMMIT"]
+    expected = ["BEGIN IMMEDIATE", "SELECT", "UPDATE", "INSERT", "DELETE", "COMMIT"]
     assert expected == [_verb(statement) for statement in statements]
-    assert re.search(r"WHERE \S+session_id = .* AND \S+save_id = ", statements[1])
+    assert re.search(r"WHERE session_id = .* AND save_id = ", statements[2])
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_written"),
+    [
+        ({"user_id": "other"}, True),
+        ({"last_activity": NOW + 1}, True),
+        ({"last_activity": NOW - 1}, False),
+        ({"expires_at": NOW + 1}, True),
+        ({"ended": True}, True),
+        ({"created_at": NOW - 1}, False),
+    ],
+)
+def test_indices_are_written_when_they_change(
+    storage: SqliteStorage, statements: list[str], changed: dict[str, Any], *, is_written: bool
+) -> None:
+    """To set an indexed column writes a page more for each index, be it to what it was."""
+    both = {"a": b"1", "b": b"1"}
+    storage.write(first(put=both, user_id="u", expires_at=NOW))
+    statements.clear()
+
+    storage.write(following(2, put=both, **{"user_id": "u", "expires_at": NOW, **changed}))
+
+    (update,) = [statement for statement in statements if _verb(statement) == "UPDATE"]
+    assert is_written == ("last_activity" in update)
 
 
 def test_a_batch_is_one_transaction_in_order_of_ids(
     storage: SqliteStorage, statements: list[str]
 ) -> None:
-    """A batch commits once, for all, and takes its sessions in one order for all writers."""
+    """A batch reads once and commits once, for all, and takes its sessions in one order for all writers."""
     storage.write_many([first("b"), first("c"), first("a")])
 
-    assert ["BEGIN IMMEDIATE", "INSERT", "INSERT", "INSERT", "COMMIT"] == [
+    assert ["BEGIN IMMEDIATE", "SELECT", "INSERT", "INSERT", "INSERT", "COMMIT"] == [
         _verb(statement) for statement in statements
     ]
-    assert ["a", "b", "c"] == [re.findall(r"'(\w)'", line)[0] for line in statements[1:4]]
+    assert ["a", "b", "c"] == [re.findall(r"'(\w)'", line)[0] for line in statements[2:5]]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +208,20 @@ def test_indices_are_used(storage: SqliteStorage, purpose: str, plan: str) -> No
 
     assert any(plan in step for step in steps), steps
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps), steps
+
+
+def test_a_purge_rests_between_batches(
+    storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others write, and the log begins anew, before the next batch; after the last one nobody waits."""
+    rests: list[float] = []
+    monkeypatch.setattr("sessionkit_sqlite.dialects.sqlite.sleep", rests.append)
+    storage.write_many([first(f"s{number}", expires_at=NOW - 1) for number in range(5)])
+
+    removed = [storage.purge(expired_before=NOW, limit=2) for _ in range(3)]
+
+    assert [2, 2, 1] == removed
+    assert [0.01, 0.01] == rests
 
 
 def test_pages_of_all_are_stable_under_touches(storage: SqliteStorage) -> None:

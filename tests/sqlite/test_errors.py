@@ -196,7 +196,7 @@ def test_an_interrupted_save_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("sessionkit_sqlite.guarded.values_of", interrupt)
+        patched.setattr("sessionkit_sqlite.dialects.sqlite_saving._add", interrupt)
         with pytest.raises(KeyboardInterrupt):
             storage.write(following(2))
 

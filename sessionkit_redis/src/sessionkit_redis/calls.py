@@ -63,6 +63,14 @@ class Calls:
                     self._client = client
         return self._client
 
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the client knows the servers as a cluster."""
+        try:
+            return isinstance(self.client, redis.RedisCluster)
+        except DRIVER_ERRORS as error:
+            raise self.failure(error) from error
+
     def one(self, command: Command) -> Any:  # noqa: ANN401 - whatever Redis answers
         """Return the answer to one command, or raise what went wrong."""
         (answer,) = self.many([command])

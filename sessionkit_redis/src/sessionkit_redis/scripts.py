@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The scripts: each changes one session and its registry entries, all in one slot.
+The scripts: each but the last changes one session and its registry entries, all in one slot.
 
 Times are compared as decimal text, since Lua's doubles would round the largest.
 """
@@ -177,9 +177,18 @@ return {1, owner}
 """
 )
 
+# KEYS: registries of any number of buckets. ARGV: the least score.
+COUNT: Final = """
+local found = 0
+for _, registry in ipairs(KEYS) do
+  found = found + redis.call('ZCOUNT', registry, ARGV[1], '+inf')
+end
+return found
+"""
+
 _SOURCES: Final = {
     sha1(source.encode(), usedforsecurity=False).hexdigest(): source
-    for source in (SAVE, TOUCH, REMOVE)
+    for source in (SAVE, TOUCH, REMOVE, COUNT)
 }
 _NAMES: Final = {source: name for name, source in _SOURCES.items()}
 

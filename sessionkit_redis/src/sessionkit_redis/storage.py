@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sessionkit.errors import ConfigError, StorageError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
+from sessionkit_redis import counting
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.connect import Client, Keywords, Link, checked, link_to, open_link
 from sessionkit_redis.failures import unencodable
@@ -170,9 +171,7 @@ class RedisStorage:
         A session that the server collected, an hour after its end, counts until
         the next purge, if it was active since.
         """
-        buckets = self._keys.buckets
-        commands = [("ZCOUNT", bucket.active, active_since, "+inf") for bucket in buckets]
-        return sum(self._calls.all(commands))
+        return counting.active_since(self._calls, self._keys, active_since)
 
     def purge(self, *, expired_before: int, idle_before: int | None = None, limit: int) -> int:
         """Remove one batch of expired and idle sessions; return how many."""

@@ -56,7 +56,8 @@ class Connections:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._prepared(self._engine.raw_connection())
+            pass  # so that what follows is not shown as what happened "during the handling" of this
+        return self._prepared(self._engine.raw_connection())
 
     def give(self, connection: PoolProxiedConnection) -> None:
         """Take a connection back, outside of any transaction."""

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads as rows and as parameters, and cursors of listings."""
+"""Heads as rows and as parameters, and pages of listings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.errors import RejectedError
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit_sqlite.schema import LONGEST_ID, LONGEST_NAME, LONGEST_USER_ID
+
+if TYPE_CHECKING:
+    from sessionkit_sqlite.dialects import Sql
+    from sessionkit_sqlite.statements import Statements
 
 _SEPARATOR: Final = ","
 
@@ -87,18 +91,39 @@ def place_of(cursor: str) -> tuple[int, str]:
         raise RejectedError(msg) from error
 
 
+def page_after(
+    statements: Statements, user_id: str | None, cursor: str | None
+) -> tuple[Sql, dict[str, Any]]:
+    """
+    Return the statement that lists a page, and its parameters but for the limit.
+
+    Raises:
+        RejectedError: If no page ended with this cursor.
+    """
+    values: dict[str, Any] = {} if user_id is None else {"user_id": user_id}
+    if cursor is None:
+        return statements.find if user_id is None else statements.find_of, values
+    values["last_rank"], values["last_id"] = place_of(cursor)
+    if user_id is None:
+        del values["last_rank"]
+    return statements.find_after if user_id is None else statements.find_of_after, values
+
+
 def unfit(write: SessionWrite) -> RejectedError | None:
     """Return what is wrong with a write that some database would cut short or take for nothing."""
     head = write.head
-    texts = [("session_id", head.session_id, LONGEST_ID)]
-    if head.user_id is not None:
-        texts.append(("user_id", head.user_id, LONGEST_USER_ID))
+    if len(head.session_id) > LONGEST_ID:
+        return _too_long("session_id", head.session_id, LONGEST_ID)
+    if head.user_id is not None and len(head.user_id) > LONGEST_USER_ID:
+        return _too_long("user_id", head.user_id, LONGEST_USER_ID)
     for name, data in write.put.items():
-        texts.append(("part's name", name, LONGEST_NAME))
         if not isinstance(data, bytes):
             return RejectedError(f"part {name!r} is a {type(data).__name__}; it must be bytes")
-    for what, text, longest in texts:
-        if len(text) > longest:
-            msg = f"{what} {text[:40]!r}... has {len(text)} characters; the most is {longest}"
-            return RejectedError(msg)
+        if len(name) > LONGEST_NAME:
+            return _too_long("part's name", name, LONGEST_NAME)
     return None
+
+
+def _too_long(what: str, text: str, longest: int) -> RejectedError:
+    msg = f"{what} {text[:40]!r}... has {len(text)} characters; the most is {longest}"
+    return RejectedError(msg)

@@ -15,7 +15,7 @@ from sessionkit_sqlite.dialects.sqlite_engine import check_url, open_file
 from sessionkit_sqlite.engines import open_engine
 from sessionkit_sqlite.guarded import current_head
 from sessionkit_sqlite.layout import Layout
-from sessionkit_sqlite.rows import cursor_after, head_of, parts_of, place_of, unfit
+from sessionkit_sqlite.rows import cursor_after, head_of, page_after, parts_of, unfit
 from sessionkit_sqlite.statements import compiled_for
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class SqlStorage:
         self, *, user_id: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> SessionPage:
         """List an owner's sessions, latest first, or all of them by id."""
-        sql, values = self._listing(user_id, cursor)
+        sql, values = page_after(self._sql, user_id, cursor)
         # One more than asked for tells whether another page follows.
         rows = self._rows(sql, {**values, "limit": limit + 1})
         heads = [head_of(row) for row in rows[:limit]]
@@ -144,8 +144,12 @@ class SqlStorage:
         """Remove one batch of expired and idle sessions; return how many."""
         values = {"expired_before": expired_before, "limit": limit}
         if idle_before is None:
-            return self._changed(self._sql.purge, values)
-        return self._changed(self._sql.purge_idle, {**values, "idle_before": idle_before})
+            removed = self._changed(self._sql.purge, values)
+        else:
+            removed = self._changed(self._sql.purge_idle, {**values, "idle_before": idle_before})
+        if removed == limit:  # another batch will follow
+            self._dialect.rest()
+        return removed
 
     def close(self) -> None:
         """Close all connections if :meth:`open` made the engine, else leave them to the app."""
@@ -173,15 +177,6 @@ class SqlStorage:
             return cursor.rowcount
 
         return self._dialect.autocommit(changed)
-
-    def _listing(self, user_id: str | None, cursor: str | None) -> tuple[Sql, dict[str, Any]]:
-        values: dict[str, Any] = {} if user_id is None else {"user_id": user_id}
-        if cursor is None:
-            return self._sql.find if user_id is None else self._sql.find_of, values
-        values["last_rank"], values["last_id"] = place_of(cursor)
-        if user_id is None:
-            del values["last_rank"]
-        return self._sql.find_after if user_id is None else self._sql.find_of_after, values
 
 
 class SqliteStorage(SqlStorage):

@@ -82,6 +82,9 @@ class Dialect(Protocol):
     def saving(self, sql: Statements) -> Saving:
         """Return the function that stores sessions."""
 
+    def rest(self) -> None:
+        """Let others write, between two batches of a purge."""
+
     def close(self) -> None:
         """Give idle connections back to the engine's pool."""
 

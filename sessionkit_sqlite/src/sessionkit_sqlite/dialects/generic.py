@@ -60,6 +60,9 @@ class GenericDialect:
         """Return the function that stores sessions, one after the other in one transaction."""
         return lambda writes: self.transact(partial(stored_one_by_one, sql, writes))
 
+    def rest(self) -> None:
+        """Do nothing: others write to other rows meanwhile."""
+
     def close(self) -> None:
         """Do nothing: no connection is kept."""
 

@@ -76,6 +76,9 @@ class MysqlDialect:
         saving = MysqlSaving(self, sql)
         return saving.store
 
+    def rest(self) -> None:
+        """Do nothing: others write to other rows meanwhile."""
+
     def close(self) -> None:
         """Give idle connections back to the engine's pool."""
         self._runner.close()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CURSOR: Final = "sessionkit cursor"
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('sessionkit'))"
 
 
@@ -74,6 +75,9 @@ class PostgresqlDialect:
         """Return the function that stores sessions, all by one statement."""
         saving = PostgresqlSaving(sql)
         return lambda writes: self.autocommit(partial(saving.store, writes))
+
+    def rest(self) -> None:
+        """Do nothing: others write to other rows meanwhile."""
 
     def close(self) -> None:
         """Give idle connections back to the engine's pool."""
@@ -128,9 +132,14 @@ def _set_autocommit(connection: PoolProxiedConnection, *, on: bool) -> None:
 
 
 def _cursor(connection: PoolProxiedConnection) -> Cursor:
-    prepare_nothing_if_pooled(connection)  # here, where a connection that was lost is replaced
-    # In binary, a part comes as it is and not as twice as many hexadecimal digits.
-    return connection.cursor(binary=True)
+    """Return the connection's one cursor: each new one finds out anew how to convert values."""
+    notes = connection.info
+    if _CURSOR not in notes:
+        prepare_nothing_if_pooled(connection)  # here, where a connection that was lost is replaced
+        # In binary, a part comes as it is and not as twice as many hexadecimal digits.
+        notes[_CURSOR] = connection.cursor(binary=True)
+    cursor: Cursor = notes[_CURSOR]
+    return cursor
 
 
 def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:

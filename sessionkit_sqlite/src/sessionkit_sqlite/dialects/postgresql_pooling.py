@@ -10,13 +10,10 @@ there, or be another client's of the same name: so nothing is prepared.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
-
-_KNOWN: Final = "sessionkit_way"
-"""Where the pool's note about a connection says that its way was looked at."""
 
 
 def prepare_nothing_if_pooled(connection: PoolProxiedConnection) -> None:
@@ -26,11 +23,8 @@ def prepare_nothing_if_pooled(connection: PoolProxiedConnection) -> None:
     It is found by the number of the server's process, which the server tells when a client
     connects, so that a statement can be cancelled. A pooler tells a number of its own.
     """
-    if _KNOWN in connection.info:
-        return
     driver: Any = connection.dbapi_connection
     if driver.prepare_threshold is not None:
         ((process,),) = driver.execute("SELECT pg_backend_pid()").fetchall()
         if process != driver.info.backend_pid:
             driver.prepare_threshold = None
-    connection.info[_KNOWN] = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -18,20 +19,21 @@ from sessionkit_sqlite.dialects import Cursor, Guard
 from sessionkit_sqlite.dialects.on_conflict import upsert
 from sessionkit_sqlite.dialects.sqlite_errors import SqliteFaults
 from sessionkit_sqlite.dialects.sqlite_pragmas import Pragmas
-from sessionkit_sqlite.guarded import resaved, stored_one_by_one
+from sessionkit_sqlite.dialects.sqlite_saving import SqliteSaving
 from sessionkit_sqlite.running import Runner
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
-    from sessionkit.errors import StorageError
-    from sessionkit.records import SessionWrite
     from sessionkit_sqlite.dialects import Saving
     from sessionkit_sqlite.statements import Statements
 
 T = TypeVar("T")
 
 _SYNCHRONOUS: Final = ("normal", "full")
+
+_REST: Final = 0.01
+"""Seconds between two batches of a purge: longer than a save takes, and than a batch of 100."""
 
 
 class SqliteDialect:
@@ -92,14 +94,17 @@ class SqliteDialect:
         return self._runner.run(partial(_transacted, work))
 
     def saving(self, sql: Statements) -> Saving:
-        """Return the function that stores sessions, one after the other in one transaction."""
+        """Return the function that stores sessions."""
+        return SqliteSaving(self, sql).store
 
-        def store(writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
-            if len(writes) == 1 and self.autocommit(partial(resaved, sql, writes[0])):
-                return (None,)
-            return self.transact(partial(stored_one_by_one, sql, writes))
+    def rest(self) -> None:
+        """
+        Leave the file to others for a moment.
 
-        return store
+        While one write follows the other the log can't begin anew: it would grow without a
+        bound, and each save would wait for what moves its pages into the file.
+        """
+        sleep(_REST)
 
     def close(self) -> None:
         """Give idle connections back to the engine's pool."""
