@@ -237,6 +237,19 @@ def test_sqlite_is_chosen_by_whichever_name_it_comes(
     assert "sqlite" == plugins().choose_storage()
 
 
+def test_the_one_that_has_settings_is_chosen(
+    install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Not another one, of which nobody has said a word; of several that have some, none."""
+    install_storage("sqlite", "sql")
+
+    assert "sql" == plugins().choose_storage({"sql": {}})
+    with pytest.raises(
+        ConfigError, match=r"several storages have settings \(sql, sqlite\).*SESSIONKIT_STORAGE"
+    ):
+        plugins().choose_storage({"sqlite": {}, "sql": {}})
+
+
 def test_of_several_others_none_is_chosen(
     install_storage: Install, plugins: Callable[[], Plugins]
 ) -> None:

@@ -74,7 +74,7 @@ class Assembly:
         """
         with self._lock:
             if self._storage is None:
-                name = self.settings.storage or self.plugins.choose_storage()
+                name = self.settings.storage or self.plugins.choose_storage(self.settings.storages)
                 table = self.settings.storages.get(name, {})
                 storage = self.plugins.storage(name, table, where=self.settings.where)
                 if isinstance(storage, SetupStorage):

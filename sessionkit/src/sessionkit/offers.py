@@ -159,3 +159,19 @@ def the_only_storage(names: Collection[str]) -> str:
     if not names:
         _LOG.warning(_IN_MEMORY, MEMORY)
     return next(iter(names), MEMORY)
+
+
+def the_only_table(names: Collection[str]) -> str:
+    """
+    Return the storage to use where none is named, of those that have settings.
+
+    Raises:
+        ConfigError: If there are several.
+    """
+    if len(names) > 1:
+        msg = (
+            f"several storages have settings ({', '.join(sorted(names))}) and none is named; set "
+            'storage = "..." in sessionkit.toml, or environment variable SESSIONKIT_STORAGE'
+        )
+        raise ConfigError(msg)
+    return next(iter(names))

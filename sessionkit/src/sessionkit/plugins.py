@@ -8,7 +8,7 @@ A plugin is imported when it is asked for, and no other is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -27,6 +27,7 @@ from sessionkit.offers import (
     offering,
     pick,
     the_only_storage,
+    the_only_table,
     unknown,
 )
 from sessionkit.registry import Registry
@@ -120,17 +121,22 @@ class Plugins:
         names = {name for offer in offers for name in offer.factories}
         return {name: partial(_run, name, offers) for name in sorted(names)}
 
-    def choose_storage(self) -> str:
+    def choose_storage(self, tables: Collection[str] = ()) -> str:
         """
         Return the name of the storage to use where the settings name none.
 
+        Args:
+            tables: The storages that have settings.
+
         Returns:
-            The one that is installed; of several, ``sqlite``; with none,
-            ``memory``, and a warning is logged.
+            The one that has settings, whether installed or not; else the one that is
+            installed; of several, ``sqlite``; with none, ``memory``, and a warning is logged.
 
         Raises:
-            ConfigError: If several are installed, none of them ``sqlite``.
+            ConfigError: If several have settings; or several are installed, none of them ``sqlite``.
         """
+        if tables:
+            return the_only_table(tables)
         if PREFERRED in self._registry.points:
             return PREFERRED
         self._registry.load_all()

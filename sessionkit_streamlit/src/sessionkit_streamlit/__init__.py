@@ -42,3 +42,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, too, before they are imported."""
+    return sorted({*globals(), *_HOMES})

@@ -32,12 +32,13 @@ def print_plugins(plugins: Plugins) -> None:
     for line in _columns([_HEADING, *(_row(plugin, offered) for plugin, offered in found)]):
         click.echo(line)
     settings = load_settings()
-    name = plugins.choose_storage() if settings.storage is None else settings.storage
+    name = settings.storage or plugins.choose_storage(settings.storages)
     said = settings.where("storage")
     storages = {one for _, offered in found for one in _names(offered)}
     if name not in storages:
         raise unknown(STORAGE.word, name, storages, said=said)
-    because = f"set by {said}" if settings.storage else "no setting names one"
+    chosen = "it alone has settings" if settings.storages else "no setting names one"
+    because = f"set by {said}" if settings.storage else chosen
     click.echo(f"\nstorage: {name} ({because})")
     click.echo(f"settings: {settings.source or 'no file'}")
 
