@@ -181,3 +181,63 @@ def test_what_nobody_can_set_is_noted_and_left_alone(browser: Any, page: Page, w
     assert ["x"] == browser.session().extensions["streamlit"]["unsettable"]
     browser.restart()
     assert not browser.open(script).run().exception
+
+
+def test_a_button_that_is_not_pressed_any_more_is_stored(browser: Any, page: Page) -> None:
+    """Streamlit resets it by itself: what the app passes is stored, run by run, and after a restart."""
+    script = page("persist_input('go', st.button('Go', key='go'))\n")
+    tab = browser.open(script).run()
+    for _ in range(2):
+        assert browser.session().inputs["go"] is False
+        tab.button(key="go").click().run()
+        assert browser.session().inputs["go"] is True
+        tab.run()
+    assert browser.session().inputs["go"] is False
+    tab.button(key="go").click().run()
+    browser.restart()
+    browser.open(script).run()
+    assert browser.session().inputs["go"] is False
+
+
+def test_a_message_that_is_over_is_stored_as_none(browser: Any, page: Page) -> None:
+    """A chat's input gives its text once."""
+    tab = browser.open(page("persist_input('say', st.chat_input('Say', key='say'))\n")).run()
+    tab.chat_input(key="say").set_value("hello").run()
+    assert "hello" == browser.session().inputs["say"]
+    tab.run()
+    assert browser.session().inputs["say"] is None
+    assert not tab.exception
+
+
+def test_the_button_of_a_form_is_stored_as_it_is(browser: Any, page: Page) -> None:
+    """A form's button is one like any other."""
+    body = "with st.form('f'):\n    sent = st.form_submit_button('Go', key='go')\npersist_input('go', sent)\n"
+    tab = browser.open(page(body)).run()
+    tab.button(key="go").click().run()
+    assert browser.session().inputs["go"] is True
+    tab.run()
+    assert browser.session().inputs["go"] is False
+
+
+def test_what_another_tabs_button_did_is_overwritten_by_what_this_tab_passes(
+    browser: Any, page: Page
+) -> None:
+    """Whatever the app passes is its word: no button is taken for one that goes on showing a value."""
+    script = page("persist_input('go', st.button('Go', key='go'))\n")
+    tab, other = browser.open(script).run(), browser.open(script).run()
+    tab.button(key="go").click().run()
+    other.run()
+    assert browser.session().inputs["go"] is False
+
+
+@pytest.mark.parametrize("widget", UNSETTABLE, ids=[one.split("(")[0] for one in UNSETTABLE])
+def test_what_is_passed_for_what_nobody_can_set_is_stored(
+    browser: Any, page: Page, widget: str
+) -> None:
+    """It replaces what another replica stored, and nothing comes into the widget."""
+    script = page(f"value = {widget}\npersist_input('x', st.session_state.x)\n")
+    tab = browser.open(script).run()
+    shown = browser.session().inputs["x"]
+    browser.elsewhere(x="from elsewhere")
+    assert not tab.run().run().exception
+    assert shown == browser.session().inputs["x"]

@@ -66,6 +66,31 @@ def test_a_refused_value_is_reported_once(
 
 
 @pytest.mark.parametrize(
+    ("widget", "stored", "reason"),
+    [
+        ("st.text_input('x', key='x')", 42, "the widget takes str, not int"),
+        ("st.text_input('x', None, key='x')", 42, "the widget takes no int"),
+        ("st.text_area('x', key='x')", {"a": 1}, "the widget takes str, not dict"),
+        ("st.number_input('x', 0, 9, key='x')", "many", "the widget takes int, not str"),
+        ("st.number_input('x', value=None, key='x')", "7", "the widget takes no str"),
+        ("st.time_input('x', time(1, 2), key='x')", 9, "the widget takes time, not int"),
+        ("st.date_input('x', date(2026, 1, 1), key='x')", "2026", "the widget takes date, not str"),
+        ("st.toggle('x', key='x')", "on", "the widget takes bool, not str"),
+        ("st.feedback('stars', key='x')", 9, "the widget does not take 9"),
+        ("st.multiselect('x', ['a'], key='x')", 9, "the widget takes list, not int"),
+        ("st.multiselect('x', ['a'], key='x')", "a", "the widget takes list, not str"),
+    ],
+)
+def test_the_reason_is_plain(
+    browser: Any, page: Page, widget: str, stored: Any, reason: str
+) -> None:
+    """It names the type that the widget takes and the one that was stored, not what broke inside."""
+    _seed(browser, stored)
+    assert not browser.open(page(f"from datetime import *\n{widget}\n")).run().exception
+    assert [reason] == [dropped.reason for dropped in browser.told(ValueDropped)]
+
+
+@pytest.mark.parametrize(
     "widget",
     [
         "st.button('x', key='x')",

@@ -200,3 +200,29 @@ def test_persist_takes_texts() -> None:
 def test_persist_outside_streamlit_does_nothing() -> None:
     """A script that is run bare may call it."""
     persist("city")
+
+
+def test_a_widget_that_was_made_before_the_session_loses_nothing(
+    browser: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is stored can't be shown then, and stays until the user types; a warning says what is wrong."""
+    script = tmp_path / "late.py"
+    script.write_text(
+        "import streamlit as st\n"
+        "from sessionkit import *\n"
+        "city = st.text_input('City', key='city')\n"
+        "session = bootstrap_session()\n"
+        "persist_input('city', city)\n"
+    )
+    browser.open(script).run().text_input(key="city").set_value("Ghent").run()
+    browser.restart()
+    assert "called after" not in caplog.text
+
+    tab = browser.open(script).run()
+    tab.run()
+    assert "Ghent" == browser.session().inputs["city"]
+    assert "called after the widgets with these keys" in caplog.text
+    assert "'city'" in caplog.text
+
+    tab.text_input(key="city").set_value("Bruges").run()
+    assert "Bruges" == browser.session().inputs["city"]

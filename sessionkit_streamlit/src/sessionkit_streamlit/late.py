@@ -15,7 +15,8 @@ import streamlit as st
 
 from sessionkit_streamlit.connection import MISSING, Connection, Replaced, same
 from sessionkit_streamlit.internals.page import is_placed
-from sessionkit_streamlit.internals.widgets import at_default, sent_values
+from sessionkit_streamlit.internals.state import snapshot
+from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values
 from sessionkit_streamlit.marks import untouched
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
     return {*told, *(key for key, value in sent.items() if is_late(connection, key, value))}
 
 
+def sent_first(run: ScriptRunContext) -> set[str]:
+    """
+    Return the keys of widgets whose values came with a connection's first request.
+
+    A widget that this run has made already looks as if it had come, too: at its
+    default it counts as not sent.
+    """
+    state = snapshot(run)
+    return {
+        key
+        for key in sent_keys(run)
+        if not (is_placed(run, key) and at_default(run, key, state.get(key, MISSING)))
+    }
+
+
 def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401
     """Return whether the browser sent *value* before it had what was put in its place."""
     replaced = connection.replaced.get(key)
@@ -96,6 +112,8 @@ def is_unchanged(connection: Connection, run: ScriptRunContext, key: str, value:
         key: A key that :func:`is_showing`.
         value: What the app wants to keep.
     """
+    if key in connection.unsettable:
+        return False  # nothing is put there: Streamlit takes a button back by itself
     if not same(st.session_state.get(key, MISSING), value):
         return False  # the app made something else of it
     if key in connection.shown:

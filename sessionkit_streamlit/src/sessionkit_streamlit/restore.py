@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 import streamlit as st
@@ -19,8 +20,8 @@ from sessionkit_streamlit.connection import (
     same,
 )
 from sessionkit_streamlit.internals.state import adopt, context, entry, peek, raw, snapshot, unplug
-from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal, sent_keys
-from sessionkit_streamlit.late import is_late, note_crossing, note_replaced
+from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal
+from sessionkit_streamlit.late import is_late, note_crossing, note_replaced, sent_first
 from sessionkit_streamlit.overtaken import compare, shown
 from sessionkit_streamlit.state import current_connection
 
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 
     from sessionkit.session import UserSession
 
-_UNSETTABLE = "it is a button, an upload, a data editor or a form: Streamlit lets nobody set it"
+_LOGGER: Final = logging.getLogger(__name__)
+
+_TOO_LATE: Final = (
+    "bootstrap_session() was called after the widgets with these keys, so their stored values "
+    "can't be put back: %s; call it first in the script"
+)
+_UNSETTABLE: Final = (
+    "it is a button, an upload, a data editor or a form: Streamlit lets nobody set it"
+)
 
 
 def persist(*keys: str) -> None:
@@ -85,14 +94,17 @@ def connect(connection: Connection, session: UserSession, run: ScriptRunContext)
         connection.overtaken.clear()
     connection.session, connection.session_id = session, session.session_id
     crossing = note_crossing(connection, run)
+    is_first = connection.run is None
     # Later on, an unknown value may as well be old: the browser sends all that it shows.
-    connection.sent = sent_keys(run) - crossing if connection.run is None else set()
+    connection.sent = sent_first(run) - crossing if is_first else set()
     connection.run = ref(run)
     with session.lock:
         inputs = dict(session.inputs)
     if switched:
         _clear_others(connection, inputs, run)
     _bring_all(connection, inputs, run, crossing)
+    if is_first and connection.waiting:
+        _LOGGER.warning(_TOO_LATE, ", ".join(map(repr, sorted(connection.waiting))))
 
 
 def _clear_others(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:

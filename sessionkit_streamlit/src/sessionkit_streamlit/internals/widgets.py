@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,8 +142,22 @@ def _sent_back(wire: Any, send: Callable[[str], Any], widget: Any, value: Any) -
         wire.set_widget_from_proto(sent)
         back = wire[widget.id]
     except Exception as error:  # noqa: BLE001 - widgets and protobuf raise what they like
-        return f"{type(error).__name__}: {error}"
+        return _wrong_type(widget, value, error)
     return _difference(widget, value, back)
+
+
+def _wrong_type(widget: Any, value: Any, error: Exception) -> str:  # noqa: ANN401
+    """Say what a value of another type broke: not in the words of whatever it broke in."""
+    begins_with = widget.deserializer(None)
+    if not isinstance(error, TypeError | AttributeError) or type(begins_with) is type(value):
+        return f"{type(error).__name__}: {error}"
+    if begins_with is None:
+        return f"the widget takes no {type(value).__name__}"
+    return _not_of_type(begins_with, value)
+
+
+def _not_of_type(taken: Any, value: Any) -> str:  # noqa: ANN401 - any value of a widget
+    return f"the widget takes {type(taken).__name__}, not {type(value).__name__}"
 
 
 def _difference(widget: Any, value: Any, back: Any) -> str | None:  # noqa: ANN401
@@ -152,7 +166,9 @@ def _difference(widget: Any, value: Any, back: Any) -> str | None:  # noqa: ANN4
         return f"it lies outside the slider's range, or the slider has another number of ends: {value!r}"
     takes = _ONE_TYPE.get(kind, ())
     if takes and not isinstance(value, takes) and type(back) is not type(value):
-        return f"the widget takes {type(back).__name__}, not {type(value).__name__}"
+        return f"the widget does not take {value!r}" if back is None else _not_of_type(back, value)
+    if isinstance(back, list) and (isinstance(value, str) or not isinstance(value, Iterable)):
+        return _not_of_type(back, value)
     limit = getattr(widget, "max_array_length", None)
     if limit and isinstance(value, list | tuple) and len(value) > limit:
         return f"{len(value)} are selected, at most {limit} may be"
