@@ -17,15 +17,15 @@ import attrs
 
 from sessionkit.claims import Claims
 from sessionkit.connection import STATE_KEY, Claim, Connection
-from sessionkit.errors import RestoreRefusedError, UnavailableError
+from sessionkit.errors import RestoreRefusedError
 from sessionkit.events import (
     RestoreRefused,
     SessionCreated,
     SessionEvent,
     SessionRestored,
-    StoreUnavailable,
 )
 from sessionkit.found import Absence
+from sessionkit.homecoming import Homecoming
 from sessionkit.host import Host
 from sessionkit.ids import new_session_id, short
 from sessionkit.live import LiveSessions
@@ -61,6 +61,11 @@ class Identifier:
     discard: Callable[[str], None]
     emit: Callable[[SessionEvent], None]
     _unproven: WeakSet[UserSession] = attrs.field(init=False, factory=WeakSet)
+    _home: Homecoming = attrs.field(init=False)
+
+    @_home.default
+    def _make_home(self) -> Homecoming:
+        return Homecoming(live=self.live, repository=self.repository, emit=self.emit)
 
     def connect(
         self, host: Host, session_id: str | None, user_id: str | None, *, restore: bool
@@ -78,9 +83,11 @@ class Identifier:
         before: Connection | None = state.get(STATE_KEY)
         claim = self.claims.of(host, session_id, user_id, before)
         if before is not None and self._holds(before, claim):
-            session = before.session
+            session = self._come_home(host, before.session, claim, restore=restore)
+            if session is not before.session:
+                self._tell_restored(session)
             if self._bind(host, session, claim):
-                if before.has_moved:
+                if session.session_id != before.session_id:
                     self._give_token(host, claim, session)
                 state[STATE_KEY] = Connection.of(session, claim)
                 return session
@@ -104,12 +111,26 @@ class Identifier:
         """Return the session that the claim leads to, bound; else a new one."""
         gone = before is not None and self.live.is_gone(before.session)
         if before is None or not gone or before.shows_another(claim):
-            session = self._restore(host, claim, restore=restore)
-            if session is not None and session.version:
-                self.emit(SessionRestored(session_id=session.session_id))
-            if session is not None and self._bind(host, session, claim):
-                return session
+            found = self._restore(host, claim, restore=restore)
+            if found is not None:
+                session = self._come_home(host, found, claim, restore=restore)
+                self._tell_restored(session)
+                if self._bind(host, session, claim):
+                    return session
         return self._begin(claim, new_session_id())
+
+    def _come_home(
+        self, host: Host, session: UserSession, claim: Claim, *, restore: bool
+    ) -> UserSession:
+        """Return what the claim's user left behind, if the session is nobody's and nothing was done in it."""
+        owned = host.trusted or session.user_id is not None
+        if owned or not restore or claim.asked == session.session_id:
+            return session
+        return self._home.instead_of(session, claim)
+
+    def _tell_restored(self, session: UserSession) -> None:
+        if session.version:
+            self.emit(SessionRestored(session_id=session.session_id))
 
     def _holds(self, connection: Connection, claim: Claim) -> bool:
         self.live.catch_up(connection.session)
@@ -193,7 +214,7 @@ class Identifier:
                 return asked
         if claim.token_id is not None:
             return self._at(claim, claim.token_id)
-        return self._of_user(claim)
+        return self._home.of_user(claim)
 
     def _at(self, claim: Claim, session_id: str, *, restore: bool = True) -> UserSession | None:
         """Return the session of an id, or begin one there; None when the id is not for this claim."""
@@ -204,7 +225,7 @@ class Identifier:
         if found.absence is Absence.ENDED:
             return None
         if found.absence is Absence.FREE and claim.asked is None:
-            latest = self._of_user(claim)
+            latest = self._home.of_user(claim)
             if latest is not None:
                 return latest
         planted = claim.user_id is not None and session_id == claim.token_id
@@ -214,20 +235,6 @@ class Identifier:
         if planted and found.absence is Absence.UNAVAILABLE:
             self._unproven.add(session)  # it may be the user's own: that is known later
         return session
-
-    def _of_user(self, claim: Claim) -> UserSession | None:
-        user_id = claim.user_id
-        if user_id is None:
-            return None
-        try:
-            latest = self.repository().latest_of(user_id)
-        except UnavailableError as error:
-            self.emit(StoreUnavailable(session_id=None, error=str(error)))
-            return None
-        found = None if latest is None else self.live.find(latest).session
-        if found is None or found.user_id != user_id or not self.live.admit(found, claim.may_have):
-            return None  # the list is older than the session: another tab may have it now
-        return found
 
     def _begin(self, claim: Claim, session_id: str, *, saved: bool = True) -> UserSession:
         def make() -> UserSession:

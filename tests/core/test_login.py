@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A login at a browser that saw the page before it: whose session goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+from session_harness.servers import Server, Tab, session_of, token_for
+from session_harness.stores import FaultyStore
+from session_harness.visitors import ALICE, BOB, keep
+
+from sessionkit.events import SessionRestored
+from sessionkit.records import SCHEMA_VERSION, SessionWrite
+from sessionkit.session import UserSession
+
+OpenServer = Callable[..., Server]
+
+
+@pytest.fixture(name="hers")
+def _hers(server: Server) -> UserSession:
+    """Return what the app's user alice left behind at another device."""
+    return keep(server, "hers", user_id="alice", inputs={"work": 1})
+
+
+def shown(server: Server) -> Tab:
+    """Return a tab that showed a page where nobody typed yet; it is stored."""
+    tab = server.tab()
+    session = tab.run()
+    session.set_input("note", "")
+    session.add_navigation("login")
+    assert server.manager.flush()
+    return tab
+
+
+def ids_of(server: Server, user_id: str) -> list[str]:
+    """Return the stored sessions of a user."""
+    assert server.manager.flush()
+    return [head.session_id for head in server.manager.repository.heads(user_id=user_id)]
+
+
+# -- an empty page before the login ----------------------------------------------
+
+
+@pytest.mark.usefixtures("hers")
+def test_the_connection_that_logs_in_gets_what_the_user_left_behind(server: Server) -> None:
+    """The browser gets its token, once; an event tells; nothing else becomes the user's."""
+    tab = shown(server)
+    session = tab.run(user_id="alice")
+
+    assert ("hers", {"work": 1}) == (session.session_id, session.inputs)
+    assert session is tab.run(user_id="alice") is tab.run() is tab.enter().current()
+    assert "hers" == session_of(tab.cookie)
+    assert 2 == len(tab.connection.given)
+    assert ["hers"] == [event.session_id for event in server.told(SessionRestored)]
+    assert ["hers"] == ids_of(server, "alice")
+
+
+@pytest.mark.usefixtures("hers")
+@pytest.mark.parametrize("at", ["the same server", "another replica"])
+def test_a_reload_that_logs_in_gets_what_the_user_left_behind(
+    server: Server, open_server: OpenServer, at: str
+) -> None:
+    """With the cookie of the empty page, here and at a replica."""
+    tab = shown(server).reload(
+        open_server(FaultyStore(server.store.memory)) if at == "another replica" else None
+    )
+    session = tab.run(user_id="alice")
+
+    assert ("hers", {"work": 1}) == (session.session_id, session.inputs)
+    assert ["hers"] == [session_of(token) for token in tab.connection.given]
+    assert ["hers"] == [event.session_id for event in tab.server.told(SessionRestored)]
+    assert session is tab.reload().run(user_id="alice")
+    assert ["hers"] == ids_of(tab.server, "alice")
+
+
+def test_who_logs_in_at_the_host_gets_it_too(server: Server) -> None:
+    """``st.login`` comes back with a new connection."""
+    keep(server, "hers", user_id=ALICE, authenticated=True, inputs={"work": 1})
+    tab = shown(server).reload()
+    tab.connection.account = ALICE
+
+    assert {"work": 1} == tab.run().inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_a_page_that_was_never_stored_counts_as_well(server: Server) -> None:
+    """The login was faster than the first save."""
+    tab = server.tab()
+    tab.run()
+
+    assert {"work": 1} == tab.run(user_id="alice").inputs
+    assert ["hers"] == ids_of(server, "alice")
+
+
+@pytest.mark.parametrize("stored", [None, "somebody else's"])
+def test_a_user_who_left_nothing_behind_keeps_the_page(server: Server, stored: str | None) -> None:
+    """It becomes the user's, under a fresh id."""
+    if stored:
+        keep(server, stored, user_id=BOB, inputs={"bobs": 1})
+    tab = shown(server)
+    session = tab.run()
+    old_id = session.session_id
+
+    assert session is tab.run(user_id="alice")
+    assert "alice" == session.user_id
+    assert old_id != session.session_id == session_of(tab.cookie)
+    assert {"note": ""} == session.inputs
+
+
+# -- somebody did something before the login -------------------------------------
+
+
+@pytest.mark.usefixtures("hers")
+@pytest.mark.parametrize("by", ["the same connection", "a reload"])
+def test_what_was_done_before_the_login_goes_along(server: Server, by: str) -> None:
+    """The session becomes the user's as it is; the other one stays stored."""
+    tab = shown(server)
+    session = tab.run()
+    session.set_input("basket", ["apple"])
+    tab = tab.reload() if by == "a reload" else tab
+    session = tab.run(user_id="alice")
+
+    assert {"note": "", "basket": ["apple"]} == session.inputs
+    assert "hers" != session.session_id == session_of(tab.cookie)
+    assert {"hers", session.session_id} == set(ids_of(server, "alice"))
+
+
+@pytest.mark.usefixtures("hers")
+def test_the_other_one_can_be_asked_for(server: Server) -> None:
+    """By its id, which the list has."""
+    tab = shown(server)
+    tab.run().set_input("basket", ["apple"])
+    tab.run(user_id="alice")
+
+    assert {"work": 1} == tab.run("hers", user_id="alice").inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_what_a_replica_knows_alone_goes_along(server: Server, open_server: OpenServer) -> None:
+    """Another tab's server stored it; this one has not looked since."""
+    tab = shown(server)
+    other = tab.beside(open_server(FaultyStore(server.store.memory)))
+    other.run().set_input("basket", ["apple"])
+    assert other.server.manager.flush()
+    session = tab.run(user_id="alice")
+    server.manager.flush()
+    tab.run()
+
+    assert "hers" != session.session_id
+    assert {"note": "", "basket": ["apple"]} == session.inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_what_could_not_be_read_at_first_goes_along(server: Server) -> None:
+    """The store was down when the page began: what it has under the cookie joins later."""
+    keep(server, "mine", inputs={"basket": ["apple"]})
+    tab = server.tab(token_for("mine"))
+    server.store.down = True
+    tab.run()
+    server.store.down = False
+    session = tab.run(user_id="alice")
+    server.manager.flush()
+    tab.run()
+
+    assert {"basket": ["apple"]} == session.inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_an_id_that_was_asked_for_is_served(server: Server) -> None:
+    """The app names the empty page's own session: that one becomes the user's."""
+    tab = shown(server)
+    session = tab.run()
+    given = tab.reload().run(session.session_id, user_id="alice")
+
+    assert (session, "alice") == (given, session.user_id)
+
+
+@pytest.mark.usefixtures("hers")
+@pytest.mark.parametrize("by", ["the same connection", "a reload"])
+def test_who_begins_anew_gets_nothing_back(server: Server, by: str) -> None:
+    """The app wants no restore."""
+    tab = shown(server)
+    tab = tab.reload() if by == "a reload" else tab
+    session = tab.run(user_id="alice", restore_from_db=False)
+
+    assert "hers" != session.session_id == session_of(tab.cookie)
+    assert "work" not in session.inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_a_script_keeps_the_session_that_it_named(server: Server, open_server: OpenServer) -> None:
+    """It is trusted: an id means that session."""
+    script = open_server(FaultyStore(server.store.memory), script=True)
+    session = script.manager.bootstrap("named")
+
+    assert session is script.manager.bootstrap("named", "alice")
+    assert ("named", {}) == (session.session_id, session.inputs)
+
+
+@pytest.mark.usefixtures("hers")
+def test_a_script_keeps_the_session_that_it_began(server: Server, open_server: OpenServer) -> None:
+    """It named none, and says later whose it is."""
+    script = open_server(FaultyStore(server.store.memory), script=True)
+    session = script.manager.bootstrap()
+
+    assert session is script.manager.bootstrap(user_id="alice")
+    assert ("alice", {}) == (session.user_id, session.inputs)
+
+
+def test_an_empty_session_of_the_users_own_stays(server: Server, hers: UserSession) -> None:
+    """Each browser keeps its own: she began this one, and did nothing in it yet."""
+    keep(server, "own", user_id="alice")
+    hers.last_activity += timedelta(hours=1)
+    server.manager.repository.save(hers)
+    tab = server.tab(token_for("own"))
+
+    assert "own" == tab.run(user_id="alice").session_id == tab.run(user_id="alice").session_id
+
+
+# -- two tabs of one browser -----------------------------------------------------
+
+
+@pytest.mark.usefixtures("hers")
+def test_another_tab_goes_on_with_the_page_that_it_shows(server: Server) -> None:
+    """Nobody said there who it is; what is typed there later is stored, and not lost."""
+    tab = shown(server)
+    other = tab.beside()
+    empty = other.run()
+    hers = tab.run(user_id="alice")
+
+    assert empty is other.run()
+    assert [] == other.connection.given
+    other.enter().persist_input("basket", ["apple"])
+    assert server.manager.flush()
+    assert {"note": "", "basket": ["apple"]} == other.reload().run().inputs
+    assert {"work": 1} == hers.inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_what_another_tab_does_at_that_moment_is_stored(server: Server) -> None:
+    """Its run began before the login, and what it does without a word is in the save that waits."""
+    tab = server.tab()
+    tab.run()
+    other = tab.beside()
+    empty = other.run()
+    tab.run(user_id="alice")
+    empty.inputs["basket"] = ["apple"]
+    assert server.manager.flush()
+
+    stored = server.manager.repository.load(empty.session_id)
+    assert stored is not None
+    assert {"basket": ["apple"]} == stored.inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_another_tab_that_logs_in_gets_the_same(server: Server) -> None:
+    """One after the other, each from the empty page."""
+    tab = shown(server)
+    other = tab.beside()
+    other.run()
+
+    assert tab.run(user_id="alice") is other.run(user_id="alice")
+    assert "hers" == session_of(other.cookie)
+
+
+@pytest.mark.usefixtures("hers")
+def test_what_was_typed_in_another_tab_goes_along(server: Server) -> None:
+    """Both show one session, and so it holds something."""
+    tab = shown(server)
+    other = tab.beside()
+    session = other.run()
+    other.enter().persist_input("basket", ["apple"])
+
+    assert session is tab.run(user_id="alice")
+    assert ["apple"] == session.inputs["basket"]
+
+
+# -- the store is down -----------------------------------------------------------
+
+
+@pytest.mark.usefixtures("hers")
+@pytest.mark.parametrize("call", ["read", "find"])
+def test_while_the_store_cannot_be_asked_the_page_becomes_the_users(
+    server: Server, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """As it always did; nothing raises, and what the user left behind stays stored."""
+    tab = shown(server)
+    session = tab.run()
+    with monkeypatch.context() as patch:
+        if call == "find":
+            server.store.down = True
+        else:
+            patch.setattr(server.store, "failing_reads", 9)
+        assert session is tab.run(user_id="alice")
+    server.store.down, server.store.failing_reads = False, 0
+    server.manager.flush()
+
+    assert "alice" == session.user_id
+    assert {"hers", session.session_id} == set(ids_of(server, "alice"))
+
+
+@pytest.mark.parametrize("trouble", ["unavailable", "newer"])
+def test_a_page_that_cannot_be_looked_up_becomes_the_users(
+    server: Server, hers: UserSession, trouble: str
+) -> None:
+    """What others have stored in it can't be told, so nothing is left behind."""
+    device = server.tab()
+    assert hers.session_id == device.run(user_id="alice").session_id
+    tab = shown(server)
+    session = tab.run()
+    if trouble == "unavailable":
+        server.store.failing_reads = 1
+    else:
+        stored = server.store.stored(session.session_id)
+        head = attrs.evolve(stored.head, schema_version=SCHEMA_VERSION + 1)
+        server.store.memory._sessions[session.session_id] = attrs.evolve(stored, head=head)
+
+    assert session is tab.run(user_id="alice")
+    assert "alice" == session.user_id
+
+
+# -- who must not get it ---------------------------------------------------------
+
+
+@pytest.mark.usefixtures("hers")
+@pytest.mark.parametrize("known", ["live", "stored"])
+def test_who_planted_the_cookie_of_an_empty_page_gets_nothing(
+    server: Server, open_server: OpenServer, known: str
+) -> None:
+    """By no connection, old or new, here or at a replica; not what follows the login either."""
+    attacker = shown(server)
+    planted = attacker.cookie
+    attacker = attacker.reload() if known == "stored" else attacker
+    victim = server.tab(planted)
+    victim.run()
+    victim.run(user_id="alice").inputs["secret"] = 1
+    assert server.manager.flush()
+
+    again = open_server(FaultyStore(server.store.memory)).tab(planted)
+    for one in (attacker, server.tab(planted), again):
+        given = one.run()
+        assert ({"note": ""}, None) == (given.inputs, given.user_id)
+        assert session_of(planted) == given.session_id
+    assert {"work": 1, "secret": 1} == server.tab(victim.cookie).run().inputs
+
+
+@pytest.mark.parametrize("owner", [BOB, None])
+def test_a_list_that_is_older_than_the_session_gives_nobody_elses(
+    server: Server, monkeypatch: pytest.MonkeyPatch, owner: str | None
+) -> None:
+    """The store lists a session as the user's that is somebody else's, or nobody's, by now."""
+    keep(server, "other", user_id=owner, inputs={"secret": 1})
+    tab = shown(server)
+    monkeypatch.setattr(server.manager.repository, "latest_of", lambda _: "other")
+    session = tab.run(user_id="alice")
+
+    assert ("alice", {"note": ""}) == (session.user_id, session.inputs)
+
+
+@pytest.mark.usefixtures("hers")
+def test_nobody_gets_it_without_saying_who_it_is(server: Server) -> None:
+    """An empty page alone leads nowhere."""
+    tab = shown(server)
+
+    assert {"note": ""} == tab.run().inputs == tab.reload().run().inputs
+
+
+@pytest.mark.usefixtures("hers")
+def test_the_empty_page_becomes_nobodys(server: Server) -> None:
+    """It is never stored with the user's name, and expires."""
+    writes: list[SessionWrite] = []
+    tab = shown(server)
+    empty = tab.run().session_id
+    server.store.on_write = writes.append
+    tab.run(user_id="alice").inputs["more"] = 1
+    assert server.manager.flush()
+
+    assert {"hers"} == {write.head.session_id for write in writes if write.head.user_id}
+    assert server.store.stored(empty).head.user_id is None
+
+
+@pytest.mark.usefixtures("hers")
+def test_a_logout_after_it_shows_nothing_of_the_user(server: Server) -> None:
+    """The session ends; the connection begins anew."""
+    tab = shown(server)
+    tab.run(user_id="alice")
+    tab.enter().end_session()
+    after: Any = tab.run()
+
+    assert (None, False) == (after.user_id, "work" in after.inputs)
+    assert server.store.stored("hers").head.ended
