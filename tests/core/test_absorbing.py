@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from session_harness.data import SESSIONS, content
 
@@ -159,6 +161,34 @@ def test_dicts_change_in_place_all_the_way_down() -> None:
     assert {"y": 3, "z": 4} == held_dict
     assert session.inputs["l"] is not held_list
     assert ([1], [1, 2]) == (held_list, session.inputs["l"])
+
+
+def test_a_dict_of_another_kind_changes_in_place_too() -> None:
+    """The app may hold it; it stays of its kind."""
+    mine = Counter(tea=1)
+    session = UserSession(inputs={"cart": mine})
+    apply(session, UserSession(inputs={"cart": Counter(tea=2, milk=1)}))
+
+    assert mine is session.inputs["cart"]
+    assert_same(Counter(tea=2, milk=1), mine)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ({"a": 1}, Counter(a=1)),
+        (Counter(a=1), {"a": 1}),
+        (OrderedDict(a=1), {"a": 1, "b": 2}),
+        (defaultdict(int, a=1), defaultdict(list, a=1)),
+    ],
+    ids=str,
+)
+def test_a_dict_of_another_kind_is_taken_whole(mine: Any, theirs: Any) -> None:
+    """Or the next save would find a change that nobody made."""
+    session = UserSession(inputs={"cart": mine})
+    apply(session, UserSession(inputs={"cart": theirs}))
+
+    assert_same(theirs, session.inputs["cart"])
 
 
 def test_the_order_of_a_dict_becomes_theirs() -> None:

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_harness.data import SESSIONS, content, make_codec
+from session_harness.data import KINDS_OF_DICT, SESSIONS, content, make_codec
 
 from sessionkit.codec import SessionCodec
 from sessionkit.defaults.json import JsonSerializer
@@ -188,6 +189,36 @@ def test_a_list_is_kept_whole_or_not_at_all() -> None:
 
     assert ["inputs['files'][1]"] == [error.path for error in encoded.refused]
     assert {"files": [1, 2]} == codec.decode("s", encoded.parts).inputs
+
+
+class Cart(dict[str, Any]):
+    """A dict that is more than a dict, and no kind that is kept."""
+
+
+@pytest.mark.parametrize("value", [Cart(tea=2), defaultdict(lambda: 0, tea=2)], ids=repr)
+def test_no_dict_comes_back_as_another_kind_of_dict(value: Any) -> None:
+    """Its entries could be kept, but whoever reads it again wants what it was: it is refused."""
+    codec = make_codec()
+    last = codec.encode(UserSession(inputs={"cart": 1}), {}).parts
+    encoded = codec.encode(UserSession(inputs={"cart": value, "fine": 1}), last)
+
+    (error,) = encoded.refused
+    assert "inputs['cart']" == error.path
+    assert "store it as a dict" in error.reason
+    assert {"cart": 1, "fine": 1} == codec.decode("s", encoded.parts).inputs
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_DICT, ids=str)
+def test_of_any_kind_of_dict_all_else_is_kept(kind: Any) -> None:
+    """What can't be kept is left out, and the kind stays."""
+    codec = make_codec()
+    cart = kind({"tea": 2, "file": object(), "deep": kind({"file": object(), "n": 1})})
+    encoded = codec.encode(UserSession(inputs={"cart": cart}), {})
+
+    paths = ["inputs['cart']['file']", "inputs['cart']['deep']['file']"]
+    assert paths == [error.path for error in encoded.refused]
+    kept = kind({"tea": 2, "deep": kind({"n": 1})})
+    assert_same(kept, codec.decode("s", encoded.parts).inputs["cart"])
 
 
 def test_an_entry_that_was_removed_does_not_come_back() -> None:

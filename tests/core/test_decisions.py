@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from session_harness.data import KINDS_OF_DICT
 from session_harness.replicas import Clock, Replica
 
 from sessionkit import SessionManager, load_settings
@@ -17,6 +19,7 @@ from sessionkit.decisions import REMOVED, ConflictReport, FieldDecision
 from sessionkit.defaults.strategies import Ask, FirstWriteWins, LastWriteWins, Merge
 from sessionkit.events import ConflictResolved
 from sessionkit.session import UserSession
+from sessionkit.testing.serializers import assert_same
 
 Edit = Callable[[UserSession], Any]
 
@@ -231,6 +234,31 @@ def test_ask_keeps_both_values_until_someone_chooses() -> None:
     tabs.theirs.save(elsewhere)
     again = tabs.ours.load()
     assert ("ours", {}) == (again.inputs["email"], again.extensions)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_DICT, ids=str)
+def test_an_entry_of_any_kind_of_dict_is_asked_about(kind: Any) -> None:
+    """And choosing one side's leaves the others, and the kind."""
+    tabs = Tabs(Ask(), put(cart=kind({"tea": 1, "rum": 1})))
+    tabs.meet(
+        lambda session: session.inputs["cart"].__setitem__("tea", 2),
+        lambda session: session.inputs["cart"].__setitem__("tea", 3),
+    )
+    (field,) = tabs.ours.repository.decisions(tabs.our_session)
+    assert ("inputs['cart']['tea']", 2, 3) == (field.path, field.ours, field.theirs)
+    held = tabs.our_session.inputs["cart"]
+
+    tabs.ours.repository.settle(tabs.our_session, field, "ours")
+    tabs.ours.save(tabs.our_session)
+    assert held is tabs.our_session.inputs["cart"]
+    assert_same(kind({"tea": 2, "rum": 1}), tabs.ours.load().inputs["cart"])
+
+
+def test_a_dict_that_became_another_kind_is_one_value() -> None:
+    """Its entries and those of the other side's are not decided one by one."""
+    tabs = Tabs(Merge(), put(cart={"tea": 1}))
+    (field,) = tabs.meet(put(cart={"tea": 1, "milk": 1}), put(cart=Counter(tea=2)))
+    assert ("inputs['cart']", "theirs") == (field.path, field.taken)
 
 
 def test_the_tab_that_asked_is_asked_once() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,27 @@ def test_deep_paths_and_stars() -> None:
     assert {"a.b": {"deep": 12, "else": 12}} == found.inputs
     assert {"plugin": {"count": 13}} == found.extensions
     assert "theme 12" == found.theme
+
+
+def test_a_counter_counts_what_both_counted() -> None:
+    """Where a policy says so of its entries; it stays a Counter."""
+
+    def cart(**counts: int) -> Edit:
+        return inputs(cart=Counter(counts))
+
+    found = merged(
+        {"inputs.cart.*": "sum"}, cart(tea=1, rum=1), cart(tea=2, rum=1, milk=1), cart(tea=3)
+    )
+
+    assert_same(Counter(tea=4, milk=1), found.inputs["cart"])
+
+
+def test_a_counter_and_a_dict_are_not_added_up() -> None:
+    """They are two values: what was made a Counter stays one."""
+    sides = inputs(cart={"tea": 1}), inputs(cart=Counter(tea=2)), inputs(cart={"tea": 3})
+    found = merged({"inputs.cart.*": "sum"}, *sides)
+
+    assert_same(Counter(tea=2), found.inputs["cart"])
 
 
 def test_equal_changes_are_summed_through_the_store() -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, OrderedDict, defaultdict
+from copy import copy
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
@@ -12,11 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_harness.data import APP_VALUES, NAMES, SESSIONS, make_codec
+from session_harness.data import APP_VALUES, KINDS_OF_DICT, NAMES, SESSIONS, make_codec
 from session_harness.replicas import Clock, Replica
 
 from sessionkit.codec import EncodedParts
 from sessionkit.defaults.strategies import LastWriteWins, Merge
+from sessionkit.dict_kinds import kind_of_dict
 from sessionkit.events import SessionSaved
 from sessionkit.merge import MISSING, merge_value
 from sessionkit.merger import Merger
@@ -24,6 +27,7 @@ from sessionkit.navigation import NavigationEntry
 from sessionkit.session import UserSession
 from sessionkit.stamping import read_stamps, read_tree, stamp_changes, write_tree
 from sessionkit.stamps import LIFETIME, NEVER, STAMPS, When, along, at, latest, marked, since
+from sessionkit.testing.serializers import assert_same
 from sessionkit.values import to_tagged
 
 CODEC = make_codec()
@@ -49,6 +53,10 @@ MERGER = Merger()
         ({"a": 0, "b": [1]}, {"a": False, "b": [True]}, 0, [0, {"a": 9, "b": 9}]),
         ({"a": 1, "b": 0.0, "c": 0.0}, {"a": True, "b": -0.0, "c": 0.0}, 0, [0, {"a": 9, "b": 9}]),
         ({"a": {}, "b": {}}, {"a": {}, "b": {"x": 1}}, 5, [5, {"b": [5, {"x": 9}]}]),
+        ({"a": 1}, Counter(a=1), [5, {"a": 6}], 9),
+        (defaultdict(int, a=1), defaultdict(list, a=1), 5, 9),
+        (Counter(a=1), Counter(a=2, b=1), 5, [5, {"a": 9, "b": 9}]),
+        ({"c": OrderedDict(a=1)}, {"c": OrderedDict(a=1, b=1)}, 5, [5, {"c": [5, {"b": 9}]}]),
         # What comes back was not there: it has nothing to replace.
         ({"b": 1}, {"a": 1, "b": 1}, 20, [20, {"a": 9}]),
     ],
@@ -101,6 +109,14 @@ def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks_in_a_form_of_both() 
     tree = along({"data": {"a": 1}}, base, ours, theirs, When(ours=5, theirs=7))
 
     assert 5 == at(at(tree, "data"), "a")
+
+
+def test_the_entries_of_another_kind_of_dict_say_nothing() -> None:
+    """A Counter that was taken whole was changed when it was, not when the dict that it replaced was."""
+    base, ours, theirs = {"a": 1}, Counter(a=2), {"a": 3}
+    tree = along(ours, base, ours, theirs, When(1, [1, {"a": 5}], [1, {"a": 7}]))
+
+    assert 5 == at(tree, "a")
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -205,8 +221,12 @@ def edited(base: EncodedParts, change: Any, now: int) -> EncodedParts:
     return stamp_changes(CODEC, base, CODEC.encode(session, base).parts, now)
 
 
+DICTS = st.dictionaries(NAMES, st.integers(0, 2), max_size=2)
 VALUES = st.one_of(
-    APP_VALUES, st.dictionaries(NAMES, st.integers(0, 2), max_size=2), st.integers(0, 2)
+    APP_VALUES,
+    DICTS,
+    st.builds(lambda kind, held: kind(held), st.sampled_from(KINDS_OF_DICT), DICTS),
+    st.integers(0, 2),
 )
 KEYS = st.sampled_from(["a", "b", "c"])
 
@@ -226,7 +246,8 @@ def _drop(key: str) -> Any:
 def _deep(key: str, value: Any) -> Any:
     def change(session: UserSession) -> None:
         below = session.inputs.get("a")
-        session.inputs["a"] = {**below, key: value} if isinstance(below, dict) else {key: value}
+        session.inputs["a"] = below = copy(below) if isinstance(below, dict) else {}
+        below[key] = value
 
     return change
 
@@ -272,7 +293,8 @@ def spread(value: Any, tree: Any) -> Any:
 def unordered(value: Any) -> Any:
     """Return a value as text that is alike for dicts of any order."""
     if isinstance(value, dict):
-        return sorted((repr(key), unordered(entry)) for key, entry in value.items())
+        entries = sorted((repr(key), unordered(entry)) for key, entry in value.items())
+        return [kind_of_dict(value), *entries]
     if isinstance(value, list | tuple):
         return [type(value).__name__, *map(unordered, value)]
     return json.dumps(to_tagged(value))
@@ -320,6 +342,35 @@ def test_what_one_side_changed_is_taken_whole(began: UserSession, change: Any, n
 
     assert ours == MERGER.encoded(CODEC, base, base, ours)
     assert ours == MERGER.encoded(CODEC, base, ours, base)
+
+
+@pytest.mark.parametrize("made", KINDS_OF_DICT, ids=str)
+def test_two_writers_of_a_counter_both_count(made: Any) -> None:
+    """A dict of another kind is merged by key, too, and stays of its kind, its stamps and all."""
+    base = stamp_changes(CODEC, {}, parts_of(_put("inputs", "a", made({"tea": 1, "rum": 1}))), 1)
+    ours = edited(base, lambda session: session.inputs["a"].update({"milk": 1}), 2)
+    theirs = edited(base, lambda session: session.inputs["a"].pop("rum"), 3)
+
+    for merged in (
+        MERGER.encoded(CODEC, base, ours, theirs),
+        MERGER.encoded(CODEC, base, theirs, ours),
+    ):
+        assert_same(made({"tea": 1, "milk": 1}), CODEC.decode("s", merged).inputs["a"])
+        stamps = read_tree(CODEC, read_stamps(CODEC, merged)["inputs"])
+        assert [1, 2] == [at(at(at(stamps, "inputs"), "a"), key) for key in ("tea", "milk")]
+
+
+def test_a_dict_that_became_a_counter_wins_over_a_change_of_the_dict() -> None:
+    """Its entries go no way together with the other's, and it does not matter who comes second."""
+    base = stamp_changes(CODEC, {}, parts_of(_put("inputs", "a", {"tea": 1})), 1)
+    counter = edited(base, _put("inputs", "a", Counter(tea=1)), 2)
+    later = edited(base, _put("inputs", "a", {"tea": 1, "milk": 1}), 3)
+
+    for merged in (
+        MERGER.encoded(CODEC, base, counter, later),
+        MERGER.encoded(CODEC, base, later, counter),
+    ):
+        assert_same(Counter(tea=1), CODEC.decode("s", merged).inputs["a"])
 
 
 def test_a_change_that_was_changed_back_is_a_change() -> None:

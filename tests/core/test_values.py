@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter, OrderedDict, defaultdict
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,6 +45,11 @@ def test_plain_data_stay_readable(value: Any) -> None:
         (b"ab", {"$t": "bytes", "v": "YWI="}),
         (2**64, {"$t": "int", "v": "0x10000000000000000"}),
         ({"$t": "x"}, {"$t": "dict", "v": [["$t", "x"]]}),
+        (Counter("aab"), {"$t": "counter", "v": {"a": 2, "b": 1}}),
+        (Counter([1]), {"$t": "counter", "v": {"$t": "dict", "v": [[1, 1]]}}),
+        (OrderedDict(b=1, a=2), {"$t": "ordereddict", "v": {"b": 1, "a": 2}}),
+        (defaultdict(list, a=[1]), {"$t": "defaultdict(list)", "v": {"a": [1]}}),
+        (defaultdict(None, a=1), {"$t": "defaultdict(None)", "v": {"a": 1}}),
         (datetime(2026, 1, 31, tzinfo=UTC), {"$t": "datetime", "v": "2026-01-31T00:00:00+00:00"}),
         (
             datetime(2026, 1, 31, tzinfo=ZoneInfo("Europe/Berlin")),
@@ -70,6 +76,14 @@ def test_tags_are_readable(value: Any, tagged: Any) -> None:
         {"$t": "tuple", "v": 5},
         {"$t": "set", "v": [[]]},
         {"$t": "dict", "v": [[1, 2, 3]]},
+        {"$t": "counter", "v": "aab"},
+        {"$t": "counter", "v": [["a", 2]]},
+        {"$t": "counter", "v": 5},
+        {"$t": "counter", "v": {"$t": "counter", "v": {}}},
+        {"$t": "ordereddict", "v": [["a", 2]]},
+        {"$t": "defaultdict(int)", "v": None},
+        {"$t": "defaultdict(print)", "v": {}},
+        {"$t": "defaultdict", "v": {}},
         {"$t": "timedelta", "v": [10**30]},
         {"$t": "decimal", "v": "one"},
         {"$t": "bytes", "v": "!"},
@@ -106,7 +120,10 @@ def test_json_that_can_not_be_read(text: str) -> None:
 
 def test_deep_values_come_back() -> None:
     """A value may nest as deeply as promised, whatever makes the levels; one level more is refused."""
-    for deeper in (lambda inner: [inner], lambda inner: (inner,), lambda inner: {1: inner}):
+    for deeper in (
+        *(lambda inner: [inner], lambda inner: (inner,), lambda inner: {1: inner}),
+        *(lambda inner: Counter({1: inner}), lambda inner: defaultdict(list, {1: inner})),
+    ):
         value: Any = ()
         for _ in range(MAX_DEPTH):
             value = deeper(value)
@@ -121,7 +138,7 @@ def test_endless_digits_come_back() -> None:
     assert 10**5000 == from_tagged(json.loads(json.dumps(to_tagged(10**5000))))
 
 
-@pytest.mark.parametrize("levels", [4 * MAX_DEPTH, 100_000])
+@pytest.mark.parametrize("levels", [5 * MAX_DEPTH, 100_000])
 def test_deep_data_are_refused(levels: int) -> None:
     """Tagged data that nest more than any value are refused, whatever Python could bear."""
     data: Any = None
@@ -186,6 +203,44 @@ def test_the_path_of_what_holds_itself_is_short() -> None:
     assert 200 >= len(caught.value.path)
 
 
+class _Odd:
+    """What makes the default of a ``defaultdict``: it is no key, and equals everything."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+    def __call__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("factory", [lambda: 0, _Odd(), Counter], ids=repr)
+def test_a_default_that_code_makes_is_refused(factory: Any) -> None:
+    """Code is never stored; the reason says which factories are kept, and what to do instead."""
+    value = defaultdict(factory, a=1)
+
+    with pytest.raises(SerializationError, match=r"\['x'\].*int, float, str.*store it as a dict"):
+        to_tagged({"x": value})
+    assert {"x": {"a": 1}} == to_tagged({"x": dict(value)})
+
+
+def test_the_path_of_a_value_in_a_counter_is_that_of_a_dict() -> None:
+    """How it is stored does not show."""
+    with pytest.raises(SerializationError) as caught:
+        to_tagged({"cart": Counter({"tea": object()})})
+
+    assert "['cart']['tea']" == caught.value.path
+
+
+def test_a_moved_key_stays_where_it_was_moved() -> None:
+    """The order of an ``OrderedDict`` is its own, not that in which its keys were set."""
+    value = OrderedDict(a=1, b=2)
+    value.move_to_end("a")
+
+    assert_same(value, from_tagged(to_tagged(value)))
+
+
 def test_a_foreign_time_zone_is_refused() -> None:
     """A ``tzinfo`` of another library would not come back; the right one is named."""
     Foreign = type("Foreign", (tzinfo,), {})  # noqa: N806 - a class
@@ -221,10 +276,21 @@ def test_names_and_codes_are_fixed() -> None:
         "decimal": 9,
         "uuid": 10,
         "enum": 11,
+        "ordereddict": 12,
+        "counter": 13,
         "date": 16,
         "time": 17,
         "datetime": 18,
         "timedelta": 19,
+        "defaultdict(None)": 20,
+        "defaultdict(bool)": 21,
+        "defaultdict(int)": 22,
+        "defaultdict(float)": 23,
+        "defaultdict(str)": 24,
+        "defaultdict(list)": 25,
+        "defaultdict(dict)": 26,
+        "defaultdict(set)": 27,
+        "defaultdict(tuple)": 28,
         "array": 32,
         "table": 33,
         "dataframe": 34,

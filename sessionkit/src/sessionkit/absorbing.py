@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from sessionkit.dict_kinds import of_one_kind
 from sessionkit.equality import same_content
 from sessionkit.forms import FormState
 from sessionkit.parts import EXTENSION, FIELDS, FORM, UNDO
@@ -120,7 +121,7 @@ def _change_entry(
     was, becomes = before.get(key, _MISSING), after.get(key, _MISSING)
     if becomes is _MISSING:
         ours.pop(key, None)
-    elif all(isinstance(side, dict) for side in (ours.get(key), was, becomes)):
+    elif of_one_kind(was, becomes) and of_one_kind(ours.get(key), becomes):
         _change_dict(ours[key], was, becomes)
     elif not same_content(was, becomes):
         ours[key] = becomes

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ def _put(here: Any, keys: tuple[Any, ...], value: Any) -> Any:
     """Return what lies *here* with *value* at the end of *keys*; nothing is changed in place."""
     if not keys:
         return value
-    entries: PlainPart = dict(here) if isinstance(here, Mapping) else {}
+    entries: PlainPart = copy(here) if isinstance(here, dict) else {}  # a Counter stays one
     first, *rest = keys
     below = _put(entries.get(first), tuple(rest), value)
     if below is REMOVED:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from sessionkit.codec import EncodedParts, SessionCodec
 from sessionkit.conflict import Conflict
 from sessionkit.decisions import REMOVED, FieldDecision
+from sessionkit.dict_kinds import of_one_kind
 from sessionkit.equality import same_content
 from sessionkit.merge import MISSING, changed
 from sessionkit.merge_parts import RULES
@@ -37,7 +38,7 @@ class _Place(NamedTuple):
     def has_places(self) -> bool:
         """Whether both sides have entries here that are decided one by one."""
         whole = len(self.keys) == 1 and self.keys[0] in RULES
-        return isinstance(self.ours, dict) and isinstance(self.theirs, dict) and not whole
+        return of_one_kind(self.ours, self.theirs) and not whole
 
     def at(self, key: Any) -> _Place:
         """Return the place that *key* leads to."""

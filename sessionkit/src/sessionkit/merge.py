@@ -9,7 +9,8 @@ both changed:
 * counters: base plus both deltas; the larger count when the base is unknown;
 * sets: what either side added is in, what either removed is out;
 * histories: the union by id, in time order;
-* dicts: by key, recursively; a change beats a removal, and so does a dict or a set a value of another kind;
+* dicts: by key, recursively; a change beats a removal, and so does a dict or a set a value of another kind,
+  and a ``Counter`` or another subclass a plain dict;
 * roles and permissions: like sets, but theirs when the base is unknown, since a
   union would bring a revoked one back;
 * the owner: as one with whether the host vouched for it, and theirs when the base is unknown;
@@ -24,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from sessionkit.dict_kinds import filled, kind_of_dict, of_one_kind
 from sessionkit.equality import content, same_content
 from sessionkit.errors import SerializationError
 from sessionkit.stamps import NEVER, NONE, When, doubtful, latest
@@ -44,8 +46,9 @@ def merge_value(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
 
 
 def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return merge_dict(base, ours, theirs, when)
+    if of_one_kind(ours, theirs):
+        merged = merge_dict(base, ours, theirs, when)
+        return merged if type(merged) is type(ours) else filled(ours, merged)
     if not changed(base, theirs, when.base, when.theirs):
         return ours
     if not changed(base, ours, when.base, when.ours):
@@ -62,12 +65,13 @@ def changed(base: Any, side: Any, before: Any, after: Any) -> bool:
     return before != after or not same_content(base, side)
 
 
-def _precedence(change: tuple[Any, Any]) -> tuple[int, int, str]:
+def _precedence(change: tuple[Any, Any]) -> tuple[int, str, int, str]:
     value, stamp = change
     if value is MISSING:
-        return (0, 0, "")  # a change beats a removal
-    kind = 3 if isinstance(value, dict) else 2 if isinstance(value, set) else 1
-    return (kind, latest(stamp), _written(value))
+        return (0, "", 0, "")  # a change beats a removal
+    dicts = kind_of_dict(value)
+    kind = 3 if dicts is not None else 2 if isinstance(value, set) else 1
+    return (kind, dicts or "", latest(stamp), _written(value))
 
 
 def _written(value: Any) -> str:

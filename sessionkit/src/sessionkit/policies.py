@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import attrs
 
+from sessionkit.dict_kinds import filled, of_one_kind
 from sessionkit.equality import same_content
 from sessionkit.merge import MISSING, Rule, changed, key_order, merge_value
 from sessionkit.stamps import NEVER, When
@@ -139,7 +140,7 @@ class Policies:
         return self._merge_below if self.below else usual
 
     def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
-        if not all(isinstance(side, dict) for side in (ours, theirs)):
+        if not of_one_kind(ours, theirs):
             return merge_value(base, ours, theirs, when)
         known = base if isinstance(base, dict) else {}
         merged = {}
@@ -150,7 +151,8 @@ class Policies:
             before = known.get(key, absent)
             sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
             merged[key] = rule(*sides, when.at(key))
-        return {key: value for key, value in merged.items() if value is not MISSING}
+        kept = {key: value for key, value in merged.items() if value is not MISSING}
+        return kept if type(ours) is dict else filled(ours, kept)
 
 
 _NONE: Final = Policies()

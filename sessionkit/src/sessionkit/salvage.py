@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+from sessionkit.dict_kinds import KEPT, filled
 from sessionkit.errors import SerializationError
 from sessionkit.parts import PlainPart, misfits, place
 from sessionkit.serializer import Serializer
@@ -86,8 +87,8 @@ class Salvage:
         error = self._why_not(value, len(outer))
         if error is None:
             return value
-        if isinstance(value, dict) and len(outer) < MAX_DEPTH:
-            return self._entries(value, before, path, (*outer, value))
+        if len(outer) < MAX_DEPTH and self._takes_entries(value):
+            return filled(value, self._entries(value, before, path, (*outer, value)))
         self.refused.append(SerializationError(error.reason, path + error.path))
         return before
 
@@ -101,6 +102,10 @@ class Salvage:
             if self._takes_key(key, path)
         }
         return _present(kept)
+
+    def _takes_entries(self, value: Any) -> bool:
+        """Return whether a value is a dict that can be kept with other entries: it stays of its kind."""
+        return type(value) in KEPT and self._why_not(filled(value, {}), 0) is None
 
     def _takes_key(self, key: Any, path: str) -> bool:
         error = self._why_not({key: None}, 0)

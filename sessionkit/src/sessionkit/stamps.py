@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from sessionkit.dict_kinds import of_one_kind
 from sessionkit.equality import COMPARED_OR_FLOAT, same_content
 
 # What a part holds may be anything, and a tree of stamps is as deep as that.
@@ -108,7 +109,7 @@ def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
         tree: The stamps of what it was.
         now: Microseconds since the epoch.
     """
-    if not isinstance(after, dict) or not isinstance(before, dict):
+    if not of_one_kind(before, after):
         return max(now, latest(tree) + 1)
     most, others = _split(tree)
     others = {key: stamps for key, stamps in others.items() if key in after}
@@ -156,7 +157,11 @@ def along(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> Tree:
         return when.ours
     if not isinstance(value, dict):
         return _changed_at(when)
-    sides = [side if isinstance(side, dict) else {} for side in (base, ours, theirs)]
+    sides = [
+        base if isinstance(base, dict) else {},
+        ours if of_one_kind(ours, value) else {},
+        theirs if of_one_kind(theirs, value) else {},
+    ]
     (most_known, known), (most, mine), (most_others, others) = map(_split, when)
     apart = {*known, *mine, *others}
     if not sides[0].keys() == sides[1].keys() == sides[2].keys():

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NoReturn
 
 from hypothesis import strategies as st
@@ -39,6 +41,9 @@ SCALARS = (
     | st.uuids()
 )
 KEYS = st.text(max_size=2) | st.integers()
+KINDS_OF_DICT: list[Callable[[dict[Any, Any]], Any]] = [
+    *(OrderedDict, Counter, partial(defaultdict, int), partial(defaultdict, list))
+]
 APP_VALUES = st.recursive(
     SCALARS,
     lambda inner: (
@@ -47,6 +52,9 @@ APP_VALUES = st.recursive(
         | st.tuples(inner, inner)
         | st.frozensets(st.integers(), max_size=2)
         | st.sets(st.dates(), max_size=2)
+        | st.dictionaries(KEYS, inner, max_size=2).flatmap(
+            lambda held: st.sampled_from(KINDS_OF_DICT).map(lambda kind: kind(held))
+        )
     ),
     max_leaves=3,
 )

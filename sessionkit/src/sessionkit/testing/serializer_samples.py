@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import random
 import sys
-from collections import OrderedDict, namedtuple
+from collections import Counter, OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -31,6 +31,10 @@ class Colour(Enum):
 
 class UploadedFile(io.BytesIO):
     """A file as a web framework hands it to the app."""
+
+
+class Cart(dict[str, int]):
+    """A dict that is more than a dict."""
 
 
 class Text(str):
@@ -58,6 +62,12 @@ PROBES: Final[dict[str, Any]] = {
     "equal looking keys": {"1": "text", 1: "number"},
     "a dict like a tag": {"$t": "date", "v": "2026-01-31"},
     "a dict unlike a tag": {"$t": 1, "$v": {"$t": []}, "v": 2},
+    "counters": [Counter(), Counter("aab"), Counter({1: 2, (1, 2): -1, None: 0})],
+    "ordered dicts": [OrderedDict(), OrderedDict(b=1, a={"$t": 2}), OrderedDict({2: "b", 1: "a"})],
+    "default dicts": [
+        *(defaultdict(None, {"a": 1}), defaultdict(int, a=1), defaultdict(list, {1: [(2,)]})),
+        *(defaultdict(made) for made in (bool, float, str, dict, set, tuple)),
+    ],
     "tuples": [(), (1,), ((1, (2,)), [3])],
     "sets": [set(), {1, 2, 3}, {"a", 1, (2, 3), None, frozenset({b"x"})}],
     "frozenset": frozenset({date(2026, 1, 31), "a"}),
@@ -92,7 +102,9 @@ REFUSED: Final[dict[str, Any]] = {
     "path": PurePosixPath("a"),
     "unregistered enum": Colour.RED,
     "named tuple": Point(1, 2),
-    "subclass of dict": OrderedDict(a=1),
+    "subclass of dict": Cart(a=1),
+    "subclass of Counter": type("Stock", (Counter,), {})("a"),
+    "code that makes defaults": defaultdict(lambda: 0, a=1),
     "subclass of str": Text("a"),
     "lone surrogate": "\ud800",
     "lone surrogate as a key": {"\ud800": 1},

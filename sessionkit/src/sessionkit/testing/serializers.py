@@ -49,6 +49,9 @@ def assert_same(expected: Any, actual: Any) -> None:  # noqa: ANN401 - any value
     assert type(expected) is type(actual)
     if isinstance(expected, dict):
         assert_same(list(expected.items()), list(actual.items()))
+        assert getattr(expected, "default_factory", None) is getattr(
+            actual, "default_factory", None
+        )
     elif isinstance(expected, list | tuple):
         assert len(expected) == len(actual)
         for one, other in zip(expected, actual, strict=True):

@@ -5,7 +5,7 @@ Every value that can be kept, and how it becomes data that JSON knows.
 Text, numbers, booleans, None, lists and dicts are plain. What is kept beside
 them is a closed table (:mod:`sessionkit.values.kinds`) that both serializers
 share: dates and times, ``Decimal``, ``UUID``, bytes, sets, tuples, dicts with
-any keys, NaN, large and complex numbers, registered enums, DataFrames, Series
+any keys, ``Counter``, ``OrderedDict`` and ``defaultdict``, NaN, large and complex numbers, registered enums, DataFrames, Series
 and arrays. In JSON they bear a tag::
 
     {"$t": "date", "v": "2026-01-31"}

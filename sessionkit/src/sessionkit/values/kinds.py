@@ -9,6 +9,7 @@ meaning. Only types that stand here are made from stored bytes.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from sessionkit.errors import ConfigError, SerializationError
+from sessionkit.values.dicts import COUNTER, ORDERED, default_kinds, find_default_kind
 from sessionkit.values.kind import Kind
 from sessionkit.values.tables import find_table_kind, table_kinds
 from sessionkit.values.times import DATE, DATETIME, TIME, TIMEDELTA
@@ -54,6 +56,8 @@ _BY_TYPE: Final[Mapping[type, Kind]] = {
     time: TIME,
     datetime: DATETIME,
     timedelta: TIMEDELTA,
+    OrderedDict: ORDERED,
+    Counter: COUNTER,
 }
 _ENUM_CODE: Final = 11
 
@@ -106,7 +110,7 @@ class Kinds:
         self._enum = Kind(
             name="enum", code=_ENUM_CODE, simplify=_enum_to_simple, restore=self._member
         )
-        kinds = (*_BY_TYPE.values(), *table_kinds(), self._enum)
+        kinds = (*_BY_TYPE.values(), *default_kinds(), *table_kinds(), self._enum)
         self._by_name = {kind.name: kind for kind in kinds}
         self._by_code = {kind.code: kind for kind in kinds}
 
@@ -115,6 +119,8 @@ class Kinds:
         cls = type(value)
         if cls in _BY_TYPE:
             return _BY_TYPE[cls]
+        if cls is defaultdict:
+            return find_default_kind(cast("defaultdict[Any, Any]", value))
         if self._enums.get(_qualified(cls)) is cls:
             return self._enum
         return find_table_kind(cls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,12 +15,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from sessionkit.errors import SerializationError
+from sessionkit.values.dicts import kept_factories
 from sessionkit.values.kinds import Kinds
 
 _SCALARS: Final = (bool, int, float, complex, str, bytes, date, datetime, time, timedelta)
 _CODE: Final = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type)
-# A datetime is a date and a bool is an int: the narrower type comes first.
+# A datetime is a date and a Counter is a dict: the narrower type comes first.
 _KEPT: Final = (
+    *(Counter, OrderedDict, defaultdict),
     *(str, int, float, complex, bytes, tuple, list, dict, set, frozenset),
     *(datetime, date, time, timedelta, Decimal, UUID),
 )
@@ -50,6 +53,8 @@ def _python_scalar(value: Any) -> Any:  # noqa: ANN401 - a numpy scalar
 
 def _reason(value: object, kinds: Kinds) -> str:
     cls = type(value)
+    if cls is defaultdict:
+        return f"this defaultdict's factory is none of {kept_factories()}; take one of these, or store it as a dict"
     special = next((says(value, kinds) for test, says in _SPECIAL if isinstance(value, test)), None)
     if special is not None:
         return f"{cls.__qualname__} {special}"
@@ -69,7 +74,10 @@ def _enum_reason(value: object, kinds: Kinds) -> str:
             f"is another class than the registered enum of this name (a Streamlit page defines its "
             f"classes anew in each run); define {name} in a module that the page imports"
         )
-    return f"is an enum that isn't registered; pass it to the serializer (enums=[{name}]) or store the member's name"
+    return (
+        f'is an enum that isn\'t registered; configure(serializers={{"msgpack": {{"enums": [{name}]}}}}) does it, '
+        f"or store the member's name"
+    )
 
 
 _SPECIAL: Final[tuple[tuple[Any, Callable[[object, Kinds], str]], ...]] = (

@@ -15,8 +15,8 @@ from sessionkit.values.simplify import MAX_DEPTH, Simplifier, fits_64_bits, too_
 
 _TAG: Final = "$t"
 _VALUE: Final = "v"
-_LEVELS: Final = 3 * (MAX_DEPTH + 1)
-"""A value makes up to three levels of tagged data: tag, pairs, pair."""
+_LEVELS: Final = 4 * (MAX_DEPTH + 1)
+"""A value makes up to four levels of tagged data: the tag of a Counter, that of its dict, pairs, pair."""
 
 _BUILT_IN: Final = Kinds()
 
