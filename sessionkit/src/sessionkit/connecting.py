@@ -80,7 +80,7 @@ class Connecting(WriteBehind):
         return session
 
     def current(self) -> UserSession:
-        """Return the calling connection's session; it is bootstrapped when there is none yet."""
+        """Return the calling connection's session, bootstrapped when there is none yet; raises as :meth:`bootstrap`."""
         return connected_session(self._hosts.of_connection().state()) or self.bootstrap()
 
     def persist_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
@@ -93,6 +93,7 @@ class Connecting(WriteBehind):
 
         Raises:
             QueueFullError: If too many sessions wait to be saved already, and that is the policy.
+            SessionKitError: As :meth:`bootstrap` does.
         """
         if not isinstance(key, str):
             msg = f"persist_input takes a text as key, not {type(key).__name__}: {key!r}"

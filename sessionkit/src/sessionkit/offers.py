@@ -150,12 +150,7 @@ def the_only_storage(names: Collection[str]) -> str:
     """
     if PREFERRED in names:
         return PREFERRED
-    if len(names) > 1:
-        msg = (
-            f"several storages are installed ({', '.join(sorted(names))}) and none is named; set "
-            'storage = "..." in sessionkit.toml, or environment variable SESSIONKIT_STORAGE'
-        )
-        raise ConfigError(msg)
+    _refuse_several(names, "are installed")
     if not names:
         _LOG.warning(_IN_MEMORY, MEMORY)
     return next(iter(names), MEMORY)
@@ -168,10 +163,14 @@ def the_only_table(names: Collection[str]) -> str:
     Raises:
         ConfigError: If there are several.
     """
+    _refuse_several(names, "have settings")
+    return next(iter(names))
+
+
+def _refuse_several(names: Collection[str], why: str) -> None:
     if len(names) > 1:
         msg = (
-            f"several storages have settings ({', '.join(sorted(names))}) and none is named; set "
+            f"several storages {why} ({', '.join(sorted(names))}) and none is named; set "
             'storage = "..." in sessionkit.toml, or environment variable SESSIONKIT_STORAGE'
         )
         raise ConfigError(msg)
-    return next(iter(names))

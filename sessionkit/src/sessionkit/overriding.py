@@ -38,10 +38,7 @@ class Overrides:
     def leave(self, manager: Any, token: Token[Any]) -> None:
         """Put in force again what was before."""
         self._own.reset(token)
-        for place in reversed(range(len(self._entered))):
-            if self._entered[place] is manager:
-                del self._entered[place]
-                break
+        self._entered.remove(manager)
 
 
 OVERRIDES: Final = Overrides()

@@ -25,9 +25,6 @@ SPLIT_ABOVE: Final = 16_384
 JOIN_BELOW: Final = 8_192
 """Bytes in all below which a split session becomes one part again."""
 
-_TEXT: Final = frozenset({str})
-_BYTES: Final = frozenset({bytes})
-
 
 def is_split(parts: Mapping[str, bytes], layout: Collection[str]) -> bool:
     """
@@ -62,7 +59,7 @@ def unpack(stored: Mapping[str, bytes]) -> dict[str, bytes]:
         raise SerializationError(msg) from error
     # What ormsgpack makes is of exactly these types, or damaged.
     if type(parts) is not dict or not (
-        _TEXT.issuperset(map(type, parts)) and _BYTES.issuperset(map(type, parts.values()))
+        {str}.issuperset(map(type, parts)) and {bytes}.issuperset(map(type, parts.values()))
     ):
         msg = "the packed part is no mapping of names to bytes"
         raise SerializationError(msg)

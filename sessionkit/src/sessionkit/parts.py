@@ -197,11 +197,7 @@ def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
         if not isinstance(part, dict):
             msg = f"a part is a mapping of fields, not {type(part).__name__}"
             raise SerializationError(msg, name)
-        known = _KNOWN.get(name)
-        if known is not None and known.issuperset(part):
-            plain.update(part)
-        else:
-            _add(plain, name, part)
+        _add(plain, name, part)
     session = read_stored(plain, UserSession, "session")
     if session.last_activity < session.created_at:  # noqa: PLR1730 - each assignment runs checks
         session.last_activity = session.created_at

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.codec import SessionCodec
 from sessionkit.errors import ConflictError, NewerFormatError, SerializationError
 from sessionkit.events import NewerFormat, SessionEvent, SessionQuarantined
 from sessionkit.expiry import Expiry
@@ -74,7 +74,8 @@ class StoredSessions:
                     head=head, parts={}, layout=layout, usable=not self.has_expired(head)
                 ), None
             parts = self.codec.open(stored.parts)
-            news = parts if known is None else _not_in(known.parts, parts)
+            before = {} if known is None else known.parts
+            news = {name: data for name, data in parts.items() if before.get(name) != data}
             session = self.codec.decode(head.session_id, news)
         except NewerFormatError as error:
             self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
@@ -82,8 +83,7 @@ class StoredSessions:
         except SerializationError as error:
             self._quarantine(stored, error)
             return Seen(head=head, parts={}, layout=layout, usable=False), None
-        # What is known of the owner holds as long as that part does.
-        same_owner = known is not None and "profile" in parts and "profile" not in news
+        same_owner = known is not None and "profile" in parts.keys() - news.keys()
         vouched = known.authenticated if known and same_owner else session.authenticated
         return Seen(head=head, parts=parts, layout=layout, authenticated=vouched), session
 
@@ -164,10 +164,6 @@ class StoredSessions:
             removed += batch
             if batch < PURGE_BATCH:
                 return removed
-
-
-def _not_in(before: EncodedParts, parts: EncodedParts) -> EncodedParts:
-    return {name: data for name, data in parts.items() if before.get(name) != data}
 
 
 def _refuse_newer(head: SessionHead) -> None:

@@ -27,7 +27,7 @@ def stored_one_by_one(
     return [_stored(sql, write, cursor) for write in writes]
 
 
-def resaved(sql: Statements, write: SessionWrite, cursor: Cursor) -> bool:
+def _resaved(sql: Statements, write: SessionWrite, cursor: Cursor) -> bool:
     """
     Store a write by one statement if all that it has to change lies in one row; else change nothing.
 
@@ -46,7 +46,7 @@ def resaved(sql: Statements, write: SessionWrite, cursor: Cursor) -> bool:
 def _stored(sql: Statements, write: SessionWrite, cursor: Cursor) -> ConflictError | None:
     if write.expected is None:
         return _created(sql, write, cursor)
-    if resaved(sql, write, cursor):
+    if _resaved(sql, write, cursor):
         return None
     cursor.execute(sql.update, _guarded_values(write))
     if cursor.rowcount != 1:
