@@ -76,6 +76,12 @@ class TestValkey(OverUrls):
         valkey.client.flushall()
         return partial(RedisStorage.open, f"redis://127.0.0.1:{valkey.port}/0", notify=True)
 
+    @pytest.fixture
+    def unreachable(self) -> Iterator[Storage]:
+        """Return a handle on a port that nobody listens at."""
+        with closing(RedisStorage.open("redis://127.0.0.1:9/0")) as storage:
+            yield storage
+
 
 class TestOldRedis(OverUrls):
     """The oldest Redis that we know how to use keeps every clause."""

@@ -57,6 +57,13 @@ class TestSqlite(StorageConformance, StorageProcessConformance):
         with ExitStack() as stack:
             yield lambda: stack.enter_context(closing(SqliteStorage.open(url)))
 
+    @pytest.fixture
+    def unreachable(self, tmp_path: Path) -> Iterator[Storage]:
+        """Return a handle on a file whose folder has gone before a connection was opened."""
+        with closing(SqliteStorage.open(f"sqlite:///{tmp_path}/share/sessions.db")) as storage:
+            (tmp_path / "share").rename(tmp_path / "elsewhere")
+            yield storage
+
 
 class TestSqliteOnAnEngineOfTheApp(StorageConformance):
     """An engine of the app's own making, as SQLAlchemy makes it by default, keeps every clause."""

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from sessionkit.blankness import is_blank
+from sessionkit.defaults.local_host import LocalHost
 from sessionkit.forms import FormState
 from sessionkit.session import UserSession
 
@@ -53,6 +54,26 @@ def test_any_other_value_is_something(value: object) -> None:
     """Also one that is empty, if its type is not known: in doubt somebody did it."""
     assert not is_blank(UserSession(inputs={"a": "", "b": value}))
     assert not is_blank(form_of(data={"a": "", "b": value}))
+
+
+class Pages(LocalHost):
+    """A host whose pages note things, and have a field called ``shown``."""
+
+    notes = "pages"
+
+    def is_only_shown(self, session: UserSession, key: str) -> bool:
+        """Return whether it is that field."""
+        return (session.inputs[key], key) == ("main", "shown")
+
+
+def test_a_host_knows_more_of_what_was_only_shown() -> None:
+    """Whatever the value; what it notes is nothing that users did, what others note is."""
+    session = UserSession(inputs={"shown": "main", "a": ""}, extensions={"pages": {"seen": 1}})
+    assert is_blank(session, Pages())
+    assert not is_blank(session, LocalHost())
+    assert not is_blank(session)
+    assert not is_blank(UserSession(inputs={"other": "main"}), Pages())
+    assert not is_blank(UserSession(extensions={"other": 1}), Pages())
 
 
 def test_visits_leave_a_session_blank() -> None:
@@ -124,5 +145,6 @@ def test_each_field_of_a_session_was_thought_of() -> None:
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
     passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}
+    passed_over |= {"not_kept"}
 
     assert counted | passed_over == {field.name for field in attrs.fields(UserSession)}

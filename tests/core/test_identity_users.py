@@ -96,6 +96,34 @@ def test_a_session_of_another_user_is_not_given(server: Server) -> None:
     assert "s" != session.session_id == session_of(tab.cookie)
 
 
+@pytest.mark.parametrize("owner", [ALICE, None])
+def test_who_comes_to_a_cookie_that_is_not_for_them_gets_the_latest_session(
+    server: Server, owner: str | None
+) -> None:
+    """It is another user's, who logged out before the page began, or was ended: each gets their own back."""
+    secret_of(server, user_id=owner, authenticated=owner is not None)
+    if owner is None:
+        server.manager.repository.end("s")
+    keep(server, "bobs", user_id=BOB, authenticated=True, inputs={"work": 1})
+    tab = server.tab(token_for("s"), account=BOB)
+
+    assert {"work": 1} == tab.run().inputs
+    assert "bobs" == session_of(tab.cookie)
+
+
+def test_a_reload_before_the_browser_took_the_new_cookie_loses_nothing(server: Server) -> None:
+    """A login moved the session; the browser still shows the old id, and says who it is."""
+    tab = server.visited()
+    old = tab.cookie
+    tab.connection.account = ALICE
+    session = tab.run()
+    session.set_input("basket", 3)
+    assert server.manager.flush()
+
+    assert session is server.tab(old, ALICE).run()
+    assert {} == server.tab(old).run().inputs
+
+
 def test_a_session_of_another_user_is_not_given_when_the_app_says_who_is_there(
     server: Server,
 ) -> None:
@@ -118,6 +146,18 @@ def test_another_user_in_a_running_connection_gets_a_fresh_session(server: Serve
     assert ALICE == session.user_id
 
 
+def test_another_user_in_a_running_connection_gets_the_latest_session(server: Server) -> None:
+    """Somebody else who was here before, or elsewhere."""
+    keep(server, "bobs", user_id=BOB, authenticated=True, inputs={"work": 1})
+    secret_of(server, user_id=ALICE, authenticated=True)
+    tab = server.tab(token_for("s"), account=ALICE)
+    assert {"secret": 1} == tab.run().inputs
+    tab.connection.account = BOB
+
+    assert {"work": 1} == tab.run().inputs
+    assert "bobs" == session_of(tab.cookie)
+
+
 def test_a_logout_gives_a_fresh_session(server: Server) -> None:
     """The host vouched for the user, and says that nobody is there now."""
     tab = server.tab(account=ALICE)
@@ -137,6 +177,19 @@ def test_a_logout_holds_after_a_restart(server: Server) -> None:
     session = server.tab(token_for("s")).run()
 
     assert ("s" == session.session_id, {}) == (False, session.inputs)
+
+
+def test_a_logout_counts_whatever_name_the_app_has_for_the_user(server: Server) -> None:
+    """The app passes the address of the user whom the host knows: with the user the name goes, too."""
+    tab = server.tab(account=ALICE)
+    session = tab.run(user_id="alice@mail")
+    session.inputs["secret"] = 1
+    assert server.manager.flush()
+    after = server.tab(tab.cookie).run()
+
+    assert ("alice@mail", True) == (session.user_id, session.authenticated)
+    assert (None, {}) == (after.user_id, after.inputs)
+    assert {"secret": 1} == server.tab(account=ALICE).run(user_id="alice@mail").inputs
 
 
 def test_what_a_user_typed_before_the_logout_is_kept(server: Server) -> None:

@@ -39,7 +39,7 @@ def shown(server: Server) -> Tab:
 def ids_of(server: Server, user_id: str) -> list[str]:
     """Return the stored sessions of a user."""
     assert server.manager.flush()
-    return [head.session_id for head in server.manager.repository.heads(user_id=user_id)]
+    return [head.session_id for head in server.manager.repository.heads_of(user_id)]
 
 
 # -- an empty page before the login ----------------------------------------------

@@ -241,7 +241,7 @@ def test_a_copy_that_may_have_been_stored_is_ended(server: Server) -> None:
         rotate(tab)
     server.manager.flush()
 
-    heads = server.manager.repository.heads(user_id=ALICE)
+    heads = server.manager.repository.heads_of(ALICE)
     assert [session.session_id] == [head.session_id for head in heads]
 
 
@@ -280,7 +280,7 @@ def test_a_session_that_was_ended_does_not_rotate(server: Server, open_server: O
     with pytest.raises(SessionGoneError):
         rotate(tab)
 
-    assert [] == list(server.manager.repository.heads(user_id=ALICE))
+    assert [] == list(server.manager.repository.heads_of(ALICE))
     assert session is not tab.run()
 
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
+import pytest
 from session_harness.servers import LATER, Server, token_for
 
+from sessionkit.errors import PartlySavedError
+from sessionkit.persistence_status import PersistenceStatus
 from sessionkit.records import SCHEMA_VERSION
 from sessionkit.session import UserSession
 
@@ -85,3 +88,74 @@ def test_a_session_that_was_turned_away_and_saved_at_once(open_server: OpenServe
     assert "rejected" == state(server, session)
     server.manager.repository.save(session)
     assert "saved" == state(server, session)
+
+
+# -- values that can't be kept ---------------------------------------------------
+
+
+def test_a_value_that_cannot_be_kept_is_not_called_saved(server: Server) -> None:
+    """Which one and why, of the session, of its id and of all; another session has no part in it."""
+    session, other = server.tab().run(), server.tab().run()
+    session.inputs.update(scan=object(), name="Ada")
+    server.manager.schedule_save(session)
+    assert "saving" == state(server, session)
+    assert server.manager.flush()
+
+    status = server.manager.save_status(session)
+    assert ("incomplete", 0) == (status.state, status.pending)
+    assert ["inputs['scan']"] == [one.path for one in status.not_kept]
+    assert "can't be kept" in status.not_kept[0].reason
+    persistence = server.manager.persistence
+    assert status == persistence.status(session.session_id) == persistence.status()
+    assert "saved" == state(server, other)
+
+
+def test_until_it_is_right_or_gone(server: Server) -> None:
+    """The save that finds nothing wrong says so."""
+    session = server.tab().run()
+    for value, word in ((object(), "incomplete"), ("a key", "saved"), (object(), "incomplete")):
+        session.inputs["scan"] = value
+        server.manager.schedule_save(session)
+        server.manager.flush()
+        assert (word, word) == (state(server, session), server.manager.persistence.status().state)
+    del session.inputs["scan"]
+    server.manager.schedule_save(session)
+    server.manager.flush()
+    assert PersistenceStatus(state="saved") == server.manager.save_status(session)
+
+
+def test_saved_at_once_it_is_the_same(server: Server) -> None:
+    """Who asked is told by an exception; the save is no rejected one, for all else is stored."""
+    session = server.tab().run()
+    session.inputs["scan"] = object()
+    with pytest.raises(PartlySavedError, match=r"inputs\['scan'\].*all else was"):
+        server.manager.save(session, immediate=True)
+    status = server.manager.save_status(session)
+    assert ("incomplete", ()) == (status.state, status.rejected)
+
+
+def test_what_is_worse_is_said_first(server: Server) -> None:
+    """The store is down: then nothing is kept for now."""
+    session = server.tab().run()
+    session.inputs["scan"] = object()
+    server.manager.schedule_save(session)
+    server.manager.flush()
+    session.theme = "dark"
+    server.store.down = True
+    server.manager.schedule_save(session)
+    server.manager.flush()
+    assert "offline" == state(server, session)
+    server.store.down = False
+    server.manager.flush()
+    assert "incomplete" == state(server, session)
+
+
+def test_a_session_that_ended_lacks_nothing(server: Server) -> None:
+    """Nor does one that nobody holds any more."""
+    tab = server.tab()
+    session = tab.run()
+    session.inputs["scan"] = object()
+    server.manager.schedule_save(session)
+    server.manager.flush()
+    server.manager.end_session(session)
+    assert "saved" == server.manager.persistence.status().state

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import ast
+import runpy
+import sqlite3
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from click.testing import Result
 
 from sessionkit.cli.scaffold import PLUGIN_KINDS, NewPlugin
 from sessionkit.entry_points import core
+from sessionkit.errors import UnavailableError
 
 Install = Callable[..., None]
 Run = Callable[..., Result]
@@ -98,6 +101,31 @@ def test_the_folder_can_be_named(run: Run, bare: Path) -> None:
     assert 0 == result.exit_code
     assert "pyproject.toml" in _written(bare / "some" / "where")
     assert 'pip install -e "some/where[tests]"' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SQLITE_FULL", "look whether its disk is full"),
+        ("SQLITE_IOERR_SHMSIZE", "look whether its disk is full"),
+        ("SQLITE_BUSY", "try again later"),
+    ],
+)
+def test_its_storage_says_what_can_be_done(
+    run: Run, bare: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """To wait does not help a disk that is full."""
+    run("new-plugin", "storage", "own")
+    written = runpy.run_path(str(bare / "sessionkit-own/src/sessionkit_own/storage.py"))
+    error = sqlite3.OperationalError("something is wrong")
+    error.sqlite_errorname = name
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sqlite3.connect", fail)
+    with pytest.raises(UnavailableError, match=f"own.db: something is wrong; {said}$"):
+        written["OwnStorage"](bare / "own.db")
 
 
 # -- what is refused -------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from session_harness.stores import PATIENCE
 from session_harness.writers import Saves, Seconds
 
-from sessionkit.errors import SessionKitError, UnavailableError
+from sessionkit.errors import RejectedError, SessionKitError, UnavailableError
 from sessionkit.persistence import SessionPersistence
 from sessionkit.session import UserSession
 
@@ -281,3 +281,31 @@ def test_close_logs_what_could_not_be_saved(
     assert [
         "closed with unsaved changes of 1 session (a-long-s), the oldest 0.0 s old: down; they are lost"
     ] == said
+
+
+def test_close_logs_what_was_rejected(
+    persistence: SessionPersistence, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, however often it is closed: it is lost, too. What was saved since is not."""
+    refuse = [True]
+
+    def save(_: UserSession) -> None:
+        if refuse[0]:
+            msg = "too large"
+            raise RejectedError(msg)
+
+    lost, mended = UserSession(session_id="a-long-session-id"), UserSession(session_id="mended")
+    for session in (mended, lost):
+        persistence.schedule_save(None, session, save)
+        persistence.flush()
+    refuse[0] = False
+    persistence.schedule_save(None, mended, save)
+
+    persistence.close()
+    persistence.close()
+
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert [
+        "closed with rejected changes of 1 session (a-long-s): too large; they are lost"
+    ] == said
+    assert ["too large"] == [one.error for one in persistence.status().rejected]

@@ -248,7 +248,7 @@ def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(
     threads += in_threads(lambda: persistence.save_now(one))
     join(threads)
 
-    assert persistence.flush(PATIENCE)
+    assert persistence.flush(timeout=PATIENCE)
 
 
 def test_it_waits_for_a_save_of_the_writer(make: Make) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,21 @@ from session_harness.stores import PATIENCE, REJECTED, Gate
 from session_harness.writers import Failure, Saves, Seconds, observed
 
 from sessionkit.breaker import LONGEST, SHORTEST
-from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
+from sessionkit.errors import (
+    PartlySavedError,
+    RejectedError,
+    SessionGoneError,
+    UnavailableError,
+)
 from sessionkit.events import SaveFailed
+from sessionkit.not_kept import NotKept
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence_status import MOST_REJECTED, PersistenceStatus, Rejections
+from sessionkit.persistence_status import (
+    MOST_REJECTED,
+    Incomplete,
+    PersistenceStatus,
+    Rejections,
+)
 from sessionkit.session import UserSession
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -121,6 +133,36 @@ def test_what_waits_is_counted(watched: SessionPersistence, seconds: Seconds) ->
     assert one == watched.status(b)
     assert "saved" == watched.status("c").state == watched.status(UserSession()).state
     assert (True, False) == (watched.is_pending(b), watched.is_pending(UserSession()))
+
+
+def test_a_save_but_for_some_values_is_one(
+    watched: SessionPersistence, failures: Queue[Failure]
+) -> None:
+    """Whoever makes it: nothing is left to save, nobody is told of a failure, and what is missing is named."""
+
+    def save(session: UserSession) -> None:
+        session.not_kept = (NotKept("inputs['a']", "a file"),)
+        raise PartlySavedError(session.not_kept[0].reason, session.not_kept[0].path)
+
+    session = UserSession(session_id="s")
+    watched.schedule_save("s", session, save)
+    assert watched.flush()
+    status = PersistenceStatus(state="incomplete", not_kept=session.not_kept)
+    assert status == watched.status("s") == watched.status(session) == watched.status()
+    assert PersistenceStatus(state="saved") == watched.status("t")
+    assert [] == told(failures)
+
+
+def test_a_session_that_nobody_holds_lacks_nothing() -> None:
+    """What it held is gone with it."""
+    incomplete = Incomplete()
+    session = UserSession()
+    session.not_kept = (NotKept("inputs['a']", "a file"),)
+    incomplete.saved(session)
+    assert session.not_kept == incomplete.of(None)
+    del session
+    gc.collect()
+    assert () == incomplete.of(None)
 
 
 def test_what_is_being_saved_counts_as_waiting(seconds: Seconds) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from sessionkit.errors import (
-    ConfigError,
-)
+from sessionkit.errors import ConfigError, UnknownPluginError
+from sessionkit.offers import STORAGE
 from sessionkit.plugins import Plugins
 
 Install = Callable[..., None]
@@ -162,6 +161,21 @@ def test_a_table_is_checked_against_the_factorys_signature(
     with pytest.raises(ConfigError) as caught:
         found.storage("mine", table)
     assert message == str(caught.value)
+
+
+def test_a_table_can_be_checked_without_making_anything(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Name and keys; what the factory gets besides is neither missing nor to be set."""
+    body = "@hookimpl\ndef sessionkit_storages():\n    return {'mine': lambda *, own, url: 1 / 0}\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
+    found = plugins()
+    found.check(STORAGE, "mine", {"url": "u"}, injected=("own",))
+    for table, injected in (({"url": "u"}, ()), ({"url": "u", "own": 1}, ("own",))):
+        with pytest.raises(ConfigError, match=r"\[storages\.mine\] own"):
+            found.check(STORAGE, "mine", table, injected=injected)
+    with pytest.raises(UnknownPluginError, match="did you mean 'mine'"):
+        found.check(STORAGE, "mien")
 
 
 def test_a_storage_without_keys_takes_none() -> None:

@@ -324,7 +324,7 @@ def test_lists_leave_out_what_expired_and_what_ended(clock: Clock) -> None:
 
     wanted = {f"new{number}" for number in range(130)} - {"new7"}
     assert wanted == {head.session_id for head in replica.repository.heads()}
-    assert wanted == {head.session_id for head in replica.repository.heads(user_id="alice")}
+    assert wanted == {head.session_id for head in replica.repository.heads_of("alice")}
 
 
 def test_purge_removes_what_has_expired(clock: Clock) -> None:

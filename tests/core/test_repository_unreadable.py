@@ -95,7 +95,7 @@ def test_what_is_kept_aside_is_found_by_nobody(replica: Replica) -> None:
 
     assert 1 == len(kept_aside(replica.store))
     assert {"s"} >= {head.session_id for head in replica.repository.heads()}
-    assert {"s"} >= {head.session_id for head in replica.repository.heads(user_id="alice")}
+    assert {"s"} >= {head.session_id for head in replica.repository.heads_of("alice")}
 
 
 def test_a_session_that_was_damaged_under_a_live_one_is_written_again(replica: Replica) -> None:

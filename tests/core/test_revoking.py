@@ -27,7 +27,7 @@ def replica_of(server: Server, open_server: OpenServer) -> Server:
 
 def left_of(server: Server, user_id: str = ALICE) -> list[str]:
     """Return the ids of the sessions that a user has."""
-    return [head.session_id for head in server.manager.repository.heads(user_id=user_id)]
+    return [head.session_id for head in server.manager.repository.heads_of(user_id)]
 
 
 def at_home(server: Server) -> Tab:
@@ -201,9 +201,9 @@ def test_a_provisional_session_under_somebody_elses_id_ends_alone(
 def test_an_id_that_is_somebody_elses_by_now_stays(server: Server) -> None:
     """The list is older than the store."""
     keep(server, "s", user_id=BOB)
-    stale = iter(list(server.manager.repository.heads(user_id=BOB)))
+    stale = iter(list(server.manager.repository.heads_of(BOB)))
     keep(server, "mine", user_id=ALICE)
-    server.manager.repository.heads = lambda **_: stale  # type: ignore[method-assign,assignment]
+    server.manager.repository.heads_of = lambda _: stale  # type: ignore[method-assign,assignment]
     server.tab().enter()
 
     assert 0 == server.manager.revoke_sessions(ALICE)

@@ -13,6 +13,7 @@ from sessionkit.conflict import Conflict, ConflictStrategy
 from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.errors import (
     ConflictError,
+    PluginError,
     RejectedError,
     SessionGoneError,
     UnavailableError,
@@ -127,13 +128,77 @@ def test_a_custom_strategy_gets_base_ours_and_theirs() -> None:
     assert {"base": "theirs", "theirs": 1, "decided": True} == replica.load().inputs
 
 
+class Highest:
+    """A rule that has to hold for good: never less than anyone has seen."""
+
+    def __init__(self) -> None:
+        """Begin unasked."""
+        self.asked = 0
+
+    def resolve(self, conflict: Conflict) -> UserSession:
+        """Merge, and take the higher bid."""
+        self.asked += 1
+        result = conflict.merged()
+        sides = (conflict.ours, conflict.theirs)
+        result.inputs["bid"] = max(side.inputs["bid"] for side in sides)
+        return result
+
+
+def outbid() -> tuple[Highest, Replica, UserSession]:
+    """Return a session that shows a bid of 4, while 10 was decided and stored."""
+    strategy = Highest()
+    replica = Replica(strategy=strategy)
+    replica.new(bid=1)
+    other = replica.again()
+    ours, theirs = replica.load(), other.load()
+    theirs.inputs["bid"] = 10
+    other.save(theirs)
+    ours.inputs["bid"] = 4
+    replica.save(ours)
+    assert (4, 10) == (ours.inputs["bid"], replica.load().inputs["bid"])
+    return strategy, replica, ours
+
+
+def test_a_strategy_is_asked_again_about_a_field_that_it_decided() -> None:
+    """The live session does not show the decision yet, and the same field changes once more."""
+    strategy, replica, ours = outbid()
+    ours.inputs["bid"] += 1
+    replica.save(ours)
+
+    assert (2, {"bid": 10}) == (strategy.asked, replica.load().inputs)
+    assert ["Highest"] * 2 == [event.strategy for event in replica.told(ConflictResolved)]
+
+
+def test_a_change_that_waits_is_decided_before_the_decision_is_shown() -> None:
+    """It was made on the old value: a merge would take it, as the later one."""
+    strategy, replica, ours = outbid()
+    ours.inputs["bid"] += 1
+    assert () == replica.meet(ours)
+    replica.save(ours)
+    assert (2, {"bid": 10}) == (strategy.asked, replica.load().inputs)
+
+    replica.meet(ours)
+    assert {"bid": 10} == ours.inputs
+
+
+def test_a_strategy_is_not_asked_about_other_fields_again() -> None:
+    """Nobody has changed those: one that drops ours would drop what is in no conflict."""
+    strategy, replica, ours = outbid()
+    ours.inputs["note"] = "mine"
+    replica.save(ours)
+
+    assert (1, {"bid": 10, "note": "mine"}) == (strategy.asked, replica.load().inputs)
+    assert 1 == len(replica.told(ConflictResolved))
+
+
 def test_a_strategys_own_bug_propagates() -> None:
     """It is never masked as a conflict, and nothing is written."""
     replica, ours = meet(Buggy())
     before = replica.store.stored("s")
-    with pytest.raises(KeyError, match="s"):
+    with pytest.raises(PluginError, match=r"'Buggy' failed: KeyError: 's'") as caught:
         replica.save(ours)
 
+    assert isinstance(caught.value.__cause__, KeyError)
     assert before == replica.store.stored("s")
 
 
@@ -227,7 +292,7 @@ def test_one_that_fails_fails_no_other(kind: Callable[[], FaultyStore]) -> None:
 
     outcomes = replica.repository.save_many([buggy, gone, large, lost, right])
 
-    kinds = [KeyError, SessionGoneError, RejectedError, UnavailableError, type(None)]
+    kinds = [PluginError, SessionGoneError, RejectedError, UnavailableError, type(None)]
     assert kinds == [type(outcome) for outcome in outcomes]
     assert "dark" == replica.load("right").theme
     assert "light" == replica.load("buggy").theme

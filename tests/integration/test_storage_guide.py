@@ -41,3 +41,10 @@ class TestFolderStorage(StorageConformance):
     def connect(self, tmp_path: Path) -> Callable[[], Storage]:
         """Return a function that opens one more handle on one folder."""
         return lambda: FolderStorage(tmp_path / "sessions")
+
+    @pytest.fixture
+    def unreachable(self, tmp_path: Path) -> Storage:
+        """Return a handle on a folder that has gone, such as one of a share."""
+        storage = FolderStorage(tmp_path / "away")
+        (tmp_path / "away").rename(tmp_path / "elsewhere")
+        return storage

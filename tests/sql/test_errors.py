@@ -51,6 +51,17 @@ def test_tables_that_are_missing_are_rejected(opened: Opened) -> None:
         opened().read("s")
 
 
+def test_a_table_of_somebody_elses_is_rejected(url: str, opened: Opened) -> None:
+    """It bears our table's name; the message says what to do."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE sessionkit_session (name INTEGER)"))
+    engine.dispose()
+
+    with pytest.raises(RejectedError, match=r"not of sessionkit's making; use another database"):
+        opened().setup()
+
+
 @pytest.mark.parametrize(
     ("write", "what"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -132,6 +133,21 @@ def test_missing_tables_are_rejected_with_the_remedy(opened: Callable[..., Sqlit
             use()
 
 
+def test_a_table_of_somebody_elses_is_rejected_with_the_remedy(
+    file: Path, opened: Callable[..., SqliteStorage]
+) -> None:
+    """It bears our table's name; not a row of it is touched."""
+    with closing(sqlite3.connect(file)) as other, other:
+        other.execute("CREATE TABLE sessionkit_session (name TEXT)")
+        other.execute("INSERT INTO sessionkit_session VALUES ('theirs')")
+
+    with pytest.raises(RejectedError, match=r"no such column: .*not of sessionkit's making"):
+        opened().setup()
+
+    with closing(sqlite3.connect(file)) as other:
+        assert [("theirs",)] == other.execute("SELECT * FROM sessionkit_session").fetchall()
+
+
 @pytest.mark.parametrize(
     "write",
     [
@@ -235,3 +251,39 @@ def test_missing_rights_are_named(run_python: Callable[..., str]) -> None:
     assert new.startswith(f"{folder / 'new.db'}: can't be made: ")
     assert "right to write to the folder" in new
     assert old.startswith(f"{folder / 'old.db'}: unable to open database file; it must be a file")
+
+
+WITHOUT_FILES = """
+import os, resource, sys
+from contextlib import suppress
+from sessionkit.errors import UnavailableError
+from sessionkit.testing.storage_samples import first
+from sessionkit_sqlite.storage import SqliteStorage
+
+other = SqliteStorage.open(f"sqlite:///{sys.argv[1]}/other.db")
+other.setup()  # imports what it needs
+other.close()
+storage = SqliteStorage.open(f"sqlite:///{sys.argv[1]}/own.db")
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+taken = []
+with suppress(OSError):
+    while True:
+        taken.append(os.dup(1))
+try:
+    storage.setup()
+except UnavailableError as error:
+    print(error)
+for one in taken:
+    os.close(one)
+storage.setup()
+storage.write(first())
+storage.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system limits files in another way")
+def test_too_many_open_files_may_pass(run_python: Callable[..., str], tmp_path: Path) -> None:
+    """A file that this user may open is tried again: what it lacks is a place among the open ones."""
+    shown = run_python(WITHOUT_FILES, str(tmp_path))
+
+    assert shown.startswith(f"{tmp_path / 'own.db'}: unable to open database file; its folder may")

@@ -102,11 +102,15 @@ def test_wrong_keywords_are_refused(opened: Callable[..., SqliteStorage]) -> Non
 
 
 def test_file_in_place_of_the_folder(tmp_path: Path) -> None:
-    """A folder that can't be made is named, with what would be right."""
+    """What is in the way is named, at whatever depth, and no right that is not missing."""
     (tmp_path / "taken").touch()
 
-    with pytest.raises(RejectedError, match=r"taken.sessions\.db: can't be made: .*right to write"):
-        open_sqlite(url=f"sqlite:///{tmp_path}/taken/sessions.db")
+    for name in ("taken/sessions.db", "taken/below/sessions.db"):
+        with pytest.raises(
+            RejectedError, match=r"sessions\.db: can't be made: .*taken.*; a file is where a folder"
+        ) as caught:
+            open_sqlite(url=f"sqlite:///{tmp_path}/{name}")
+        assert "right to write" not in str(caught.value)
 
 
 def test_full_disk_may_be_tried_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         InvalidSessionIdError,
         InvalidTokenError,
         NewerFormatError,
+        PartlySavedError,
         PluginError,
         QueueFullError,
         RejectedError,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from sessionkit.in_force import configure, get_manager
     from sessionkit.manager import SessionManager
     from sessionkit.navigation import NavigationEntry
+    from sessionkit.not_kept import NotKept
     from sessionkit.persistence import SessionPersistence
     from sessionkit.persistence_status import PersistenceStatus, RejectedSave
     from sessionkit.pressure import QueueLimits
@@ -79,6 +81,8 @@ __all__ = [
     "InvalidTokenError",
     "NavigationEntry",
     "NewerFormatError",
+    "NotKept",
+    "PartlySavedError",
     "PersistenceStatus",
     "PluginError",
     "QueueFullError",
@@ -147,6 +151,7 @@ _MODULES: Final = {
     "in_force": ("configure", "get_manager"),
     "manager": ("SessionManager",),
     "navigation": ("NavigationEntry",),
+    "not_kept": ("NotKept",),
     "persistence": ("SessionPersistence",),
     "persistence_status": ("PersistenceStatus", "RejectedSave"),
     "pressure": ("QueueLimits",),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sessionkit.in_force import get_manager
@@ -32,6 +32,8 @@ def bootstrap_session(
         restore_from_db: False to begin anew.
 
     Raises:
+        TypeError: If *user_id* is neither a text nor None.
+        ValueError: If *user_id* is empty: all who are not logged in would be one user.
         SessionKitError: If the settings are wrong or the store can't be used. A
             store that is down for now raises nothing: the session starts empty,
             and what is stored joins it later.
@@ -106,21 +108,23 @@ def rotate_session() -> UserSession:
     return get_manager().rotate_session()
 
 
-def list_sessions(user_id: str) -> tuple[SessionSummary, ...]:
+def list_sessions(user_id: str | None) -> tuple[SessionSummary, ...]:
     """
     Return a user's sessions, latest activity first: what a page called "your devices" shows.
 
     Args:
         user_id: The user. Pass only whom you have authenticated, or let an administrator ask.
+            None, as an anonymous session has it, has no sessions: the answer is empty.
 
     Raises:
+        TypeError: If *user_id* is neither a text nor None.
         UnavailableError: If the store can't be reached.
     """
     return get_manager().list_sessions(user_id)
 
 
 def revoke_sessions(
-    user_id: str, only: Collection[str] | None = None, *, keep_current: bool = False
+    user_id: str, only: Iterable[str] | None = None, *, keep_current: bool = False
 ) -> int:
     """
     End a user's sessions for good, wherever they are: log out everywhere.
@@ -135,6 +139,7 @@ def revoke_sessions(
         How many were ended.
 
     Raises:
+        TypeError: If *user_id* is no text, None neither: nobody is logged in then.
         UnavailableError: If the store can't be reached: some may have ended; call it again.
     """
     return get_manager().revoke_sessions(user_id, only, keep_current=keep_current)
@@ -145,10 +150,15 @@ def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
     Remove expired sessions from the store, in small batches.
 
     Args:
-        max_age_hours: Remove sessions without activity for so long, too.
+        max_age_hours: Remove sessions without activity for so long, too: a number above 0.
 
     Returns:
         How many were removed.
+
+    Raises:
+        TypeError: If *max_age_hours* is neither a number nor None.
+        ValueError: If it is not above 0: everything would be too old.
+        UnavailableError: If the store can't be reached.
     """
     from sessionkit.session_repository import SessionRepository  # noqa: PLC0415 - imports what saves
 

@@ -14,6 +14,7 @@ from sessionkit.conflict import ConflictStrategy
 from sessionkit.events import SessionEvent
 from sessionkit.expiry import Expiry
 from sessionkit.merger import Merger
+from sessionkit.offers import SERIALIZER, STORAGE, STRATEGY
 from sessionkit.plugins import Plugins
 from sessionkit.policy_paths import read_policies
 from sessionkit.save_context import SaveObserver
@@ -62,6 +63,26 @@ class Assembly:
         fields = self.settings.conflict.fields
         self._merger = Merger(read_policies(fields, where=self.settings.where))
 
+    def check(self) -> None:
+        """
+        Check that all plugins are there that the settings name, and take their keys; makes nothing.
+
+        Raises:
+            PluginError: If a plugin is missing or broken.
+            ConfigError: If a key is unknown or missing, or storages have to be chosen from.
+        """
+        chosen = (
+            (STORAGE, self._storage_name(), self.settings.storages),
+            (SERIALIZER, self.settings.serializer, self.settings.serializers),
+            (STRATEGY, self.settings.conflict_strategy, self.settings.conflict_strategies),
+        )
+        for kind, name, tables in chosen:
+            if isinstance(name, str):  # code may give a strategy itself
+                self.plugins.check(kind, name, tables.get(name, {}), where=self.settings.where)
+
+    def _storage_name(self) -> str:
+        return self.settings.storage or self.plugins.choose_storage(self.settings.storages)
+
     def storage(self) -> Storage:
         """
         Return the storage, open and set up.
@@ -74,7 +95,7 @@ class Assembly:
         """
         with self._lock:
             if self._storage is None:
-                name = self.settings.storage or self.plugins.choose_storage(self.settings.storages)
+                name = self._storage_name()
                 table = self.settings.storages.get(name, {})
                 storage = self.plugins.storage(name, table, where=self.settings.where)
                 if isinstance(storage, SetupStorage):

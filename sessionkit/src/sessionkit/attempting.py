@@ -6,20 +6,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sessionkit.codec import Encoded, EncodedParts
+from sessionkit.deciding import decision_of
 from sessionkit.decisions import ConflictReport
 from sessionkit.defaults.strategies import Merge
+from sessionkit.detecting import differing, is_conflict
 from sessionkit.encoding import encode_live
 from sessionkit.errors import ConflictError
 from sessionkit.events import ValueNotSaved
 from sessionkit.ids import new_save_id
 from sessionkit.meeting import conflict_of, met_fields
 from sessionkit.moments import to_micros
+from sessionkit.not_kept import NotKept
 from sessionkit.parts import PlainPart
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.save_context import SaveContext
 from sessionkit.session import UserSession
 from sessionkit.stamping import stamp_changes
-from sessionkit.stamps import STAMPS
 from sessionkit.tracking import Attempt, Meeting, Track
 
 
@@ -39,13 +41,14 @@ class Intent(NamedTuple):
 def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> Encoded:
     """Encode a session, and tell what can't be kept; each value once."""
     encoded = encode_live(context, session, track)
-    for refused in encoded.refused:
-        if refused.path not in track.refused:
+    told = {value.path for value in session.not_kept}
+    session.not_kept = tuple(NotKept(error.path, error.reason) for error in encoded.refused)
+    for value in session.not_kept:
+        if value.path not in told:
             event = ValueNotSaved(
-                session_id=session.session_id, path=refused.path, reason=refused.reason
+                session_id=session.session_id, path=value.path, reason=value.reason
             )
             context.emit(event)
-    track.refused = frozenset(refused.path for refused in encoded.refused)
     return encoded
 
 
@@ -61,13 +64,15 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
 
     Raises:
         ConflictError: If the conflict strategy refused.
+        PluginError: If it failed, or returned what can't be stored.
         SessionKitError: If the session is too large, or can't be decoded or encoded.
     """
     stored = track.stored
-    target = _target(context, session.session_id, track, ours)
+    conflict = is_conflict(context, session, track, ours)
+    target = _target(context, session.session_id, track, ours, conflict=conflict)
+    met = _meeting(context, track, ours, target) if conflict else None
     before = stored.parts if stored and not track.rewrite else {}
-    changed = _differing(before, target)
-    met = _meeting(context, track, ours, target)
+    changed = differing(before, target)
     if stored is not None and before == target:
         return Intent(attempt=None, met=met)
     under = stored or track.replaces
@@ -92,14 +97,14 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
 
 
 def _target(
-    context: SaveContext, session_id: str, track: Track, ours: EncodedParts
+    context: SaveContext, session_id: str, track: Track, ours: EncodedParts, *, conflict: bool
 ) -> EncodedParts:
     if track.stored is None or track.stored.parts == track.base:
         return ours
     theirs = track.stored.parts
     if ours == track.base:
         return theirs
-    if track.foreign and _differing(ours, theirs):
+    if conflict:
         return _decide(context, session_id, track, ours)
     # Also where both did the same: two equal changes of a counter are two changes.
     return context.merger.encoded(context.codec, track.base, ours, theirs)
@@ -114,7 +119,7 @@ def _decide(
     if type(context.strategy) is Merge:
         return merged  # decoding it would be for nothing but to encode it again
     conflict = conflict_of(codec, session_id, base=base, ours=ours, theirs=theirs, merged=merged)
-    decided = context.strategy.resolve(conflict)
+    decided = decision_of(context.strategy, conflict)
     if decided is None:
         raise ConflictError(session_id, track.stored.head if track.stored else None)
     # What differs from a merge is a decision made now, and later than both.
@@ -124,16 +129,11 @@ def _decide(
 
 def _meeting(
     context: SaveContext, track: Track, ours: EncodedParts, target: EncodedParts
-) -> Meeting | None:
-    base, stored = track.base, track.stored
-    if stored is None or not track.foreign or ours == base:
-        return None
-    theirs = stored.parts
-    differing = _differing(ours, theirs)
-    if not differing:
-        return None
+) -> Meeting:
+    base = track.base
+    theirs = track.stored.parts if track.stored else {}
     report = ConflictReport(lambda: met_fields(context.codec, base, ours, theirs, target))
-    return Meeting(differing, report)
+    return Meeting(differing(ours, theirs), report)
 
 
 def _head(
@@ -154,10 +154,3 @@ def _head(
         last_activity=last_activity,
         expires_at=context.expiry.of(created_at=created_at, last_activity=last_activity),
     )
-
-
-def _differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
-    # Never by sets of bytes: most are the same objects, and hashing takes longer than comparing.
-    names = one.keys() | other.keys()
-    differing = [name for name in names if one.get(name) != other.get(name) and name != STAMPS]
-    return tuple(sorted(differing))

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import Any, Final
 
 from sessionkit.forms import FormState
+from sessionkit.host import Host, ShowingHost
 from sessionkit.session import UserSession
 
 _PLAIN: Final = frozenset(
@@ -15,19 +16,24 @@ _PLAIN: Final = frozenset(
 """Types whose truth can be asked: that of an array or a table raises, an app's own may do anything."""
 
 
-def is_blank(session: UserSession) -> bool:
+def is_blank(session: UserSession, host: Host | None = None) -> bool:
     """
     Return whether a session holds nothing but what a page leaves there by being shown.
 
     That are values as untouched widgets have them, and what counts visits:
     history, page views, activity. In doubt something was done.
+
+    Args:
+        session: The session.
+        host: May know more of what was only shown; None knows nothing.
     """
+    shown = host if isinstance(host, ShowingHost) else None
     with session.lock:
         said = (session.theme, session.language, session.timezone)
         held = (
             session.roles,
             session.permissions,
-            session.extensions,
+            session.extensions.keys() - ({shown.notes} if shown else ()),
             session.cache_keys,
             session.cache_dependencies,
             session.unknown,
@@ -35,7 +41,10 @@ def is_blank(session: UserSession) -> bool:
         return (
             not any(held)
             and not any(said)
-            and _untouched(session.inputs)
+            and all(
+                is_empty(value) or (shown is not None and shown.is_only_shown(session, key))
+                for key, value in tuple(session.inputs.items())
+            )
             and all(map(_is_blank_form, tuple(session.form_states.values())))
         )
 
@@ -43,10 +52,11 @@ def is_blank(session: UserSession) -> bool:
 def _is_blank_form(form: object) -> bool:
     return (
         isinstance(form, FormState)  # an app may put anything there: it is told when it is saved
-        and _untouched(form.data)
+        and all(map(is_empty, tuple(form.data.values())))
         and not any((form.errors, form.snapshots, form.redo_snapshots, form.unknown))
     )
 
 
-def _untouched(values: dict[str, Any]) -> bool:
-    return all(type(value) in _PLAIN and not value for value in tuple(values.values()))
+def is_empty(value: Any) -> bool:  # noqa: ANN401 - the app's own
+    """Return whether a value is surely as an untouched widget has it."""
+    return type(value) in _PLAIN and not value

@@ -27,9 +27,13 @@ class Catalog:
         """Return whether a stored session's time is over."""
         return self._stored.has_expired(head)
 
-    def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
-        """Yield the heads of sessions that have not expired: all, or *user_id*'s, latest activity first."""
-        return self._stored.heads(user_id=user_id)
+    def heads(self) -> Iterator[SessionHead]:
+        """Yield the heads of all sessions that have not expired."""
+        return self._stored.heads()
+
+    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
+        """Yield the heads of a user's sessions that have not expired, latest activity first."""
+        return self._stored.heads_of(user_id)
 
     def latest_of(self, user_id: str) -> str | None:
         """Return the id of the session of *user_id* with the latest activity, or None."""

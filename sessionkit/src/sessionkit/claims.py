@@ -47,10 +47,7 @@ class Claims:
             user_id: The user that the app vouches for, or None.
             before: What the connection has, or None.
         """
-        user, authenticated = user_id, False
-        if user is None:
-            user = host.user()
-            authenticated = user is not None
+        known = host.user()
         presented = host.token()
         if before is not None and before.claim.presented == presented:
             token_id = before.claim.token_id  # read, and refused, once
@@ -60,8 +57,8 @@ class Claims:
             asked=None if session_id is None else check_session_id(session_id),
             presented=presented,
             token_id=token_id,
-            user_id=user,
-            authenticated=authenticated,
+            user_id=known if user_id is None else user_id,
+            authenticated=known is not None,
         )
 
     def _read(self, token: str) -> str | None:

@@ -79,15 +79,16 @@ class ConflictStrategy(Protocol):
         Return the state to store.
 
         Called after what is no conflict was settled: a lost answer, a session
-        that is gone, a store that went back. An error raised here reaches the
-        caller as it is.
+        that is gone, a store that went back. A ``SessionKitError`` raised here
+        reaches the caller as it is; any other one as the cause of a
+        :class:`~sessionkit.errors.PluginError`. Nothing is stored then.
 
         Args:
             conflict: Base, ours and theirs.
 
         Returns:
-            The state to store; None refuses, and the save raises
-            :class:`~sessionkit.errors.ConflictError`.
+            The state to store, under the same ``session_id``; None refuses, and the save
+            raises :class:`~sessionkit.errors.ConflictError`.
         """
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypeGuard
 from weakref import WeakKeyDictionary
 
+from sessionkit.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.claims import Claims
 from sessionkit.connection import STATE_KEY, connected_session
 from sessionkit.decisions import FieldDecision, Side
@@ -66,10 +67,13 @@ class Connecting(WriteBehind):
 
         Raises:
             InvalidSessionIdError: If *session_id* can't be one.
+            TypeError: If *user_id* is neither a text nor None.
+            ValueError: If *user_id* is empty: all who are not logged in would be one user.
             SessionKitError: If the settings are wrong or the store can't be used
                 at all, or in a web host's process by code that no page runs. A store
                 that is down for now raises nothing.
         """
+        _check_user(user_id)
         host = self._hosts.of_connection()
         session = self._identifier.connect(host, session_id, user_id, restore=restore_from_db)
         _GIVERS[session] = self
@@ -114,6 +118,8 @@ class Connecting(WriteBehind):
         In a web host only the browser that holds it or the user who owns it get
         it; anyone else gets None, and an event tells.
         """
+        SESSION_ID.check(session_id)
+        _check_user(user_id)
         session = self._identifier.recover(self.host, session_id, user_id)
         if session is not None:
             _GIVERS[session] = self
@@ -152,6 +158,11 @@ class Connecting(WriteBehind):
         self.schedule_save(session)
 
 
+def _check_user(user_id: str | None) -> None:
+    if user_id is not None:
+        USER_ID.check(user_id)
+
+
 def _can_judge(host: Host) -> TypeGuard[InputHost]:
     # What ``isinstance`` asks of a protocol takes 20 us, at each input.
     return hasattr(host, "is_news")
@@ -162,4 +173,5 @@ _GIVERS: Final[WeakKeyDictionary[UserSession, Connecting]] = WeakKeyDictionary()
 
 def giver_of(session: UserSession) -> Connecting | None:
     """Return who gave a session out, or None."""
+    SESSION.check(session)
     return _GIVERS.get(session)

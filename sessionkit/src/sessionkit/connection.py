@@ -25,7 +25,7 @@ class Claim:
         presented: The token that the browser presented, or None.
         token_id: The session id in the token; None when there is none or it is not ours.
         user_id: The known user, or None.
-        authenticated: Whether the host vouches for the user, not the app.
+        authenticated: Whether the host knows the user, whatever the app calls them.
     """
 
     asked: str | None

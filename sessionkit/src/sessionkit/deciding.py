@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain function as a conflict strategy."""
+"""A plain function as a conflict strategy, and what any strategy answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import attrs
 
 from sessionkit.conflict import Conflict, ConflictStrategy
-from sessionkit.errors import ConfigError
+from sessionkit.errors import ConfigError, PluginError, SessionKitError
+from sessionkit.ids import short
+from sessionkit.persistence_status import text_of
 from sessionkit.session import UserSession
 
 Decision: TypeAlias = Callable[[Conflict], UserSession | None]
@@ -63,6 +65,41 @@ def as_strategy(given: object) -> ConflictStrategy:
         f" resolve is needed, not {type(given).__name__}"
     )
     raise ConfigError(msg)
+
+
+def decision_of(strategy: ConflictStrategy, conflict: Conflict) -> UserSession | None:
+    """
+    Return what a strategy decides: the session to store, or None to refuse.
+
+    Raises:
+        PluginError: If it fails, or returns what can't be stored in the session's place.
+        SessionKitError: As the strategy raises it.
+    """
+    try:
+        decided = strategy.resolve(conflict)
+    except SessionKitError:
+        raise
+    except Exception as error:  # the app's own code, which may raise anything
+        reason = f"{type(error).__name__}: {text_of(error)}"
+        msg = f"conflict strategy {name_of(strategy)!r} failed: {reason}; nothing was stored"
+        raise PluginError(msg) from error
+    found = None if decided is None else _mistake(decided, conflict.session_id)
+    if found is not None:
+        msg = (
+            f"conflict strategy {name_of(strategy)!r} returned {found}; it must return the session,"
+            " such as conflict.merged(), or None to refuse: nothing was stored"
+        )
+        raise PluginError(msg)
+    return decided
+
+
+def _mistake(decided: object, session_id: str) -> str | None:
+    """Return what a strategy returned instead of the session, or None."""
+    if not isinstance(decided, UserSession):
+        return f"a {type(decided).__name__}"
+    if decided.session_id != session_id:
+        return f"session {short(decided.session_id)}, not {short(session_id)}"
+    return None
 
 
 def name_of(strategy: ConflictStrategy) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from numbers import Real
 from typing import Final
 
 from sessionkit.errors import ConfigError
@@ -22,6 +23,7 @@ _UNITS: Final = {
 _DURATION: Final = re.compile(
     r"\s*".join(rf"(?:(?P<{unit}>[0-9]{{1,12}}){unit}(?![a-z]))?" for unit in _UNITS)
 )
+_LONGEST: Final = timedelta(days=365_250)
 _SHOWN: Final = 40
 _RIGHT: Final = "write a number and a unit (d, h, m, s, ms), such as '30d', '1h30m' or '500ms'"
 
@@ -52,6 +54,32 @@ def parse_duration(text: str) -> timedelta | None:
     except OverflowError:
         msg = f"{text[:_SHOWN]!r} is longer than any calendar; say {NEVER!r}"
         raise ConfigError(msg) from None
+
+
+def length_of(number: float, unit: str, name: str) -> timedelta:
+    """
+    Return the time that a function or a command was given as a number.
+
+    Args:
+        number: How many; above 0, and a thousand years at most, which any calendar and store has.
+        unit: Of what, such as ``hours``.
+        name: What messages call it.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is out of bounds.
+    """
+    if not isinstance(number, Real) or isinstance(number, bool):
+        msg = f"{name} is a number of {unit}, such as 24, not {type(number).__name__}"
+        raise TypeError(msg)
+    try:
+        length = timedelta(**{unit: float(number)})
+    except (OverflowError, ValueError):  # no number, or none that a timedelta has
+        length = timedelta()
+    if not timedelta() < length <= _LONGEST:
+        msg = f"{name} is a number of {unit} above 0, and 1000 years at most, not {number!r:.40}"
+        raise ValueError(msg)
+    return length
 
 
 def format_duration(duration: timedelta | None) -> str:

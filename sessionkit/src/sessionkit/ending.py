@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 
+from sessionkit.arguments import ONLY, USER_ID
 from sessionkit.errors import UnavailableError
 from sessionkit.live import LiveSessions
 from sessionkit.session import UserSession
@@ -56,7 +57,7 @@ class Ender:
         self.live.drop(session)
         return ended
 
-    def revoke(self, user_id: str, only: Collection[str] | None, keep: UserSession | None) -> int:
+    def revoke(self, user_id: str, only: Iterable[str] | None, keep: UserSession | None) -> int:
         """
         End the sessions of a user.
 
@@ -69,13 +70,17 @@ class Ender:
             How many were ended.
 
         Raises:
+            TypeError: If *user_id* is no text: where nobody is logged in nobody is logged out.
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
         from sessionkit.tombstones import ATTEMPTS  # noqa: PLC0415 - imports what saves
 
+        _check_user(user_id)
+        chosen = _chosen(only)
+
         def meant(session_id: str) -> bool:
             kept = keep is not None and keep.session_id == session_id
-            return not kept and (only is None or session_id in only)
+            return not kept and (chosen is None or session_id in chosen)
 
         ended = 0
         for _ in range(ATTEMPTS):
@@ -90,17 +95,21 @@ class Ender:
         msg = f"user {user_id!r} still has sessions after {ATTEMPTS} rounds: others keep beginning"
         raise UnavailableError(msg)
 
-    def summaries(self, user_id: str, current: UserSession | None) -> tuple[SessionSummary, ...]:
+    def summaries(
+        self, user_id: str | None, current: UserSession | None
+    ) -> tuple[SessionSummary, ...]:
         """
         Return what a user is shown of their sessions, latest activity first.
 
         Args:
-            user_id: The user.
+            user_id: The user; None, who is nobody, has none.
             current: The calling connection's session; it is listed before it is stored, too.
 
         Raises:
             UnavailableError: If the store can't be reached.
         """
+        if user_id is None:
+            return ()
         mine = current if current is not None and current.user_id == user_id else None
         own_id = None if mine is None else mine.session_id
         listed = [
@@ -113,7 +122,22 @@ class Ender:
 
     def _heads(self, user_id: str) -> list[SessionHead]:
         # To the end first: what is ended on the way would move the pages.
-        return list(self.repository().heads(user_id=user_id))
+        return list(self.repository().heads_of(user_id))
+
+
+def _check_user(user_id: str | None) -> None:
+    if user_id is None:
+        msg = (
+            "user_id is None: nobody is logged in, so nobody's sessions can be ended;"
+            " end_session() ends the one that this visitor has"
+        )
+        raise TypeError(msg)
+    USER_ID.check(user_id)
+
+
+def _chosen(only: Iterable[str] | None) -> frozenset[str] | None:
+    ONLY.check(only)
+    return None if only is None else frozenset(only)
 
 
 def _of_live(session: UserSession) -> SessionSummary:

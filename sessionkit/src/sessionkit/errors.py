@@ -17,6 +17,7 @@ Every error that sessionkit raises.
     │   │   └── NewerFormatError
     │   └── ConflictError
     ├── SerializationError
+    │   └── PartlySavedError
     ├── InvalidTokenError
     ├── SessionGoneError
     └── RestoreRefusedError
@@ -43,7 +44,7 @@ class InvalidSessionIdError(SessionKitError, ValueError):
 
 
 class PluginError(SessionKitError):
-    """Raised when an installed plugin can't be loaded or used."""
+    """Raised when an installed plugin can't be loaded or used, or a conflict strategy fails."""
 
 
 class UnknownPluginError(PluginError, LookupError):
@@ -115,6 +116,10 @@ class SerializationError(SessionKitError, ValueError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}" if path else reason)
+
+
+class PartlySavedError(SerializationError):
+    """Raised when a session was saved but for values that can't be kept; ``path`` is the first one's."""
 
 
 class InvalidTokenError(SessionKitError):

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import get_ident
 from typing import Final
 
 from sessionkit.admission import Admission
+from sessionkit.arguments import SESSION_ID_OR_ALL, TIMEOUT
 from sessionkit.ids import short
 from sessionkit.outcomes import logger
 from sessionkit.released import released
@@ -38,7 +39,12 @@ class Finishing(Admission):
         Returns:
             True when nothing is left to save; False when the time was over or a
             save failed (it is tried again by itself if the store was unavailable).
+
+        Raises:
+            TypeError: If an argument is none of these: ``flush(10)`` names no session.
         """
+        SESSION_ID_OR_ALL.check(session_id)
+        TIMEOUT.check(timeout)
         with self._lock:
             awaited: list[Awaited | Spilled] = []
             awaited += [Awaited.of(slot) for slot in self._queue.hurry(session_id)]
@@ -79,10 +85,12 @@ class Finishing(Admission):
             timeout: As for :meth:`flush`.
 
         Returns:
-            As :meth:`flush`; what could not be saved is logged.
+            As :meth:`flush`; what could not be saved is logged, and what was rejected.
         """
         done = self.flush(timeout=timeout)
         with self._lock:
+            if not self._closed:
+                self._log_rejected()
             self._closed = True
             self._log_left()
             for slot in self._queue.of(None):
@@ -98,20 +106,25 @@ class Finishing(Admission):
         if not slots and not spilled:
             return
         names = {slot.session.session_id for slot in slots} | {one.session_id for one in spilled}
-        shown = sorted(short(name) for name in names)[:_NAMED]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         oldest = self._clock() - min(self._since(slots, spilled))
         errors = [slot.error for slot in slots if slot.error]
         logger.error(
-            "closed with unsaved changes of %d session%s (%s%s), the oldest %.1f s old: %s; %s",
-            len(names),
-            "" if len(names) == 1 else "s",
-            ", ".join(shown),
-            more,
+            "closed with unsaved changes of %s, the oldest %.1f s old: %s; %s",
+            _listed(names),
             oldest,
             errors[-1] if errors else "the time was over",
-            "the journal has them" if self._ways.keep else "they are lost",
+            self._fate,
         )
+
+    def _log_rejected(self) -> None:
+        if rejected := self._rejected.of(None):
+            names = {one.session.session_id for one in rejected}
+            said = "closed with rejected changes of %s: %s; %s"
+            logger.error(said, _listed(names), rejected[-1].error, self._fate)
+
+    @property
+    def _fate(self) -> str:
+        return "the journal has them" if self._ways.keep else "they are lost"
 
     @staticmethod
     def _since(slots: Sequence[Slot], spilled: Sequence[Spilled]) -> list[float]:
@@ -160,3 +173,11 @@ class Finishing(Admission):
     def after_fork_in_child(self) -> None:
         """Begin anew: what waits is the parent's."""
         self._start_empty()
+
+
+def _listed(session_ids: Collection[str]) -> str:
+    """Return how many sessions there are, and the short ids of some."""
+    shown = sorted(map(short, session_ids))[:_NAMED]
+    more = f" and {len(session_ids) - _NAMED} more" if len(session_ids) > _NAMED else ""
+    plural = "" if len(session_ids) == 1 else "s"
+    return f"{len(session_ids)} session{plural} ({', '.join(shown)}{more})"

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sessionkit.errors import SessionKitError
+from sessionkit.errors import PartlySavedError, SessionKitError
 from sessionkit.ids import short
 from sessionkit.session import UserSession
 from sessionkit.slots import SaveFunction, Slot
@@ -59,6 +59,11 @@ def _together(batch: Sequence[Slot], save_many: SaveMany) -> Sequence[Exception 
             return [error]
         return [_together([slot], save_many)[0] for slot in batch]  # only one may be to blame
     return outcomes
+
+
+def is_stored(outcome: Exception | None) -> bool:
+    """Return whether a save is done: all is stored, but perhaps values that can't be kept."""
+    return outcome is None or isinstance(outcome, PartlySavedError)
 
 
 def outcome_of(save_fn: SaveFunction, session: UserSession) -> Exception | None:

@@ -7,6 +7,7 @@ import attrs
 
 from sessionkit.absorbing import apply_parts
 from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.detecting import is_conflict
 from sessionkit.encoding import encode_held, encode_live
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
@@ -120,8 +121,8 @@ def take_in(context: SaveContext, session: UserSession, track: Track) -> tuple[s
     with session.lock:
         live = encode_live(context, session, track).parts
         same_owner = track.stored.head.user_id == session.user_id
-        if track.foreign and live != track.base and same_owner:
-            return ()  # two writers met: the next save asks the strategy first
+        if same_owner and is_conflict(context, session, track, live):
+            return ()  # the next save asks the strategy first
         merged = context.merger.encoded(codec, track.base, live, track.stored.parts)
         typed = encode_held(context, session, live)
         if typed is None:

@@ -12,6 +12,7 @@ from sessionkit.blankness import is_blank
 from sessionkit.connection import Claim
 from sessionkit.errors import NewerFormatError, UnavailableError
 from sessionkit.events import SessionEvent, StoreUnavailable
+from sessionkit.host import Host
 from sessionkit.live import LiveSessions
 from sessionkit.session import UserSession
 
@@ -49,7 +50,7 @@ class Homecoming:
             return None  # the list is older than the session: another tab may have it now
         return found
 
-    def instead_of(self, session: UserSession, claim: Claim) -> UserSession:
+    def instead_of(self, session: UserSession, claim: Claim, host: Host) -> UserSession:
         """
         Return the session that a user comes back to from one that nobody owns.
 
@@ -59,17 +60,18 @@ class Homecoming:
         Args:
             session: The session that nobody owns.
             claim: Says who the user is.
+            host: The connection's; it may know what was only shown.
 
         Returns:
             The user's latest stored session; *session* if there is none, if
             something was done in it, or if that can't be told.
         """
-        if claim.user_id is None or not is_blank(session):
+        if claim.user_id is None or not is_blank(session, host):
             return session
         own = self.of_user(claim)
-        return session if own is None or not self._is_blank_in_store(session) else own
+        return session if own is None or not self._is_blank_in_store(session, host) else own
 
-    def _is_blank_in_store(self, session: UserSession) -> bool:
+    def _is_blank_in_store(self, session: UserSession, host: Host) -> bool:
         """Return whether others have stored nothing in a session either, or before the store could be asked."""
         try:
             stored = self.repository().load(session.session_id)
@@ -78,4 +80,4 @@ class Homecoming:
             return False
         except NewerFormatError:
             return False  # the repository told why
-        return stored is None or is_blank(stored)
+        return stored is None or is_blank(stored, host)

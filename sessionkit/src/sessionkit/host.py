@@ -126,3 +126,22 @@ class InputHost(Host, Protocol):
         False for what the connection merely goes on showing: kept, it would undo
         what another one changed meanwhile.
         """
+
+
+@runtime_checkable
+class ShowingHost(Host, Protocol):
+    """
+    A host whose pages leave something in a session by being shown.
+
+    Attributes:
+        notes: The name of its own entry in ``UserSession.extensions``, where it notes nothing that users did.
+    """
+
+    notes: str
+
+    def is_only_shown(self, session: UserSession, key: str) -> bool:
+        """
+        Return whether an input is as its widget began, which nobody has to have touched.
+
+        Asked of the live session, and of the same as it is stored.
+        """

@@ -126,7 +126,7 @@ class Identifier:
         owned = host.trusted or session.user_id is not None
         if owned or not restore or claim.asked == session.session_id:
             return session
-        return self._home.instead_of(session, claim)
+        return self._home.instead_of(session, claim, host)
 
     def _tell_restored(self, session: UserSession) -> None:
         if session.version:
@@ -212,9 +212,8 @@ class Identifier:
             asked = self.recover(host, claim.asked, claim.user_id)
             if asked is not None:
                 return asked
-        if claim.token_id is not None:
-            return self._at(claim, claim.token_id)
-        return self._home.of_user(claim)
+        held = None if claim.token_id is None else self._at(claim, claim.token_id)
+        return self._home.of_user(claim) if held is None else held
 
     def _at(self, claim: Claim, session_id: str, *, restore: bool = True) -> UserSession | None:
         """Return the session of an id, or begin one there; None when the id is not for this claim."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from threading import Condition, get_ident
 from typing import Final
 
+from sessionkit.arguments import SESSION
 from sessionkit.errors import (
     ConfigError,
     QueueFullError,
@@ -43,10 +44,12 @@ class Immediate(Writer):
             QueueFullError: If the store can't be reached, and too many sessions wait for it.
             SessionGoneError: If the session was ended, deleted or replaced.
             ConflictError: If the conflict strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
             RejectedError: If the store will not take it.
             SessionKitError: If this object was closed, or it is called in the midst of a
                 save of this session, such as by an observer: it follows then.
         """
+        SESSION.check(session)
         with released(session.lock):
             error = self._outcome(session)
         if error is not None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from contextvars import Token
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from sessionkit.arguments import SESSION
 from sessionkit.connecting import Connecting, giver_of
 from sessionkit.connection import STATE_KEY
 from sessionkit.ending import Ender
@@ -76,6 +77,8 @@ class SessionManager(Connecting):
         Raises:
             UnavailableError: If the store can't be reached: nothing has ended; call it again.
         """
+        if session is not None:
+            SESSION.check(session)
         connected = self._own_session()
         ending = session or connected
         if ending is None:
@@ -105,20 +108,22 @@ class SessionManager(Connecting):
         self._identifier.renew(self.host)
         return session
 
-    def list_sessions(self, user_id: str) -> tuple[SessionSummary, ...]:
+    def list_sessions(self, user_id: str | None) -> tuple[SessionSummary, ...]:
         """
         Return a user's sessions as far as they are stored, latest activity first.
 
         Args:
-            user_id: The user, whom the caller has authenticated.
+            user_id: The user, whom the caller has authenticated. None, as an anonymous
+                session has it, has no sessions: the answer is empty.
 
         Raises:
+            TypeError: If *user_id* is neither a text nor None.
             UnavailableError: If the store can't be reached.
         """
         return self._ender.summaries(user_id, self._own_session())
 
     def revoke_sessions(
-        self, user_id: str, only: Collection[str] | None = None, *, keep_current: bool = False
+        self, user_id: str, only: Iterable[str] | None = None, *, keep_current: bool = False
     ) -> int:
         """
         End a user's sessions for good, wherever they are.
@@ -133,6 +138,7 @@ class SessionManager(Connecting):
             How many were ended.
 
         Raises:
+            TypeError: If *user_id* is no text, None neither: nobody is logged in then.
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
         current = self._own_session()

@@ -11,7 +11,7 @@ import attrs
 
 from sessionkit.entry_points import InstalledPlugin
 from sessionkit.errors import ConfigError, DuplicatePluginError, UnknownPluginError
-from sessionkit.factories import call_factory
+from sessionkit.factories import call_factory, check_table
 from sessionkit.suggestions import suggest
 
 MEMORY: Final = "memory"
@@ -93,6 +93,17 @@ class Offer:
             where=where,
             **injected,
         )
+
+    def check(
+        self,
+        kind: Kind,
+        name: str,
+        table: Mapping[str, Any],
+        where: Callable[[str], str],
+        injected: Collection[str],
+    ) -> None:
+        """Refuse what the factory called *name* would not take; see :func:`~sessionkit.factories.check_table`."""
+        check_table(self.factories[name], table, f"{kind.section}.{name}", where, injected)
 
 
 def offering(name: str, offers: Sequence[Offer]) -> list[Offer]:

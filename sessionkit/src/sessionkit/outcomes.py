@@ -11,8 +11,9 @@ from typing import Final
 
 from sessionkit.breaker import Breaker, pause
 from sessionkit.errors import QueueFullError, SessionGoneError, SessionKitError, UnavailableError
+from sessionkit.flushing import is_stored
 from sessionkit.ids import short
-from sessionkit.persistence_status import Rejections, text_of
+from sessionkit.persistence_status import Incomplete, Rejections, text_of
 from sessionkit.pressure import SPILL
 from sessionkit.session import UserSession
 from sessionkit.slots import Slot
@@ -43,7 +44,7 @@ class Outcomes:
         self._breaker = Breaker()
         self._offline_since: datetime | None = None
         self._offline_error = ""
-        self._rejected = Rejections()
+        self._rejected, self._incomplete = Rejections(), Incomplete()
         self._spill = Spill()
 
     def _check_open(self, session: UserSession) -> None:
@@ -96,11 +97,8 @@ class Outcomes:
         for slot, error in self._note(slots, outcomes):
             if not asked:
                 self._report(slot.session, error)
-        down = [
-            slot
-            for slot, outcome in zip(slots, outcomes, strict=True)
-            if isinstance(outcome, UnavailableError)
-        ]
+        pairs = zip(slots, outcomes, strict=True)
+        down = [slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)]
         sizes = {slot: self._size_of(slot.session) for slot in down}
         kept = {slot for slot in down if self._may_spill(slot)}
         with self._lock:
@@ -126,10 +124,11 @@ class Outcomes:
         news = []
         with self._lock:
             for slot, error in zip(slots, outcomes, strict=True):
-                if error is not None and self._is_news(slot, error, now):
+                if error is None or is_stored(error):
+                    continue
+                if self._is_news(slot, error, now):
                     news.append((slot, error))
-                if error is not None:
-                    slot.error = text_of(error)
+                slot.error = text_of(error)
         return news
 
     def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
@@ -163,7 +162,7 @@ class Outcomes:
         """
         pairs = list(zip(slots, outcomes, strict=True))
         down = {slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)}
-        if any(outcome is None and self._was_answered(slot) for slot, outcome in pairs):
+        if any(is_stored(outcome) and self._was_answered(slot) for slot, outcome in pairs):
             self._answered()
             return down
         troubled = {
@@ -205,9 +204,10 @@ class Outcomes:
         kept: bool = False,
     ) -> None:
         error = outcome
-        if outcome is None:
+        if is_stored(outcome):
             self._queue.saved(slot)
             self._rejected.saved(slot.session)
+            self._incomplete.saved(slot.session)
         elif isinstance(outcome, UnavailableError) and not self._closed:
             error = self._try_again(slot, outcome, size, alone=alone, kept=kept)
         else:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from sessionkit.arguments import SESSION
 from sessionkit.errors import ConfigError
 from sessionkit.exits import save_before_exit
 from sessionkit.flushing import FailureObserver, SaveMany, log_failure
@@ -127,6 +128,7 @@ class SessionPersistence(Standing):
             QueueFullError: If too many sessions wait already, and that is the policy.
             SessionKitError: If this object was closed.
         """
+        SESSION.check(session)
         if session_id is not None and session_id != session.session_id:
             msg = f"session_id is {session_id!r}, but the session's own is {session.session_id!r}"
             raise ConfigError(msg)
@@ -166,4 +168,5 @@ class SessionPersistence(Standing):
             self._queue.discard(session_id)
             self._spill.discard(session_id)
             self._rejected.discard(session_id)
+            self._incomplete.discard(session_id)
             self._settled.notify()

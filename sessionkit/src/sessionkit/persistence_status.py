@@ -7,13 +7,15 @@ import logging
 import re
 from datetime import datetime
 from typing import Final, Literal
+from weakref import WeakValueDictionary
 
 import attrs
 
 from sessionkit.ids import short
+from sessionkit.not_kept import NotKept
 from sessionkit.session import UserSession
 
-State = Literal["saved", "saving", "offline", "rejected"]
+State = Literal["saved", "incomplete", "saving", "offline", "rejected"]
 
 MOST_REJECTED: Final = 100
 """How many rejected saves are kept, at most; the oldest go first."""
@@ -44,8 +46,9 @@ class PersistenceStatus:
     How saves stand, of one session or of all.
 
     Attributes:
-        state: ``"saved"`` when nothing waits; ``"saving"`` when something does; ``"offline"`` when it
-            waits for a store that is down; ``"rejected"`` when a save will not go through as it is.
+        state: ``"saved"`` when all is stored; ``"incomplete"`` when all is but values that can't be
+            kept; ``"saving"`` when something waits; ``"offline"`` when it waits for a store that is
+            down; ``"rejected"`` when a save will not go through as it is.
         pending: How many sessions wait or are being saved.
         pending_bytes: How much they hold, encoded, as far as it is known.
         oldest_age: How long the oldest change has waited, in seconds; None when none waits.
@@ -54,6 +57,7 @@ class PersistenceStatus:
         retry_in: In how many seconds it is tried again; None when the store is not down.
         rejected: Saves that will not go through as they are.
         spilled: How many of the pending sessions are held by the journal alone.
+        not_kept: Values that the last saves could not keep, of sessions that are in use.
     """
 
     state: State
@@ -65,6 +69,7 @@ class PersistenceStatus:
     retry_in: float | None = None
     rejected: tuple[RejectedSave, ...] = ()
     spilled: int = 0
+    not_kept: tuple[NotKept, ...] = ()
 
 
 class Rejections:
@@ -105,6 +110,37 @@ class Rejections:
         """Forget the rejected saves of an id."""
         for rejected in self.of(session_id):
             self.saved(rejected.session)
+
+
+class Incomplete:
+    """The sessions that were saved but for values that can't be kept, while they are in use. The caller holds a lock."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._sessions: WeakValueDictionary[int, UserSession] = WeakValueDictionary()
+
+    def saved(self, session: UserSession) -> None:
+        """Take a session that was saved just now."""
+        if session.not_kept:
+            self._sessions[id(session)] = session
+        else:
+            self._sessions.pop(id(session), None)
+
+    def of(self, session: str | UserSession | None) -> tuple[NotKept, ...]:
+        """Return the values that could not be kept of a session, of an id, or of all; needs no lock."""
+        if isinstance(session, UserSession):
+            return session.not_kept
+        known = (found for one in self._sessions.valuerefs() if (found := one()) is not None)
+        return tuple(
+            value for one in known if session in {None, one.session_id} for value in one.not_kept
+        )
+
+    def discard(self, session_id: str) -> None:
+        """Forget the sessions of an id."""
+        for reference in self._sessions.valuerefs():
+            session = reference()
+            if session is not None and session.session_id == session_id:
+                self._sessions.pop(id(session), None)
 
 
 def text_of(error: Exception) -> str:

@@ -97,6 +97,33 @@ class Plugins:
         """Return the strategy called *name*; arguments and errors are those of :meth:`storage`."""
         return cast("ConflictStrategy", self._make(STRATEGY, name, table, where))
 
+    def check(
+        self,
+        kind: Kind,
+        name: str,
+        table: Mapping[str, Any] = _NOTHING,
+        *,
+        where: Where = _nowhere,
+        injected: Collection[str] = (),
+    ) -> None:
+        """
+        Check that a plugin offers a name and takes the keys of its table; makes nothing.
+
+        Args:
+            kind: What is offered.
+            name: The name that a plugin offers it by.
+            table: Keywords of its factory.
+            where: Says who set a key, for messages.
+            injected: Keywords that the factory gets besides.
+
+        Raises:
+            PluginError: As :meth:`storage`.
+            ConfigError: As :meth:`storage`.
+        """
+        with self._registry.lock:
+            offer = self._find(kind, name, where)
+        offer.check(kind, name, table, where, injected)
+
     def hosts(
         self,
         tables: Mapping[str, Mapping[str, Any]],

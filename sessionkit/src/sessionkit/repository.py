@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from sessionkit.arguments import SESSION, SESSION_ID
 from sessionkit.batching import save_each, save_one
 from sessionkit.catalog import Catalog
 from sessionkit.catching_up import CatchingUp
@@ -117,6 +118,7 @@ class Repository(Catalog, CatchingUp):
 
     def look_up(self, session_id: str) -> Found:
         """Do as :meth:`load`, and tell an id that was ended from one that is free."""
+        SESSION_ID.check(session_id)
         stored = self.storage.read(session_id)
         if stored is None:
             return Found(absence=Absence.FREE)
@@ -143,10 +145,12 @@ class Repository(Catalog, CatchingUp):
         Raises:
             SessionGoneError: If it was ended, deleted or replaced; nothing is written.
             ConflictError: If the strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
             UnavailableError: If the store can't be reached; the next save repeats the write.
             RejectedError: If the store will not take it, such as for its size.
             SerializationError: If a value can't be kept; all else was saved.
         """
+        SESSION.check(session)
         ask_for_forms(session)
         context = self._context
         if strategy is not None:
@@ -168,6 +172,8 @@ class Repository(Catalog, CatchingUp):
             An outcome for each: None, or the error that :meth:`save` would have
             raised; values that can't be kept are told as events only.
         """
+        for session in sessions:
+            SESSION.check(session)
         outcomes: dict[UserSession, Exception | None] = {}
         waiting = list(dict.fromkeys(sessions))
         if whole:
@@ -216,6 +222,7 @@ class Repository(Catalog, CatchingUp):
         Raises:
             UnavailableError: If the store can't be reached.
         """
+        SESSION_ID.check(session_id)
         ended = self._tombstones.end(session_id, of_user=of_user)
         if session is not None:
             track = self._tracks.get_or_make(session, lambda: Track(base=None))

@@ -12,7 +12,7 @@ from sessionkit.codec import Encoded, EncodedParts
 from sessionkit.deciding import name_of
 from sessionkit.errors import (
     ConflictError,
-    SerializationError,
+    PartlySavedError,
     SessionGoneError,
     SessionKitError,
     StorageError,
@@ -122,7 +122,7 @@ class Save:
             first, *rest = self._encoded.refused
             others = f"; nor were {', '.join(error.path for error in rest)}" if rest else ""
             reason = f"{first.reason} (not saved{others}; all else was)"
-            raise SerializationError(reason, first.path)
+            raise PartlySavedError(reason, first.path)
 
     def give_up(self, reason: str) -> None:
         """End a save that is not done; it may be tried again."""

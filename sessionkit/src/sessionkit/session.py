@@ -19,6 +19,7 @@ from sessionkit.forms import FormState
 from sessionkit.ids import check_session_id, new_session_id
 from sessionkit.moments import in_utc, utc_now
 from sessionkit.navigation import NavigationEntry
+from sessionkit.not_kept import NotKept
 
 _NOTHING: Final = object()
 _DICT: Final = of_type(dict)
@@ -42,7 +43,7 @@ class UserSession:
     Attributes:
         session_id: 1 to 128 printable characters; random when not given.
         user_id: The owner, or None.
-        authenticated: True when the host (such as ``st.user``) vouched for the owner, not the app.
+        authenticated: True when the host (such as ``st.user``) knew the owner, whatever the app calls them.
         roles: The owner's roles.
         permissions: The owner's permissions.
         inputs: Values by key, as ``persist_input`` stores them.
@@ -65,6 +66,7 @@ class UserSession:
         save_id: The save that this state was last stored by, or None. Set by the repository.
         forms_asked_for: Ids of the forms that the next save includes even if their ``auto_save``
             is off. Not stored; set by the methods, and emptied by the repository.
+        not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
     """
@@ -94,6 +96,7 @@ class UserSession:
     save_id: str | None = None
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
     forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
     @property

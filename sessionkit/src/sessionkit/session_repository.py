@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from sessionkit.arguments import SESSION, USER_ID
 from sessionkit.conflict import ConflictStrategy
+from sessionkit.durations import length_of
 from sessionkit.errors import NewerFormatError
 from sessionkit.in_force import get_manager
 from sessionkit.repository import Repository
@@ -50,8 +52,11 @@ class SessionRepository(Repository):
         session = self.load(session_id)
         return None if session is None else session.to_dict()
 
-    def get_session_by_user(self, user_id: str) -> dict[str, Any] | None:
-        """Return the user's session with the latest activity, or None."""
+    def get_session_by_user(self, user_id: str | None) -> dict[str, Any] | None:
+        """Return the user's session with the latest activity, or None; None, who is nobody, has none."""
+        if user_id is None:
+            return None
+        USER_ID.check(user_id)
         found = self.get_all_sessions(limit=1, user_id=user_id)
         return found[0] if found else None
 
@@ -64,9 +69,11 @@ class SessionRepository(Repository):
         Args:
             limit: How many at most.
             offset: How many to pass over.
-            user_id: Only this user's, latest activity first.
+            user_id: Only this user's, latest activity first; None for everybody's, which
+                is not what an anonymous visitor's ``session.user_id`` should ask for.
         """
-        heads = islice(self.heads(user_id=user_id), offset, offset + limit)
+        found = self.heads() if user_id is None else self.heads_of(user_id)
+        heads = islice(found, offset, offset + limit)
         loaded = (self._readable(head.session_id) for head in heads)
         return [session.to_dict() for session in loaded if session is not None]
 
@@ -81,12 +88,21 @@ class SessionRepository(Repository):
         return self.delete(session_id)
 
     def cleanup_expired_sessions(self, max_age_hours: float | None = None) -> int:
-        """Remove expired sessions and those without activity for *max_age_hours*; return how many."""
-        return self.purge(idle=None if max_age_hours is None else timedelta(hours=max_age_hours))
+        """
+        Remove expired sessions and those without activity for *max_age_hours*; return how many.
+
+        Raises:
+            TypeError: If *max_age_hours* is neither a number nor None.
+            ValueError: If it is not above 0: everything would be too old.
+        """
+        name = "max_age_hours"
+        idle = None if max_age_hours is None else length_of(max_age_hours, "hours", name)
+        return self.purge(idle=idle)
 
     def get_active_session_count(self, active_threshold_minutes: float = 30) -> int:
         """Return how many sessions were active within the last so many minutes."""
-        return self.count_active(timedelta(minutes=active_threshold_minutes))
+        name = "active_threshold_minutes"
+        return self.count_active(length_of(active_threshold_minutes, "minutes", name))
 
     def update_last_activity(self, session_id: str) -> bool:
         """Note that a session is in use now; return whether there is one."""
@@ -110,6 +126,7 @@ class SessionRepository(Repository):
             ValueError: If the ids differ.
             UnknownPluginError: If no plugin offers the strategy.
         """
+        SESSION.check(local_session)
         if session_id != local_session.session_id:
             msg = (
                 f"session_id is {session_id!r}, but local_session has {local_session.session_id!r}"

@@ -8,13 +8,13 @@ the place that an error has to name. Nothing here knows which keys exist.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
 from sessionkit.errors import ConfigError
+from sessionkit.literals import VARIABLE
 from sessionkit.secret_file import check_secret
 
 KeyPath = tuple[str, ...]
@@ -31,8 +31,6 @@ FILE_VARIABLE: Final = "SESSIONKIT_CONFIG"
 SECRET_VARIABLE: Final = "SESSIONKIT_SECRET_KEY"  # noqa: S105 - a variable's name
 _OWN_MEANING: Final = frozenset({FILE_VARIABLE, SECRET_VARIABLE})
 _SECRET: Final = ("security", "secret_key")
-_WHOLE_NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
-_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
 @attrs.frozen
@@ -111,9 +109,7 @@ def own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     for name in environ:
         if name.upper().startswith(PREFIX):
             if name.upper() in own:
-                msg = (
-                    f"environment variable {name.upper()} is set twice, in different case; keep one"
-                )
+                msg = f"{VARIABLE} {name.upper()} is set twice, in different case; keep one"
                 raise ConfigError(msg)
             own[name.upper()] = environ[name]
     return own
@@ -123,7 +119,7 @@ def from_environment(own: Mapping[str, str]) -> Entries:
     """Return what variables say; *own* are those of :func:`own_variables`."""
     return {
         tuple(name[len(PREFIX) :].lower().split("__")): Given(
-            text, f"environment variable {name}", is_text=True
+            text, f"{VARIABLE} {name}", is_text=True
         )
         for name, text in own.items()
         if name not in _OWN_MEANING
@@ -154,18 +150,9 @@ def with_secret(entries: Entries, environ: Mapping[str, str]) -> Entries:
     try:
         secret = check_secret(environ[name])
     except KeyError:
-        msg = f"{place}environment variable {name} is not set; it must hold the app's secret"
+        msg = f"{place}{VARIABLE} {name} is not set; it must hold the app's secret"
         raise ConfigError(msg) from None
     except ConfigError as error:
-        msg = f"{place}environment variable {name}: {error}"
+        msg = f"{place}{VARIABLE} {name}: {error}"
         raise ConfigError(msg) from error
-    return entries | {_SECRET: Given(secret, f"environment variable {name}")}
-
-
-def literal(text: str) -> Any:  # noqa: ANN401 - a plugin's key may be of any type
-    """Read a variable whose type only a plugin knows: true, false, a whole number, else text; quotes make it text."""
-    if text in {"true", "false"}:
-        return text == "true"
-    if _WHOLE_NUMBER.fullmatch(text):
-        return int(text)
-    return text[1:-1] if _QUOTED.fullmatch(text) else text
+    return entries | {_SECRET: Given(secret, f"{VARIABLE} {name}")}

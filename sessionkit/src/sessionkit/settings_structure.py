@@ -10,110 +10,44 @@ mapping of texts holds what the app itself names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar, get_origin
+from typing import Any, Final, TypeVar, get_origin
 
 import attrs
 import cattrs
 
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.deciding import as_strategy
-from sessionkit.durations import parse_duration
 from sessionkit.errors import ConfigError
+from sessionkit.literals import literal
 from sessionkit.settings_sources import (
     DERIVED,
     Entries,
     Given,
     KeyPath,
     as_variable,
-    literal,
     nested,
 )
 from sessionkit.suggestions import suggest
+from sessionkit.value_types import FROM_TEXT, TYPED, text
 
 T = TypeVar("T")
 
 _PLUGIN_KEY: Final = 3
 _TABLE_OF_TEXTS: Final = 2
-_SHOWN: Final = 40
-
-
-def _needs(kind: str, value: object) -> NoReturn:
-    shown = repr(value)
-    found = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    msg = f"{kind} is needed, not {type(value).__name__} {found}"
-    raise ConfigError(msg)
-
-
-def _text(value: Any, _: object) -> str:  # noqa: ANN401 - what a source said
-    if not isinstance(value, str):
-        # Not shown: it may be a secret.
-        msg = f"a text is needed, not {type(value).__name__}"
-        raise ConfigError(msg)
-    return value
-
-
-def _number(value: Any, _: object) -> int:  # noqa: ANN401 - what a source said
-    if isinstance(value, bool) or not isinstance(value, int):
-        _needs("a whole number", value)
-    return value
-
-
-def _number_from_text(value: str, _: object) -> int:
-    return _number(literal(value), int)
-
-
-def _flag(value: Any, _: object) -> bool:  # noqa: ANN401 - what a source said
-    if not isinstance(value, bool):
-        _needs("true or false", value)
-    return value
-
-
-def _flag_from_text(value: str, _: object) -> bool:
-    return _flag(literal(value), bool)
-
-
-def _duration(value: Any, _: object) -> timedelta | None:  # noqa: ANN401 - what a source said
-    if value is None or isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        _needs("a duration with its unit, such as '24h' or 'never',", value)
-    return parse_duration(value)
-
-
-def _names(value: Any, _: object) -> tuple[str, ...]:  # noqa: ANN401 - what a source said
-    if not isinstance(value, list | tuple):
-        _needs("a list of names", value)
-    return tuple(_text(name, str) for name in value)
-
-
-def _names_from_text(value: str, _: object) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-def _path(value: Any, _: object) -> Path:  # noqa: ANN401 - what a source said
-    return value if isinstance(value, Path) else Path(_text(value, str))
 
 
 def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 - what a source said
     return value if isinstance(value, str) else as_strategy(value)
 
 
-def _converter(number: Any, flag: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
-    converter = cattrs.Converter(detailed_validation=False, forbid_extra_keys=True)
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(int, number)
-    converter.register_structure_hook(bool, flag)
-    converter.register_structure_hook(Path, _path)
-    converter.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
-    converter.register_structure_hook_func(lambda kind: kind == timedelta | None, _duration)
-    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], names)
-    return converter
+def _with_strategies(converter: cattrs.Converter) -> cattrs.Converter:
+    own = converter.copy()
+    own.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
+    return own
 
 
-_TYPED: Final = _converter(_number, _flag, _names)
-_FROM_TEXT: Final = _converter(_number_from_text, _flag_from_text, _names_from_text)
+_TYPED: Final = _with_strategies(TYPED)
+_FROM_TEXT: Final = _with_strategies(FROM_TEXT)
 
 
 def checked(cls: type[Any], entries: Entries) -> Entries:
@@ -181,7 +115,7 @@ def _plugin_value(path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key
 
 def _text_value(path: KeyPath, given: Given) -> str:
     try:
-        return _text(given.value, str)
+        return text(given.value)
     except ConfigError as error:
         raise _wrong(path, given, str(error)) from error
 

@@ -13,7 +13,7 @@ import attrs
 from sessionkit.session import UserSession
 
 SaveFunction = Callable[[UserSession], Any]
-"""Saves one session; raises when it could not."""
+"""Saves one session; raises when it could not, and ``PartlySavedError`` when it could but for some values."""
 
 
 @attrs.define(eq=False)

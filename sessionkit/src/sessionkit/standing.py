@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sessionkit.arguments import SESSION_OR_ID
 from sessionkit.finishing import Finishing
 from sessionkit.persistence_status import PersistenceStatus, RejectedSave, State
 from sessionkit.session import UserSession
@@ -22,15 +23,21 @@ class Standing(Finishing):
             session: Of this session, or of all objects of this id; None for all. The object
                 is found at once, an id among all that wait.
         """
+        SESSION_OR_ID.check(session)
         session_id = session.session_id if isinstance(session, UserSession) else session
         slots, spilled = self._waiting(session), self._spill.of(session_id)
         waiting = self._since(slots, spilled)
-        rejected = self._rejected.of(session_id)
+        rejected, not_kept = self._rejected.of(session_id), self._incomplete.of(session)
         # The store may be down for one session alone: that says nothing of all.
         troubled = [slot for slot in slots if slot.down_since] if session_id is not None else []
         offline = bool(troubled or (waiting and self._breaker.is_failing))
         return PersistenceStatus(
-            state=_state(offline=offline, rejected=bool(rejected), waiting=bool(waiting)),
+            state=_state(
+                offline=offline,
+                rejected=bool(rejected),
+                waiting=bool(waiting),
+                incomplete=bool(not_kept),
+            ),
             pending=len(waiting),
             pending_bytes=sum(slot.size for slot in slots),
             oldest_age=max(0.0, self._clock() - min(waiting)) if waiting else None,
@@ -39,10 +46,12 @@ class Standing(Finishing):
             retry_in=self._retry_in(troubled) if offline else None,
             rejected=rejected,
             spilled=len(spilled),
+            not_kept=not_kept,
         )
 
     def is_pending(self, session: str | UserSession) -> bool:
         """Return whether a session, or one of an id, waits or is being saved."""
+        SESSION_OR_ID.check(session)
         session_id = session.session_id if isinstance(session, UserSession) else session
         return bool(self._waiting(session) or self._spill.of(session_id))
 
@@ -65,9 +74,11 @@ class Standing(Finishing):
         return max(0.0, max(later, self._breaker.retry_at) - self._clock())
 
 
-def _state(*, offline: bool, rejected: bool, waiting: bool) -> State:
+def _state(*, offline: bool, rejected: bool, waiting: bool, incomplete: bool) -> State:
     if offline:
         return "offline"
     if rejected:
         return "rejected"
-    return "saving" if waiting else "saved"
+    if waiting:
+        return "saving"
+    return "incomplete" if incomplete else "saved"

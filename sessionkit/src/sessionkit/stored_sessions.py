@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from sessionkit.arguments import SESSION_ID, USER_ID
 from sessionkit.codec import SessionCodec
 from sessionkit.errors import ConflictError, NewerFormatError, SerializationError
 from sessionkit.events import NewerFormat, SessionEvent, SessionQuarantined
@@ -115,10 +116,23 @@ class StoredSessions:
 
     def latest_of(self, user_id: str) -> str | None:
         """Return the id of the session of *user_id* with the latest activity, or None."""
-        return next((head.session_id for head in self.heads(user_id=user_id)), None)
+        return next((head.session_id for head in self.heads_of(user_id)), None)
 
-    def heads(self, *, user_id: str | None = None) -> Iterator[SessionHead]:
-        """Yield the heads of all sessions that have not expired, or of *user_id*'s, latest activity first."""
+    def heads(self) -> Iterator[SessionHead]:
+        """Yield the heads of all sessions that have not expired."""
+        return self._found(None)
+
+    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
+        """
+        Yield the heads of a user's sessions that have not expired, latest activity first.
+
+        Raises:
+            TypeError: If *user_id* is no text: to a storage None is everybody.
+        """
+        USER_ID.check(user_id)
+        return self._found(user_id)
+
+    def _found(self, user_id: str | None) -> Iterator[SessionHead]:
         cursor: str | None = None
         while True:
             page = self.storage.find(user_id=user_id, cursor=cursor)
@@ -129,6 +143,7 @@ class StoredSessions:
 
     def touch(self, session_id: str) -> bool:
         """Note that a stored session is in use now; return whether there is one."""
+        SESSION_ID.check(session_id)
         stored = self.storage.read(session_id)
         if stored is None or stored.head.ended or self.has_expired(stored.head):
             return False
@@ -138,6 +153,7 @@ class StoredSessions:
 
     def delete(self, session_id: str) -> bool:
         """Remove a session from the store at once; return whether there was one. To log out, end it."""
+        SESSION_ID.check(session_id)
         return self.storage.delete(session_id)
 
     def count_active(self, within: timedelta) -> int:

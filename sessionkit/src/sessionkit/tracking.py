@@ -37,7 +37,7 @@ class Owner(NamedTuple):
 
     Attributes:
         user_id: The user, or None.
-        authenticated: True when the host vouched for the user, not the app.
+        authenticated: True when the host knew the user, whatever the app calls them.
     """
 
     user_id: str | None
@@ -130,7 +130,6 @@ class Track:
         rewrite: True when the store went back and needs all parts again.
         unfit: The save of someone else's that was looked at and can't be used, or None.
         gone: Why the session can't be saved any more, or None.
-        refused: Paths of values that could not be encoded; each is told once.
         reports: What was decided lately where this session met another writer.
         settled: The fields in there that someone has seen to.
         place: Shared with other objects of the same id.
@@ -145,7 +144,6 @@ class Track:
     rewrite: bool = False
     unfit: str | None = None
     gone: str | None = None
-    refused: frozenset[str] = frozenset()
     reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
     settled: set[FieldDecision] = attrs.field(factory=set)
     place: Place = attrs.field(factory=Place)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from sessionkit.arguments import SESSION
 from sessionkit.errors import QueueFullError, SessionGoneError
 from sessionkit.events import SaveFailed
 from sessionkit.form_saving import ask_for_forms, form_debounce
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sessionkit.journaling import Journaling
     from sessionkit.repository import Repository
 
+_SETTLED: Final = ("saved", "incomplete")
 _KEPT_IN_MEMORY: Final = (
     "a newer release of sessionkit has stored this session; changes stay in memory, lest they "
     "damage what is stored"
@@ -107,8 +109,10 @@ class WriteBehind(Wiring):
             QueueFullError: If too many sessions wait to be saved already, and that is the policy.
             SessionGoneError: If the session was ended, deleted or replaced.
             ConflictError: If the conflict strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
             RejectedError: If the store will not take it.
         """
+        SESSION.check(session)
         ask_for_forms(session)
         if not immediate:
             self.queue(session)
@@ -123,6 +127,7 @@ class WriteBehind(Wiring):
 
     def save_status(self, session: UserSession) -> PersistenceStatus:
         """Return how the saves of a session stand; never waits for the store."""
+        SESSION.check(session)
         if not self._live.is_saved(session):
             return PersistenceStatus(state="rejected", last_error=_KEPT_IN_MEMORY)
         status = self.persistence.status(session)
@@ -130,7 +135,7 @@ class WriteBehind(Wiring):
         if known is None:
             return status
         error, save_id = known
-        if status.state == "saved" and session.save_id == save_id:
+        if status.state in _SETTLED and session.save_id == save_id:
             return PersistenceStatus(state="rejected", last_error=error)
         del self._turned_away[session]  # it was let in since
         return status

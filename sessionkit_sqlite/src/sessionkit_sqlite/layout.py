@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sessionkit.errors import NewerFormatError, RejectedError
-from sessionkit_sqlite.schema import INDICES, SCHEMA, TABLES, TABLES_VERSION
+from sessionkit_sqlite.guarded import current_head
+from sessionkit_sqlite.schema import INDICES, SCHEMA, SESSION, TABLES, TABLES_VERSION
 
 if TYPE_CHECKING:
     from sessionkit_sqlite.dialects import Cursor, Dialect
@@ -46,6 +48,7 @@ class Layout:
 
         Raises:
             NewerFormatError: If a newer release has laid out the tables.
+            RejectedError: If they can't be laid out, such as where another app's has one of their names.
         """
         version = self._found()
         while version < len(self._steps):
@@ -67,12 +70,31 @@ class Layout:
     def _stepped_on(self, version: int) -> int:
         try:
             return self._dialect.transact(self._one_step)
-        except RejectedError:
+        except RejectedError as error:
             # Where nothing keeps two from laying out at once, the other one may have done it.
             found = self._found()
-            if found <= version:
-                raise
-            return found
+            if found > version:
+                return found
+            if self._is_taken():
+                msg = f"{error}; the table {SESSION.name} is not of sessionkit's making; use another database"
+                raise RejectedError(msg) from error
+            raise
+
+    def _is_taken(self) -> bool:
+        """Return whether a table of our name is there that has not our columns."""
+
+        def is_there(cursor: Cursor) -> None:
+            cursor.execute(f"SELECT 1 FROM {SESSION.name} WHERE 1 = 0")  # noqa: S608 - our own name
+            cursor.fetchall()
+
+        return self._can(is_there) and not self._can(partial(current_head, self._sql, ""))
+
+    def _can(self, work: Callable[[Cursor], object]) -> bool:
+        try:
+            self._dialect.autocommit(work)
+        except RejectedError:
+            return False
+        return True
 
     def _one_step(self, cursor: Cursor) -> int:
         for statement in self._dialect.guard.lock:

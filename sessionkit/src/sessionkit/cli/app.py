@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -13,6 +12,7 @@ import click
 
 from sessionkit.cli.new_plugin import new_plugin_command
 from sessionkit.cli.plugin_list import print_plugins
+from sessionkit.durations import length_of
 from sessionkit.entry_points import CORE
 from sessionkit.errors import PluginError, SessionKitError
 from sessionkit.plugins import Plugins
@@ -108,19 +108,21 @@ def _plugins_command(plugins: Plugins) -> click.Command:
     return list_plugins
 
 
-def _finite(_: click.Context, __: click.Parameter, hours: float | None) -> float | None:
-    if hours is not None and not math.isfinite(hours):
-        msg = f"{hours} is no number of hours"
-        raise click.BadParameter(msg)
+def _an_age(_: click.Context, __: click.Parameter, hours: float | None) -> float | None:
+    try:
+        if hours is not None:
+            length_of(hours, "hours", "it")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
     return hours
 
 
 @click.command("cleanup")
 @click.option(
     "--max-age-hours",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    help="Remove sessions that were not used for so long, too.",
+    type=float,
+    callback=_an_age,
+    help="Remove sessions that were not used for so long, too; above 0.",
 )
 def _cleanup(max_age_hours: float | None) -> None:
     """Remove expired sessions from the store."""

@@ -10,9 +10,9 @@ import click
 
 from sessionkit.entry_points import InstalledPlugin
 from sessionkit.errors import PluginError
-from sessionkit.offers import STORAGE, unknown
+from sessionkit.offers import HOST, SERIALIZER, STORAGE, STRATEGY, unknown
 from sessionkit.plugins import Plugins
-from sessionkit.settings import load_settings
+from sessionkit.settings import Settings, load_settings
 
 _HEADING: Final = ("name", "distribution", "version", "offers")
 
@@ -26,7 +26,7 @@ def print_plugins(plugins: Plugins) -> None:
 
     Raises:
         ConfigError: If the settings are wrong; the plugins have been printed.
-        UnknownPluginError: If the settings name a storage that nobody offers.
+        PluginError: If the settings name what nobody offers.
     """
     found = [(plugin, _offered(plugins, plugin)) for plugin in plugins.installed()]
     for line in _columns([_HEADING, *(_row(plugin, offered) for plugin, offered in found)]):
@@ -41,6 +41,18 @@ def print_plugins(plugins: Plugins) -> None:
     because = f"set by {said}" if settings.storage else chosen
     click.echo(f"\nstorage: {name} ({because})")
     click.echo(f"settings: {settings.source or 'no file'}")
+    _check_tables(plugins, settings, name)
+
+
+def _check_tables(plugins: Plugins, settings: Settings, storage: str) -> None:
+    """Refuse what is wrong with the tables of what is used; one without a table may get it from code."""
+    strategy = str(settings.conflict_strategy)
+    used = [(STORAGE, storage), (SERIALIZER, settings.serializer), (STRATEGY, strategy)]
+    for kind, name in used:
+        if table := getattr(settings, kind.section).get(name):
+            plugins.check(kind, name, table, where=settings.where)
+    for host, table in settings.hosts.items():
+        plugins.check(HOST, host, table, where=settings.where, injected=("tokens",))
 
 
 def _offered(plugins: Plugins, plugin: InstalledPlugin) -> Offered:

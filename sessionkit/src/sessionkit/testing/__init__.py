@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
     "sessionkit.testing.storage_heads",
     "sessionkit.testing.storage_lists",
     "sessionkit.testing.storage_losses",
+    "sessionkit.testing.storage_outages",
     "sessionkit.testing.storage_parts",
     "sessionkit.testing.storage_processes",
     "sessionkit.testing.storage_purges",

@@ -77,7 +77,8 @@ def count_up(opener: Opener, process: int) -> None:
     """Count the session up, again and again, by reading, adding one and compare-and-set."""
     storage = opener()
     for step in range(_INCREMENTS):
-        while not _counted(storage, f"{process:08x}{step:08x}"):
+        # Never the id that the session began with: to be stored once more it would look untouched.
+        while not _counted(storage, f"{process + 1:08x}{step:08x}"):
             pass
     storage.close()
 

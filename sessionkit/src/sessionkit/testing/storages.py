@@ -13,6 +13,7 @@ from sessionkit.testing.storage_ends import EndClauses, TouchClauses
 from sessionkit.testing.storage_heads import HeadClauses
 from sessionkit.testing.storage_lists import CountClauses, FindClauses
 from sessionkit.testing.storage_losses import LossClauses, SkewClauses
+from sessionkit.testing.storage_outages import OutageClauses
 from sessionkit.testing.storage_parts import NameClauses, PartClauses
 from sessionkit.testing.storage_processes import StorageProcessConformance
 from sessionkit.testing.storage_purges import PurgeClauses
@@ -40,6 +41,7 @@ class StorageConformance(
     HeadClauses,
     SetupClauses,
     WatchClauses,
+    OutageClauses,
     AbilityClauses,
 ):
     """
@@ -47,7 +49,7 @@ class StorageConformance(
 
     Declare by class attributes what the storage can do beyond the eight
     methods: ``batch``, ``heads``, ``setup``, ``watch``. The suite asks no other question
-    about what a storage is::
+    about what a storage is. Override ``unreachable``, too, where the store can be away::
 
         class TestDbm(StorageConformance):
             batch = True  # it has write_many

@@ -74,6 +74,11 @@ def _make_private(file: Path) -> None:
 def _explained(error: OSError, file: Path) -> StorageError:
     if error.errno in _NO_SPACE:
         return UnavailableError(f"{file}: can't be made: {error}; free some disk space")
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return RejectedError(
+            f"{file}: can't be made: {error}; a file is where a folder is needed: move it away,"
+            " or let the storage's url name another folder"
+        )
     return RejectedError(
         f"{file}: can't be made: {error}; this user needs the right to write to the folder,"
         " or the storage's url must name another one"

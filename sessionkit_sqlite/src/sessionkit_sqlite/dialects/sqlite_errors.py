@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy.exc
@@ -11,6 +13,8 @@ import sqlalchemy.exc
 from sessionkit.errors import RejectedError, StorageError, UnavailableError
 
 _LOCKED: Final = "another connection kept it locked for longer than busy_timeout_ms"
+_CANT_OPEN: Final = "SQLITE_CANTOPEN"
+_PASSING: Final = "its folder may be away, or this process may have too many files open"
 _RIGHTS: Final = "this user needs the right to write to the file and to its folder"
 
 # By the beginning of SQLite's own names: SQLITE_BUSY_SNAPSHOT is busy, too.
@@ -25,7 +29,7 @@ _KINDS: Final[dict[str, tuple[type[StorageError], str]]] = {
     "SQLITE_READONLY": (RejectedError, _RIGHTS),
     "SQLITE_AUTH": (RejectedError, _RIGHTS),
     "SQLITE_PERM": (RejectedError, _RIGHTS),
-    "SQLITE_CANTOPEN": (
+    _CANT_OPEN: (
         RejectedError,
         "it must be a file that this user may read and write, in a folder that exists",
     ),
@@ -86,6 +90,8 @@ def explained(error: BaseException, place: str) -> StorageError:
     if name is None:
         return RejectedError(f"{place}: can't be stored: {error}")
     kind, advice = _kind(name, str(error))
+    if name.startswith(_CANT_OPEN) and not _is_unfit(Path(place)):
+        kind, advice = UnavailableError, _PASSING
     return kind(f"{place}: {error}{advice and '; '}{advice}")
 
 
@@ -97,3 +103,10 @@ def _kind(name: str, words: str) -> tuple[type[StorageError], str]:
         if words.startswith(beginning):
             return RejectedError, advice
     return RejectedError, ""
+
+
+def _is_unfit(file: Path) -> bool:
+    """Return whether no try can open what is there: it is no file, or this user may not."""
+    if file.parent.exists() and not os.access(file.parent, os.W_OK | os.X_OK):
+        return True
+    return file.exists() and not (file.is_file() and os.access(file, os.R_OK | os.W_OK))
