@@ -51,9 +51,17 @@ def test_options_and_arguments(farm: Farm, visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("way", ["app", "run", "plain"])
 def test_settings_among_streamlits_secrets(farm: Farm, visitor: Visitor, way: str) -> None:
-    """What stands at the root of ``.streamlit/secrets.toml`` counts as an environment variable."""
-    secrets = 'SESSIONKIT_STORAGES__SQLITE__URL = "sqlite:///named_in_a_secret.db"\n'
-    server = farm.start(way, "desk.py", secrets=secrets)
+    """
+    What stands at the root of ``.streamlit/secrets.toml`` counts as an environment variable.
+
+    The settings may need it to be right.
+    """
+    secrets = (
+        'SESSIONKIT_STORAGES__SQLITE__URL = "sqlite:///named_in_a_secret.db"\n'
+        'DESK_KEY = "a key that only the secrets have"\n'
+    )
+    settings = 'security.secret_key = "env:DESK_KEY"\n'
+    server = farm.start(way, "desk.py", secrets=secrets, settings=settings)
 
     visitor.open(server.url).stored(count="0")
 

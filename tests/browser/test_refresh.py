@@ -27,6 +27,24 @@ def test_f5_keeps_everything(server: Server, visitor: Visitor) -> None:
     assert before == desk.value("session")
 
 
+def test_f5_after_a_form_that_clears(server: Server, visitor: Visitor) -> None:
+    """Its fields are empty and the session has what was handed in, until something else is: nothing, too."""
+    desk = visitor.open(server.url)
+    desk.field("Remark").fill("late")
+    desk.click("Hand in")
+    desk.shows("remark=late")
+    desk.holds("Remark", "")
+    desk.reload()
+    for runs in (1, 2, 3):
+        desk.shows(f"runs={runs}", "remark=late")
+        desk.holds("Remark", "")
+        desk.click("Nothing")
+    desk.shows("runs=4")
+    desk.click("Hand in")
+    desk.shows("runs=5", "remark=")
+    desk.stored(remark="")
+
+
 def test_f5_right_after_typing(server: Server, visitor: Visitor) -> None:
     """What is not written to the store yet is there after a reload all the same."""
     desk = visitor.open(server.url)

@@ -32,6 +32,40 @@ def test_every_end_of_a_run_is_seen(browser: Any, page: Page, end: str) -> None:
     assert {"city": "Ghent"} == browser.session().inputs
 
 
+def test_what_was_typed_is_kept_when_the_run_begins(browser: Any, page: Page) -> None:
+    """Not only when it ends: a run may take long, and F5 come first."""
+    body = "st.session_state.begun_with = dict(session.inputs)\n" + CITY
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert {"city": "Ghent"} == tab.session_state.begun_with
+    assert {"city": "Ghent"} == browser.session().inputs
+
+
+def test_a_login_during_a_run_loses_nothing_that_was_typed(browser: Any, page: Page) -> None:
+    """The page was left for the login; its run goes on, and the session moves meanwhile."""
+    body = (
+        "from sessionkit.tracking import Owner\nmoves = get_manager()._mover.bind\n"
+        "if st.session_state.get('city'):\n    moves(session, Owner('https://id|ada', True))\n"
+        + CITY
+    )
+    tab = browser.open(page(body)).run()
+    session = tab.session_state[hidden(CONNECTION_KEY)].value.session
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert "the-session" != session.session_id
+    assert {"city": "Ghent"} == session.inputs
+
+
+def test_a_run_that_ends_late_undoes_no_later_edit(browser: Any, page: Page) -> None:
+    """F5 during a long run, and another edit there: the first run's end is not that edit's undoing."""
+    body = (
+        "if st.session_state.get('city') == 'Ghent':\n    session.set_input('city', 'Bruges')\n"
+        + CITY
+    )
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert {"city": "Bruges"} == browser.session().inputs
+
+
 def test_a_fragments_run_is_seen(browser: Any, page: Page) -> None:
     """A fragment's rerun runs none of the script's own lines, and is captured all the same."""
     body = "persist('box')\n@st.fragment\ndef part():\n    st.checkbox('Box', key='box')\npart()\n"

@@ -133,6 +133,18 @@ def test_a_page_that_is_still_fresh_brings_a_cookie_too(status: int, given: bool
     assert given is (ask(CookieMiddleware(page(status)), PAGE).cookie is not None)
 
 
+def test_wrong_settings_are_left_to_the_page(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It loads without a cookie: its script meets the same error, which Streamlit shows as the app says."""
+    monkeypatch.setattr(gate, "tokens", None)
+    monkeypatch.setenv("SESSIONKIT_PERSISTENCE__DEBOUNCE_MS", "soon")
+    answer = ask(CookieMiddleware(page()), PAGE)
+    assert (200, None) == (answer.status, answer.cookie)
+    assert "SESSIONKIT_PERSISTENCE__DEBOUNCE_MS" in caplog.text
+    assert None is gate.tokens
+
+
 def test_a_good_cookie_is_left_alone(tokens: Tokens) -> None:
     """The id stays, and so does the answer."""
     held = {**PAGE, "cookie": f"a=b; {tokens.cookie_name}={tokens.issue('mine')}; bad cookie"}
@@ -160,6 +172,22 @@ def test_a_tampered_cookie_is_replaced_and_told(
     assert "RestoreRefused" in caplog.text
     assert tokens.cookie_name in caplog.text
     assert token not in caplog.text
+
+
+@pytest.mark.usefixtures("tokens")
+@pytest.mark.parametrize(
+    ("samesite", "site", "given"),
+    [("strict", "cross-site", False), ("strict", "none", True), ("lax", "cross-site", True)],
+)
+def test_a_strict_cookie_outlives_a_link_from_another_site(
+    samesite: Any,
+    site: str,
+    given: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """The browser keeps it back there, as on the way home from a login; the websocket brings it."""
+    app = CookieMiddleware(page(), CookieOptions(samesite=samesite))
+    answer = ask(app, {**PAGE, "sec-fetch-site": site})
+    assert given == (answer.cookie is not None)
 
 
 def test_a_cookie_that_scripts_can_read_is_made_unreadable(tokens: Tokens) -> None:

@@ -18,11 +18,12 @@ from streamlit.elements.widgets.slider import SliderMixin
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.runtime.session_manager import ActiveSessionInfo
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
-from sessionkit_streamlit.internals import command, page, rerun, state, widgets
+from sessionkit_streamlit.internals import command, drawing, page, rerun, state, widgets
 from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.internals.observe import install
 
@@ -46,6 +47,13 @@ USED = [
     ("streamlit.runtime.scriptrunner.script_runner", "ScriptRunner._on_script_finished"),
     ("streamlit.testing.v1.local_script_runner", "LocalScriptRunner._on_script_finished"),
     ("streamlit.runtime.scriptrunner_utils.script_run_context", "ThreadState.get"),
+    ("streamlit.runtime.scriptrunner_utils.script_run_context", "ScriptRunContext.enqueue"),
+    ("streamlit.proto.Block_pb2", "Block.Form.CLEAR_ON_SUBMIT_FIELD_NUMBER"),
+    ("streamlit.proto.Button_pb2", "Button.IS_FORM_SUBMITTER_FIELD_NUMBER"),
+    ("streamlit.proto.TextInput_pb2", "TextInput.FORM_ID_FIELD_NUMBER"),
+    ("streamlit.config", "_main_script_path"),
+    ("streamlit.config", "get_config_options"),
+    ("streamlit.runtime.secrets", "Secrets.load_if_toml_exists"),
     ("streamlit.runtime.runtime", "Runtime._get_async_objs"),
     (
         "streamlit.runtime.websocket_session_manager",
@@ -104,6 +112,7 @@ def unhooked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any, str], N
         (policies, "check_session_state_rules"),
         (form, "check_session_state_rules"),
         (SliderMixin, "_slider"),
+        (ScriptRunContext, "enqueue"),
         (ScriptRunner, "_on_script_finished"),
         (LocalScriptRunner, "_on_script_finished"),
     ):
@@ -131,6 +140,7 @@ class _Nothing:
         (SessionState, "register_widget", "SessionState.register_widget"),
         (policies, "check_session_state_rules", "policies.check_session_state_rules"),
         (SliderMixin, "_slider", "SliderMixin._slider"),
+        (ScriptRunContext, "enqueue", "ScriptRunContext.enqueue"),
     ],
 )
 def test_a_missing_hook_is_named(
@@ -190,6 +200,8 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.fragments_of(object()), [], "ScriptRunContext.fragment_ids_this_run"),  # type: ignore[arg-type]
+        (lambda: drawing.drawn(object()), None, "ForwardMsg.delta"),
+        (lambda: drawing.is_pressed(object(), "x"), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: rerun.request_of(object()), None, "ScriptRequests._rerun_data"),  # type: ignore[arg-type]
         (lambda: rerun.of_script(object()), True, "RerunData.fragment_id_queue"),
         (lambda: rerun.by_timer(object()), False, "RerunData.is_auto_rerun"),
@@ -212,6 +224,8 @@ def test_without_streamlits_command_there_are_no_options(
     moved.cache_clear()
     monkeypatch.setitem(sys.modules, "streamlit.web.cli", None)
     monkeypatch.setitem(sys.modules, "streamlit.web.server.app_discovery", None)
+    monkeypatch.delattr("streamlit.config.get_config_options")
+    assert not command.load_secrets(tmp_path / "page.py", {})
     assert [] == command.run_options()
     assert not command.holds_app(tmp_path / "page.py")
     assert "web.cli.main_run" in caplog.text

@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -24,12 +24,13 @@ from sessionkit_streamlit.gate import gate
 
 @attrs.define
 class Served:
-    """What a launched app would have been run with."""
+    """What a launched app would have been run with, and whether Streamlit's secrets can be read."""
 
     script: str | None = None
     argv: list[str] | None = None
     settings: dict[str, Any] | None = None
     options: dict[str, Any] | None = None
+    secrets: bool = True
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
             seen.argv, seen.settings = list(sys.argv), config
 
     monkeypatch.setattr("streamlit.App", App)
+    monkeypatch.setattr(launcher, "load_secrets", lambda *_: seen.secrets)
     monkeypatch.setattr(sys, "argv", list(sys.argv))
     return seen
 
@@ -114,6 +116,89 @@ def test_demo_runs_the_packaged_app(served: Served) -> None:
     assert served.script is not None
     assert Path(served.script).is_file()
     assert {"server.port": 8601} == served.settings
+
+
+# --- wrong settings -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Give what runs a page over the text of a ``sessionkit.toml``."""
+    monkeypatch.chdir(tmp_path)
+
+    def launch(settings: str, page: str = "") -> Result:
+        (tmp_path / "sessionkit.toml").write_text(settings)
+        (tmp_path / "page.py").write_text(page)
+        return CliRunner().invoke(launcher.run_command(), ["page.py"])
+
+    return launch
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("storage = \n", "not TOML: Invalid value (at line 1, column 11)"),
+        ('storag = "sqlite"', "storag: unknown; did you mean 'storage'?"),
+        ("persistence.debounce_ms = true", "debounce_ms: a whole number is needed, not bool"),
+        ('storage = "sqlitee"', "offers a storage named 'sqlitee'; did you mean 'sqlite'?"),
+        ('serializer = "msgpak"', "offers a serializer named 'msgpak'; did you mean 'msgpack'?"),
+        ('conflict_strategy = "merg"', "offers a conflict strategy named 'merg'"),
+        ('plugins = ["mine"]', "'mine'"),
+        ("storages.sqlite.urll = 1", "[storages.sqlite] urll: unknown; did you mean 'url'?"),
+        ("hosts.streamlit.resink = true", "[hosts.streamlit] resink: unknown; did you mean"),
+        ('storages.sqlite.busy_timeout_ms = "5s"', "busy_timeout_ms: a whole number is needed"),
+        ('hosts.streamlit.resync = "yes"', "resync: true or false is needed, not str 'yes'"),
+        ('conflict.fields.theme = "nope"', "nope"),
+        ('security.secret_key = "env:NO_SUCH"', "variable NO_SUCH is not set"),
+    ],
+)
+def test_wrong_settings_start_no_server(
+    served: Served, launched: Callable[..., Result], settings: str, said: str
+) -> None:
+    """The command says where, what and what would be right, in one paragraph."""
+    done = launched(settings)
+    assert 2 == done.exit_code
+    assert said in done.output
+    assert "sessionkit.toml" in done.output
+    assert 1 == len(done.output.strip().splitlines())
+    assert served.script is None
+
+
+@pytest.mark.parametrize(
+    "settings", ['storage = "mine"', "storages.sqlite.a = 1\nstorages.sql.b = 1"]
+)
+def test_a_page_that_configures_itself_may_choose_other_plugins(
+    served: Served, launched: Callable[..., Result], settings: str
+) -> None:
+    """What the settings name counts only where the page says nothing else."""
+    assert 2 == launched(settings).exit_code
+    page = "import sessionkit\nsessionkit.configure(storage='memory')\n"
+    done = launched(settings, page)
+    assert 0 == done.exit_code, done.output
+    assert served.script is not None
+
+
+def test_where_streamlits_secrets_can_not_be_read_the_page_says_what_is_wrong(
+    served: Served, launched: Callable[..., Result]
+) -> None:
+    """They may say what the settings lack."""
+    served.secrets = False
+    assert 0 == launched('security.secret_key = "env:NO_SUCH"').exit_code
+
+
+def test_streamlits_secrets_count(tmp_path: Path) -> None:
+    """They are read as Streamlit reads them, before the settings are."""
+    (tmp_path / "page.py").write_text("")
+    (tmp_path / "said.toml").write_text('SAID = "a secret that is long enough"\n')
+    code = (
+        "import os, pathlib; from sessionkit_streamlit.internals.command import load_secrets;"
+        "assert load_secrets(pathlib.Path('page.py').resolve(), {'secrets.files': ['said.toml']});"
+        "print(os.environ['SAID'])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own text, no shell
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "a secret that is long enough" == done.stdout.strip()
 
 
 # --- app_options ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
+from sessionkit import UserSession
 from sessionkit_streamlit import handshake, late
 
 Page = Callable[..., Path]
@@ -24,13 +25,13 @@ WIDGETS = (
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Collect the marks that each run leaves in its page."""
-    seen: list[dict[str, str]] = []
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Collect what each run tells its page: the marks are among it."""
+    seen: list[dict[str, Any]] = []
     original = handshake._component
 
     def mounted(*, data: dict[str, Any], **options: Any) -> None:
-        seen.append(data["shown"])
+        seen.append(data)
         original()(data=data, **options)
 
     monkeypatch.setattr(handshake, "_component", lambda: mounted)
@@ -44,7 +45,7 @@ def telling(tab: Any) -> str:
 
 
 @pytest.fixture
-def moved(browser: Any, page: Page, shown: list[dict[str, str]]) -> Callable[..., Any]:
+def moved(browser: Any, page: Page, told: list[dict[str, Any]]) -> Callable[..., Any]:
     """Give a function that moves a tab with values to a new server, where newer ones are stored."""
     script = page("if st.session_state.pop('cut', False):\n    st.stop()\n" + WIDGETS)
     tab = browser.open(script).run()
@@ -52,10 +53,10 @@ def moved(browser: Any, page: Page, shown: list[dict[str, str]]) -> Callable[...
     tab.number_input(key="age").set_value(36)
     tab.checkbox(key="ok").check()
     tab.multiselect(key="tags").set_value(["a"]).run()
-    marks = shown[-1]
+    says = told[-1]["page"]
 
     def move(
-        marks: Any = marks,
+        marks: Any = says["shown"],
         event: str = "resync",
         *,
         cut_short: bool = False,
@@ -67,8 +68,9 @@ def moved(browser: Any, page: Page, shown: list[dict[str, str]]) -> Callable[...
             tab.text_input(key="city").set_value(edits["city"])
         sent = [one._widget_state for one in (tab.text_input[0], tab.number_input[0])]
         sent += [one._widget_state for one in (tab.checkbox[0], tab.multiselect[0])]
-        told = json.dumps([{"event": event, "value": {"turn": 1, "shown": marks}}])
-        sent.append(WidgetState(id=telling(tab), json_trigger_value=told))
+        value = {"turn": 1, **says, "shown": marks}
+        word = json.dumps([{"event": event, "value": value}])
+        sent.append(WidgetState(id=telling(tab), json_trigger_value=word))
         browser.restart()
         fresh = browser.open(script)
         if cut_short:
@@ -147,14 +149,14 @@ def test_an_edit_that_crosses_the_first_page_wins(browser: Any, moved: Callable[
 
 
 @pytest.mark.parametrize(
-    ("told", "typed", "said"),
+    ("marks", "typed", "said"),
     [({}, "Antwerp", "Antwerp"), ({}, "", "Bruges"), (None, "", ""), ([1], "", "")],
 )
 def test_without_a_mark(
-    browser: Any, moved: Callable[..., Any], told: Any, typed: str, said: str
+    browser: Any, moved: Callable[..., Any], marks: Any, typed: str, said: str
 ) -> None:
     """A field that the last page began to show, and is empty, was not touched; no page's word counts for nothing."""
-    assert said == moved(marks=told, city=typed).text_input(key="city").value
+    assert said == moved(marks=marks, city=typed).text_input(key="city").value
     assert said == browser.session().inputs["city"]
 
 
@@ -163,14 +165,36 @@ def test_another_word_of_the_page(moved: Callable[..., Any]) -> None:
     assert "Ghent" == moved(event="token").text_input(key="city").value
 
 
-def test_marks_say_nothing(browser: Any, page: Page, shown: list[dict[str, str]]) -> None:
+def test_a_page_of_another_session_is_loaded_anew(
+    browser: Any, moved: Callable[..., Any], told: list[dict[str, Any]]
+) -> None:
+    """Somebody logged in in another tab: nothing of what this one shows goes into that user's session."""
+    hers = UserSession(session_id="hers", inputs={"city": "Bruges", "tags": []})
+    browser.manager.repository.save(hers)
+    browser.hold("hers")
+    tab = moved(city="Antwerp", then=[by_a_click])
+
+    assert [True, True] == [each["leave"] for each in told[-2:]]
+    assert not tab.text_input
+    assert {"city": "Bruges", "tags": []} == browser.session().inputs
+
+
+def test_a_page_whose_session_is_lost_stays(browser: Any, moved: Callable[..., Any]) -> None:
+    """The store has nothing of it: what the page holds begins the next one."""
+    browser.hold("fresh")
+    moved(city="Antwerp")
+
+    assert "Antwerp" == browser.session().inputs["city"]
+
+
+def test_marks_say_nothing(browser: Any, page: Page, told: list[dict[str, Any]]) -> None:
     """Equal values of other sessions have other marks; lists have none; and 36 is 36.0."""
     script = page(WIDGETS + "st.session_state.runs = st.session_state.get('runs', 0) + 1\n")
     for session in ("the-session", "another"):
         browser.hold(session)
         tab = browser.open(script).run()
         tab.text_input(key="city").set_value("Ghent").run()
-    first, second = shown[1], shown[3]
+    first, second = told[1]["page"]["shown"], told[3]["page"]["shown"]
     assert {"age", "city", "ok"} == set(first)
     assert first["city"] != second["city"]
 

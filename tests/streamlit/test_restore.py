@@ -166,6 +166,26 @@ def test_a_session_that_ended_leaves_nothing(browser: Any, page: Page) -> None:
     assert [] == browser.told(SessionGone)
 
 
+def test_logging_out_sets_widgets_back_without_a_warning(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit warns of a widget with a default whose value is set besides: not where it was us."""
+    monkeypatch.setattr(policies, "_shown_default_value_warning", value=False)
+    body = "from datetime import date, datetime, time\n"
+    for number, (widget, _) in enumerate(WIDGETS):
+        keyed = widget.replace("'x')", f"'x{number}')")
+        body += f"persist_input('x{number}', {keyed})\n"
+    body += "st.button('bye', on_click=end_session)\n"
+    tab = browser.open(page(body)).run()
+    before = {key: tab.session_state[key] for key in browser.session().inputs}
+    tab.checkbox[0].check().run()
+    tab.button[0].click().run()
+    assert not tab.exception
+    assert before == {key: tab.session_state[key] for key in before}
+    assert not policies._shown_default_value_warning
+    assert [] == browser.told(ValueDropped)
+
+
 def test_cleared_state_keeps_the_connection(browser: Any, page: Page) -> None:
     """``st.session_state.clear()`` takes the app's values, not the session."""
     body = "st.session_state.setdefault('ids', []).append(session.session_id)\nids = st.session_state.ids\nst.session_state.clear()\nst.session_state.ids = ids\n"

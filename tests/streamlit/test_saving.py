@@ -13,7 +13,7 @@ import attrs
 import pytest
 from streamlit.runtime.context import ContextProxy
 
-from sessionkit import UserSession
+from sessionkit import NotKept, UserSession
 from sessionkit.persistence_status import PersistenceStatus, RejectedSave
 from sessionkit_streamlit import StatusTexts, following, save_status
 from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
@@ -27,6 +27,9 @@ CITY: Final = "persist('city')\nst.text_input('City', key='city')\n"
 SAVED: Final = PersistenceStatus(state="saved")
 SAVING: Final = PersistenceStatus(state="saving", pending=1)
 DOWN_SINCE: Final = datetime(2026, 3, 1, 13, 3, tzinfo=UTC)
+INCOMPLETE: Final = PersistenceStatus(
+    state="incomplete", not_kept=(NotKept("inputs['scan']", "a file"),)
+)
 OFFLINE: Final = PersistenceStatus(state="offline", pending=1, offline_since=DOWN_SINCE)
 
 
@@ -157,6 +160,26 @@ def test_a_reason_is_no_markup() -> None:
     assert "Not saved: unknown reason" == StatusTexts().of(PersistenceStatus(state="rejected"), UTC)
 
 
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["inputs['scan']"], "scan"),
+        (["inputs['scan'][0]", "inputs['scan'][1].x", "inputs['b_c']"], "scan, b c"),
+        (['inputs["it\'s"]'], "` it's `"),
+        (["form_states['order'].data['city']"], "City"),
+        (["inputs['e']"], "E-mail"),
+        (["inputs['*x*']"], "` *x* `"),
+        (["extensions['x']['y']"], "` extensions['x']['y'] `"),
+        ([f"inputs['k{n}']" for n in range(5)], "k0, k1, k2, …"),
+    ],
+)
+def test_what_can_not_be_kept_is_named(paths: list[str], said: str) -> None:
+    """By the app's labels, else by its keys, each once and as no markup."""
+    status = attrs.evolve(INCOMPLETE, not_kept=tuple(NotKept(path, "a file") for path in paths))
+    labels = {"city": "City", "inputs['e']": "E-mail"}
+    assert f"Saved, except what can't be kept: {said}" == StatusTexts().of(status, UTC, labels)
+
+
 @pytest.mark.usefixtures("looks", "says")
 def test_other_words(browser: Any, page: Page) -> None:
     """The texts are the app's."""
@@ -206,13 +229,14 @@ BELOW: Final = "st.session_state.get('below', lambda: None)()\n"
 """What the test has happen after the line was drawn."""
 
 
-def test_an_edit_below_the_line_is_told_soon(
+def test_what_a_page_changes_below_the_line_is_told_soon(
     browser: Any, page: Page, looks: Looks, says: Says
 ) -> None:
-    """The line was drawn before the run's changes were captured."""
-    tab = browser.open(page(LINE + BELOW + CITY)).run()
+    """The line was drawn before that."""
+    change = "if 'below' in st.session_state:\n    session.set_input('seen', True)\n"
+    tab = browser.open(page(LINE + BELOW + change)).run()
     tab.session_state["below"] = lambda: says(SAVING)
-    tab.text_input(key="city").set_value("Ghent").run()
+    tab.run()
     assert [":material/cloud_done: Saved"] == lines(tab)
     assert [0.1] == [after for after, _ in looks.asked]
     assert looks.look()
@@ -323,3 +347,29 @@ def test_the_managers_own_status(browser: Any, page: Page, looks: Looks) -> None
     browser.manager.flush()
     assert looks.look()
     assert "Ghent" == browser.session().inputs["city"]
+
+
+@pytest.mark.usefixtures("looks")
+def test_what_can_not_be_kept_is_not_called_saved(browser: Any, page: Page) -> None:
+    """The line says so once all else is stored, until the value is one that can be kept."""
+    flushed = (
+        "persist_input('scan', object() if st.checkbox('odd') else 'plain')\n"
+        "from sessionkit import get_manager\nget_manager().flush()\n"
+        "save_status(labels={'scan': 'the scan'})\n"
+    )
+    tab = browser.open(page(flushed)).run()
+    assert [":material/cloud_done: Saved"] == lines(tab)
+    said = ":material/warning:: Saved, except what can't be kept: the scan"
+    assert [said] == lines(tab.checkbox[0].check().run())
+    assert [":material/cloud_done: Saved"] == lines(tab.checkbox[0].uncheck().run())
+
+
+def test_another_value_that_can_not_be_kept_makes_the_line_wrong(
+    browser: Any, page: Page, looks: Looks, says: Says
+) -> None:
+    """It names them."""
+    says(attrs.evolve(INCOMPLETE, pending=1))
+    browser.open(page(LINE)).run()
+    assert not looks.look()
+    says(attrs.evolve(INCOMPLETE, not_kept=(NotKept("inputs['photo']", "a file"),)))
+    assert looks.look()

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At the end of every run: what changed in Streamlit's state goes into the session."""
+"""
+What changed in Streamlit's state goes into the session: at the end of every run, and what came
+with the browser's request at its beginning. A run may take long, and its session move meanwhile.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.events import ValueDropped
@@ -50,14 +55,47 @@ def run_finished(run: ScriptRunContext) -> None:
     run_ended(connection, run)
 
 
+def run_began(connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
+    """
+    Capture what the browser sent with the request that this run answers.
+
+    Args:
+        connection: What is known about the connection; brought together with its session.
+        session: The session that it shows.
+        run: The run's context.
+
+    Returns:
+        Whether anything was captured.
+    """
+    taken = False
+    with connection.lock:
+        state = snapshot(run)
+        known = connection.known - connection.unsettable
+        for key in known & state.keys() & connection.shown.keys():
+            with _apart(key):
+                taken |= _take(connection, session, run, key, state[key])
+    return taken
+
+
 def _capture_all(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
     # Two runs may end at once: the later look must not be compared first.
     with connection.lock:
         state = snapshot(run)
         for key in connection.known - connection.unsettable:
-            _capture(connection, session, run, key, state.get(key, MISSING))
+            with _apart(key):
+                _capture(connection, session, run, key, state.get(key, MISSING))
         note_sent(connection)
-    _note_unsettable(connection, session)
+        connection.forms.submitted.clear()
+    _note_widgets(connection, session)
+
+
+@contextmanager
+def _apart(key: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        # An app's own __eq__ may raise anything; the other keys are still kept.
+        _LOGGER.exception("the value of %r could not be captured", key)
 
 
 def _capture(
@@ -67,21 +105,31 @@ def _capture(
     key: str,
     value: Any,  # noqa: ANN401 - any value a widget may return
 ) -> None:
-    try:
-        if value is MISSING:
-            _missing(connection, run, key)
-            return
-        _compare_restored(connection, key, value)
-        if key in connection.waiting:
-            connection.shown[key] = value
-        elif _changed(connection, run, key, value):
-            session.set_input(key, value)
-            connection.agree(key, value)
-            connection.replaced.pop(key, None)  # an edit: the browser is past what stood there
-            _date(connection, key, value)
-    except Exception:
-        # An app's own __eq__ may raise anything; the other keys are still kept.
-        _LOGGER.exception("the value of %r could not be captured", key)
+    if value is MISSING:
+        _missing(connection, run, key)
+        return
+    _compare_restored(connection, key, value)
+    _take(connection, session, run, key, value)
+
+
+def _take(
+    connection: Connection,
+    session: UserSession,
+    run: ScriptRunContext,
+    key: str,
+    value: Any,  # noqa: ANN401 - any value a widget may return
+) -> bool:
+    """Take a value that this tab has changed; return whether it has."""
+    if key in connection.waiting:
+        connection.shown[key] = value
+        return False
+    if not _changed(connection, run, key, value):
+        return False
+    session.set_input(key, value)
+    connection.agree(key, value)
+    connection.replaced.pop(key, None)  # an edit: the browser is past what stood there
+    _date(connection, key, value)
+    return True
 
 
 def _date(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
@@ -92,6 +140,8 @@ def _date(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
 
 def _changed(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
     """Return whether this tab changed the value since it last looked; another tab's change is not ours."""
+    if connection.forms.is_submitted(key):
+        return True  # its default, too, may have been meant
     if key in connection.shown:
         return not same(connection.shown[key], value) and not is_late(connection, key, value)
     if key in connection.sent or not at_default(run, key, value):
@@ -133,9 +183,14 @@ def _as_good_as(restored: Any, value: Any) -> bool:  # noqa: ANN401 - any value 
         return True
 
 
-def _note_unsettable(connection: Connection, session: UserSession) -> None:
-    extension = session.extensions.get(EXTENSION, {})
-    unsettable = sorted(connection.unsettable & connection.known)
-    if unsettable != extension.get("unsettable", []):
+def _note_widgets(connection: Connection, session: UserSession) -> None:
+    """Note what the next connection has to know of widgets before they are made."""
+    notes = {
+        "unsettable": sorted(connection.unsettable & connection.known),
+        "clearing": sorted(connection.forms.fields.keys() & connection.known),
+    }
+    noted = session.extensions.get(EXTENSION, {})
+    news = {name: keys for name, keys in notes.items() if keys != noted.get(name, [])}
+    if news:
         with session.lock:
-            session.extensions[EXTENSION] = {**extension, "unsettable": unsettable}
+            session.extensions[EXTENSION] = {**session.extensions.get(EXTENSION, {}), **news}

@@ -80,6 +80,26 @@ class Replaced:
 
 
 @attrs.define(eq=False)
+class ClearingForms:
+    """
+    The forms of a page that the browser clears when they are submitted.
+
+    Attributes:
+        clearing: Their ids, as far as a run has made them.
+        fields: The form of each keyed widget in one; empty while it is known from earlier alone.
+        submitted: The ids of those that this run was asked for by.
+    """
+
+    clearing: set[str] = attrs.field(factory=set)
+    fields: dict[str, str] = attrs.field(factory=dict)
+    submitted: set[str] = attrs.field(factory=set)
+
+    def is_submitted(self, key: str) -> bool:
+        """Return whether a widget's value was handed in just now."""
+        return self.fields.get(key) in self.submitted
+
+
+@attrs.define(eq=False)
 class Connection:
     """
     What is known about one connection.
@@ -97,6 +117,7 @@ class Connection:
         sent: Keys of widgets that came with the browser's request before we saw them.
         deleted: Keys that the app deleted; they are not put back while it lasts.
         unsettable: Keys of widgets that Streamlit lets nobody set.
+        forms: The forms that clear on submit: nothing is put into their fields.
         run: The context of the run that bootstrapped last, weakly.
         identity: What the browser was told about its id.
         tab: The tab among those of this process; None before the first bootstrap.
@@ -105,6 +126,7 @@ class Connection:
         refreshing: The fragments that are to run again by themselves.
         told: What status lines say, by fragment.
         overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
+        strayed: Whether the page shows another session, and is to be loaded anew.
         lock: Held while values go from the session to the widgets, or back.
     """
 
@@ -120,6 +142,7 @@ class Connection:
     sent: set[str] = attrs.field(factory=set)
     deleted: set[str] = attrs.field(factory=set)
     unsettable: set[str] = attrs.field(factory=set)
+    forms: ClearingForms = attrs.field(factory=ClearingForms)
     run: ref[ScriptRunContext] | None = None
     identity: Identity = attrs.field(factory=Identity)
     tab: Tab | None = None
@@ -128,6 +151,7 @@ class Connection:
     refreshing: set[str] = attrs.field(factory=set)
     told: dict[str, Told] = attrs.field(factory=dict)
     overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
+    strayed: bool = False
     lock: RLock = attrs.field(factory=RLock, repr=False)
 
     @property

@@ -9,11 +9,12 @@ changes later is handed over by a one-time ticket.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import attrs
 
-from sessionkit.errors import ConfigError, InvalidTokenError
+from sessionkit.errors import ConfigError, InvalidTokenError, SessionKitError
 from sessionkit.events import RestoreRefused
 from sessionkit.ids import new_session_id
 from sessionkit_streamlit.gate import MAX_AGE, gate
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 SameSite = Literal["lax", "strict", "none"]
 
@@ -73,6 +76,10 @@ class CookieOptions:
             *(["Partitioned"] if crossing else []),
         ]
         return b"set-cookie", "; ".join(parts).encode("latin-1")
+
+    def withholds(self, scope: Scope) -> bool:
+        """Return whether a browser that has the cookie keeps it back: one set now would take its place."""
+        return self.samesite == "strict" and _header(scope, b"sec-fetch-site") == b"cross-site"
 
 
 def _over_https(scope: Scope) -> bool:
@@ -133,7 +140,8 @@ class CookieMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with a cookie where the browser has none that is ours."""
-        token = _new_token(scope) if scope["type"] == "http" and _asks_for_page(scope) else None
+        asks = scope["type"] == "http" and _asks_for_page(scope)
+        token = _new_token(scope) if asks and not self._options.withholds(scope) else None
         if token is None:
             await self._app(scope, receive, send)
             return
@@ -158,8 +166,13 @@ def _uncached(message: Message) -> list[tuple[bytes, bytes]]:
 
 
 def _new_token(scope: Scope) -> str | None:
-    """Return the token that the browser is to get, or None if it holds a good one."""
-    tokens = gate.signer()
+    """Return the token that the browser is to get, or None if it holds a good one, or none can be signed."""
+    try:
+        tokens = gate.signer()
+    except SessionKitError as error:
+        # The script meets the same error, and its page shows it, to whom Streamlit's settings say.
+        _LOGGER.error("no browser gets a cookie: %s", error)  # noqa: TRY400 - the text says it all
+        return None
     held = _cookie(scope, tokens.cookie_name)
     if held is None:
         return tokens.issue(new_session_id())

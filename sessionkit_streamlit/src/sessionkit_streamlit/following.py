@@ -30,6 +30,21 @@ _LATER: Final = 1.0
 """Seconds until the next look: where the user has just changed something, and else."""
 
 
+class What(NamedTuple):
+    """
+    The part of a status that a line is made of.
+
+    Attributes:
+        state: The status's.
+        since: Since when the store is down.
+        names: What the line quotes.
+    """
+
+    state: str
+    since: datetime | None = None
+    names: tuple[str | None, ...] = ()
+
+
 class Told(NamedTuple):
     """
     What a status line says.
@@ -39,14 +54,18 @@ class Told(NamedTuple):
         interactions: The session's count of interactions when it was drawn.
     """
 
-    what: tuple[str, datetime | None, str | None]
+    what: What
     interactions: int
 
 
-def what_of(status: PersistenceStatus) -> tuple[str, datetime | None, str | None]:
+def what_of(status: PersistenceStatus) -> What:
     """Return the part of a status that a line is made of."""
-    reason = reason_of(status) if status.state == "rejected" else None
-    return status.state, status.offline_since if status.state == "offline" else None, reason
+    if status.state == "offline":
+        return What(status.state, since=status.offline_since)
+    if status.state == "rejected":
+        return What(status.state, names=(reason_of(status),))
+    named = status.not_kept if status.state == "incomplete" else ()
+    return What(status.state, names=tuple(value.path for value in named))
 
 
 def only_lines(connection: Connection, run: ScriptRunContext) -> bool:

@@ -4,7 +4,8 @@ The part that runs in the browser: an invisible component on every page.
 
 It trades a ticket for a cookie, keeps the id where there is no middleware, and
 asks for a rerun when the page has found another server; it says then what it was
-shown last, or a tab left open would be taken for one whose user typed all that.
+shown last, or a tab left open would be taken for one whose user typed all that. A
+page that shows another session than its browser has by now is loaded anew.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _SCRIPT: Final = """
 export default function ({ data, setStateValue, setTriggerValue }) {
   const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
-  S.shown = data.shown;
+  S.page = data.page;
   if (S.run !== data.run) {
     S.run = data.run;
     S.drawn = performance.now(); // by a run, not just by the browser
@@ -53,35 +54,47 @@ export default function ({ data, setStateValue, setTriggerValue }) {
       for (const wait of [400, 1500, 4000, 9000])
         setTimeout(() => {
           if (turn !== S.turn || S.drawn > S.found) return;
-          S.say("resync", { turn, shown: S.shown });
+          S.say("resync", { turn, ...S.page });
         }, wait);
     });
     S.observer.observe({ type: "resource" });
   }
 
+  const prefix = data.name + "=";
+  const held = () => {
+    const cookie = document.cookie.split("; ").find((one) => one.startsWith(prefix));
+    if (cookie) return cookie.slice(prefix.length);
+    try { return localStorage.getItem(data.name) || ""; } catch { return ""; /* storage is blocked */ }
+  };
+  const have = held();
+  S.kept ??= have; // what this page found or left there
+
+  const leave = () => { if (data.leave) location.reload(); };
   if (data.ticket && S.ticket !== data.ticket) {
     S.ticket = data.ticket;
     const trade = () =>
       fetch(S.base + data.ticketPath, { method: "POST", body: data.ticket, credentials: "same-origin" })
         .then((answer) => { if (answer.status === 409) location.reload(); })
-        .catch(() => { S.ticket = null; });
+        .catch(() => { S.ticket = null; })
+        .then(leave);
     // One tab after the other: two at once would both bring the old cookie, and each go its way.
     if (navigator.locks) navigator.locks.request(data.name, trade);
     else trade();
-  }
+  } else if (!data.token) leave();
 
   if (!data.token) return;
-  const prefix = data.name + "=";
-  const cookie = document.cookie.split("; ").find((one) => one.startsWith(prefix));
-  let have = cookie ? cookie.slice(prefix.length) : "";
-  try { have ||= localStorage.getItem(data.name) || ""; } catch { /* storage is blocked */ }
   const digest = (text) => {
     let sum = 0x811c9dc5;
     for (const letter of text) sum = Math.imul(sum ^ letter.codePointAt(0), 0x01000193) >>> 0;
     return sum;
   };
   if (have && have !== data.token && !data.replaced.includes(digest(have))) {
-    setStateValue("token", have); // whoever came first wins, so tabs opened at once agree
+    if (data.leave) leave();
+    else setStateValue("token", have); // whoever came first wins, so tabs opened at once agree
+    return;
+  }
+  if (have && have !== data.token && have !== S.kept) {
+    location.reload(); // another tab put it there after a login, of which this connection knows nothing
     return;
   }
   const https = location.protocol === "https:";
@@ -90,6 +103,8 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   const path = S.base.replace(/(.)\\/$/, "$1");
   document.cookie = `${prefix}${data.token}; Path=${path}; Max-Age=${data.maxAge}; ${site}`;
   try { localStorage.setItem(data.name, data.token); } catch { /* storage is blocked */ }
+  S.kept = held();
+  leave();
 }
 """
 
@@ -107,8 +122,13 @@ def _component() -> ComponentRenderer:
 
 
 def mount(
-    identity: Identity, name: str, *, resync: bool, shown: Mapping[str, str] | None = None
-) -> None:
+    identity: Identity,
+    name: str,
+    *,
+    resync: bool,
+    page: Mapping[str, Any] | None = None,
+    leave: bool = False,
+) -> bool:
     """
     Put the component on the page, once a run and outside fragments.
 
@@ -116,15 +136,21 @@ def mount(
         identity: What the browser is to be told.
         name: The cookie's name.
         resync: Whether to ask for a rerun when the page has found another server.
-        shown: What the browser is to tell that server of what it shows: a mark of each value, by key.
+        page: What the browser is to tell that server of the page that it shows.
+        leave: Whether the page is to be loaded anew.
+
+    Returns:
+        Whether it is there.
     """
     run = context()
     wanted = resync or identity.ticket or identity.readable
     if run is None or not wanted or not mountable(run, KEY) or _forbidden():
-        return
+        return False
     with aside():
-        told = {**_told(identity, name, resync=resync), "shown": dict(shown or {})}
+        told = _told(identity, name, resync=resync)
+        told |= {"page": dict(page or {}), "leave": leave}
         _component()(key=KEY, data=told, height=1, **_ON)
+    return True
 
 
 def _forbidden() -> bool:
@@ -168,15 +194,14 @@ def reported_token() -> str | None:
     return token if isinstance(token, str) else None
 
 
-def reported_marks(run: ScriptRunContext) -> Mapping[str, str] | None:
+def reported_page(run: ScriptRunContext) -> Mapping[str, Any] | None:
     """
-    Return what the page showed that asks for a rerun at another server: a mark of each value, by key.
+    Return what a page showed that asks for a rerun at another server, as that one was told to say it.
 
     Unverified: it tells only what the browser's own user did not touch.
     """
     for told in reversed(sent_triggers(run, KEY)):
-        value = told.get("value") if told.get("event") == "resync" else None
-        marks = value.get("shown") if isinstance(value, dict) else None
-        if isinstance(marks, dict):
-            return marks
+        page = told.get("value") if told.get("event") == "resync" else None
+        if isinstance(page, dict):
+            return page
     return None

@@ -10,18 +10,21 @@ import streamlit as st
 from streamlit import runtime
 
 from sessionkit.errors import InvalidTokenError
-from sessionkit_streamlit import capture, lifecycle, restore
-from sessionkit_streamlit.connection import Identity
+from sessionkit_streamlit import capture, clearing, lifecycle, restore
+from sessionkit_streamlit.beginnings import is_only_shown, note_beginning
+from sessionkit_streamlit.connection import EXTENSION, Connection, Identity
 from sessionkit_streamlit.gate import gate
 from sessionkit_streamlit.handshake import mount, reported_token
 from sessionkit_streamlit.internals.observe import install
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.late import is_showing, is_unchanged
-from sessionkit_streamlit.marks import marks
+from sessionkit_streamlit.marks import page_of, shows_another
 from sessionkit_streamlit.state import ConnectionState, current_connection
 from sessionkit_streamlit.tabs import open_tabs
 
 if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
     from sessionkit.tokens import Tokens
@@ -36,9 +39,11 @@ class StreamlitHost:
 
     Attributes:
         trusted: False: whoever names a session id must also hold its token.
+        notes: The name of what is noted about widgets in ``UserSession.extensions``.
     """
 
     trusted = False
+    notes = EXTENSION
 
     def __init__(self, tokens: Tokens, *, resync: bool = True, handshake: bool = True) -> None:
         """
@@ -124,16 +129,28 @@ class StreamlitHost:
             return
         connection = current_connection()
         seen = install(observer)
+        if self._leaves(connection, session, run):
+            st.stop()  # nothing of the page that is left counts
         if not seen and connection.session is session:
             capture.run_finished(run)
         connection.keeper = gate.keeper = keeper
         connection.tab = open_tabs.began(connection.tab, run, session.session_id)
         with connection.lock:
             restore.connect(connection, session, run)
+            taken = capture.run_began(connection, session, run)
+        if taken:
+            keeper.schedule_save(session)
         lifecycle.follow(connection, keeper)
         self._answer(connection.identity, session.session_id)
-        shown = marks(connection, run) if self._resync else None
-        mount(connection.identity, self._tokens.cookie_name, resync=self._resync, shown=shown)
+        page = page_of(connection, run) if self._resync else None
+        mount(connection.identity, self._tokens.cookie_name, resync=self._resync, page=page)
+
+    def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
+        """Have a page loaded anew that shows another session; return whether it will be."""
+        connection.strayed |= self._resync and shows_another(run, session)
+        return connection.strayed and mount(
+            connection.identity, self._tokens.cookie_name, resync=True, leave=True
+        )
 
     def is_news(self, session: UserSession, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
         """
@@ -145,9 +162,21 @@ class StreamlitHost:
             value: What the app wants to keep.
         """
         run = context()
+        if run is not None and key not in session.inputs:
+            note_beginning(current_connection(), session, run, key, value)
         if run is None or not is_showing(session, run, key):
             return True
         return not is_unchanged(current_connection(), run, key, value)
+
+    def is_only_shown(self, session: UserSession, key: str) -> bool:
+        """
+        Return whether an input is as its widget began.
+
+        Args:
+            session: The session, live or as it is stored.
+            key: The input's key.
+        """
+        return is_only_shown(session, key)
 
     def changed(self, session_id: str) -> None:
         """
@@ -190,6 +219,7 @@ class _Observer:
     registering = staticmethod(restore.registering)
     checking = staticmethod(restore.checking)
     shaping = staticmethod(restore.shaping)
+    drawing = staticmethod(clearing.drawing)
 
 
 observer = _Observer()

@@ -114,6 +114,8 @@ def is_unchanged(connection: Connection, run: ScriptRunContext, key: str, value:
     """
     if key in connection.unsettable:
         return False  # nothing is put there: Streamlit takes a button back by itself
+    if connection.forms.is_submitted(key):
+        return False
     if not same(st.session_state.get(key, MISSING), value):
         return False  # the app made something else of it
     if key in connection.shown:

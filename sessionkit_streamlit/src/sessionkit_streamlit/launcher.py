@@ -10,8 +10,18 @@ from typing import Any, Final
 
 import click
 
+from sessionkit.errors import ConfigError, PluginError
+from sessionkit.offers import HOST
+from sessionkit.settings import load_settings
 from sessionkit_streamlit.app import app_options
-from sessionkit_streamlit.internals.command import holds_app, run_options
+from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options
+
+
+class WrongSettingsError(click.ClickException):
+    """Ends the command as a wrong option does, with a message and no traceback."""
+
+    exit_code = 2
+
 
 _DEFAULT: Final = "streamlit_app.py"
 _DEMO: Final = Path(__file__).parent / "demo" / "app.py"
@@ -72,6 +82,9 @@ def serve(script: Path, args: Sequence[str], options: dict[str, Any]) -> None:
         script: The page's absolute path.
         args: What the script finds behind its own name in ``sys.argv``.
         options: Streamlit's settings by the name that click gives them (``server_port``).
+
+    Raises:
+        WrongSettingsError: If sessionkit's own settings are wrong.
     """
     from streamlit import App  # noqa: PLC0415 - loads the web server
 
@@ -82,4 +95,26 @@ def serve(script: Path, args: Sequence[str], options: dict[str, Any]) -> None:
         for name, value in options.items()
         if value is not None and value != ()
     }
+    if load_secrets(script, settings):
+        _check_settings(script)
     App(script, **app_options()).run(config=settings)
+
+
+def _check_settings(script: Path) -> None:
+    """
+    Refuse wrong settings before there is a server that could only show them to whoever opens the page.
+
+    A script that calls ``configure`` may name other plugins than the file does.
+    """
+    from sessionkit.assembly import Assembly  # noqa: PLC0415 - the command's help needs none of this
+    from sessionkit.plugins import Plugins  # noqa: PLC0415 - as above
+
+    try:
+        settings, plugins = load_settings(), Plugins()
+        if b"configure" not in script.read_bytes():
+            plugins.observe(settings.plugins, where=settings.where)
+            Assembly(settings=settings, plugins=plugins, emit=lambda _: None).check()
+            own = settings.hosts.get("streamlit", {})
+            plugins.check(HOST, "streamlit", own, where=settings.where, injected=("tokens",))
+    except (ConfigError, PluginError) as error:
+        raise WrongSettingsError(str(error)) from error

@@ -4,30 +4,49 @@ Which values of a tab its user did not touch, as another server can tell.
 
 After a restart or a fail-over a tab sends all that it shows. What it shows may be
 old: another tab has changed it since. So each run leaves a mark of every value
-in the page, which the page hands to the server that it finds.
+in the page, which the page hands to the server that it finds. Its session may be
+another one by now, too: somebody logged in or out in another tab.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit_streamlit.handshake import reported_marks
+from sessionkit_streamlit.handshake import reported_page
 from sessionkit_streamlit.internals.state import snapshot
 from sessionkit_streamlit.internals.widgets import sent_values
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
+    from sessionkit.session import UserSession
     from sessionkit_streamlit.connection import Connection
 
+_SESSION: Final = "the session"
 
-def marks(connection: Connection, run: ScriptRunContext) -> dict[str, str]:
-    """Return a mark of each value that the page of this run will show, by key."""
+
+def page_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
+    """Return what the page of this run is to say at another server: marks of its session, and of each value by key."""
     state, session_id = snapshot(run), connection.session_id or ""
     found = {key: _mark(session_id, state[key]) for key in connection.known if key in state}
-    return {key: mark for key, mark in found.items() if mark is not None}
+    shown = {key: mark for key, mark in found.items() if mark is not None}
+    return {"session": _mark(session_id, _SESSION), "shown": shown}
+
+
+def shows_another(run: ScriptRunContext, session: UserSession) -> bool:
+    """
+    Return whether the browser's page shows another session than a stored one, and says so.
+
+    Args:
+        run: The run; only a page that has found another server says what it shows.
+        session: The session that the connection is to show. If it has just begun
+            the page's own is lost, and what the page holds is all that is left.
+    """
+    page = reported_page(run) if session.version else None
+    told = None if page is None else page.get("session")
+    return told is not None and told != _mark(session.session_id, _SESSION)
 
 
 def untouched(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
@@ -38,8 +57,9 @@ def untouched(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
         run: The run; only a page that has found another server says what it shows.
         session_id: The session that the connection shows.
     """
-    shown = reported_marks(run)
-    if shown is None:
+    page = reported_page(run)
+    shown = None if page is None else page.get("shown")
+    if not isinstance(shown, dict):
         return {}
     return {
         key: value

@@ -88,8 +88,11 @@ def connect(connection: Connection, session: UserSession, run: ScriptRunContext)
     """
     switched = connection.session_id not in {None, session.session_id}
     if connection.session_id != session.session_id:
-        noted = session.extensions.get(EXTENSION, {}).get("unsettable", ())
-        connection.unsettable |= set(noted)
+        noted = session.extensions.get(EXTENSION, {})
+        connection.unsettable |= set(noted.get("unsettable", ()))
+        connection.forms.fields = (
+            dict.fromkeys(noted.get("clearing", ()), "") | connection.forms.fields
+        )
         connection.deleted.clear()
         connection.overtaken.clear()
     connection.session, connection.session_id = session, session.session_id
@@ -109,13 +112,13 @@ def connect(connection: Connection, session: UserSession, run: ScriptRunContext)
 
 def _clear_others(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:
     """Let go of what belongs to the session before: that one ended, or another user came."""
-    for key in connection.shown.keys() - inputs.keys():
+    for key in connection.shown.keys() - (inputs.keys() - connection.forms.fields.keys()):
         default = default_of(run, key)
         connection.forget(key)
         if default is MISSING:
             st.session_state.pop(key, None)
-        else:
-            _set(connection, key, default)
+        elif _set(connection, key, default):
+            connection.fresh[key] = default
 
 
 def _bring_all(
@@ -131,6 +134,9 @@ def _bring_all(
         current = state.get(key, MISSING)
         if current is not MISSING and (key in crossing or is_late(connection, key, current)):
             connection.shown[key], connection.kept[key] = current, MISSING
+        if key in connection.forms.fields:
+            connection.waiting.pop(key, None)
+            continue
         compare(connection, key, value, current)
         if _is_news(connection, key, value, current):
             note_replaced(connection, key, current)
@@ -175,12 +181,15 @@ def registering(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
         key: Its key.
     """
     connection = entry(state, CONNECTION_KEY)
-    if not isinstance(connection, Connection) or key not in connection.known:
+    if not isinstance(connection, Connection):
+        return
+    connection.forms.fields.pop(key, None)  # it is there again once it is drawn, if it still is so
+    restored = connection.fresh.pop(key, MISSING)
+    if key not in connection.known:
         return
     if momentary(widget):
         connection.unsettable.add(key)
     adopt(state, widget, key)
-    restored = connection.fresh.pop(key, MISSING)
     if restored is MISSING or not same(restored, state[key]):
         return
     reason = _UNSETTABLE if momentary(widget) else refusal(widget, restored)

@@ -43,10 +43,14 @@ class ConnectionState(MutableMapping[str, Any]):
             self._set(key, value)
 
     def _set(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value
+        connection = current_connection()
         try:
-            st.session_state[key] = value
+            if key not in connection.forms.fields:
+                st.session_state[key] = value
+                return
         except StreamlitAPIException:  # the widget exists already
-            current_connection().waiting[key] = value
+            pass
+        connection.waiting[key] = value
 
     def __delitem__(self, key: str) -> None:
         """Remove *key*."""

@@ -99,8 +99,20 @@ def field_name(decision: FieldDecision, labels: Mapping[str, str]) -> str:
         decision: Names the field by its path.
         labels: The app's own names, by path, or by the key alone.
     """
-    key = str(decision.keys[-1]) if decision.keys else decision.path
-    label = labels.get(decision.path, labels.get(key))
+    return named(decision.path, str(decision.keys[-1]) if decision.keys else None, labels)
+
+
+def named(path: str, key: str | None, labels: Mapping[str, str]) -> str:
+    """
+    Return what people call what lies at a path, as Markdown.
+
+    Args:
+        path: Where it lies, as users write it.
+        key: The app's own key of it, if it has one.
+        labels: The app's own names, by path, or by the key alone.
+    """
+    key = path if key is None else key
+    label = labels.get(path, labels.get(key))
     if label is not None:
         return label
     return key.replace("_", " ") if _PLAIN.fullmatch(key) else quoted(key)

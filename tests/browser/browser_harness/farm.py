@@ -37,6 +37,17 @@ import sessionkit_streamlit
 import streamlit as st
 app = st.App("{script}", **sessionkit_streamlit.app_options())
 """
+AUTH: Final = """
+[auth]
+redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+cookie_secret = "what Streamlit's own cookies are signed with in these tests"
+"""
+PROVIDER: Final = """
+[auth.{name}]
+client_id = "the app"
+client_secret = "a secret that the provider does not look at"
+server_metadata_url = "http://localhost:{port}/{name}/.well-known/openid-configuration"
+"""
 
 
 @attrs.define
@@ -84,15 +95,17 @@ class Farm:
             more: ``base`` (a base path), ``beside`` (a server whose folder is shared),
                 ``port`` (one that the server is told by other means), ``config``
                 (added to ``.streamlit/config.toml``), ``secrets`` (the text of
-                ``.streamlit/secrets.toml``) and ``settings`` (that of ``sessionkit.toml``).
+                ``.streamlit/secrets.toml``; ``{port}`` in it is the server's) and
+                ``settings`` (that of ``sessionkit.toml``).
         """
         beside: Server | None = more.get("beside")
         folder = beside.folder if beside else self._furnished(page, more.get("config", ""))
         if "settings" in more:
             (folder / "sessionkit.toml").write_text(more["settings"])
-        if "secrets" in more:
-            (folder / ".streamlit" / "secrets.toml").write_text(more["secrets"])
         port = more.get("port") or free_port()
+        if "secrets" in more:
+            secrets = more["secrets"].replace("{port}", str(port))
+            (folder / ".streamlit" / "secrets.toml").write_text(secrets)
         command = [*_command(way, page, None if "port" in more else port), *options]
         server = Server(way, folder, command, port, more.get("base", ""))
         self.started.append(server)
@@ -105,12 +118,22 @@ class Farm:
         """Start a proxy in front of *servers*; it begins with the first."""
         proxy = MovableProxy(free_port(), free_port())
         upstreams = ",".join(str(server.port) for server in servers)
-        ports = [str(proxy.port), str(proxy.control_port), upstreams]
-        process = subprocess.Popen([sys.executable, str(HERE / "proxy.py"), *ports])  # noqa: S603 - a command of this file
+        self._run("proxy.py", proxy.port, proxy.control_port, upstreams, ready=proxy.control_port)
+        return proxy
+
+    def provider(self) -> str:
+        """Start OpenID Connect providers; return the secrets of an app that knows two of them."""
+        port = free_port()
+        self._run("provider.py", port, ready=port)
+        providers = (PROVIDER.format(name=name, port=port) for name in ("one", "two"))
+        return AUTH + "".join(providers)
+
+    def _run(self, script: str, *words: object, ready: int) -> None:
+        command = [sys.executable, str(HERE / script), *map(str, words)]
+        process = subprocess.Popen(command)  # noqa: S603 - a command of this file
         self.ending.callback(process.wait, PATIENCE_S)
         self.ending.callback(process.kill)
-        wait_for(lambda: listens(proxy.control_port), lambda: process.poll() is None, "the proxy")
-        return proxy
+        wait_for(lambda: listens(ready), lambda: process.poll() is None, script)
 
     def _furnished(self, page: str, config: str) -> Path:
         folder = self.new_folder()

@@ -32,6 +32,10 @@ def inputs() -> None:
         item = st.text_input("Item", key="item")
         st.form_submit_button("Order")
     persist_input("item", item)
+    with st.form("sheet", clear_on_submit=True):
+        remark = st.text_input("Remark", key="remark")
+        st.form_submit_button("Hand in")
+    persist_input("remark", remark)
 
 
 def draft(session: UserSession) -> None:
@@ -56,7 +60,8 @@ def fragment() -> None:
 
 def facts(session: UserSession) -> dict[str, object]:
     """Return what the session knows."""
-    kept = {key: session.inputs.get(key) for key in ("name", "age", "agreed", "item", "boxed")}
+    names = ("name", "age", "agreed", "item", "remark", "boxed")
+    kept = {key: session.inputs.get(key) for key in names}
     return {
         **kept,
         "count": session.inputs.get("count", 0),

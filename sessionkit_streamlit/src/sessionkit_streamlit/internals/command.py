@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``streamlit run``: its options, and what it takes for an app."""
+"""The command ``streamlit run``: its options, what it takes for an app, and the secrets that it reads."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sessionkit_streamlit.internals.guard import guarded
 
@@ -34,3 +35,27 @@ def holds_app(script: Path) -> bool:
 
     effect = "a script that holds an st.App is run as a page"
     return guarded(read, "web.server.app_discovery.discover_asgi_app", effect, otherwise=False)
+
+
+def load_secrets(script: Path, settings: Mapping[str, Any]) -> bool:
+    """
+    Have Streamlit read its secrets, as it does when a server starts: what stands at their root goes into the environment.
+
+    Args:
+        script: The page's absolute path.
+        settings: Streamlit's settings by name, such as ``secrets.files``.
+
+    Returns:
+        Whether they are there now, if there are any.
+    """
+
+    def read() -> bool:
+        from streamlit import config, secrets  # noqa: PLC0415 - loads Streamlit
+
+        config._main_script_path = str(script)  # noqa: SLF001 - as streamlit run does
+        config.get_config_options(force_reparse=True, options_from_flags=dict(settings))
+        secrets.load_if_toml_exists()
+        return True
+
+    effect = "wrong settings of sessionkit are shown by the page, not by sessionkit run"
+    return guarded(read, "config._main_script_path", effect, otherwise=False)

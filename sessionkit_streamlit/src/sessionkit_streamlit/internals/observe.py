@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks into Streamlit: the end of a run, a widget that takes its value."""
+"""Hooks into Streamlit: the end of a run, a widget that takes its value, what a run draws."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ class Observer(Protocol):
     def shaping(self, key: str) -> None:
         """A slider is about to look at its stored value, to see whether it has one end or two."""
 
+    def drawing(self, context: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+        """A run is about to send something to its page."""
+
 
 def install(observer: Observer) -> bool:
     """
@@ -53,6 +56,7 @@ def install(observer: Observer) -> bool:
     _wrap_registration(observer)
     _wrap_rules(observer)
     _wrap_slider(observer)
+    _wrap_sending(observer)
     seen = [_wrap_end(module, name, observer) for module, name in _RUNNERS if module in sys.modules]
     return bool(seen) and all(seen)
 
@@ -122,6 +126,19 @@ def _wrap_slider(observer: Observer) -> None:
     module = importlib.import_module("streamlit.elements.widgets.slider")
     effect = "a slider that gets a stored text becomes one with two ends"
     _wrap(getattr(module, "SliderMixin", None), "_slider", effect, make)
+
+
+def _wrap_sending(observer: Observer) -> None:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def drawing(self: ScriptRunContext, message: Any) -> Any:  # noqa: ANN401
+            _call(observer.drawing, self, message)
+            return original(self, message)
+
+        return drawing
+
+    module = importlib.import_module("streamlit.runtime.scriptrunner_utils.script_run_context")
+    effect = "the fields of a form that clears on submit are filled in again"
+    _wrap(getattr(module, "ScriptRunContext", None), "enqueue", effect, make)
 
 
 def _call(observe: Callable[..., T], *args: Any, **more: Any) -> T | None:  # noqa: ANN401
