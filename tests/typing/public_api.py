@@ -55,6 +55,7 @@ def sessions() -> None:
     end_session()
     assert_type(rotate_session(), UserSession)
     assert_type(list_sessions("user"), tuple[SessionSummary, ...])
+    assert_type(list_sessions(get_current_session().user_id), tuple[SessionSummary, ...])
     assert_type(revoke_sessions("user", ["id"], keep_current=True), int)
 
 
