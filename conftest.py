@@ -56,7 +56,7 @@ def read_toml(example: Example) -> None:
 
 def alone(namespace: dict[str, Any]) -> None:
     """Let a document begin as a new program does: in an empty folder, without a manager."""
-    from sessionkit import in_force  # noqa: PLC0415 - tests without documents need no session
+    from sessionkit.manager import in_force  # noqa: PLC0415 - tests without documents need no session
 
     stack = namespace["_cleanup"] = ExitStack()
     folder = stack.enter_context(tempfile.TemporaryDirectory())

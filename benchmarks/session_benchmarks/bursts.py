@@ -18,7 +18,7 @@ from session_benchmarks.plan import Plan
 from session_benchmarks.rows import NO_TARGET, Point, Row, Target, counted
 from session_benchmarks.saves_and_loads import OURS, RawWriter
 from session_benchmarks.timing import summary
-from sessionkit.manager import SessionManager
+from sessionkit.manager.manager import SessionManager
 
 _CHANGES: Final = 10_000
 _RAW_CHANGES: Final = 200

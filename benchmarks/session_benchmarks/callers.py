@@ -18,7 +18,7 @@ from session_benchmarks.sampling import sampled
 from session_benchmarks.saves_and_loads import RawWriter
 from session_benchmarks.timing import Step, calls_in, interleaved
 from sessionkit.api import persist_input
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 
 _MEDIAN: Final = Target(seconds=1.5e-6)
 _SLOW: Final = Target(seconds=20e-6)

@@ -14,7 +14,7 @@ from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target
 from session_benchmarks.timing import interleaved
-from sessionkit.manager import SessionManager
+from sessionkit.manager.manager import SessionManager
 from sessionkit.settings import Settings
 
 _SIZE: Final = SIZES[2]

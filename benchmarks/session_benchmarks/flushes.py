@@ -15,9 +15,9 @@ from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.timing import Step, calls_in, interleaved
-from sessionkit.moments import micros_now
 from sessionkit.records import SessionHead, SessionWrite
-from sessionkit.repository import Repository
+from sessionkit.repository.repository import Repository
+from sessionkit.session.moments import micros_now
 from sessionkit.storage import BatchStorage
 
 _SESSIONS: Final = 1000

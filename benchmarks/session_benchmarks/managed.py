@@ -9,8 +9,9 @@ from secrets import token_urlsafe
 
 from session_benchmarks.backends import Backend
 from session_benchmarks.data import Size, fill
-from sessionkit.manager import SessionManager
-from sessionkit.settings import PersistenceSettings, SecuritySettings, Settings
+from sessionkit.manager.manager import SessionManager
+from sessionkit.settings import Settings
+from sessionkit.settings.settings import PersistenceSettings, SecuritySettings
 
 
 @contextmanager

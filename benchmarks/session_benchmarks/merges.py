@@ -16,8 +16,8 @@ from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target
 from session_benchmarks.timing import interleaved
-from sessionkit.codec import EncodedParts, SessionCodec
-from sessionkit.merger import Merger
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.merge.merger import Merger
 
 _ROUNDS: Final = 1000
 _TARGETS: Final = {SIZES[0]: Target(seconds=100e-6), SIZES[2]: Target(seconds=1e-3)}

@@ -26,7 +26,7 @@ from session_benchmarks.plan import Plan
 from session_benchmarks.raw_stores import RawStore
 from session_benchmarks.rows import NO_TARGET, Point, Row, Target, duration
 from session_benchmarks.timing import Pair, Step, interleaved
-from sessionkit.repository import Repository
+from sessionkit.repository.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.storage import Storage
 

@@ -11,9 +11,9 @@ import orjson
 
 from session_benchmarks.data import Document
 from sessionkit.errors import ConflictError
-from sessionkit.ids import new_save_id
-from sessionkit.moments import micros_now
 from sessionkit.records import SessionHead, SessionWrite
+from sessionkit.session.ids import new_save_id
+from sessionkit.session.moments import micros_now
 from sessionkit.storage import Storage
 
 _PART: Final = "document"

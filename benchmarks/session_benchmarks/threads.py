@@ -18,7 +18,7 @@ from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.saves_and_loads import RawWriter, Writer
 from session_benchmarks.timing import Pair, Step, interleaved
 from sessionkit.persistence import SessionPersistence
-from sessionkit.repository import Repository
+from sessionkit.repository.repository import Repository
 from sessionkit.session import UserSession
 
 THREADS: Final = 8

@@ -24,7 +24,7 @@ from session_benchmarks.storage_swaps import StorageSwaps
 from session_harness.counting import Counting
 from session_harness.crews import Crew, Member
 
-from sessionkit.merger import Merger
+from sessionkit.merge.merger import Merger
 
 FEW = Plan(rounds_share=0.01)
 

@@ -13,10 +13,10 @@ import pytest
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, StorageError
-from sessionkit.moments import micros_now
 from sessionkit.records import SessionHead, SessionWrite, StoredSession
+from sessionkit.session.moments import micros_now
 from sessionkit.testing import storage_watches
-from sessionkit.testing.storage_races import RACERS
+from sessionkit.testing.storage_samples import RACERS
 
 pytest_plugins = ["pytester"]
 

@@ -12,8 +12,8 @@ import pytest
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import ConflictError
-from sessionkit.moments import micros_now
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
+from sessionkit.session.moments import micros_now
 
 pytest_plugins = ["pytester"]
 

@@ -19,7 +19,7 @@ import pytest
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import ConflictError
 from sessionkit.records import SessionPage, SessionWrite, StoredSession
-from sessionkit.testing.storage_races import RACERS
+from sessionkit.testing.storage_samples import RACERS
 
 pytest_plugins = ["pytester"]
 

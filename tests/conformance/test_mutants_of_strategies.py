@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from sessionkit.conflict import Conflict
-from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
+from sessionkit.merge.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.session import UserSession
 from sessionkit.testing import strategies
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from sessionkit.conflict import ConflictStrategy
-from sessionkit.defaults.strategies import Ask, FirstWriteWins, LastWriteWins, Merge, Refuse
+from sessionkit.merge.strategies import Ask, FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.testing import ConflictStrategyConformance
 
 

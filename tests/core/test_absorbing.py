@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from session_harness.data import SESSIONS, content
 
-from sessionkit.absorbing import apply_parts
-from sessionkit.parts import FIELDS, from_parts, to_parts
+from sessionkit.encoding.parts import FIELDS, from_parts, to_parts
+from sessionkit.merge.absorbing import apply_parts
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 

@@ -30,8 +30,8 @@ from sessionkit import (
     save_session,
 )
 from sessionkit.defaults.memory import MemoryStorage
-from sessionkit.moments import to_micros
 from sessionkit.records import SCHEMA_VERSION
+from sessionkit.session.moments import to_micros
 
 OpenServer = Callable[..., Server]
 

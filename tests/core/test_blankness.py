@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import pytest
 
-from sessionkit.blankness import is_blank
 from sessionkit.defaults.local_host import LocalHost
-from sessionkit.forms import FormState
+from sessionkit.manager.blankness import is_blank
 from sessionkit.session import UserSession
+from sessionkit.session.forms import FormState
 
 
 class Table:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from sessionkit.api import bootstrap_session, save_session
-from sessionkit.manager import SessionManager
+from sessionkit.manager.manager import SessionManager
 from sessionkit.settings import load_settings
 
 Install = Callable[..., None]

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_harness.data import KINDS_OF_DICT, SESSIONS, content, make_codec
 
-from sessionkit.codec import SessionCodec
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.envelope import seal, unseal
+from sessionkit.encoding.codec import SessionCodec
+from sessionkit.encoding.envelope import seal, unseal
+from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, pack
+from sessionkit.encoding.parts import FIELDS
 from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
-from sessionkit.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, pack
-from sessionkit.parts import FIELDS
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same

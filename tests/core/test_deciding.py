@@ -10,8 +10,8 @@ import pytest
 
 from sessionkit import Conflict, SessionManager, UserSession, load_settings
 from sessionkit.deciding import Decider, as_strategy, name_of
-from sessionkit.defaults.strategies import Merge
 from sessionkit.events import ConflictResolved, SessionEvent
+from sessionkit.merge.strategies import Merge
 from sessionkit.plugins import Plugins
 
 

@@ -13,11 +13,11 @@ from session_harness.data import KINDS_OF_DICT
 from session_harness.replicas import Clock, Replica
 
 from sessionkit import SessionManager, load_settings
-from sessionkit.choosing import ASKED, questions
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.decisions import REMOVED, ConflictReport, FieldDecision
-from sessionkit.defaults.strategies import Ask, FirstWriteWins, LastWriteWins, Merge
 from sessionkit.events import ConflictResolved
+from sessionkit.merge.choosing import ASKED, questions
+from sessionkit.merge.strategies import Ask, FirstWriteWins, LastWriteWins, Merge
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 

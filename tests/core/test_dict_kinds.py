@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from session_harness.data import KINDS_OF_DICT
 
-from sessionkit.dict_kinds import filled, kind_of_dict, of_one_kind
 from sessionkit.testing.serializers import assert_same
+from sessionkit.values.dict_kinds import filled, kind_of_dict, of_one_kind
 
 
 @pytest.mark.parametrize("kind", [dict, *KINDS_OF_DICT], ids=str)

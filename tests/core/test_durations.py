@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionkit.durations import format_duration, parse_duration
 from sessionkit.errors import ConfigError
+from sessionkit.settings.durations import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

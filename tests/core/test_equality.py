@@ -13,7 +13,7 @@ from hypothesis import given
 from session_harness.data import APP_VALUES
 
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.equality import equals, same_content
+from sessionkit.values.equality import equals, same_content
 
 
 class Colour(Enum):

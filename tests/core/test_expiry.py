@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from sessionkit.expiry import Expiry
+from sessionkit.repository.expiry import Expiry
 
 SECOND = 1_000_000
 

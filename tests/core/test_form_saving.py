@@ -12,12 +12,12 @@ from session_harness.replicas import Replica
 from session_harness.servers import Server
 from session_harness.stores import PATIENCE, FaultyStore
 
-from sessionkit.defaults.strategies import LastWriteWins
 from sessionkit.errors import ConflictError, UnavailableError
 from sessionkit.events import ValueNotSaved
-from sessionkit.form_saving import form_debounce
-from sessionkit.forms import FormState
+from sessionkit.merge.strategies import LastWriteWins
 from sessionkit.session import UserSession
+from sessionkit.session.form_saving import form_debounce
+from sessionkit.session.forms import FormState
 
 # -- how long changes wait -----------------------------------------------------
 

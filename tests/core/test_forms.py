@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sessionkit.forms import FormSnapshot, FormState
+from sessionkit.session.forms import FormSnapshot, FormState
 
 
 def form_of(**data: Any) -> FormState:

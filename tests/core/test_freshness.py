@@ -17,7 +17,7 @@ from session_harness.writers import Seconds
 
 from sessionkit.events import NewerFormat, SessionGone, SessionQuarantined
 from sessionkit.records import SCHEMA_VERSION, StoredSession
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 from sessionkit_sqlite.storage import SqliteStorage
 
 OpenServer = Callable[..., Server]

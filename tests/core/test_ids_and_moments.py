@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionkit.errors import InvalidSessionIdError
-from sessionkit.ids import (
+from sessionkit.session.ids import (
     MAX_ID_LENGTH,
     check_session_id,
     new_entry_id,
@@ -18,7 +18,7 @@ from sessionkit.ids import (
     new_session_id,
     short,
 )
-from sessionkit.moments import EPOCH, from_micros, in_utc, micros_now, to_micros, utc_now
+from sessionkit.session.moments import EPOCH, from_micros, in_utc, micros_now, to_micros, utc_now
 
 ANY_ZONE = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
 AWARE = st.datetimes(

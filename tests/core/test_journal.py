@@ -15,11 +15,11 @@ from session_harness.journals import JournaledProcess
 from session_harness.replicas import Clock
 from session_harness.stores import LANDED, LOST, REJECTED
 
-from sessionkit.defaults.strategies import Refuse
 from sessionkit.errors import SessionGoneError, UnavailableError
 from sessionkit.events import JournalFailed, JournalSetAside, SessionGone, StoreWentBack
-from sessionkit.expiry import Expiry
 from sessionkit.journal import ReplayReport
+from sessionkit.merge.strategies import Refuse
+from sessionkit.repository.expiry import Expiry
 from sessionkit.session import UserSession
 
 Start = Callable[..., JournaledProcess]

@@ -13,11 +13,12 @@ import pytest
 from session_harness.servers import LATER, Server
 from session_harness.stores import PATIENCE, FaultyStore, Gate
 
-from sessionkit import journaling
 from sessionkit.errors import ConfigError, QueueFullError
 from sessionkit.events import JournalFailed, SaveFailed, SessionCreated
+from sessionkit.journal import journaling
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings, load_settings
+from sessionkit.settings import load_settings
+from sessionkit.settings.settings import PersistenceSettings
 
 Start = Callable[..., Server]
 

@@ -17,7 +17,6 @@ from sessionkit import (
     bootstrap_session,
     configure,
     get_manager,
-    in_force,
     persist_input,
     save_session,
 )
@@ -26,8 +25,10 @@ from sessionkit.errors import (
     PluginError,
     SessionKitError,
 )
+from sessionkit.manager import in_force
 from sessionkit.session import UserSession
-from sessionkit.settings import SecuritySettings, Settings
+from sessionkit.settings import Settings
+from sessionkit.settings.settings import SecuritySettings
 
 OpenServer = Callable[..., Server]
 

@@ -15,11 +15,11 @@ from session_harness.visitors import ALICE, BOB, keep
 from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
 from sessionkit.event_log import log_event
 from sessionkit.events import SaveFailed, SessionRotated
-from sessionkit.moving import Mover
+from sessionkit.manager.moving import Mover
 from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite
+from sessionkit.repository.tracking import Owner
 from sessionkit.session import UserSession
-from sessionkit.tracking import Owner
 
 OpenServer = Callable[..., Server]
 

@@ -32,7 +32,8 @@ from sessionkit.events import (
 )
 from sessionkit.records import SCHEMA_VERSION
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings, SecuritySettings, Settings
+from sessionkit.settings import Settings
+from sessionkit.settings.settings import PersistenceSettings, SecuritySettings
 
 OpenServer = Callable[..., Server]
 

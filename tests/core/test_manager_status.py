@@ -10,9 +10,9 @@ import pytest
 from session_harness.servers import LATER, Server, token_for
 
 from sessionkit.errors import PartlySavedError
-from sessionkit.persistence_status import PersistenceStatus
 from sessionkit.records import SCHEMA_VERSION
 from sessionkit.session import UserSession
+from sessionkit.status import PersistenceStatus
 
 OpenServer = Callable[..., Server]
 

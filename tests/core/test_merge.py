@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_harness.data import APP_VALUES, NAMES, SESSIONS, make_codec
 
-from sessionkit.codec import EncodedParts
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.defaults.strategies import Merge
-from sessionkit.forms import FormSnapshot
-from sessionkit.meeting import conflict_of
-from sessionkit.merge import (
+from sessionkit.encoding.codec import EncodedParts
+from sessionkit.merge.meeting import conflict_of
+from sessionkit.merge.merge_parts import merge_part
+from sessionkit.merge.merger import Merger
+from sessionkit.merge.rules import (
     MISSING,
     merge_counter,
     merge_counters,
@@ -28,11 +28,11 @@ from sessionkit.merge import (
     merge_sets,
     merge_value,
 )
-from sessionkit.merge_parts import merge_part
-from sessionkit.merger import Merger
-from sessionkit.navigation import NavigationEntry
+from sessionkit.merge.stamps import When
+from sessionkit.merge.strategies import Merge
 from sessionkit.session import UserSession
-from sessionkit.stamps import When
+from sessionkit.session.forms import FormSnapshot
+from sessionkit.session.navigation import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)

@@ -14,8 +14,8 @@ import pytest
 from click.testing import Result
 
 from sessionkit.cli.scaffold import PLUGIN_KINDS, NewPlugin
-from sessionkit.entry_points import core
 from sessionkit.errors import UnavailableError
+from sessionkit.plugins.entry_points import core
 
 Install = Callable[..., None]
 Run = Callable[..., Result]

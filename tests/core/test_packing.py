@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, is_split, pack, unpack
 from sessionkit.errors import SerializationError
-from sessionkit.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, is_split, pack, unpack
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda name: name != PACKED)
 PARTS = st.dictionaries(NAMES, st.binary())

@@ -11,10 +11,7 @@ import pytest
 from hypothesis import given, settings
 from session_harness.data import APP_VALUES, JSON_VALUES, SESSIONS, content
 
-from sessionkit.errors import SerializationError
-from sessionkit.forms import FormSnapshot, FormState
-from sessionkit.navigation import NavigationEntry
-from sessionkit.parts import (
+from sessionkit.encoding.parts import (
     FIELDS,
     LONGEST_NAME,
     from_parts,
@@ -23,7 +20,10 @@ from sessionkit.parts import (
     place,
     to_parts,
 )
+from sessionkit.errors import SerializationError
 from sessionkit.session import UserSession
+from sessionkit.session.forms import FormSnapshot, FormState
+from sessionkit.session.navigation import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)

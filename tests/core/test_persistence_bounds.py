@@ -18,9 +18,9 @@ from session_harness.writers import Seconds
 from sessionkit.errors import ConfigError, QueueFullError, UnavailableError
 from sessionkit.events import SaveFailed
 from sessionkit.persistence import SessionPersistence
-from sessionkit.pressure import QueueLimits
+from sessionkit.persistence.pressure import QueueLimits
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 
 Make = Callable[..., SessionPersistence]
 

@@ -15,11 +15,10 @@ import pytest
 from session_harness.stores import PATIENCE, Gate
 from session_harness.writers import Saves, Seconds
 
-from sessionkit import immediate
 from sessionkit.errors import QueueFullError, UnavailableError
-from sessionkit.exits import Exits
-from sessionkit.persistence import SessionPersistence
-from sessionkit.pressure import QueueLimits
+from sessionkit.persistence import SessionPersistence, immediate
+from sessionkit.persistence.exits import Exits
+from sessionkit.persistence.pressure import QueueLimits
 from sessionkit.session import UserSession
 
 Make = Callable[..., SessionPersistence]

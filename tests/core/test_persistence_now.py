@@ -13,7 +13,6 @@ import pytest
 from session_harness.stores import PATIENCE, Gate
 from session_harness.writers import Saves, Seconds
 
-from sessionkit import immediate
 from sessionkit.errors import (
     ConfigError,
     QueueFullError,
@@ -22,13 +21,13 @@ from sessionkit.errors import (
     SessionKitError,
     UnavailableError,
 )
-from sessionkit.flushing import SaveMany
-from sessionkit.manager import SessionManager
-from sessionkit.persistence import SessionPersistence
-from sessionkit.pressure import QueueLimits
+from sessionkit.manager.manager import SessionManager
+from sessionkit.persistence import SessionPersistence, immediate
+from sessionkit.persistence.flushing import SaveMany
+from sessionkit.persistence.pressure import QueueLimits
+from sessionkit.persistence.slots import Slot
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
-from sessionkit.slots import Slot
 
 Make = Callable[..., SessionPersistence]
 

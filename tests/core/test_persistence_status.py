@@ -15,7 +15,6 @@ from session_harness.servers import Server
 from session_harness.stores import PATIENCE, REJECTED, Gate
 from session_harness.writers import Failure, Saves, Seconds, observed
 
-from sessionkit.breaker import LONGEST, SHORTEST
 from sessionkit.errors import (
     PartlySavedError,
     RejectedError,
@@ -23,15 +22,12 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.events import SaveFailed
-from sessionkit.not_kept import NotKept
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence_status import (
-    MOST_REJECTED,
-    Incomplete,
-    PersistenceStatus,
-    Rejections,
-)
+from sessionkit.persistence.breaker import LONGEST, SHORTEST
+from sessionkit.persistence.refusals import MOST_REJECTED, Incomplete, Rejections
 from sessionkit.session import UserSession
+from sessionkit.session.not_kept import NotKept
+from sessionkit.status import PersistenceStatus
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

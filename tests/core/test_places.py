@@ -11,8 +11,8 @@ from weakref import ref
 from session_harness.replicas import Replica
 
 from sessionkit.events import ConflictResolved, SessionSaved
+from sessionkit.repository.tracking import Track, Tracks
 from sessionkit.session import UserSession
-from sessionkit.tracking import Track, Tracks
 
 
 def sent(replica: Replica) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sessionkit.errors import ConfigError, UnknownPluginError
-from sessionkit.offers import STORAGE
 from sessionkit.plugins import Plugins
+from sessionkit.plugins.offers import STORAGE
 
 Install = Callable[..., None]
 
@@ -35,21 +35,21 @@ def test_a_factory_gets_its_table(install_storage: Install, plugins: Callable[[]
 @pytest.mark.parametrize(
     ("ask", "name", "module", "cls"),
     [
-        ("storage", "memory", "memory", "MemoryStorage"),
-        ("serializer", "msgpack", "msgpack", "MsgpackSerializer"),
-        ("serializer", "json", "json", "JsonSerializer"),
-        ("conflict_strategy", "merge", "strategies", "Merge"),
-        ("conflict_strategy", "ask", "strategies", "Ask"),
-        ("conflict_strategy", "last_write_wins", "strategies", "LastWriteWins"),
-        ("conflict_strategy", "first_write_wins", "strategies", "FirstWriteWins"),
-        ("conflict_strategy", "refuse", "strategies", "Refuse"),
+        ("storage", "memory", "defaults.memory", "MemoryStorage"),
+        ("serializer", "msgpack", "defaults.msgpack", "MsgpackSerializer"),
+        ("serializer", "json", "defaults.json", "JsonSerializer"),
+        ("conflict_strategy", "merge", "merge.strategies", "Merge"),
+        ("conflict_strategy", "ask", "merge.strategies", "Ask"),
+        ("conflict_strategy", "last_write_wins", "merge.strategies", "LastWriteWins"),
+        ("conflict_strategy", "first_write_wins", "merge.strategies", "FirstWriteWins"),
+        ("conflict_strategy", "refuse", "merge.strategies", "Refuse"),
     ],
 )
 def test_core_comes_in_by_the_same_door(ask: str, name: str, module: str, cls: str) -> None:
     """What this package ships has names like a plugin's."""
     made = getattr(Plugins(entry_points=[]), ask)(name)
 
-    assert (f"sessionkit.defaults.{module}", cls) == (type(made).__module__, type(made).__name__)
+    assert (f"sessionkit.{module}", cls) == (type(made).__module__, type(made).__name__)
 
 
 def test_only_the_plugin_that_is_asked_for_is_imported(

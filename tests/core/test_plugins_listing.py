@@ -7,13 +7,13 @@ from importlib.metadata import EntryPoint, PackageNotFoundError
 
 import pytest
 
-from sessionkit.entry_points import InstalledPlugin
 from sessionkit.errors import (
     DuplicatePluginError,
     UnknownPluginError,
 )
 from sessionkit.events import SessionCreated
 from sessionkit.plugins import Plugins
+from sessionkit.plugins.entry_points import InstalledPlugin
 
 Install = Callable[..., None]
 

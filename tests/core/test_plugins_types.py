@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 
 from sessionkit.cli.app import make_cli
 from sessionkit.errors import ConfigError
-from sessionkit.factories import call_factory
-from sessionkit.offers import HOST, STORAGE, Kind
 from sessionkit.plugins import Plugins
+from sessionkit.plugins.factories import call_factory
+from sessionkit.plugins.offers import HOST, STORAGE, Kind
 from sessionkit.settings import load_settings
 
 TYPED = """\

@@ -9,19 +9,19 @@ import ormsgpack
 import pytest
 from session_harness.replicas import Clock, Replica, rewrite, with_field
 
-from sessionkit.envelope import seal, unseal
+from sessionkit.encoding.envelope import seal, unseal
+from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE
 from sessionkit.errors import (
     RejectedError,
     SessionGoneError,
     UnavailableError,
 )
 from sessionkit.events import SessionEnded
-from sessionkit.expiry import Expiry
-from sessionkit.found import Absence
-from sessionkit.moments import to_micros
-from sessionkit.packing import PACKED, SPLIT_ABOVE
 from sessionkit.records import SessionWrite
+from sessionkit.repository.expiry import Expiry
+from sessionkit.repository.found import Absence
 from sessionkit.session import UserSession
+from sessionkit.session.moments import to_micros
 
 # -- loading and saving --------------------------------------------------------
 

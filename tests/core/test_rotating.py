@@ -7,7 +7,6 @@ import pytest
 from session_harness.replicas import Clock, Replica, rewrite
 from session_harness.stores import LANDED, LOST, REJECTED
 
-from sessionkit.defaults.strategies import Refuse
 from sessionkit.errors import (
     ConflictError,
     RejectedError,
@@ -15,7 +14,8 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.events import SessionEnded, SessionGone
-from sessionkit.expiry import Expiry
+from sessionkit.merge.strategies import Refuse
+from sessionkit.repository.expiry import Expiry
 from sessionkit.session import UserSession
 
 

@@ -10,10 +10,10 @@ from session_harness.replicas import Clock, Replica
 from session_harness.stores import LANDED, LOST, REJECTED
 
 from sessionkit.conflict import Conflict
+from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE
 from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
 from sessionkit.events import ConflictResolved, SessionGone, SessionSaved, StoreWentBack
-from sessionkit.expiry import Expiry
-from sessionkit.packing import PACKED, SPLIT_ABOVE
+from sessionkit.repository.expiry import Expiry
 from sessionkit.session import UserSession
 
 

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from sessionkit.errors import ConfigError
-from sessionkit.settings import SecuritySettings
+from sessionkit.settings.settings import SecuritySettings
 from sessionkit.tokens import load_secret
 
 SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing but tests

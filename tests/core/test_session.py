@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_harness.data import APP_VALUES, JSON_VALUES, SESSIONS, content
 
-from sessionkit.activity import Activity
 from sessionkit.errors import InvalidSessionIdError, SerializationError
-from sessionkit.navigation import NavigationEntry
 from sessionkit.session import UserSession
+from sessionkit.session.activity import Activity
+from sessionkit.session.navigation import NavigationEntry
 from sessionkit.testing.serializer_samples import PROBES
 from sessionkit.testing.serializers import assert_same
 

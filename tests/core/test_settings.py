@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from sessionkit.errors import ConfigError
-from sessionkit.settings import (
+from sessionkit.settings import Settings, load_settings
+from sessionkit.settings.settings import (
     ExpirySettings,
     LimitSettings,
     PersistenceSettings,
     SecuritySettings,
-    Settings,
-    load_settings,
 )
 
 SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing

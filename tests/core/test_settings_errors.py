@@ -13,11 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sessionkit.errors import ConfigError
-from sessionkit.settings import (
-    PersistenceSettings,
-    Settings,
-    load_settings,
-)
+from sessionkit.settings import Settings, load_settings
+from sessionkit.settings.settings import PersistenceSettings
 
 
 @pytest.fixture(autouse=True)

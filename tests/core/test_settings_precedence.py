@@ -11,12 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sessionkit.durations import format_duration
-from sessionkit.settings import (
-    PersistenceSettings,
-    Settings,
-    load_settings,
-)
+from sessionkit.settings import Settings, load_settings
+from sessionkit.settings.durations import format_duration
+from sessionkit.settings.settings import PersistenceSettings
 
 SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing
 

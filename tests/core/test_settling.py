@@ -7,8 +7,8 @@ import attrs
 import pytest
 
 from sessionkit.records import RECENT_SAVES, SessionHead
-from sessionkit.settling import went_back, why_gone
-from sessionkit.tracking import Seen
+from sessionkit.repository.settling import went_back, why_gone
+from sessionkit.repository.tracking import Seen
 
 
 def head(version: int = 1, **fields: Any) -> SessionHead:

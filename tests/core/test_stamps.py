@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from session_harness.data import APP_VALUES, KINDS_OF_DICT, NAMES, SESSIONS, make_codec
 from session_harness.replicas import Clock, Replica
 
-from sessionkit.codec import EncodedParts
-from sessionkit.defaults.strategies import LastWriteWins, Merge
-from sessionkit.dict_kinds import kind_of_dict
+from sessionkit.encoding.codec import EncodedParts
 from sessionkit.events import SessionSaved
-from sessionkit.merge import MISSING, merge_value
-from sessionkit.merger import Merger
-from sessionkit.navigation import NavigationEntry
+from sessionkit.merge.merger import Merger
+from sessionkit.merge.rules import MISSING, merge_value
+from sessionkit.merge.stamping import read_stamps, read_tree, stamp_changes, write_tree
+from sessionkit.merge.stamps import LIFETIME, NEVER, STAMPS, When, along, at, latest, marked, since
+from sessionkit.merge.strategies import LastWriteWins, Merge
 from sessionkit.session import UserSession
-from sessionkit.stamping import read_stamps, read_tree, stamp_changes, write_tree
-from sessionkit.stamps import LIFETIME, NEVER, STAMPS, When, along, at, latest, marked, since
+from sessionkit.session.navigation import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 from sessionkit.values import to_tagged
+from sessionkit.values.dict_kinds import kind_of_dict
 
 CODEC = make_codec()
 MERGER = Merger()

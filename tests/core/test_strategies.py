@@ -7,7 +7,7 @@ import pytest
 from session_harness.data import merge_sessions
 
 from sessionkit.conflict import Conflict, ConflictStrategy
-from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
+from sessionkit.merge.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.session import UserSession
 
 

@@ -10,7 +10,6 @@ from session_harness.replicas import Replica
 from session_harness.stores import LOST, FaultyBatchStore, FaultyStore
 
 from sessionkit.conflict import Conflict, ConflictStrategy
-from sessionkit.defaults.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.errors import (
     ConflictError,
     PluginError,
@@ -19,6 +18,7 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.events import ConflictResolved, SessionSaved, ValueNotSaved
+from sessionkit.merge.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.session import UserSession
 
 

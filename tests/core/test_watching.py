@@ -17,11 +17,11 @@ from session_harness.servers import LATER, Server, Tab, session_of
 from session_harness.stores import PATIENCE, FaultyStore, Gate, TellingStore
 from session_harness.writers import Seconds
 
-from sessionkit.echoes import LONGEST, SHORTEST, Echo
 from sessionkit.errors import ConfigError, PluginError, UnavailableError
 from sessionkit.host import NotifiedHost
-from sessionkit.settings import PersistenceSettings
-from sessionkit.watching import PAUSE
+from sessionkit.manager.echoes import LONGEST, SHORTEST, Echo
+from sessionkit.manager.watching import PAUSE
+from sessionkit.settings.settings import PersistenceSettings
 
 OpenServer = Callable[..., Server]
 

@@ -18,7 +18,7 @@ from session_harness.stores import PATIENCE
 from sessionkit.events import SessionSaved
 from sessionkit.records import SessionWrite
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 
 OpenServer = Callable[..., Server]
 

@@ -12,11 +12,11 @@ from session_harness.replicas import Replica
 from session_harness.servers import Server
 
 from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE
 from sessionkit.errors import SerializationError
 from sessionkit.events import SessionSaved, ValueNotSaved
-from sessionkit.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE
+from sessionkit.merge.stamps import STAMPS
 from sessionkit.session import UserSession
-from sessionkit.stamps import STAMPS
 
 OpenServer = Callable[..., Server]
 

@@ -13,11 +13,11 @@ from session_harness.replicas import Replica
 from session_harness.servers import Server
 from session_harness.stores import LANDED, LOST, PATIENCE, FaultyStore, Gate
 
-from sessionkit.envelope import unseal
+from sessionkit.encoding.envelope import unseal
 from sessionkit.errors import UnavailableError
 from sessionkit.events import StoreUnavailable
-from sessionkit.moments import to_micros
 from sessionkit.session import UserSession
+from sessionkit.session.moments import to_micros
 
 OpenServer = Callable[..., Server]
 

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessionkit.persistence.slots import Slot
+from sessionkit.persistence.write_queue import WriteQueue
 from sessionkit.session import UserSession
-from sessionkit.slots import Slot
-from sessionkit.write_queue import WriteQueue
 
 DEBOUNCE, MAX_WAIT = 0.5, 5.0
 

@@ -12,7 +12,8 @@ import pytest
 from session_harness.servers import Server
 from session_harness.stores import FaultyStore
 
-from sessionkit import SessionManager, in_force
+from sessionkit import SessionManager
+from sessionkit.manager import in_force
 from sessionkit_sqlite.storage import SqliteStorage
 
 

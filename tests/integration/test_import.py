@@ -17,13 +17,13 @@ HEAVY = {"sqlalchemy", "redis", "streamlit", "numpy", "pandas", "pytest", "click
 SAVING = {
     "itsdangerous",
     "ormsgpack",
-    "sessionkit.assembly",
-    "sessionkit.codec",
-    "sessionkit.parts",
-    "sessionkit.repository",
+    "sessionkit.manager.assembly",
+    "sessionkit.encoding.codec",
+    "sessionkit.encoding.parts",
+    "sessionkit.repository.repository",
     "sessionkit.tokens",
 }
-MANAGING = {"attrs", "cattrs", "importlib.metadata", "pluggy", "sessionkit.manager"}
+MANAGING = {"attrs", "cattrs", "importlib.metadata", "pluggy", "sessionkit.manager.manager"}
 LATER = "persistence={'debounce_ms': 600_000, 'max_wait_ms': 600_000}"  # nothing is saved before the list is made
 ROUNDS = 9
 LIMIT_SECONDS = 0.080

@@ -18,7 +18,7 @@ from session_harness.stores import LANDED, LOST, PATIENCE, REJECTED, FaultyStore
 from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.events import SaveFailed, SessionCreated, StoreUnavailable, StoreWentBack
 from sessionkit.records import RECENT_SAVES
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 from sessionkit.storage import Storage
 
 OpenServer = Callable[..., Server]

@@ -17,7 +17,7 @@ from sessionkit.errors import StorageError
 from sessionkit.events import SaveFailed
 from sessionkit.records import SessionWrite
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 
 OUTAGE: Final = float(os.environ.get("SESSIONKIT_OUTAGE_SECONDS", "8"))
 """How long the store is down, in seconds; an outage of half a minute is worth a try before a release."""

@@ -10,9 +10,9 @@ from session_harness.replicas import Replica
 from session_harness.servers import Server, Tab, session_of, token_for
 from session_harness.stores import PATIENCE
 
-from sessionkit.packing import SPLIT_ABOVE
+from sessionkit.encoding.packing import SPLIT_ABOVE
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 
 ROUNDS = 20
 

@@ -13,7 +13,7 @@ from session_harness.servers import LATER, Server, Tab, session_of
 from session_harness.writers import Seconds
 
 from sessionkit.errors import ConfigError
-from sessionkit.settings import PersistenceSettings
+from sessionkit.settings.settings import PersistenceSettings
 from sessionkit_redis.storage import RedisStorage
 
 OpenServer = Callable[..., Server]

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from sessionkit.errors import NewerFormatError
-from sessionkit.testing.storage_races import race
-from sessionkit.testing.storage_samples import first
+from sessionkit.testing.storage_samples import first, race
 from sessionkit_sqlite.storage import SqliteStorage
 
 SETUP = """

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sessionkit import SessionManager, in_force, load_settings
+from sessionkit import SessionManager, load_settings
+from sessionkit.manager import in_force
 
 _PAGE = """
 import streamlit as st

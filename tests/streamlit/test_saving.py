@@ -14,7 +14,7 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 
 from sessionkit import NotKept, UserSession
-from sessionkit.persistence_status import PersistenceStatus, RejectedSave
+from sessionkit.status import PersistenceStatus, RejectedSave
 from sessionkit_streamlit import StatusTexts, following, save_status
 from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
 from sessionkit_streamlit.internals.state import hidden

@@ -45,24 +45,24 @@ if TYPE_CHECKING:
         UnavailableError,
         UnknownPluginError,
     )
-    from sessionkit.exits import install_signal_handlers
-    from sessionkit.forms import FormSnapshot, FormState
     from sessionkit.hookspecs import hookimpl
     from sessionkit.host import Host
-    from sessionkit.in_force import configure, get_manager
-    from sessionkit.manager import SessionManager
-    from sessionkit.navigation import NavigationEntry
-    from sessionkit.not_kept import NotKept
-    from sessionkit.persistence import SessionPersistence
-    from sessionkit.persistence_status import PersistenceStatus, RejectedSave
-    from sessionkit.pressure import QueueLimits
+    from sessionkit.manager.in_force import configure, get_manager
+    from sessionkit.manager.manager import SessionManager
+    from sessionkit.manager.summaries import SessionSummary
+    from sessionkit.persistence.exits import install_signal_handlers
+    from sessionkit.persistence.persistence import SessionPersistence
+    from sessionkit.persistence.pressure import QueueLimits
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
-    from sessionkit.session import UserSession
+    from sessionkit.session.forms import FormSnapshot, FormState
+    from sessionkit.session.navigation import NavigationEntry
+    from sessionkit.session.not_kept import NotKept
+    from sessionkit.session.session import UserSession
     from sessionkit.session_repository import SessionRepository
-    from sessionkit.settings import Settings, load_settings
+    from sessionkit.settings.settings import Settings, load_settings
+    from sessionkit.status import PersistenceStatus, RejectedSave
     from sessionkit.storage import BatchStorage, HeadStorage, SetupStorage, Storage, WatchStorage
-    from sessionkit.summaries import SessionSummary
 
 __all__ = [
     "BatchStorage",
@@ -144,24 +144,24 @@ _MODULES: Final = {
     ),
     "conflict": ("Conflict", "ConflictStrategy"),
     "decisions": ("ConflictReport", "FieldDecision"),
-    "exits": ("install_signal_handlers",),
-    "forms": ("FormSnapshot", "FormState"),
+    "persistence.exits": ("install_signal_handlers",),
+    "session.forms": ("FormSnapshot", "FormState"),
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
-    "in_force": ("configure", "get_manager"),
-    "manager": ("SessionManager",),
-    "navigation": ("NavigationEntry",),
-    "not_kept": ("NotKept",),
-    "persistence": ("SessionPersistence",),
-    "persistence_status": ("PersistenceStatus", "RejectedSave"),
-    "pressure": ("QueueLimits",),
+    "manager.in_force": ("configure", "get_manager"),
+    "manager.manager": ("SessionManager",),
+    "session.navigation": ("NavigationEntry",),
+    "session.not_kept": ("NotKept",),
+    "persistence.persistence": ("SessionPersistence",),
+    "status": ("PersistenceStatus", "RejectedSave"),
+    "persistence.pressure": ("QueueLimits",),
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),
-    "session": ("UserSession",),
+    "session.session": ("UserSession",),
     "session_repository": ("SessionRepository",),
-    "settings": ("Settings", "load_settings"),
+    "settings.settings": ("Settings", "load_settings"),
     "storage": ("BatchStorage", "HeadStorage", "SetupStorage", "Storage", "WatchStorage"),
-    "summaries": ("SessionSummary",),
+    "manager.summaries": ("SessionSummary",),
 }
 _HOME: Final = {name: module for module, names in _MODULES.items() for name in names}
 

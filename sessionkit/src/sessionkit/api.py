@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sessionkit.in_force import get_manager
+from sessionkit.manager.in_force import get_manager
 
 if TYPE_CHECKING:
-    from sessionkit.session import UserSession
-    from sessionkit.summaries import SessionSummary
+    from sessionkit.manager.summaries import SessionSummary
+    from sessionkit.session.session import UserSession
 
 
 def bootstrap_session(
@@ -64,9 +64,9 @@ def save_session(session: UserSession, immediate: bool = False) -> None:  # noqa
     Args:
         session: The session.
         immediate: True to save now, and to raise what went wrong (see
-            :meth:`sessionkit.manager.SessionManager.save`).
+            :meth:`sessionkit.manager.manager.SessionManager.save`).
     """
-    from sessionkit.manager import manager_of  # noqa: PLC0415 - imports all that a manager needs
+    from sessionkit.manager.manager import manager_of  # noqa: PLC0415 - imports all that a manager needs
 
     manager = manager_of(session) or get_manager()
     manager.save(session, immediate=immediate)

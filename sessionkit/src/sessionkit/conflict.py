@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from sessionkit.decisions import FieldDecision
 
 if TYPE_CHECKING:
-    from sessionkit.session import UserSession
+    from sessionkit.session.session import UserSession
 
 
 class Conflict:

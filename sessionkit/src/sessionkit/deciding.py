@@ -10,10 +10,9 @@ from typing import Any, TypeAlias
 import attrs
 
 from sessionkit.conflict import Conflict, ConflictStrategy
-from sessionkit.errors import ConfigError, PluginError, SessionKitError
-from sessionkit.ids import short
-from sessionkit.persistence_status import text_of
-from sessionkit.session import UserSession
+from sessionkit.errors import ConfigError, PluginError, SessionKitError, text_of
+from sessionkit.session.ids import short
+from sessionkit.session.session import UserSession
 
 Decision: TypeAlias = Callable[[Conflict], UserSession | None]
 """What :meth:`~sessionkit.conflict.ConflictStrategy.resolve` does."""

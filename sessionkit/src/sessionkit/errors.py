@@ -144,3 +144,11 @@ class SessionGoneError(SessionKitError):
 
 class RestoreRefusedError(SessionKitError):
     """Raised when a session was asked for by someone who may not have it."""
+
+
+def text_of(error: Exception) -> str:
+    """Return what an error says; its class where that is nothing."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - an error of the app's own may be broken itself
+        return type(error).__name__

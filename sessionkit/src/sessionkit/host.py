@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from sessionkit.decisions import FieldDecision, Side
     from sessionkit.events import SessionEvent
-    from sessionkit.persistence_status import PersistenceStatus
-    from sessionkit.session import UserSession
+    from sessionkit.session.session import UserSession
+    from sessionkit.status import PersistenceStatus
     from sessionkit.tokens import Tokens
+
+STATE_KEY: Final = "_sessionkit_connection"
+"""Where a host's state holds the :class:`Connection`."""
 
 
 class Host(Protocol):

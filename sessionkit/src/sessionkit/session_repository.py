@@ -8,13 +8,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sessionkit.arguments import SESSION, USER_ID
 from sessionkit.conflict import ConflictStrategy
-from sessionkit.durations import length_of
 from sessionkit.errors import NewerFormatError
-from sessionkit.in_force import get_manager
-from sessionkit.repository import Repository
-from sessionkit.session import UserSession
+from sessionkit.manager.in_force import get_manager
+from sessionkit.repository.repository import Repository
+from sessionkit.session.arguments import SESSION, USER_ID
+from sessionkit.session.session import UserSession
+from sessionkit.settings.durations import length_of
 from sessionkit.storage import Storage
 
 

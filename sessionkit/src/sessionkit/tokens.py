@@ -20,8 +20,8 @@ from itsdangerous import BadData, Serializer, TimestampSigner, URLSafeSerializer
 from itsdangerous.url_safe import URLSafeTimedSerializer
 
 from sessionkit.errors import InvalidSessionIdError, InvalidTokenError
-from sessionkit.ids import check_session_id
 from sessionkit.secret_file import check_secret, load_secret
+from sessionkit.session.ids import check_session_id
 
 __all__ = ["TICKET_SECONDS", "TokenContent", "Tokens", "load_secret"]
 

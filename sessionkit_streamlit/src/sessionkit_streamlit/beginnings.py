@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.blankness import is_empty
+from sessionkit.values.equality import is_empty
 from sessionkit_streamlit.connection import EXTENSION, MISSING, Connection, same
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.widgets import at_default

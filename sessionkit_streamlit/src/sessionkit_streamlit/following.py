@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
-    from sessionkit.persistence_status import PersistenceStatus
+    from sessionkit.status import PersistenceStatus
     from sessionkit_streamlit.connection import Connection
 
 _SOON: Final = 0.1

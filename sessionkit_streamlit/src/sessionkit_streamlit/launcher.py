@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from sessionkit.errors import ConfigError, PluginError
-from sessionkit.offers import HOST
+from sessionkit.plugins.offers import HOST
 from sessionkit.settings import load_settings
 from sessionkit_streamlit.app import app_options
 from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options
@@ -106,7 +106,7 @@ def _check_settings(script: Path) -> None:
 
     A script that calls ``configure`` may name other plugins than the file does.
     """
-    from sessionkit.assembly import Assembly  # noqa: PLC0415 - the command's help needs none of this
+    from sessionkit.manager.assembly import Assembly  # noqa: PLC0415 - the command's help needs none of this
     from sessionkit.plugins import Plugins  # noqa: PLC0415 - as above
 
     try:

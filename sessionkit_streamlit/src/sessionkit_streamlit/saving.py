@@ -15,7 +15,7 @@ from sessionkit_streamlit.state import current_connection
 from sessionkit_streamlit.status_wording import NO_LABELS, StatusTexts, viewer_zone
 
 if TYPE_CHECKING:
-    from sessionkit.persistence_status import PersistenceStatus
+    from sessionkit.status import PersistenceStatus
 
 _ENGLISH: Final = StatusTexts()
 

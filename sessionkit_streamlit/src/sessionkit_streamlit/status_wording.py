@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import attrs
 import streamlit as st
 
-from sessionkit.moments import utc_now
+from sessionkit.session.moments import utc_now
 from sessionkit_streamlit.wording import named, quoted
 
 if TYPE_CHECKING:
-    from sessionkit.persistence_status import PersistenceStatus
+    from sessionkit.status import PersistenceStatus
 
 NO_LABELS: Final[Mapping[str, str]] = {}
 

@@ -15,7 +15,7 @@ from session_harness.replicas import repository_over
 
 from sessionkit.errors import UnavailableError
 from sessionkit.persistence import SessionPersistence
-from sessionkit.repository import Repository
+from sessionkit.repository.repository import Repository
 from sessionkit.session import UserSession
 from sessionkit.storage import Storage
 

@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 from hypothesis import strategies as st
 
-from sessionkit.codec import SessionCodec
 from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.encoding.codec import SessionCodec
 from sessionkit.errors import UnknownPluginError
-from sessionkit.forms import FormSnapshot, FormState
-from sessionkit.merger import Merger
-from sessionkit.navigation import NavigationEntry
+from sessionkit.merge.merger import Merger
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
+from sessionkit.session.forms import FormSnapshot, FormState
+from sessionkit.session.navigation import NavigationEntry
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

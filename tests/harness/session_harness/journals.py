@@ -11,17 +11,17 @@ from typing import Any
 from session_harness.replicas import NEVER, serializer_named
 from session_harness.stores import FaultyStore
 
-from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.defaults.memory import MemoryStorage
-from sessionkit.defaults.strategies import Merge
+from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
-from sessionkit.expiry import Expiry
 from sessionkit.journal import Journal, Replay, ReplayReport
-from sessionkit.moments import utc_now
-from sessionkit.repository import Repository
+from sessionkit.merge.strategies import Merge
+from sessionkit.repository.expiry import Expiry
+from sessionkit.repository.repository import Repository
+from sessionkit.repository.tracking import Tracks
 from sessionkit.session import UserSession
-from sessionkit.tracking import Tracks
+from sessionkit.session.moments import utc_now
 
 
 class JournaledProcess:

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from sessionkit.manager import SessionManager
+from sessionkit.manager.manager import SessionManager
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
 

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from sessionkit.equality import content
 from sessionkit.session import UserSession
+from sessionkit.values.equality import content
 
 Path: TypeAlias = tuple[str, ...]
 Register: TypeAlias = tuple[int, str]

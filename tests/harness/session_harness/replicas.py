@@ -11,22 +11,22 @@ import attrs
 import ormsgpack
 from session_harness.stores import FaultyStore
 
-from sessionkit.codec import SessionCodec
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.defaults.strategies import Merge
-from sessionkit.envelope import seal, unseal
+from sessionkit.encoding.codec import SessionCodec
+from sessionkit.encoding.envelope import seal, unseal
 from sessionkit.errors import UnknownPluginError
 from sessionkit.events import SessionEvent
-from sessionkit.expiry import Expiry
-from sessionkit.manager import SessionManager
-from sessionkit.moments import utc_now
+from sessionkit.manager.manager import SessionManager
+from sessionkit.merge.strategies import Merge
 from sessionkit.records import StoredSession
-from sessionkit.repository import Repository
+from sessionkit.repository.expiry import Expiry
+from sessionkit.repository.repository import Repository
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
+from sessionkit.session.moments import utc_now
 from sessionkit.settings import Settings
 from sessionkit.storage import Storage
 

@@ -11,13 +11,13 @@ from session_harness.oracle import EMPTY, Doubt, Path, State, Stored, merged, sh
 from session_harness.replicas import Replica
 from session_harness.stores import LANDED
 
-from sessionkit.codec import SessionCodec
+from sessionkit.encoding.codec import SessionCodec
 from sessionkit.errors import SessionKitError, UnavailableError
+from sessionkit.merge.stamping import read_stamps, read_tree
+from sessionkit.merge.stamps import at, latest
 from sessionkit.records import RECENT_SAVES
+from sessionkit.repository.tracking import Track
 from sessionkit.session import UserSession
-from sessionkit.stamping import read_stamps, read_tree
-from sessionkit.stamps import at, latest
-from sessionkit.tracking import Track
 
 NOBODY = Stored(EMPTY, "", 0)
 

@@ -18,12 +18,13 @@ from sessionkit.defaults.local_host import LocalHost
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import SessionEvent
 from sessionkit.host import Host
-from sessionkit.hosting import Hosting
-from sessionkit.manager import SessionManager
-from sessionkit.moments import utc_now
+from sessionkit.manager.manager import SessionManager
 from sessionkit.plugins import Plugins
+from sessionkit.plugins.hosting import Hosting
 from sessionkit.session import UserSession
-from sessionkit.settings import PersistenceSettings, SecuritySettings, Settings
+from sessionkit.session.moments import utc_now
+from sessionkit.settings import Settings
+from sessionkit.settings.settings import PersistenceSettings, SecuritySettings
 from sessionkit.storage import Storage
 from sessionkit.tokens import Tokens
 

@@ -15,12 +15,12 @@ import attrs
 from session_harness.replicas import Replica
 from session_harness.stores import LANDED, LOST
 
-from sessionkit.breaker import LONGEST
 from sessionkit.events import SessionSaved
-from sessionkit.form_saving import form_debounce
-from sessionkit.moments import utc_now
 from sessionkit.persistence import SessionPersistence
+from sessionkit.persistence.breaker import LONGEST
 from sessionkit.session import UserSession
+from sessionkit.session.form_saving import form_debounce
+from sessionkit.session.moments import utc_now
 
 FORM: Final = "draft"
 

@@ -10,7 +10,7 @@ from typing import Any
 from session_harness.schedules import RefusedError
 
 from sessionkit.errors import SessionGoneError
-from sessionkit.repository import Repository
+from sessionkit.repository.repository import Repository
 from sessionkit.session import UserSession
 
 

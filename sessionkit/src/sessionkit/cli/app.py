@@ -12,10 +12,10 @@ import click
 
 from sessionkit.cli.new_plugin import new_plugin_command
 from sessionkit.cli.plugin_list import print_plugins
-from sessionkit.durations import length_of
-from sessionkit.entry_points import CORE
 from sessionkit.errors import PluginError, SessionKitError
-from sessionkit.plugins import Plugins
+from sessionkit.plugins.entry_points import CORE
+from sessionkit.plugins.plugins import Plugins
+from sessionkit.settings.durations import length_of
 
 if TYPE_CHECKING:
     from sessionkit.hookspecs import CommandFactory

@@ -8,11 +8,11 @@ from typing import Final
 
 import click
 
-from sessionkit.entry_points import InstalledPlugin
 from sessionkit.errors import PluginError
-from sessionkit.offers import HOST, SERIALIZER, STORAGE, STRATEGY, unknown
-from sessionkit.plugins import Plugins
-from sessionkit.settings import Settings, load_settings
+from sessionkit.plugins.entry_points import InstalledPlugin
+from sessionkit.plugins.offers import HOST, SERIALIZER, STORAGE, STRATEGY, unknown
+from sessionkit.plugins.plugins import Plugins
+from sessionkit.settings.settings import Settings, load_settings
 
 _HEADING: Final = ("name", "distribution", "version", "offers")
 

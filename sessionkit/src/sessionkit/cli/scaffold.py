@@ -11,8 +11,8 @@ from typing import Final
 
 import attrs
 
-from sessionkit.entry_points import CORE
-from sessionkit.offers import SERIALIZER, STORAGE, STRATEGY, Kind
+from sessionkit.plugins.entry_points import CORE
+from sessionkit.plugins.offers import SERIALIZER, STORAGE, STRATEGY, Kind
 
 _EVERY: Final = {
     "pyproject.toml": "pyproject.toml",

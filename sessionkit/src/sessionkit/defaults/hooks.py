@@ -74,30 +74,30 @@ def _json(*, enums: Sequence[type[Enum]] = ()) -> Serializer:
 
 
 def _ask() -> ConflictStrategy:
-    from sessionkit.defaults.strategies import Ask
+    from sessionkit.merge.strategies import Ask
 
     return Ask()
 
 
 def _merge() -> ConflictStrategy:
-    from sessionkit.defaults.strategies import Merge
+    from sessionkit.merge.strategies import Merge
 
     return Merge()
 
 
 def _last_write_wins() -> ConflictStrategy:
-    from sessionkit.defaults.strategies import LastWriteWins
+    from sessionkit.merge.strategies import LastWriteWins
 
     return LastWriteWins()
 
 
 def _first_write_wins() -> ConflictStrategy:
-    from sessionkit.defaults.strategies import FirstWriteWins
+    from sessionkit.merge.strategies import FirstWriteWins
 
     return FirstWriteWins()
 
 
 def _refuse() -> ConflictStrategy:
-    from sessionkit.defaults.strategies import Refuse
+    from sessionkit.merge.strategies import Refuse
 
     return Refuse()

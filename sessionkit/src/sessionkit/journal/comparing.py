@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sessionkit.codec import EncodedParts
+from sessionkit.encoding.codec import EncodedParts
+from sessionkit.encoding.parts import is_known
 from sessionkit.journal.records import Before, Begin, Change, Parts, Sent, Step
 from sessionkit.journal.state import State
-from sessionkit.parts import is_known
+from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
-from sessionkit.stamps import STAMPS
 
 
 class View(NamedTuple):

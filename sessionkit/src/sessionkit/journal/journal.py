@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import attrs
 
-from sessionkit.codec import SessionCodec
+from sessionkit.encoding.codec import SessionCodec
 from sessionkit.errors import UnavailableError
 from sessionkit.events import JournalFailed, SessionEvent
 from sessionkit.journal import keeping
@@ -21,10 +21,10 @@ from sessionkit.journal.log import Line, Log
 from sessionkit.journal.logs import Logs, Told
 from sessionkit.journal.owning import check_system
 from sessionkit.journal.state import State
-from sessionkit.moments import to_micros
-from sessionkit.save_context import SaveInProgress
-from sessionkit.session import UserSession
-from sessionkit.tracking import Tracks
+from sessionkit.repository.save_context import SaveInProgress
+from sessionkit.repository.tracking import Tracks
+from sessionkit.session.moments import to_micros
+from sessionkit.session.session import UserSession
 
 
 class Journal:

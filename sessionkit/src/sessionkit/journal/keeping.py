@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import attrs
 
-from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import SessionGoneError
-from sessionkit.form_saving import held_parts
 from sessionkit.journal.comparing import (
     View,
     begun,
@@ -24,10 +23,11 @@ from sessionkit.journal.log import Line, Log
 from sessionkit.journal.logs import Told
 from sessionkit.journal.records import Before, Begin, Change, Done, Landed, Parts, Sent
 from sessionkit.journal.state import State
-from sessionkit.moments import to_micros
 from sessionkit.records import SessionHead
-from sessionkit.session import UserSession
-from sessionkit.tracking import Attempt, Track
+from sessionkit.repository.tracking import Attempt, Track
+from sessionkit.session.form_saving import held_parts
+from sessionkit.session.moments import to_micros
+from sessionkit.session.session import UserSession
 
 
 class Pending(NamedTuple):

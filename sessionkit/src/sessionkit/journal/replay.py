@@ -13,7 +13,6 @@ import attrs
 
 from sessionkit.errors import SessionGoneError, SessionKitError, UnavailableError
 from sessionkit.events import JournalSetAside, SessionEvent
-from sessionkit.ids import short
 from sessionkit.journal.adopting import set_aside
 from sessionkit.journal.framing import PREAMBLE, frame
 from sessionkit.journal.journal import Journal
@@ -23,8 +22,9 @@ from sessionkit.journal.records import pack
 from sessionkit.journal.reviving import revive
 from sessionkit.journal.segment import SUFFIX
 from sessionkit.journal.state import State
-from sessionkit.repository import Repository
-from sessionkit.session import UserSession
+from sessionkit.repository.repository import Repository
+from sessionkit.session.ids import short
+from sessionkit.session.session import UserSession
 
 _BATCH: Final = 50
 _LOGGER: Final = logging.getLogger("sessionkit")

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sessionkit.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.journal.records import Parts, Sent, Step
 from sessionkit.journal.state import State, fewer
-from sessionkit.moments import from_micros
-from sessionkit.repository import Repository
-from sessionkit.session import UserSession
-from sessionkit.stamping import stamp_changes
-from sessionkit.tracking import Seen, Track
+from sessionkit.merge.stamping import stamp_changes
+from sessionkit.repository.repository import Repository
+from sessionkit.repository.tracking import Seen, Track
+from sessionkit.session.moments import from_micros
+from sessionkit.session.session import UserSession
 
 _STEPS: Final = 32
 """Moments of which changes are told apart: each costs about as much as a save."""

@@ -10,8 +10,8 @@ from typing import Final, Self
 import attrs
 
 from sessionkit.journal.records import Before, Begin, Change, Landed, Parts, Record, Sent, Step
+from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
-from sessionkit.stamps import STAMPS
 
 _STEPS: Final = 5
 """Moments of which a line that is written anew remembers the parts."""

@@ -18,9 +18,8 @@ from typing import ClassVar, Final, Protocol, TypeVar, cast
 
 import pytest
 
-from sessionkit.connection import STATE_KEY
-from sessionkit.host import ConnectedHost, Host
-from sessionkit.session import UserSession
+from sessionkit.host import STATE_KEY, ConnectedHost, Host
+from sessionkit.session.session import UserSession
 from sessionkit.testing.quiet_keeper import QuietKeeper
 from sessionkit.tokens import Tokens
 

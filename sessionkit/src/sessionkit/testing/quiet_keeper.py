@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from sessionkit.decisions import FieldDecision, Side
 from sessionkit.events import SessionEvent
-from sessionkit.persistence_status import PersistenceStatus
-from sessionkit.session import UserSession
+from sessionkit.session.session import UserSession
+from sessionkit.status import PersistenceStatus
 from sessionkit.tokens import Tokens
 
 

@@ -12,9 +12,7 @@ from sessionkit.errors import ConflictError, StorageError, UnavailableError
 from sessionkit.records import SessionWrite, StoredSession
 from sessionkit.storage import BatchStorage, Storage
 from sessionkit.testing.storage_abilities import AbilityClauses, need
-from sessionkit.testing.storage_clauses import Connect
-from sessionkit.testing.storage_races import race
-from sessionkit.testing.storage_samples import NOW, SECOND, first, following, head
+from sessionkit.testing.storage_samples import NOW, SECOND, Connect, first, following, head, race
 
 _ATTEMPTS: Final = 5
 _MANY: Final = 300

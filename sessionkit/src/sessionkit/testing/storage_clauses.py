@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -16,14 +15,12 @@ from sessionkit.testing.storage_samples import (
     DAY,
     NOW,
     SECOND,
+    Connect,
     first,
     following,
     head,
     save_id,
 )
-
-Connect: TypeAlias = Callable[[], Storage]
-"""Opens one more handle on the same store."""
 
 _LARGEST: Final = (1 << 63) - 1
 

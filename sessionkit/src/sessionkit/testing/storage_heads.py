@@ -12,11 +12,11 @@ import pytest
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit.storage import HeadStorage, Storage
 from sessionkit.testing.storage_abilities import AbilityClauses, need
-from sessionkit.testing.storage_clauses import Connect
 from sessionkit.testing.storage_samples import (
     DAY,
     NOW,
     SECOND,
+    Connect,
     first,
     following,
     head,

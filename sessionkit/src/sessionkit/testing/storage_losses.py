@@ -9,8 +9,16 @@ import pytest
 from sessionkit.errors import ConflictError
 from sessionkit.records import StoredSession
 from sessionkit.storage import Storage
-from sessionkit.testing.storage_clauses import Connect
-from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, head, save_id
+from sessionkit.testing.storage_samples import (
+    DAY,
+    NOW,
+    SECOND,
+    Connect,
+    first,
+    following,
+    head,
+    save_id,
+)
 
 
 class LossClauses:

@@ -12,8 +12,7 @@ import pytest
 from sessionkit.errors import ConflictError
 from sessionkit.records import StoredSession
 from sessionkit.storage import Storage
-from sessionkit.testing.storage_clauses import Connect
-from sessionkit.testing.storage_samples import first, following, head
+from sessionkit.testing.storage_samples import Connect, first, following, head
 
 _MEBIBYTE: Final = 1 << 20
 

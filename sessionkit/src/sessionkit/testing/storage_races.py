@@ -10,40 +10,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
-from typing import Final, TypeVar
+from threading import Event
+from typing import Final
 
 import pytest
 
 from sessionkit.errors import ConflictError
 from sessionkit.records import SessionWrite, StoredSession
 from sessionkit.storage import Storage
-from sessionkit.testing.storage_clauses import Connect
 from sessionkit.testing.storage_lists import every_id
-from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following
-
-T = TypeVar("T")
-
-RACERS: Final = 8
-"""How many threads race for one save."""
+from sessionkit.testing.storage_samples import (
+    DAY,
+    NOW,
+    RACERS,
+    SECOND,
+    Connect,
+    first,
+    following,
+    race,
+)
 
 _ROUNDS: Final = 5
 _CALLS: Final = 40
 _VISITORS: Final = 300
-_PATIENCE: Final = 60.0
-
-
-def race(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Run all *calls* at once, each on a thread of its own, and return what they returned."""
-    barrier = Barrier(len(calls), timeout=_PATIENCE)
-
-    def run(call: Callable[[], T]) -> T:
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def is_stored(storage: Storage, write: SessionWrite) -> bool:

@@ -8,12 +8,25 @@ expired more than an hour ago.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
-from sessionkit.moments import micros_now
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
+from sessionkit.session.moments import micros_now
+from sessionkit.storage import Storage
+
+Connect: TypeAlias = Callable[[], Storage]
+"""Opens one more handle on the same store."""
+
+T = TypeVar("T")
+
+RACERS: Final = 8
+"""How many threads race for one save."""
+
+_PATIENCE: Final = 60.0
 
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
@@ -70,3 +83,15 @@ def following(
 def tombstone(version: int, session_id: str = "s", *, remove: Collection[str] = ()) -> SessionWrite:
     """Return the write that ends a session for good."""
     return following(version, session_id, remove=remove, ended=True)
+
+
+def race(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Run all *calls* at once, each on a thread of its own, and return what they returned."""
+    barrier = Barrier(len(calls), timeout=_PATIENCE)
+
+    def run(call: Callable[[], T]) -> T:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))

@@ -11,9 +11,7 @@ import pytest
 from sessionkit.records import StoredSession
 from sessionkit.storage import SetupStorage, Storage
 from sessionkit.testing.storage_abilities import AbilityClauses, need
-from sessionkit.testing.storage_clauses import Connect
-from sessionkit.testing.storage_races import RACERS, race
-from sessionkit.testing.storage_samples import first, following, head
+from sessionkit.testing.storage_samples import RACERS, Connect, first, following, head, race
 
 
 def _set_up(storage: Storage) -> Callable[[], None]:

@@ -19,8 +19,7 @@ import pytest
 from sessionkit.records import SessionWrite
 from sessionkit.storage import BatchStorage, Closeable, Storage, WatchStorage
 from sessionkit.testing.storage_abilities import AbilityClauses, need
-from sessionkit.testing.storage_clauses import Connect
-from sessionkit.testing.storage_samples import first, following
+from sessionkit.testing.storage_samples import Connect, first, following
 
 _DEADLINE: Final = 10.0
 _EACH: Final = 0.25

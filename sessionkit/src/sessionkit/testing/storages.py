@@ -8,7 +8,7 @@ import pytest
 from sessionkit.storage import Storage
 from sessionkit.testing.storage_abilities import AbilityClauses
 from sessionkit.testing.storage_batches import BatchClauses
-from sessionkit.testing.storage_clauses import Connect, HandleClauses, WriteClauses
+from sessionkit.testing.storage_clauses import HandleClauses, WriteClauses
 from sessionkit.testing.storage_ends import EndClauses, TouchClauses
 from sessionkit.testing.storage_heads import HeadClauses
 from sessionkit.testing.storage_lists import CountClauses, FindClauses
@@ -18,6 +18,7 @@ from sessionkit.testing.storage_parts import NameClauses, PartClauses
 from sessionkit.testing.storage_processes import StorageProcessConformance
 from sessionkit.testing.storage_purges import PurgeClauses
 from sessionkit.testing.storage_races import RaceClauses
+from sessionkit.testing.storage_samples import Connect
 from sessionkit.testing.storage_setup import SetupClauses
 from sessionkit.testing.storage_watches import WatchClauses
 

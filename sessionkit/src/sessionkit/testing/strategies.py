@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 import pytest
 
 from sessionkit.conflict import Conflict, ConflictStrategy
-from sessionkit.session import UserSession
+from sessionkit.session.session import UserSession
 from sessionkit.testing.strategy_samples import (
     ID,
     NAMES,

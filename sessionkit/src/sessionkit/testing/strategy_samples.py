@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.codec import EncodedParts, SessionCodec
 from sessionkit.conflict import Conflict
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.meeting import conflict_of
-from sessionkit.merger import Merger
-from sessionkit.parts import to_parts
-from sessionkit.session import UserSession
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.parts import to_parts
+from sessionkit.merge.meeting import conflict_of
+from sessionkit.merge.merger import Merger
+from sessionkit.session.session import UserSession
 from sessionkit.values import to_tagged
 
 ID: Final = "s"

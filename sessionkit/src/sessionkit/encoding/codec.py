@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+UserSession <-> encoded parts <-> stored parts.
+
+Joins what each knows one thing: parts, serializer, packing and envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, NamedTuple
+
+import attrs
+
+from sessionkit.encoding.envelope import seal, unseal
+from sessionkit.encoding.packing import PACKED, is_split, pack, unpack
+from sessionkit.encoding.parts import PlainPart, from_parts, is_known, misfits, to_parts
+from sessionkit.encoding.salvage import Salvage
+from sessionkit.errors import (
+    NewerFormatError,
+    RejectedError,
+    SerializationError,
+    UnknownPluginError,
+)
+from sessionkit.serializer import Serializer
+from sessionkit.session.session import UserSession
+
+EncodedParts = dict[str, bytes]
+"""A session's logical parts as the serializer's bytes, by part name."""
+
+Note = Callable[[str, PlainPart], object]
+"""Takes the name and the fields of a part."""
+
+_ATTEMPTS: Final = 10
+
+
+def _ignore(_: str, __: PlainPart) -> None:
+    """Take a part and do nothing."""
+
+
+class Encoded(NamedTuple):
+    """
+    A session, encoded.
+
+    Attributes:
+        parts: Its parts.
+        refused: One error for each value that can't be kept; it has its last value in the parts.
+    """
+
+    parts: EncodedParts
+    refused: list[SerializationError]
+
+
+class Sealed(NamedTuple):
+    """
+    What a save puts and removes.
+
+    Attributes:
+        put: Sealed bytes by stored name.
+        remove: Stored names that go.
+        layout: The stored names afterwards.
+    """
+
+    put: dict[str, bytes]
+    remove: tuple[str, ...]
+    layout: frozenset[str]
+
+
+@attrs.frozen(kw_only=True)
+class SessionCodec:
+    """
+    Encodes and decodes sessions.
+
+    Attributes:
+        serializer: Encodes, and decodes what bears its name.
+        name: The serializer's name.
+        others: Returns the serializer of another name, for records that an
+            earlier configuration wrote.
+        max_bytes: How large a session may be, in bytes, all its encoded parts together.
+    """
+
+    serializer: Serializer
+    name: str
+    others: Callable[[str], Serializer]
+    max_bytes: int
+    _seal: bytes = attrs.field(
+        init=False, default=attrs.Factory(lambda own: seal(b"", own.name), takes_self=True)
+    )
+
+    def encode(
+        self,
+        session: UserSession,
+        last: Mapping[str, bytes],
+        note: Note = _ignore,
+        held: Collection[str] = (),
+    ) -> Encoded:
+        """
+        Encode a session under its lock.
+
+        Args:
+            session: The session.
+            last: Its parts as they were last encoded. Parts that this release
+                doesn't know are taken from them, and so are the last values of
+                what can't be encoded.
+            note: Called with each part that is not what it was, while the session is locked;
+                again when the session has to be encoded again.
+            held: Names of parts that are taken from *last*, whatever the session has.
+
+        Raises:
+            RuntimeError: If other threads kept changing it all the time.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._encode_once(session, last, note, held)
+            except RecursionError:
+                raise
+            except RuntimeError:
+                # The app changed one of its dicts meanwhile, without the session's lock.
+                continue
+        return self._encode_once(session, last, note, held)
+
+    def _encode_once(
+        self, session: UserSession, last: Mapping[str, bytes], note: Note, held: Collection[str]
+    ) -> Encoded:
+        parts: EncodedParts = {}
+        refused: list[SerializationError] = []
+        with session.lock:
+            for name, part in to_parts(session, refused.append).items():
+                if name in held:
+                    continue
+                data, changed = self._encode_part(name, part, last.get(name), refused)
+                if data is not None:
+                    parts[name] = data
+                    if changed is not None:
+                        note(name, changed)
+        kept = (name for name in last if name not in parts and (name in held or not is_known(name)))
+        parts |= {name: last[name] for name in kept}
+        return Encoded(parts, refused)
+
+    def _encode_part(
+        self, name: str, part: PlainPart, last: bytes | None, refused: list[SerializationError]
+    ) -> tuple[bytes | None, PlainPart | None]:
+        """Return a part's bytes, and what they hold if that is not what it was."""
+        try:
+            data = self.serializer.dumps(part)
+        except SerializationError:
+            pass  # most of it can be kept
+        else:
+            if data == last:
+                # It has been read before; and to compare the same object again costs nothing.
+                return last, None
+            if not misfits(name, part):
+                return data, part
+        before = {} if last is None else self.serializer.loads(last)
+        kept = Salvage(self.serializer, refused).part(name, part, before)
+        return (self.serializer.dumps(kept), kept) if kept else (None, None)
+
+    def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
+        """
+        Return the session that *parts* encode, as a new object.
+
+        Raises:
+            SerializationError: If they can't be read; the message names the part.
+        """
+        return from_parts(session_id, self.decode_parts(parts, parts))
+
+    def decode_parts(
+        self, parts: Mapping[str, bytes], names: Iterable[str]
+    ) -> dict[str, PlainPart]:
+        """Return the parts of these *names* that this release knows, decoded."""
+        return {name: self.decode_part(name, parts[name]) for name in names if is_known(name)}
+
+    def decode_part(self, name: str, data: bytes) -> PlainPart:
+        """Return the part of this name that *data* encode."""
+        try:
+            part: PlainPart = self.serializer.loads(data)
+        except SerializationError as error:
+            raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
+        return part
+
+    def open(self, stored: Mapping[str, bytes]) -> EncodedParts:
+        """
+        Return the parts that stored bytes hold, encoded by this codec's serializer.
+
+        Raises:
+            SerializationError: If bytes are damaged; the message names the stored part.
+            NewerFormatError: If they were sealed by a newer release,
+                or by a serializer that is not installed.
+        """
+        parts: EncodedParts = {}
+        for stored_name, sealed in stored.items():
+            if stored_name != PACKED and sealed.startswith(self._seal):
+                parts[stored_name] = sealed[len(self._seal) :]
+                continue
+            try:
+                parts.update(self._open_one(stored_name, sealed))
+            except SerializationError as error:
+                where = f"stored part {stored_name!r}{error.path}"
+                raise SerializationError(error.reason, where) from error
+        return parts
+
+    def _open_one(self, stored_name: str, sealed: bytes) -> EncodedParts:
+        if sealed.startswith(self._seal):
+            return unpack({stored_name: sealed[len(self._seal) :]})
+        opened = unseal(sealed)
+        inner = unpack({stored_name: opened.payload})
+        return {name: self._in_own_words(opened.serializer, data) for name, data in inner.items()}
+
+    def _in_own_words(self, serializer: str, data: bytes) -> bytes:
+        try:
+            other = self.others(serializer)
+        except UnknownPluginError as error:
+            # Not damage: the bytes are fine where that plugin is installed.
+            msg = f"written by serializer {serializer!r}, which is not installed here"
+            raise NewerFormatError(msg) from error
+        return self.serializer.dumps(other.loads(data))
+
+    def seal(
+        self, parts: EncodedParts, before: Mapping[str, bytes], layout: Collection[str]
+    ) -> Sealed:
+        """
+        Return what a save has to put and to remove.
+
+        Args:
+            parts: What is to be stored.
+            before: What is stored now, as parts; empty to put all.
+            layout: The stored names of what is stored now.
+
+        Raises:
+            RejectedError: If the session is larger than ``max_bytes``.
+        """
+        self._check_size(parts)
+        split = is_split(parts, layout)
+        changed = parts
+        if split and PACKED not in layout:
+            changed = {name: data for name, data in parts.items() if before.get(name) != data}
+        put = {name: seal(data, self.name) for name, data in pack(changed, split=split).items()}
+        names = frozenset(parts) if split else frozenset({PACKED})
+        return Sealed(put, tuple(sorted(set(layout) - names)), names)
+
+    def _check_size(self, parts: EncodedParts) -> None:
+        size = sum(map(len, parts.values()))
+        if size > self.max_bytes:
+            largest = max(parts, key=lambda name: len(parts[name]))
+            msg = (
+                f"the session has {size} bytes, more than limits.session_bytes = {self.max_bytes}; "
+                f"its largest part is {largest!r} with {len(parts[largest])} bytes"
+            )
+            raise RejectedError(msg)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+UserSession <-> named parts of plain data.
+
+A part is stored, compared and merged on its own. Each is a mapping of fields::
+
+    profile     who, since when, preferences, counters
+    access      roles and permissions
+    navigation  history and page views
+    inputs      what persist_input keeps
+    form:<id>   one form
+    undo:<id>   its snapshots, apart, or each keystroke would rewrite them
+    cache       tracked cache keys
+    x:<plugin>  UserSession.extensions[plugin]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.errors import SerializationError
+from sessionkit.session.forms import FORM, UNDO, FormState
+from sessionkit.session.plain import STORED, read_stored, stored_fields, structure, surely_fit
+from sessionkit.session.session import UserSession
+
+PlainPart = dict[str, Any]
+"""A part's fields by name."""
+
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "profile": (
+        "user_id",
+        "authenticated",
+        "created_at",
+        "theme",
+        "language",
+        "timezone",
+        "max_history_size",
+        "interaction_count",
+        "dirty_forms",
+    ),
+    "access": ("roles", "permissions"),
+    "navigation": ("navigation_history", "page_views"),
+    "inputs": ("inputs",),
+    "cache": ("cache_keys", "cache_dependencies"),
+}
+"""The fields of the session that each part of a fixed name holds."""
+
+EXTENSION: Final = "x:"
+
+LONGEST_NAME: Final = 190
+"""Characters that a part's name may have: what every database takes as a key."""
+
+
+def _types(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return {str(field.alias): field.type for field in fields if field.init}
+
+
+_WRITE_FIELDS: Final = stored_fields(UserSession, FIELDS)
+_WRITE_FORM: Final = STORED.get_unstructure_hook(FormState)
+_UNDO_FIELDS: Final = ("snapshots", "redo_snapshots")
+_KNOWN: Final = {name: frozenset(fields) for name, fields in FIELDS.items()}
+_KNOWN_UNDO: Final = frozenset(_UNDO_FIELDS)
+_KNOWN_EXTENSION: Final = frozenset({"value"})
+_SESSION_TYPES: Final = _types(UserSession)
+_FORM_TYPES: Final = _types(FormState)
+_session_fits: Final = surely_fit(_SESSION_TYPES)
+_form_fits: Final = surely_fit(_FORM_TYPES)
+
+
+def is_known(name: str) -> bool:
+    """Return whether this release knows the part; others are kept as they are."""
+    return name in FIELDS or name.startswith((FORM, UNDO, EXTENSION))
+
+
+def place(name: str, field: str) -> str:
+    """Return where a field of a part lies in a session, as users write it."""
+    kind, _, key = name.partition(":")
+    if kind == "x":
+        return f"extensions[{key!r}]"
+    return f"form_states[{key!r}].{field}" if key else field
+
+
+def _raise(error: SerializationError) -> None:
+    raise error
+
+
+def to_parts(
+    session: UserSession, refuse: Callable[[SerializationError], None] = _raise
+) -> dict[str, PlainPart]:
+    """
+    Return a session's parts; the app's own values are in them as they are, not copied.
+
+    Args:
+        session: The session.
+        refuse: Takes an error for each form or extension whose name no part can bear.
+
+    Raises:
+        RuntimeError: If another thread changed a dict meanwhile.
+    """
+    session.trim()
+    parts = _WRITE_FIELDS(session)
+    if session.unknown:
+        for name in session.unknown.keys() & parts.keys():
+            _with_unknown(parts[name], session, name)
+    for form_id, state in _named("form_states", FORM, session.form_states, refuse):
+        name = UNDO + form_id
+        form = _WRITE_FORM(state)
+        undo = _with_unknown({field: form.pop(field) for field in _UNDO_FIELDS}, session, name)
+        parts[FORM + form_id] = form
+        if any(undo.values()):
+            parts[name] = undo
+    for key, value in _named("extensions", EXTENSION, session.extensions, refuse):
+        name = EXTENSION + key
+        parts[name] = _with_unknown({"value": value}, session, name)
+    return parts
+
+
+def _with_unknown(part: PlainPart, session: UserSession, name: str) -> PlainPart:
+    fields = session.unknown.get(name)
+    if isinstance(fields, dict):
+        part.update({field: value for field, value in fields.items() if field not in part})
+    return part
+
+
+def _named(
+    where: str,
+    prefix: str,
+    entries: Mapping[Any, Any],
+    refuse: Callable[[SerializationError], None],
+) -> Iterator[tuple[str, Any]]:
+    for key, value in entries.items():
+        wrong = _why_no_name(prefix, key)
+        if wrong is None:
+            yield key, value
+        else:
+            refuse(SerializationError(wrong, f"{where}: key {key!r:.80}"))
+
+
+def _why_no_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app's own
+    if not isinstance(key, str):
+        return f"a name is a str, not {type(key).__name__}"
+    if len(prefix) + len(key) > LONGEST_NAME:
+        return (
+            f"a name has at most {LONGEST_NAME - len(prefix)} characters, this one has {len(key)}"
+        )
+    surrogate = not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key)
+    if surrogate or "\0" in key:
+        return "a name holds neither NUL nor lone surrogates"
+    return None
+
+
+def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
+    """
+    Return an error for each field of a part that could not be read again.
+
+    The app may have put anything into a list or a dict; what would be refused
+    when the session is loaded must not be stored.
+    """
+    if name.startswith(EXTENSION):
+        return {}
+    fits, types = (_session_fits, _SESSION_TYPES) if name in FIELDS else (_form_fits, _FORM_TYPES)
+    if fits(part):
+        return {}
+    errors = (
+        (field, _misfit(place(name, field), value, types[field]))
+        for field, value in part.items()
+        if field in types
+    )
+    return {field: error for field, error in errors if error is not None}
+
+
+def _misfit(where: str, value: Any, kind: Any) -> SerializationError | None:  # noqa: ANN401 - the app's own
+    try:
+        structure(STORED, value, kind, where)
+    except SerializationError as error:
+        return SerializationError(error.reason, error.path or where)
+    return None
+
+
+def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
+    """
+    Return a session made of *parts*; what is missing has its default.
+
+    The session takes the dicts in *parts* for its own, as a serializer has just made them.
+
+    Raises:
+        SerializationError: If a part is no mapping or a field has the wrong type.
+    """
+    plain: dict[str, Any] = {"session_id": session_id, "unknown": {}}
+    for name, part in parts.items():
+        if not isinstance(part, dict):
+            msg = f"a part is a mapping of fields, not {type(part).__name__}"
+            raise SerializationError(msg, name)
+        _add(plain, name, part)
+    session = read_stored(plain, UserSession, "session")
+    if session.last_activity < session.created_at:  # noqa: PLR1730 - each assignment runs checks
+        session.last_activity = session.created_at
+    return session
+
+
+def _add(plain: dict[str, Any], name: str, part: PlainPart) -> None:
+    if name in _KNOWN:
+        plain.update(_known_of(plain, name, part, _KNOWN[name]))
+        return
+    _, _, key = name.partition(":")
+    if name.startswith(FORM):
+        _form(plain, key).update(part)
+    elif name.startswith(UNDO):
+        _form(plain, key).update(_known_of(plain, name, part, _KNOWN_UNDO))
+    elif name.startswith(EXTENSION):
+        known = _known_of(plain, name, part, _KNOWN_EXTENSION)
+        plain.setdefault("extensions", {})[key] = known.get("value")
+
+
+def _form(plain: dict[str, Any], form_id: str) -> PlainPart:
+    forms = plain.setdefault("form_states", {})
+    form: PlainPart = forms.setdefault(form_id, {"form_id": form_id})
+    return form
+
+
+def _known_of(
+    plain: dict[str, Any], name: str, part: PlainPart, known: frozenset[str]
+) -> PlainPart:
+    """Return the fields that this release knows, and keep the others as unknown."""
+    if known.issuperset(part):
+        return part
+    plain["unknown"][name] = {field: part[field] for field in part if field not in known}
+    return {field: part[field] for field in part if field in known}

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes storage, serializer, strategy and repository of what the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from threading import RLock
+from typing import TypedDict
+
+import attrs
+
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.encoding.codec import SessionCodec
+from sessionkit.events import SessionEvent
+from sessionkit.journal import Journal
+from sessionkit.journal.journaling import Journaling
+from sessionkit.merge.merger import Merger
+from sessionkit.merge.policy_paths import read_policies
+from sessionkit.plugins.offers import SERIALIZER, STORAGE, STRATEGY
+from sessionkit.plugins.plugins import Plugins
+from sessionkit.repository.expiry import Expiry
+from sessionkit.repository.repository import Repository
+from sessionkit.repository.save_context import SaveObserver
+from sessionkit.repository.tracking import Tracks
+from sessionkit.serializer import Serializer
+from sessionkit.settings.settings import Settings
+from sessionkit.storage import SetupStorage, Storage
+
+
+class RepositoryParts(TypedDict):
+    """The arguments of :class:`~sessionkit.repository.repository.Repository` that settings decide."""
+
+    storage: Storage
+    codec: SessionCodec
+    strategy: ConflictStrategy
+    expiry: Expiry
+    emit: Callable[[SessionEvent], None]
+    tracks: Tracks
+    merger: Merger
+    observer: SaveObserver | None
+
+
+@attrs.define(kw_only=True, eq=False)
+class Assembly:
+    """
+    Puts parts together, each when it is first needed.
+
+    Attributes:
+        settings: What to use.
+        plugins: What is installed.
+        emit: Takes events.
+        observer: Told of saves to the settings' own store; None for nobody.
+    """
+
+    settings: Settings
+    plugins: Plugins
+    emit: Callable[[SessionEvent], None]
+    observer: SaveObserver | None = None
+    _storage: Storage | None = None
+    _tracks: dict[str, Tracks] = attrs.field(factory=dict)
+    _lock: RLock = attrs.field(factory=RLock)
+    _merger: Merger = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Read the policies now: what is wrong with them is an error at start."""
+        fields = self.settings.conflict.fields
+        self._merger = Merger(read_policies(fields, where=self.settings.where))
+
+    def check(self) -> None:
+        """
+        Check that all plugins are there that the settings name, and take their keys; makes nothing.
+
+        Raises:
+            PluginError: If a plugin is missing or broken.
+            ConfigError: If a key is unknown or missing, or storages have to be chosen from.
+        """
+        chosen = (
+            (STORAGE, self._storage_name(), self.settings.storages),
+            (SERIALIZER, self.settings.serializer, self.settings.serializers),
+            (STRATEGY, self.settings.conflict_strategy, self.settings.conflict_strategies),
+        )
+        for kind, name, tables in chosen:
+            if isinstance(name, str):  # code may give a strategy itself
+                self.plugins.check(kind, name, tables.get(name, {}), where=self.settings.where)
+
+    def _storage_name(self) -> str:
+        return self.settings.storage or self.plugins.choose_storage(self.settings.storages)
+
+    def storage(self) -> Storage:
+        """
+        Return the storage, open and set up.
+
+        Raises:
+            UnavailableError: If the store can't be reached; the next call tries again.
+            RejectedError: If it can't be used, such as for missing rights.
+            PluginError: If the plugin is missing or broken.
+            ConfigError: If its settings are wrong.
+        """
+        with self._lock:
+            if self._storage is None:
+                name = self._storage_name()
+                table = self.settings.storages.get(name, {})
+                storage = self.plugins.storage(name, table, where=self.settings.where)
+                if isinstance(storage, SetupStorage):
+                    _set_up(storage)
+                self._storage = storage
+            return self._storage
+
+    def serializer(self, name: str) -> Serializer:
+        """Return the serializer of a name."""
+        table = self.settings.serializers.get(name, {})
+        return self.plugins.serializer(name, table, where=self.settings.where)
+
+    def strategy(self, name: str) -> ConflictStrategy:
+        """Return the conflict strategy of a name."""
+        table = self.settings.conflict_strategies.get(name, {})
+        return self.plugins.conflict_strategy(name, table, where=self.settings.where)
+
+    def parts(
+        self,
+        storage: Storage | None = None,
+        serializer: str | None = None,
+        conflict_strategy: ConflictStrategy | str | None = None,
+    ) -> RepositoryParts:
+        """
+        Return what a repository is made of.
+
+        Args:
+            storage: An open storage; None for the settings'.
+            serializer: A serializer's name; None for the settings'.
+            conflict_strategy: A strategy or its name; None for the settings'.
+        """
+        name = serializer or self.settings.serializer
+        strategy = conflict_strategy or self.settings.conflict_strategy
+        expiry = self.settings.expiry
+        # One live session has one track, or its own saves would look foreign to it. The
+        # bytes in a track are one serializer's, of one store.
+        tracks = self.tracks(name) if storage is None else Tracks()
+        own = storage is None and name == self.settings.serializer
+        return RepositoryParts(
+            tracks=tracks,
+            storage=self.storage() if storage is None else storage,
+            codec=self.codec(name),
+            strategy=self.strategy(strategy) if isinstance(strategy, str) else strategy,
+            expiry=Expiry(idle=expiry.idle, absolute=expiry.absolute),
+            emit=self.emit,
+            merger=self._merger,
+            observer=self.observer if own else None,
+        )
+
+    def codec(self, serializer: str) -> SessionCodec:
+        """Return what encodes sessions with the serializer of a name."""
+        return SessionCodec(
+            serializer=self.serializer(serializer),
+            name=serializer,
+            others=self.serializer,
+            max_bytes=self.settings.limits.session_bytes,
+        )
+
+    def tracks(self, serializer: str) -> Tracks:
+        """Return what is known of live sessions that the serializer of a name encodes."""
+        return self._tracks.setdefault(serializer, Tracks())
+
+    def close(self) -> None:
+        """Close the storage, if it was opened."""
+        with self._lock:
+            if self._storage is not None:
+                self._storage.close()
+                self._storage = None
+
+
+def _set_up(storage: SetupStorage) -> None:
+    try:
+        storage.setup()
+    except BaseException:  # Ctrl-C too: nobody else could close it; raised again
+        storage.close()
+        raise
+
+
+def make_journaling(
+    assembly: Assembly,
+    repository: Callable[[], Repository],
+    now: Callable[[], datetime],
+    emit: Callable[[SessionEvent], None],
+) -> Journaling | None:
+    """
+    Return the journal that the settings ask for, or None; it observes all saves from now on.
+
+    Raises:
+        ConfigError: If the system can't have one.
+    """
+    settings = assembly.settings.persistence
+    if settings.journal is None:
+        return None
+    name = assembly.settings.serializer
+    journal = Journal(
+        settings.journal,
+        codec=cache(lambda: assembly.codec(name)),
+        tracks=lambda: assembly.tracks(name),
+        now=now,
+        emit=emit,
+        fsync=settings.journal_fsync,
+    )
+    assembly.observer = journal
+    return Journaling(journal=journal, repository=repository, emit=emit)

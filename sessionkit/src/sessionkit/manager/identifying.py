@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which session a connection gets.
+
+In a web host a session is handed only to the browser that holds its signed
+token, or to the authenticated user who owns it. Scripts, the command line and
+tests are trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+import attrs
+
+from sessionkit.errors import RestoreRefusedError
+from sessionkit.events import (
+    RestoreRefused,
+    SessionCreated,
+    SessionEvent,
+    SessionRestored,
+)
+from sessionkit.host import STATE_KEY, Host
+from sessionkit.manager.claims import Claims
+from sessionkit.manager.connection import Claim, Connection
+from sessionkit.manager.homecoming import Homecoming
+from sessionkit.manager.live import LiveSessions
+from sessionkit.manager.moving import Mover
+from sessionkit.repository.found import Absence
+from sessionkit.repository.tracking import Owner
+from sessionkit.session.ids import new_session_id, short
+from sessionkit.session.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.repository.repository import Repository
+    from sessionkit.tokens import Tokens
+
+
+@attrs.frozen(kw_only=True)
+class Identifier:
+    """
+    Finds or makes the session of a connection.
+
+    Attributes:
+        live: Opens sessions.
+        repository: Returns the repository; raises what opening the store raises.
+        tokens: Returns the app's tokens.
+        claims: Reads what connections say about themselves.
+        mover: Moves sessions to fresh ids.
+        discard: Takes the session of an id out of the queue of saves.
+        emit: Takes events.
+    """
+
+    live: LiveSessions
+    repository: Callable[[], Repository]
+    tokens: Callable[[], Tokens]
+    claims: Claims
+    mover: Mover
+    discard: Callable[[str], None]
+    emit: Callable[[SessionEvent], None]
+    _unproven: WeakSet[UserSession] = attrs.field(init=False, factory=WeakSet)
+    _home: Homecoming = attrs.field(init=False)
+
+    @_home.default
+    def _make_home(self) -> Homecoming:
+        return Homecoming(live=self.live, repository=self.repository, emit=self.emit)
+
+    def connect(
+        self, host: Host, session_id: str | None, user_id: str | None, *, restore: bool
+    ) -> UserSession:
+        """
+        Return the connection's session: the one it has, or else the one that is given to it.
+
+        Args:
+            host: The connection's host.
+            session_id: The session that the app asked for, or None.
+            user_id: The user that the app vouches for, or None.
+            restore: False to begin anew when the connection begins.
+        """
+        state = host.state()
+        before: Connection | None = state.get(STATE_KEY)
+        claim = self.claims.of(host, session_id, user_id, before)
+        if before is not None and self._holds(before, claim):
+            session = self._come_home(host, before.session, claim, restore=restore)
+            if session is not before.session:
+                self._tell_restored(session)
+            if self._bind(host, session, claim):
+                if session.session_id != before.session_id:
+                    self._give_token(host, claim, session)
+                state[STATE_KEY] = Connection.of(session, claim)
+                return session
+        session = self._restored(host, before, claim, restore=restore)
+        self._give_token(host, claim, session)
+        if before is not None:
+            self._abandon(before, claim)
+        state[STATE_KEY] = Connection.of(session, claim)
+        return session
+
+    def renew(self, host: Host) -> None:
+        """Let a connection whose session has moved keep it, and give its browser the new token."""
+        state = host.state()
+        before: Connection = state[STATE_KEY]
+        self._give_token(host, before.claim, before.session)
+        state[STATE_KEY] = Connection.of(before.session, before.claim)
+
+    def _restored(
+        self, host: Host, before: Connection | None, claim: Claim, *, restore: bool
+    ) -> UserSession:
+        """Return the session that the claim leads to, bound; else a new one."""
+        gone = before is not None and self.live.is_gone(before.session)
+        if before is None or not gone or before.shows_another(claim):
+            found = self._restore(host, claim, restore=restore)
+            if found is not None:
+                session = self._come_home(host, found, claim, restore=restore)
+                self._tell_restored(session)
+                if self._bind(host, session, claim):
+                    return session
+        return self._begin(claim, new_session_id())
+
+    def _come_home(
+        self, host: Host, session: UserSession, claim: Claim, *, restore: bool
+    ) -> UserSession:
+        """Return what the claim's user left behind, if the session is nobody's and nothing was done in it."""
+        owned = host.trusted or session.user_id is not None
+        if owned or not restore or claim.asked == session.session_id:
+            return session
+        return self._home.instead_of(session, claim, host)
+
+    def _tell_restored(self, session: UserSession) -> None:
+        if session.version:
+            self.emit(SessionRestored(session_id=session.session_id))
+
+    def _holds(self, connection: Connection, claim: Claim) -> bool:
+        self.live.catch_up(connection.session)
+        if self.live.is_over(connection.session):
+            self.live.drop(connection.session)
+            return False
+        return connection.holds_for(claim) and self.live.admit(connection.session, claim.may_have)
+
+    def _abandon(self, before: Connection, claim: Claim) -> None:
+        """Store nothing of a session that was only begun until the browser could say who it is."""
+        unknown = before.claim.presented is None and claim.presented is not None
+        if unknown and before.session.version == 0 and before.session.user_id is None:
+            self.discard(before.session.session_id)
+
+    def recover(
+        self, host: Host, session_id: str, user_id: str | None = None
+    ) -> UserSession | None:
+        """Return the session of an id if the connection may have it; None, and an event, if not."""
+        claim = self.claims.of(host, session_id, user_id)
+        try:
+            return self._may_have(host, claim, session_id)
+        except RestoreRefusedError as error:
+            self.emit(RestoreRefused(session_id=session_id, reason=str(error)))
+            return None
+
+    def _give_token(self, host: Host, claim: Claim, session: UserSession) -> None:
+        """Give the browser a token when it holds another one."""
+        if not host.trusted and session.session_id != claim.token_id:
+            host.set_token(self.tokens().issue(session.session_id))
+
+    def _bind(self, host: Host, session: UserSession, claim: Claim) -> bool:
+        """
+        Make the claim's user the owner of a session that has none.
+
+        Returns:
+            False when it got another owner meanwhile.
+        """
+        owner = Owner(claim.user_id, claim.authenticated)
+        if claim.user_id is None:
+            return True
+        if session in self._unproven and session.version:
+            self._unproven.discard(session)
+            self.mover.bind(session, None)
+        elif session.user_id is None and host.trusted:
+            session.user_id, session.authenticated = owner
+        elif session.user_id is None:
+            self.mover.bind(session, owner)
+        return session.user_id == claim.user_id
+
+    def _may_have(self, host: Host, claim: Claim, session_id: str) -> UserSession | None:
+        """
+        Return the session of an id that was asked for by name, or None when there is none.
+
+        Raises:
+            RestoreRefusedError: If it is not for this claim. Where the host is
+                not trusted, that is said of an id that doesn't exist, too.
+        """
+        found = self.live.find(session_id).session
+        if found is not None and self._is_for(host, claim, found):
+            return found
+        if host.trusted:
+            return None
+        msg = f"session {short(session_id)} is neither this browser's nor this user's"
+        raise RestoreRefusedError(msg)
+
+    def _is_for(self, host: Host, claim: Claim, session: UserSession) -> bool:
+        if host.trusted:
+            return self.live.admit(session, lambda _: True)
+        owned = session.user_id is not None and session.user_id == claim.user_id
+        held = session.session_id == claim.token_id
+        return (owned or held) and self.live.admit(session, claim.may_have)
+
+    def _restore(self, host: Host, claim: Claim, *, restore: bool) -> UserSession | None:
+        if claim.asked is not None and host.trusted:
+            return self._at(claim, claim.asked, restore=restore)
+        if not restore:
+            return None
+        if claim.asked is not None:
+            asked = self.recover(host, claim.asked, claim.user_id)
+            if asked is not None:
+                return asked
+        held = None if claim.token_id is None else self._at(claim, claim.token_id)
+        return self._home.of_user(claim) if held is None else held
+
+    def _at(self, claim: Claim, session_id: str, *, restore: bool = True) -> UserSession | None:
+        """Return the session of an id, or begin one there; None when the id is not for this claim."""
+        found = self.live.find(session_id)
+        if found.session is not None:
+            mine = restore and self.live.admit(found.session, claim.may_have)
+            return found.session if mine else None
+        if found.absence is Absence.ENDED:
+            return None
+        if found.absence is Absence.FREE and claim.asked is None:
+            latest = self._home.of_user(claim)
+            if latest is not None:
+                return latest
+        planted = claim.user_id is not None and session_id == claim.token_id
+        if planted and found.absence is Absence.FREE:
+            session_id = new_session_id()  # others may have known the old one before the login
+        session = self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
+        if planted and found.absence is Absence.UNAVAILABLE:
+            self._unproven.add(session)  # it may be the user's own: that is known later
+        return session
+
+    def _begin(self, claim: Claim, session_id: str, *, saved: bool = True) -> UserSession:
+        def make() -> UserSession:
+            self.emit(SessionCreated(session_id=session_id))
+            return UserSession(
+                session_id=session_id, user_id=claim.user_id, authenticated=claim.authenticated
+            )
+
+        return self.live.begin(session_id, make, saved=saved)

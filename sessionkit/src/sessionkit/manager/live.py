@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The identity map: one live session an id in a process.
+
+Tabs, reruns and fragments of one browser share the object. It stays for as long
+as a connection holds it or a save is pending, and no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, RLock
+from typing import TYPE_CHECKING
+from weakref import WeakSet, WeakValueDictionary
+
+import attrs
+
+from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
+from sessionkit.events import SessionEvent, StoreUnavailable
+from sessionkit.manager.lookout import Lookout
+from sessionkit.repository.found import Absence, Found
+from sessionkit.repository.tracking import Owner
+from sessionkit.session.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.repository.repository import Repository
+
+
+class _IdLock:
+    """A lock that a weak map can hold; whoever is inside, or waits, keeps it there."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@attrs.define(kw_only=True, eq=False)
+class LiveSessions:
+    """
+    Opens sessions, each id once.
+
+    Attributes:
+        repository: Returns the repository; raises what opening the store raises.
+        opened: Returns the repository, or None while the store was never opened; never waits.
+        emit: Takes events.
+        lookout: Looks whether others have saved.
+    """
+
+    repository: Callable[[], Repository]
+    opened: Callable[[], Repository | None]
+    emit: Callable[[SessionEvent], None]
+    lookout: Lookout
+    _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
+    _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
+    _all_saved: bool = True
+    _left: set[str] = attrs.field(factory=set)
+    _locks: WeakValueDictionary[str, _IdLock] = attrs.field(factory=WeakValueDictionary)
+    _lock: Lock = attrs.field(factory=Lock)
+
+    def find(self, session_id: str) -> Found:
+        """Return the session of an id: the live one, else the stored one; or why there is none."""
+        with self._lock_of(session_id):
+            if session_id in self._left:
+                return Found(absence=Absence.ENDED)
+            found = self._live(session_id) or self._stored(session_id)
+            if found.session is None:
+                self._sessions.pop(session_id, None)
+            else:
+                self._sessions[session_id] = found.session
+                self.lookout.note(session_id)
+            return found
+
+    def begin(
+        self, session_id: str, make: Callable[[], UserSession], *, saved: bool = True
+    ) -> UserSession:
+        """
+        Return the live session of an id; a new one when there is none.
+
+        Asks no store: while it is down the session is provisional. It starts
+        empty, and what is stored joins it when the store answers.
+
+        Args:
+            session_id: The id.
+            make: Makes the session.
+            saved: False to keep the session in memory only.
+        """
+        with self._lock_of(session_id):
+            session = self._sessions.get(session_id)
+            if session is None:
+                session = self._sessions[session_id] = make()
+                if not saved:
+                    self._unsaved.add(session)
+                    self._all_saved = False
+            return session
+
+    @contextmanager
+    def moving(self, session: UserSession) -> Iterator[None]:
+        """
+        Let nobody find a session while it moves to another id.
+
+        An id that it has left counts as ended, until :meth:`has_ended` says that it is.
+        """
+        with self._lock_of(session.session_id):
+            old_id = session.session_id  # it may have moved while we waited
+            try:
+                yield
+            finally:
+                if session.session_id != old_id:
+                    self._left.add(old_id)
+                    self._sessions.pop(old_id, None)
+                    self._sessions[session.session_id] = session
+
+    def has_ended(self, session_id: str) -> None:
+        """Note that the store knows the end of an id that a session has left."""
+        self._left.discard(session_id)
+
+    def of_user(self, user_id: str) -> list[UserSession]:
+        """Return the live sessions of a user."""
+        return [one for one in list(self._sessions.values()) if one.user_id == user_id]
+
+    def _lock_of(self, session_id: str) -> _IdLock:
+        with self._lock:
+            return self._locks.setdefault(session_id, _IdLock())
+
+    def _live(self, session_id: str) -> Found | None:
+        session = self._sessions.get(session_id)
+        if session is None:
+            return None
+        try:
+            self.repository().refresh(session)
+        except SessionGoneError as error:
+            return Found(absence=Absence.ENDED) if error.reason == "ended" else None
+        except (UnavailableError, NewerFormatError):
+            return Found(session=session)
+        return None if self.repository().has_expired(session) else Found(session=session)
+
+    def _stored(self, session_id: str) -> Found:
+        try:
+            return self.repository().look_up(session_id)
+        except UnavailableError as error:
+            self.emit(StoreUnavailable(session_id=session_id, error=str(error)))
+            return Found(absence=Absence.UNAVAILABLE)
+        except NewerFormatError:
+            return Found(absence=Absence.NEWER)  # the repository told why
+
+    def admit(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
+        """
+        Bring a live session up to what is known of the store, for someone who may have it.
+
+        Asks no store. What others changed enters the session only after its
+        owner was looked at: it may have become somebody's meanwhile.
+
+        Args:
+            session: The session.
+            may_have: Tells whether a session of an owner is for the caller.
+
+        Returns:
+            False when it is not for the caller.
+        """
+        repository = self.opened()
+        if repository is not None and may_have(repository.owner_of(session)):
+            repository.absorb(session)
+        own = Owner(session.user_id, session.authenticated)
+        return may_have(own if repository is None else repository.owner_of(session)) and may_have(
+            own
+        )
+
+    def held(self, session_id: str) -> UserSession | None:
+        """Return the live session of an id, or None; asks no store."""
+        return self._sessions.get(session_id)
+
+    def catch_up(self, session: UserSession) -> None:
+        """Look whether others have saved a live session, if it is time; waits for no store that is down."""
+        if self.is_saved(session):
+            self.lookout.look(session)
+
+    def note_saved(self, session_id: str, version: int) -> None:
+        """Take note of a save in this process: of a live session itself, it counts as a look."""
+        session = self.held(session_id)
+        if session is not None and session.version == version:
+            self.lookout.note(session_id)
+
+    def look_now(self, session: UserSession) -> None:
+        """Look whether others have saved a live session; may wait."""
+        self.lookout.look_now(session)
+
+    def has_news(self, session: UserSession) -> bool:
+        """Return whether what others did to a live session waits for its next rerun; asks no store."""
+        repository = self.opened()
+        return repository is not None and repository.has_news(session)
+
+    def is_over(self, session: UserSession) -> bool:
+        """Return whether a live session is gone or has expired, by what is known; asks no store."""
+        repository = self.opened()
+        return repository is not None and (
+            repository.why_gone(session) is not None or repository.has_expired(session)
+        )
+
+    def is_gone(self, session: UserSession) -> bool:
+        """Return whether a live session was ended, deleted or replaced, by what is known."""
+        repository = self.opened()
+        return repository is not None and repository.why_gone(session) is not None
+
+    def drop(self, session: UserSession) -> None:
+        """Forget a session: the next one who asks for its id asks the store."""
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
+
+    def is_saved(self, session: UserSession) -> bool:
+        """Return whether the session is written to the store at all."""
+        return self._all_saved or session not in self._unsaved

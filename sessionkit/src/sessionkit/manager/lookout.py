@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Looks, at a rerun, whether someone else has saved the session.
+
+Seldom: a session is looked at once an interval, however many tabs show it. And
+never where a user would wait for it: after a store was slow or down, one
+session's look goes ahead on a thread of its own, after a pause that grows;
+until it is answered, reruns go on with what is known.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from threading import Lock, Thread, get_ident
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+from sessionkit.errors import NewerFormatError, SessionGoneError
+from sessionkit.persistence.breaker import Breaker
+from sessionkit.session.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.repository.repository import Repository
+
+PAUSE: Final = 2.0
+"""Seconds without a look after a store was down or slow for the first time."""
+
+SLOW: Final = 0.25
+"""Seconds that an answer may take before the store counts as one that lets users wait."""
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+
+class Lookout:
+    """Looks for all live sessions of a process; raises nothing, whatever the store does."""
+
+    def __init__(
+        self,
+        interval: float | None,
+        *,
+        opened: Callable[[], Repository | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Begin with nothing looked at.
+
+        Args:
+            interval: Seconds that a look at a session counts; None to never look.
+            opened: Returns the repository, or None while the store was never opened; never waits.
+            clock: Returns seconds that never go back.
+        """
+        self._interval = interval
+        self._opened = opened
+        self._clock = clock
+        self._start_empty()
+        _LIVE.add(self)
+
+    def _start_empty(self) -> None:
+        """Begin anew; after a fork the parent's looks are not under way here."""
+        self._lock = Lock()
+        self._looked: dict[str, float] = {}
+        self._asking: dict[int, float] = {}
+        self._breaker = Breaker(shortest=PAUSE)
+
+    def look(self, session: UserSession) -> None:
+        """Look whether someone else has saved *session*, if it is time; what there is waits in the repository."""
+        repository = self._opened()
+        if repository is None or self._interval is None or not self._take_turn(session):
+            return
+        if self._breaker.is_failing:
+            # Nobody waits for a store that was down: this thread does, and nobody for it.
+            Thread(
+                target=self._ask, args=(repository, session), name="sessionkit-lookout", daemon=True
+            ).start()
+        else:
+            self._ask(repository, session)
+
+    def look_now(self, session: UserSession) -> None:
+        """Look whatever was looked at before: for a thread that may wait, when there is a reason."""
+        repository = self._opened()
+        if repository is not None:
+            self.note(session.session_id)
+            self._ask(repository, session, wait=True)
+
+    def note(self, session_id: str) -> None:
+        """Note that what the store holds of a session is known as of now, as after a save."""
+        with self._lock:
+            self._note(session_id, self._clock())
+
+    def _note(self, session_id: str, now: float) -> None:
+        self._looked.pop(session_id, None)
+        self._looked[session_id] = now
+        while (oldest := next(iter(self._looked))) != session_id and self._is_due(oldest, now):
+            del self._looked[oldest]
+
+    def _is_due(self, session_id: str, now: float) -> bool:
+        looked = self._looked.get(session_id)
+        return looked is None or self._interval is None or now - looked >= self._interval
+
+    def _take_turn(self, session: UserSession) -> bool:
+        """Return whether this caller is the one who looks."""
+        now = self._clock()
+        with self._lock:
+            if now < self._breaker.retry_at or not self._is_due(session.session_id, now):
+                return False
+            patience = 0 if self._breaker.is_failing else SLOW
+            if any(now - since >= patience for since in self._asking.values()):
+                return False  # another one waits already
+            self._note(session.session_id, now)
+            return True
+
+    def _ask(self, repository: Repository, session: UserSession, *, wait: bool = False) -> None:
+        began, error = self._clock(), None
+        self._asking[get_ident()] = began
+        try:
+            answered = repository.glance(session, wait=wait)
+        except (NewerFormatError, SessionGoneError):
+            answered = True  # an event told
+        except Exception as raised:  # noqa: BLE001 - a storage's code, on the way of every rerun
+            answered, error = True, raised
+        finally:
+            self._asking.pop(get_ident(), None)
+        if answered:
+            self._take_answer(error, self._clock() - began)
+
+    def _take_answer(self, error: Exception | None, took: float) -> None:
+        down = error is not None or took >= SLOW
+        with self._lock:
+            is_first = down and not self._breaker.is_failing
+            self._breaker.note(self._clock(), down=down)
+        if is_first:
+            reason = error or f"the answer took {took:.1f} s"
+            _LOGGER.warning("reruns don't look for now at what others have saved: %s", reason)
+
+
+_LIVE: Final[WeakSet[Lookout]] = WeakSet()
+
+
+def _forget_all() -> None:
+    for lookout in list(_LIVE):
+        lookout._start_empty()  # noqa: SLF001 - the same module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

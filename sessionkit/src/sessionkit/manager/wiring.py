@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a manager is made of, each part made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from sessionkit.event_log import log_event
+from sessionkit.events import SessionEvent, SessionSaved
+from sessionkit.host import Host
+from sessionkit.manager.live import LiveSessions
+from sessionkit.manager.lookout import Lookout
+from sessionkit.manager.watching import Watcher
+from sessionkit.plugins.plugins import Plugins
+from sessionkit.settings.settings import Settings
+from sessionkit.storage import Storage
+
+if TYPE_CHECKING:
+    from sessionkit.manager.assembly import Assembly
+    from sessionkit.repository.repository import Repository
+    from sessionkit.tokens import Tokens
+
+
+class Wiring:
+    """
+    Settings, plugins, host, tokens, storage and repository of one app.
+
+    Attributes:
+        settings: What is used.
+        plugins: What is installed.
+        now: Returns the present moment, aware.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        """Take what decides; nothing is opened yet."""
+        self.settings = settings
+        self.plugins = plugins
+        self.plugins.observe(settings.plugins, where=settings.where)
+        self.now = now
+        self._opening = RLock()
+        self._assembling = RLock()
+        self._assembly: Assembly | None = None
+        self._repository: Repository | None = None
+        self._sign = lambda: self.tokens
+        self._hosts = plugins.hosts(settings.hosts, self._sign, where=settings.where)
+        self._lookout = Lookout(_interval(settings), opened=lambda: self._repository, clock=clock)
+        self._live = LiveSessions(
+            repository=lambda: self.repository,
+            opened=lambda: self._repository,
+            emit=self.emit,
+            lookout=self._lookout,
+        )
+        self._watcher = Watcher(self._live, self._hosts.imported, wanted=self.watching, clock=clock)
+        if settings.conflict.fields:
+            _ = self.assembly  # what is wrong with them is an error at start
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What browsers are given, signed with the app's key."""
+        from sessionkit.tokens import Tokens, load_secret  # noqa: PLC0415 - scripts need no signer
+
+        return Tokens(load_secret(self.settings.security))
+
+    @property
+    def assembly(self) -> Assembly:
+        """Makes storage, serializer and strategy; raises :class:`ConfigError` as it is made."""
+        with self._assembling:
+            if self._assembly is None:
+                from sessionkit.manager.assembly import Assembly  # noqa: PLC0415 - a new session needs none
+
+                self._assembly = Assembly(
+                    settings=self.settings, plugins=self.plugins, emit=self.emit
+                )
+            return self._assembly
+
+    @property
+    def watching(self) -> bool:
+        """Whether connections left open are to show what others changed."""
+        return self.settings.persistence.watch
+
+    @property
+    def host(self) -> Host:
+        """The framework that runs the calling code."""
+        return self._hosts.active()
+
+    @property
+    def storage(self) -> Storage:
+        """The open storage, set up; raises as :meth:`Assembly.storage` does."""
+        return self.repository.storage
+
+    @property
+    def repository(self) -> Repository:
+        """Loads and saves whole sessions; raises as :meth:`Assembly.storage` does."""
+        if self._repository is None or self._watcher.is_missing:
+            with self._opening:
+                self._watcher.begin(self.assembly.storage())
+                if self._repository is None:
+                    from sessionkit.repository.repository import Repository  # noqa: PLC0415 - as above
+
+                    repository = Repository(**self.assembly.parts(), now=self.now)
+                    self._opened(repository)
+                    self._repository = repository
+        return self._repository
+
+    def _opened(self, repository: Repository) -> None:
+        """Do what comes before anyone is given a session."""
+
+    def emit(self, event: SessionEvent) -> None:
+        """Log an event and tell the observers."""
+        if isinstance(event, SessionSaved) and event.session_id is not None:
+            self._live.note_saved(event.session_id, event.version)
+            self._watcher.note_saved(event.session_id, event.version)
+        log_event(event)
+        self.plugins.emit(event)
+
+    def _close_store(self) -> None:
+        """Hear nothing more, and close the storage, if it was opened."""
+        self._watcher.close()
+        if self._assembly is not None:
+            self._assembly.close()
+
+
+def _interval(settings: Settings) -> float | None:
+    """Return for how many seconds a look at what is stored counts; None to never look."""
+    persistence = settings.persistence
+    return persistence.refresh_interval_ms / 1000 if persistence.refresh == "rerun" else None

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a manager saves: soon, in the background, or at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from sessionkit.errors import QueueFullError, SessionGoneError
+from sessionkit.events import SaveFailed
+from sessionkit.manager.wiring import Wiring
+from sessionkit.persistence.persistence import SessionPersistence
+from sessionkit.persistence.pressure import QueueLimits
+from sessionkit.plugins.plugins import Plugins
+from sessionkit.session.arguments import SESSION
+from sessionkit.session.form_saving import ask_for_forms, form_debounce
+from sessionkit.session.session import UserSession
+from sessionkit.settings.settings import Settings
+from sessionkit.status import PersistenceStatus
+
+if TYPE_CHECKING:
+    from sessionkit.journal.journaling import Journaling
+    from sessionkit.repository.repository import Repository
+
+_SETTLED: Final = ("saved", "incomplete")
+_KEPT_IN_MEMORY: Final = (
+    "a newer release of sessionkit has stored this session; changes stay in memory, lest they "
+    "damage what is stored"
+)
+
+
+class WriteBehind(Wiring):
+    """
+    Settings, plugins, host, repository, and what saves.
+
+    Attributes:
+        persistence: The queue of saves and its writer.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        """Begin with nothing to save."""
+        super().__init__(settings, plugins, now, clock)
+        persistence = self.settings.persistence
+        self._journaling = self._make_journaling()
+        self._turned_away: WeakKeyDictionary[UserSession, tuple[str, str | None]] = (
+            WeakKeyDictionary()
+        )
+        self.persistence = SessionPersistence(
+            persistence.debounce_ms,
+            persistence.max_wait_ms,
+            save_many=self._save_many,
+            save_one=self._save_one,
+            batch_size=persistence.batch_size,
+            limits=QueueLimits(
+                max_pending=persistence.max_pending,
+                max_pending_bytes=persistence.max_pending_bytes,
+                when_full=persistence.when_full,
+                full_timeout_ms=persistence.full_timeout_ms,
+            ),
+            exit_timeout_ms=persistence.exit_timeout_ms,
+            on_failure=self._save_failed,
+            debounce_of=form_debounce,
+            size_of=self._size_of,
+            keep=None if self._journaling is None else self._journaling.journal.keep,
+            revive=None if self._journaling is None else self._journaling.revive,
+            stored_as=attrgetter("save_id"),
+        )
+
+    def schedule_save(self, session: UserSession) -> None:
+        """
+        Have the session saved soon, if it changed; never waits for the store.
+
+        Where too many sessions wait already, an event tells that this one does not.
+
+        Raises:
+            SessionKitError: If the manager was closed.
+        """
+        try:
+            self.queue(session)
+        except QueueFullError as error:
+            self._turned_away[session] = str(error), session.save_id
+            self._save_failed(session, error, False)  # noqa: FBT003 - FailureObserver
+
+    def queue(self, session: UserSession) -> None:
+        """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
+        if not self.persistence.schedule_again(session) and self._live.is_saved(session):
+            self.persistence.schedule_save(None, session)
+
+    def save(self, session: UserSession, *, immediate: bool = False) -> None:
+        """
+        Save a session, soon or at once, with all its forms: also those that don't save themselves.
+
+        Args:
+            session: The session.
+            immediate: True to save now, and to raise what went wrong.
+
+        Raises:
+            SerializationError: If a value can't be kept; all else was saved.
+            UnavailableError: If the store can't be reached; it is tried again by itself.
+            QueueFullError: If too many sessions wait to be saved already, and that is the policy.
+            SessionGoneError: If the session was ended, deleted or replaced.
+            ConflictError: If the conflict strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
+            RejectedError: If the store will not take it.
+        """
+        SESSION.check(session)
+        ask_for_forms(session)
+        if not immediate:
+            self.queue(session)
+        elif self._live.is_saved(session):
+            self.persistence.save_now(session)
+        else:
+            self.repository.save(session)  # says why it can't be saved
+
+    def is_pending(self, session_id: str) -> bool:
+        """Return whether changes of this session wait to be saved."""
+        return self.persistence.is_pending(self._live.held(session_id) or session_id)
+
+    def save_status(self, session: UserSession) -> PersistenceStatus:
+        """Return how the saves of a session stand; never waits for the store."""
+        SESSION.check(session)
+        if not self._live.is_saved(session):
+            return PersistenceStatus(state="rejected", last_error=_KEPT_IN_MEMORY)
+        status = self.persistence.status(session)
+        known = self._turned_away.get(session)
+        if known is None:
+            return status
+        error, save_id = known
+        if status.state in _SETTLED and session.save_id == save_id:
+            return PersistenceStatus(state="rejected", last_error=error)
+        del self._turned_away[session]  # it was let in since
+        return status
+
+    def _make_journaling(self) -> Journaling | None:
+        if self.settings.persistence.journal is None:
+            return None
+        from sessionkit.manager.assembly import make_journaling  # noqa: PLC0415 - only who has one needs it
+
+        return make_journaling(self.assembly, lambda: self.repository, self.now, self.emit)
+
+    def discard(self, session_id: str) -> None:
+        """Forget what waits under an id, such as one that was ended."""
+        self.persistence.discard(session_id)
+        if self._journaling is not None:
+            self._journaling.journal.forget(session_id)
+
+    def _opened(self, repository: Repository) -> None:
+        if self._journaling is not None:
+            self._journaling.opened(repository, self._later)
+
+    def _later(self, work: Callable[[], object]) -> None:
+        """Have the writer do something, again and again while the store is down."""
+        self.persistence.schedule_save(None, UserSession(), lambda _: work(), bounded=False)
+
+    def _save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
+        return self.repository.save_many(sessions, whole=False)
+
+    def _save_one(self, session: UserSession) -> None:
+        self.repository.save(session)
+
+    def _size_of(self, session: UserSession) -> int:
+        # Before the store was opened nothing is known of any session.
+        return 0 if self._repository is None else self._repository.encoded_size(session)
+
+    def _save_failed(self, session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
+        if isinstance(error, SessionGoneError):
+            self._live.drop(session)  # the repository told
+        else:
+            failed = SaveFailed(session_id=session.session_id, error=str(error), retrying=retrying)
+            self.emit(failed)
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
+        """Save now what waits; arguments and result are those of :meth:`SessionPersistence.flush`."""
+        return self.persistence.flush(session_id, timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Save what waits and close the storage; closing twice is fine."""
+        self.persistence.close(timeout)
+        if self._journaling is not None:
+            self._journaling.journal.close()
+        self._close_store()

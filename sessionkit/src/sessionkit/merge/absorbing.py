@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What others changed, put into a live session change by change.
+
+The app may hold any of its containers, so they are changed in place, and only
+where before and after differ: what the app did meanwhile stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.encoding.parts import EXTENSION, FIELDS
+from sessionkit.session.forms import FORM, UNDO, FormState
+from sessionkit.session.session import UserSession
+from sessionkit.values.dict_kinds import of_one_kind
+from sessionkit.values.equality import same_content
+
+# The app's values may be anything, here as everywhere.
+# ruff: noqa: ANN401
+
+_MISSING: Final = object()
+_FORM_FIELDS: Final = tuple(str(field.alias) for field in attrs.fields(FormState))
+_IDENTS: Final[Mapping[str, str]] = {
+    "navigation_history": "entry_id",
+    "snapshots": "snapshot_id",
+    "redo_snapshots": "snapshot_id",
+}
+
+
+def apply_parts(
+    session: UserSession, before: UserSession, after: UserSession, names: Iterable[str]
+) -> None:
+    """
+    Make in the parts called *names* of *session* the changes that lead from *before* to *after*.
+
+    Args:
+        session: The live session.
+        before: The live session as it was stored or encoded last, decoded.
+        after: What it is to become like; its values are taken over, not copied.
+        names: Part names.
+    """
+    for name in names:
+        _, _, key = name.partition(":")
+        if name in FIELDS:
+            _change_fields(session, before, after, FIELDS[name])
+        elif name.startswith((FORM, UNDO)):
+            _change_form(session, before, after, key)
+        elif name.startswith(EXTENSION):
+            _change_entry(session.extensions, before.extensions, after.extensions, key)
+        _change_entry(session.unknown, before.unknown, after.unknown, name)
+
+
+def _change_form(
+    session: UserSession, before: UserSession, after: UserSession, form_id: str
+) -> None:
+    forms, was = session.form_states, before.form_states.get(form_id)
+    becomes = after.form_states.get(form_id)
+    if becomes is None:
+        forms.pop(form_id, None)
+    elif form_id not in forms:
+        forms[form_id] = becomes
+    else:
+        was = was or FormState(form_id=form_id)
+        _change_fields(forms[form_id], was, becomes, _FORM_FIELDS)
+
+
+def _change_fields(ours: Any, before: Any, after: Any, fields: Iterable[str]) -> None:
+    for field in fields:
+        mine, was, becomes = (getattr(side, field) for side in (ours, before, after))
+        changed = _changed(field, mine, was, becomes)
+        if changed is not mine:
+            setattr(ours, field, changed)
+
+
+def _changed(field: str, ours: Any, before: Any, after: Any) -> Any:
+    """Return what a field becomes: the container that it was, changed, or the new value."""
+    if same_content(before, after):
+        return ours
+    if field in _IDENTS:
+        _change_records(ours, before, after, _IDENTS[field])
+    elif isinstance(after, set):
+        ours -= before - after
+        ours |= after - before
+    elif isinstance(after, dict):
+        _change_dict(ours, before, after)
+    else:
+        return after
+    return ours
+
+
+def _change_records(ours: list[Any], before: list[Any], after: list[Any], ident: str) -> None:
+    mine, was, becomes = (
+        {getattr(record, ident): record for record in records} for records in (ours, before, after)
+    )
+    kept = [
+        mine[key] if key in mine and same_content(was.get(key), record) else record
+        for key, record in becomes.items()
+    ]
+    # What the app appended since then is in neither of the two.
+    added = [record for key, record in mine.items() if key not in was and key not in becomes]
+    ours[:] = kept + added
+
+
+def _change_dict(ours: dict[Any, Any], before: dict[Any, Any], after: dict[Any, Any]) -> None:
+    for key in (*before, *after):
+        _change_entry(ours, before, after, key)
+    if [key for key in ours if key in after] != list(after):
+        # The order counts as content: without this the next save would find a change.
+        for key in (*after, *(key for key in ours if key not in after)):
+            ours[key] = ours.pop(key)
+
+
+def _change_entry(
+    ours: dict[Any, Any], before: Mapping[Any, Any], after: Mapping[Any, Any], key: Any
+) -> None:
+    """Change an entry; but for dicts the app's values are whole, never edited."""
+    was, becomes = before.get(key, _MISSING), after.get(key, _MISSING)
+    if becomes is _MISSING:
+        ours.pop(key, None)
+    elif of_one_kind(was, becomes) and of_one_kind(ours.get(key), becomes):
+        _change_dict(ours[key], was, becomes)
+    elif not same_content(was, becomes):
+        ours[key] = becomes

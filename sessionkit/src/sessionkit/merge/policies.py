@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Field policies: what is stored where both writers changed one field.
+
+A policy stands in the settings under a path, as users write it::
+
+    [conflict.fields]
+    "inputs.cart" = "union"
+    "inputs.visits" = "sum"
+    "forms.*.data" = "ours"
+    theme = "theirs"
+
+A path goes from a field of the session down into dicts; ``*`` stands for any
+key, and a key with a dot in it is written in double quotes. What only one side
+changed is taken from that side whatever the policy, but for ``sum``: two equal
+changes of a number are two changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.merge.rules import MISSING, Rule, changed, key_order, merge_value
+from sessionkit.merge.stamps import NEVER, When
+from sessionkit.values.dict_kinds import filled, of_one_kind
+from sessionkit.values.equality import same_content
+
+# What a field holds may be anything, here as in a merge.
+# ruff: noqa: ANN401
+
+ANY: Final = "*"
+"""Stands for any key in a path."""
+
+FORMS: Final = "forms"
+"""What paths call ``UserSession.form_states``."""
+
+
+def _ours(_: Any, ours: Any, __: Any, ___: When) -> Any:
+    return ours
+
+
+def _theirs(_: Any, __: Any, theirs: Any, ___: When) -> Any:
+    return theirs
+
+
+def _union(base: Any, ours: Any, theirs: Any, when: When) -> Any:
+    """Keep what either side added to a list, and drop what either removed."""
+    if not all(isinstance(side, list) for side in (ours, theirs)):
+        return merge_value(base, ours, theirs, when)
+    before = base if isinstance(base, list) else []
+    kept = [item for item in ours if _among(item, theirs) or not _among(item, before)]
+    added = [item for item in theirs if not _among(item, ours) and not _among(item, before)]
+    return kept + added
+
+
+def _among(item: Any, items: Sequence[Any]) -> bool:
+    return any(same_content(item, other) for other in items)
+
+
+def _sum(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+    """Add both changes of a number to what it was; the larger one when that is unknown."""
+    before = 0 if base is MISSING else base
+    if not all(_is_number(side) for side in (before, ours, theirs)):
+        return merge_value(base, ours, theirs, when)
+    return max(ours, theirs) if base is MISSING else ours + theirs - before
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _by(choose: Callable[[Any, Any], Any]) -> Rule:
+    def rule(base: Any, ours: Any, theirs: Any, when: When) -> Any:
+        if ours is MISSING or theirs is MISSING:
+            return merge_value(base, ours, theirs, when)
+        try:
+            return choose(ours, theirs)
+        except TypeError:
+            return merge_value(base, ours, theirs, when)  # they can't be compared
+
+    return rule
+
+
+def _where_both_changed(rule: Rule) -> Rule:
+    def decided(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+        if same_content(ours, theirs) or not changed(base, theirs, when.base, when.theirs):
+            return ours
+        if not changed(base, ours, when.base, when.ours):
+            return theirs
+        return rule(base, ours, theirs, when)
+
+    return decided
+
+
+POLICIES: Final[Mapping[str, Rule]] = {
+    "merge": merge_value,
+    "ours": _where_both_changed(_ours),
+    "theirs": _where_both_changed(_theirs),
+    "union": _where_both_changed(_union),
+    "max": _where_both_changed(_by(max)),
+    "min": _where_both_changed(_by(min)),
+    "sum": _sum,
+}
+"""What each policy does with base, ours and theirs."""
+
+
+@attrs.frozen
+class Policies:
+    """
+    Rules by path.
+
+    Attributes:
+        rule: The rule of this place itself, or None.
+        below: What is said of the keys below it.
+    """
+
+    rule: Rule | None = None
+    below: Mapping[str, Policies] = attrs.field(factory=dict)
+
+    @property
+    def sums(self) -> bool:
+        """Whether any policy here or below adds changes up."""
+        return self.rule is _sum or any(place.sums for place in self.below.values())
+
+    def at(self, *path: str) -> Policies:
+        """Return what is said of a place below this one; the key itself goes before ``*``."""
+        place = self
+        for key in path:
+            place = place.below.get(key) or place.below.get(ANY) or _NONE
+        return place
+
+    def merging(self, usual: Rule = merge_value) -> Rule:
+        """Return the rule for this place; *usual* where nothing is said of it or of what is below."""
+        if self.rule is not None:
+            return self.rule
+        return self._merge_below if self.below else usual
+
+    def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+        if not of_one_kind(ours, theirs):
+            return merge_value(base, ours, theirs, when)
+        known = base if isinstance(base, dict) else {}
+        merged = {}
+        for key in key_order(known, ours, theirs, when):
+            rule = self.at(str(key)).merging()
+            # A number that nobody had is zero; one of an unknown base is not known.
+            absent = 0 if rule is _sum and isinstance(base, dict) else MISSING
+            before = known.get(key, absent)
+            sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
+            merged[key] = rule(*sides, when.at(key))
+        kept = {key: value for key, value in merged.items() if value is not MISSING}
+        return kept if type(ours) is dict else filled(ours, kept)
+
+
+_NONE: Final = Policies()

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Three-way merge: one rule a kind of field.
+
+A rule is a function of base, ours and theirs, each plain data or ``MISSING``, and
+of when each got what it has. What one side changed is taken from that side. What
+both changed:
+
+* counters: base plus both deltas; the larger count when the base is unknown;
+* sets: what either side added is in, what either removed is out;
+* histories: the union by id, in time order;
+* dicts: by key, recursively; a change beats a removal, and so does a dict or a set a value of another kind,
+  and a ``Counter`` or another subclass a plain dict;
+* roles and permissions: like sets, but theirs when the base is unknown, since a
+  union would bring a revoked one back;
+* the owner: as one with whether the host vouched for it, and theirs when the base is unknown;
+* anything else: the later change, by its stamp; of two at the same time the greater one as it is written.
+
+But for the owner no rule asks which side is ours: any order of any number of
+writers ends alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from sessionkit.errors import SerializationError
+from sessionkit.merge.stamps import NEVER, NONE, When, doubtful, latest
+from sessionkit.values.dict_kinds import filled, kind_of_dict, of_one_kind
+from sessionkit.values.equality import content, same_content
+
+# What is merged may be any plain value.
+# ruff: noqa: ANN401
+
+MISSING: Final = object()
+"""Stands for a value that is not there."""
+
+Rule = Callable[[Any, Any, Any, When], Any]
+"""Takes base, ours, theirs and when each was changed; returns the merged value, or ``MISSING``."""
+
+
+def merge_value(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+    """Take the side that changed; when both did, dicts by key, sets as sets, else the later change."""
+    return ours if same_content(ours, theirs) else _merge_unlike(base, ours, theirs, when)
+
+
+def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
+    if of_one_kind(ours, theirs):
+        merged = merge_dict(base, ours, theirs, when)
+        return merged if type(merged) is type(ours) else filled(ours, merged)
+    if not changed(base, theirs, when.base, when.theirs):
+        return ours
+    if not changed(base, ours, when.base, when.ours):
+        return theirs
+    if isinstance(ours, set) and isinstance(theirs, set):
+        return _merge_sets(base if isinstance(base, set) else set(), ours, theirs)
+    return max(((ours, when.ours), (theirs, when.theirs)), key=_precedence)[0]
+
+
+def changed(base: Any, side: Any, before: Any, after: Any) -> bool:
+    """Return whether a side is a change of *base*; what was changed and changed back is one, too."""
+    if base is MISSING or side is MISSING:
+        return base is not side
+    return before != after or not same_content(base, side)
+
+
+def _precedence(change: tuple[Any, Any]) -> tuple[int, str, int, str]:
+    value, stamp = change
+    if value is MISSING:
+        return (0, "", 0, "")  # a change beats a removal
+    dicts = kind_of_dict(value)
+    kind = 3 if dicts is not None else 2 if isinstance(value, set) else 1
+    return (kind, dicts or "", latest(stamp), _written(value))
+
+
+def _written(value: Any) -> str:
+    try:
+        return content(value)
+    except SerializationError:
+        return repr(value)  # a strategy's own data, which can't be stored anyway
+
+
+def merge_dict(
+    base: Any, ours: Any, theirs: Any, when: When = NEVER, rule: Rule = merge_value
+) -> Any:
+    """
+    Merge by key; *rule* merges what one key holds.
+
+    The order is that of the side that changed; when both did, the base's, then what is new in the
+    order of its stamps.
+    """
+    base, ours, theirs = (_or_empty(side, dict) for side in (base, ours, theirs))
+    if not changed(base, theirs, when.base, when.theirs):
+        return ours
+    if not changed(base, ours, when.base, when.ours):
+        return theirs
+    keys = key_order(base, ours, theirs, when)
+    rules = {} if rule is merge_value else dict.fromkeys(keys, rule)
+    return merge_entries(keys, rules, base, ours, theirs, when)
+
+
+def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
+    keys: Iterable[Any],
+    rules: Mapping[Any, Rule],
+    base: Any,
+    ours: Any,
+    theirs: Any,
+    when: When,
+) -> dict[Any, Any]:
+    """Merge what three dicts hold under *keys*, each by its rule of *rules* or the usual one; what goes is left out."""
+    merged = {}
+    # Most entries are alike: then it does not matter to the usual rule what either side was before.
+    alike = ours.keys() - doubtful(theirs, ours) - rules.keys()
+    for key in keys:
+        if key in alike:
+            merged[key] = ours[key]
+            continue
+        value, others = ours.get(key, MISSING), theirs.get(key, MISSING)
+        rule = rules.get(key, _merge_unlike)
+        if rule is not _merge_unlike or not same_content(value, others):
+            value = rule(base.get(key, MISSING), value, others, when.at(key))
+        if value is not MISSING:
+            merged[key] = value
+    return merged
+
+
+def key_order(
+    base: Mapping[Any, Any], ours: Mapping[Any, Any], theirs: Mapping[Any, Any], when: When
+) -> list[Any]:
+    """Return the keys of three dicts in the order that a merged one has."""
+
+    def place(key: Any) -> tuple[int, str, str]:
+        stamps = when.at(key)
+        mine = latest(stamps.ours) if key in ours else NONE
+        others = latest(stamps.theirs) if key in theirs else NONE
+        return (max(mine, others), type(key).__name__, repr(key))
+
+    if ours.keys() <= base.keys() >= theirs.keys():
+        return [*base]
+    return [*base, *sorted((ours.keys() | theirs.keys()) - base.keys(), key=place)]
+
+
+def merge_counter(base: Any, ours: Any, theirs: Any, _: When = NEVER) -> Any:
+    """Add both deltas to the base. Without a base: the larger one, or what both counted would count twice."""
+    ours, theirs = (0 if side is MISSING else side for side in (ours, theirs))
+    return max(ours, theirs) if base is MISSING else ours + theirs - base
+
+
+def merge_counters(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+    """Merge a dict of counters; zeros are dropped, or the order of merging would show."""
+    rule = merge_counter if base is MISSING else _merge_count
+    merged = merge_dict(base, ours, theirs, when, rule)
+    return {key: count for key, count in merged.items() if count}
+
+
+def _merge_count(base: Any, ours: Any, theirs: Any, _: When) -> Any:
+    return merge_counter(0 if base is MISSING else base, ours, theirs)
+
+
+def merge_set(base: Any, ours: Any, theirs: Any, _: When = NEVER) -> Any:
+    """Merge sets as they are stored, sorted lists: what either side removed stays removed."""
+    sides = (set(_or_empty(side, list)) for side in (base, ours, theirs))
+    return sorted(_merge_sets(*sides))
+
+
+def merge_sets(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+    """Merge a dict of sets."""
+    return merge_dict(base, ours, theirs, when, _merge_present_sets)
+
+
+def _merge_present_sets(base: Any, ours: Any, theirs: Any, when: When) -> Any:
+    # A set that one side dropped goes; it does not stay as an empty one.
+    rule = merge_value if MISSING in (ours, theirs) else merge_set
+    return rule(base, ours, theirs, when)
+
+
+def merge_granted(base: Any, ours: Any, theirs: Any, _: When = NEVER) -> Any:
+    """Merge roles or permissions: theirs when the base is unknown."""
+    return theirs if base is MISSING else merge_set(base, ours, theirs)
+
+
+def merge_history(base: Any, ours: Any, theirs: Any, _: When = NEVER, *, ident: str) -> Any:
+    """
+    Merge lists of records by their id, in time order.
+
+    Args:
+        base: The records that both sides started from.
+        ours: Records.
+        theirs: Records.
+        ident: The field that holds a record's id.
+    """
+    if same_content(ours, theirs) or same_content(theirs, base):
+        return ours
+    if same_content(ours, base):
+        return theirs
+    by_id = (
+        {record[ident]: record for record in _or_empty(side, list)} for side in (base, ours, theirs)
+    )
+    b, o, t = by_id
+    kept = _merge_sets(set(b), set(o), set(t))
+    merged = [
+        merge_value(b.get(key, MISSING), o.get(key, MISSING), t.get(key, MISSING)) for key in kept
+    ]
+    return sorted(merged, key=lambda record: (record["timestamp"], record[ident]))
+
+
+def _or_empty(side: Any, kind: type[Any]) -> Any:
+    return side if isinstance(side, kind) else kind()
+
+
+def _merge_sets(base: set[Any], ours: set[Any], theirs: set[Any]) -> set[Any]:
+    return (ours & theirs) | (ours - base) | (theirs - base)

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+When each value was changed: stamps, by which a merge takes the later of two changes.
+
+A stamp is the moment when a repository first saw a change, in microseconds since
+the epoch, never below the stamp that it replaces. The stamps of a part lie beside
+it in a tree: an int is the stamp of all that there is; a pair is that of most
+entries of a dict, and what is different for some keys. What is not there has none.
+They are stored as a part of their own, which no session sees.
+
+With the session's ``last_activity`` for a judge, three writers would end
+differently in different orders: a merged session is as active as its last writer,
+not as the change that it took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from sessionkit.values.dict_kinds import of_one_kind
+from sessionkit.values.equality import COMPARED_OR_FLOAT, same_content
+
+# What a part holds may be anything, and a tree of stamps is as deep as that.
+# ruff: noqa: ANN401
+
+STAMPS: Final = "stamps"
+"""The name of the part that holds the stamps of all others."""
+
+LIFETIME: Final = timedelta(days=1) // timedelta(microseconds=1)
+"""How long a stamp is kept at least, in microseconds: two changes hardly lie further apart and still meet."""
+
+NONE: Final = 0
+"""Stands where there is no stamp."""
+
+Tree = Any
+"""A stamp, or a list of a stamp and a dict of trees by key."""
+
+_MISSING: Final = object()
+_PAIR: Final = 2
+
+
+def _split(tree: Tree) -> tuple[int, dict[Any, Tree]]:
+    """Return the stamp of most entries, and the trees of the others."""
+    if type(tree) is int:
+        return tree, {}
+    # It comes from a store: anything else is damage.
+    if type(tree) is list and len(tree) == _PAIR:
+        most, others = tree
+        if type(most) is int and type(others) is dict:
+            return most, others
+    return NONE, {}
+
+
+def _joined(most: int, others: dict[Any, Tree]) -> Tree:
+    kept = {key: tree for key, tree in others.items() if tree != most}
+    return [most, kept] if kept else most
+
+
+def at(tree: Tree, key: Any) -> Tree:
+    """Return what is known of an entry that is there."""
+    if type(tree) is int:
+        return tree
+    most, others = _split(tree)
+    return others.get(key, most)
+
+
+def latest(tree: Tree) -> int:
+    """Return the latest stamp in a tree."""
+    if type(tree) is int:
+        return tree
+    most, others = _split(tree)
+    return max([most, *map(latest, others.values())])
+
+
+class When(NamedTuple):
+    """
+    When each of three sides got a value.
+
+    Attributes:
+        base: The stamps of what both started from.
+        ours: Ours.
+        theirs: Theirs.
+    """
+
+    base: Tree = NONE
+    ours: Tree = NONE
+    theirs: Tree = NONE
+
+    def at(self, key: Any) -> When:
+        """Return the same of an entry of the three dicts; of a side that lacks it, it says nothing."""
+        if type(self.base) is type(self.ours) is type(self.theirs) is int:
+            return self  # each is the stamp of all that there is
+        return When(at(self.base, key), at(self.ours, key), at(self.theirs, key))
+
+
+NEVER: Final = When()
+"""Says nothing about any side."""
+
+
+def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
+    """
+    Return the stamps of a value that was changed now.
+
+    Args:
+        before: What it was.
+        after: What it is.
+        tree: The stamps of what it was.
+        now: Microseconds since the epoch.
+    """
+    if not of_one_kind(before, after):
+        return max(now, latest(tree) + 1)
+    most, others = _split(tree)
+    others = {key: stamps for key, stamps in others.items() if key in after}
+    for key in doubtful(before, after):
+        was, value = before.get(key, _MISSING), after[key]
+        if isinstance(value, dict) or not same_content(was, value):
+            stamps = NONE if was is _MISSING else others.get(key, most)
+            others[key] = marked(was, value, stamps, now)
+    return _joined(most, others)
+
+
+def doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
+    """Return the keys under which *after* may have something else than *before*."""
+    return [
+        key
+        for key, value in after.items()
+        # What every save and merge of a form comes by: no call for an entry that is surely what it was.
+        if (was := before.get(key, _MISSING)) is not value
+        and (
+            type(was) is not type(value)
+            or (
+                was != value or not value  # 0.0 equals -0.0
+                if type(value) in COMPARED_OR_FLOAT
+                else type(value) is not dict or was or value
+            )
+        )
+    ]
+
+
+def along(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> Tree:
+    """
+    Return the stamps of a merged value: of each entry those of the side that changed it, or the later of both.
+
+    What was removed and put back may have a lower stamp than it had: the later one of all
+    would pass for a change that nobody made.
+
+    Args:
+        value: What was merged.
+        base: What both sides started from.
+        ours: Our value.
+        theirs: Theirs.
+        when: The stamps of all three.
+    """
+    if when.ours == when.theirs:
+        return when.ours
+    if not isinstance(value, dict):
+        return _changed_at(when)
+    sides = [
+        base if isinstance(base, dict) else {},
+        ours if of_one_kind(ours, value) else {},
+        theirs if of_one_kind(theirs, value) else {},
+    ]
+    (most_known, known), (most, mine), (most_others, others) = map(_split, when)
+    apart = {*known, *mine, *others}
+    if not sides[0].keys() == sides[1].keys() == sides[2].keys():
+        apart |= value.keys() - (sides[0].keys() & sides[1].keys() & sides[2].keys())
+    entries = {
+        key: _entry(entry, key, sides, when)
+        for key, entry in value.items()
+        # In a dict, too, one side may lack something: it matters if their stamps are not the same.
+        if key in apart or (most != most_others and isinstance(entry, dict))
+    }
+    return _joined(_changed_at(When(most_known, most, most_others)), entries)
+
+
+def _entry(value: Any, key: Any, sides: list[dict[Any, Any]], when: When) -> Tree:
+    base, ours, theirs = sides
+    if key not in ours:
+        return at(when.theirs, key)
+    if key not in theirs:
+        return at(when.ours, key)
+    stamps = when.at(key)
+    if key not in base:
+        stamps = stamps._replace(base=NONE)
+    return along(value, base.get(key), ours[key], theirs[key], stamps)
+
+
+def _changed_at(when: When) -> int:
+    """Return the stamp of a value that is no dict: that of the side that changed, or the later one."""
+    if when.theirs == when.base:
+        return latest(when.ours)
+    if when.ours == when.base:
+        return latest(when.theirs)
+    return max(latest(when.ours), latest(when.theirs))
+
+
+def since(tree: Tree, oldest: int) -> Tree:
+    """Return a tree in which no entry is told apart by a stamp before *oldest*."""
+    most, others = _split(tree)
+    recent = {
+        key: since(stamps, oldest) for key, stamps in others.items() if latest(stamps) >= oldest
+    }
+    return _joined(most, recent)

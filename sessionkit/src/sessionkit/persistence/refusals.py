@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Saves that were refused, and values that could not be kept."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import datetime
+from typing import Final
+from weakref import WeakValueDictionary
+
+from sessionkit.errors import text_of
+from sessionkit.session.ids import short
+from sessionkit.session.not_kept import NotKept
+from sessionkit.session.session import UserSession
+from sessionkit.status import RejectedSave
+
+MOST_REJECTED: Final = 100
+"""How many rejected saves are kept, at most; the oldest go first."""
+
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+
+_NUMBER: Final = re.compile(r"\d+")
+
+
+class Rejections:
+    """The saves that were refused, a bounded number of them. The caller holds a lock."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._kept: dict[int, RejectedSave] = {}
+
+    def note(self, session: UserSession, error: Exception, now: datetime) -> bool:
+        """Keep a rejected save; return whether it was not refused for the same reason before."""
+        before = self._kept.get(id(session))
+        text = text_of(error)
+        if before is not None and _reason(before.error) == _reason(text):
+            return False
+        self._kept.pop(id(session), None)
+        self._kept[id(session)] = RejectedSave(session, text, now)
+        if len(self._kept) > MOST_REJECTED:
+            oldest = self._kept.pop(next(iter(self._kept)))
+            name = short(oldest.session.session_id)
+            _LOGGER.warning("let go of the rejected save of session %s: %s", name, oldest.error)
+        return True
+
+    def saved(self, session: UserSession) -> None:
+        """Let go of a session that was saved."""
+        self._kept.pop(id(session), None)
+
+    def of(self, session_id: str | None) -> tuple[RejectedSave, ...]:
+        """Return the rejected saves of an id, or all, oldest first; needs no lock."""
+        kept = tuple(self._kept.values())
+        return (
+            kept
+            if session_id is None
+            else tuple(one for one in kept if one.session.session_id == session_id)
+        )
+
+    def discard(self, session_id: str) -> None:
+        """Forget the rejected saves of an id."""
+        for rejected in self.of(session_id):
+            self.saved(rejected.session)
+
+
+class Incomplete:
+    """The sessions that were saved but for values that can't be kept, while they are in use. The caller holds a lock."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._sessions: WeakValueDictionary[int, UserSession] = WeakValueDictionary()
+
+    def saved(self, session: UserSession) -> None:
+        """Take a session that was saved just now."""
+        if session.not_kept:
+            self._sessions[id(session)] = session
+        else:
+            self._sessions.pop(id(session), None)
+
+    def of(self, session: str | UserSession | None) -> tuple[NotKept, ...]:
+        """Return the values that could not be kept of a session, of an id, or of all; needs no lock."""
+        if isinstance(session, UserSession):
+            return session.not_kept
+        known = (found for one in self._sessions.valuerefs() if (found := one()) is not None)
+        return tuple(
+            value for one in known if session in {None, one.session_id} for value in one.not_kept
+        )
+
+    def discard(self, session_id: str) -> None:
+        """Forget the sessions of an id."""
+        for reference in self._sessions.valuerefs():
+            session = reference()
+            if session is not None and session.session_id == session_id:
+                self._sessions.pop(id(session), None)
+
+
+def _reason(error: str) -> str:
+    # A session that is too large is so by another number of bytes each time.
+    return _NUMBER.sub("0", error)

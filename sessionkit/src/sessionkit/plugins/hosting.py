@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which host runs the calling code: that of a framework that was imported, else the local one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
+
+from sessionkit.errors import PluginError, SessionKitError
+from sessionkit.plugins.offers import HOST, offering, pick
+
+if TYPE_CHECKING:
+    from sessionkit.host import Host, ServingHost
+    from sessionkit.plugins.registry import Registry
+    from sessionkit.tokens import Tokens
+
+_LOCAL: Final = "local"
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Hosting:
+    """
+    The hosts of one app.
+
+    A host's plugin bears the name of its framework, and is loaded once that was imported.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        tables: Mapping[str, Mapping[str, Any]],
+        tokens: Callable[[], Tokens],
+        where: Callable[[str], str],
+    ) -> None:
+        """
+        Look at nothing yet.
+
+        Args:
+            registry: The plugins.
+            tables: Keywords of host factories, by name.
+            tokens: Returns the app's tokens; a web host is made with them.
+            where: Says who set a key, for messages.
+        """
+        self._registry = registry
+        self._tables = tables
+        self._tokens = tokens
+        self._where = where
+        self._made: dict[str, Host] = {}
+        self._known: tuple[Collection[str], AbstractSet[str] | None, Sequence[Host]] = (), None, ()
+
+    def active(self) -> Host:
+        """
+        Return the one that runs the calling code; raises as :meth:`imported`.
+
+        Asked at each input: it looks at the plugins only when a framework came or went.
+        """
+        names, imported, hosts = self._known
+        if sys.modules.keys() & names != imported:
+            hosts = self.imported()
+        for host in hosts:
+            if host.active():
+                return host
+        msg = "no host is active, not even the local one"
+        raise PluginError(msg)
+
+    def of_connection(self) -> Host:
+        """
+        Return the one whose connection the calling code belongs to.
+
+        Raises:
+            SessionKitError: If another one serves many users by this process, and runs other code.
+        """
+        host = self.active()
+        if host.trusted and len(self._known[2]) > 1:
+            _check_alone(self._known[2])
+        return host
+
+    def imported(self) -> Sequence[Host]:
+        """
+        Return those whose framework has been imported, the local one last.
+
+        Raises:
+            PluginError: If the plugin of an imported framework fails. It is not
+                passed over: the local host, which trusts everyone, would take its place.
+        """
+        with self._registry.lock:
+            names = self._registry.points.names
+            imported = sys.modules.keys() & names
+            hosts = tuple([self._host(name, imported) for name in self._names(sorted(imported))])
+            self._known = names, imported, hosts
+            return hosts
+
+    def _names(self, imported: Sequence[str]) -> list[str]:
+        for name in imported:
+            self._registry.load(name)
+        offers = self._registry.offers(HOST, imported)
+        return [*(name for name in imported if name != _LOCAL and offering(name, offers)), _LOCAL]
+
+    def _host(self, name: str, imported: AbstractSet[str]) -> Host:
+        if name not in self._made:
+            offer = pick(HOST, name, self._registry.offers(HOST, imported))
+            table = self._tables.get(name, _NOTHING)
+            # The local host has no browser: a script makes no secret for nothing.
+            given = {} if name == _LOCAL else {"tokens": self._tokens()}
+            made = offer.make(HOST, name, table, self._where, **given)
+            self._made[name] = cast("Host", made)
+        return self._made[name]
+
+
+def _may_serve(host: Host) -> TypeGuard[ServingHost]:
+    # What ``isinstance`` asks of a protocol takes 20 us, at each input of a script.
+    return hasattr(host, "serves")
+
+
+def _check_alone(hosts: Sequence[Host]) -> None:
+    for host in hosts:
+        if _may_serve(host) and host.serves():
+            msg = (
+                "this code belongs to no page, and would share one session with the code of all users: "
+                "a thread, a task or a route of your own is not run by the framework. Take the page's "
+                "session along, and change and save that: save_session(session)"
+            )
+            raise SessionKitError(msg)

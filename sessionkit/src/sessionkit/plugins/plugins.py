@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Everything that installed plugins offer, by name and typed.
+
+A plugin is imported when it is asked for, and no other is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sessionkit.plugins.entry_points import InstalledPlugin
+from sessionkit.plugins.hosting import Hosting
+from sessionkit.plugins.offers import (
+    COMMAND,
+    KINDS,
+    MEMORY,
+    PREFERRED,
+    SERIALIZER,
+    STORAGE,
+    STRATEGY,
+    Kind,
+    Offer,
+    offering,
+    pick,
+    the_only_storage,
+    the_only_table,
+    unknown,
+)
+from sessionkit.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from sessionkit.conflict import ConflictStrategy
+    from sessionkit.events import SessionEvent
+    from sessionkit.hookspecs import CommandFactory
+    from sessionkit.serializer import Serializer
+    from sessionkit.storage import Storage
+    from sessionkit.tokens import Tokens
+
+_LOG: Final = logging.getLogger("sessionkit")
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+Where = Callable[[str], str]
+"""Says who set a key: ``Settings.where``."""
+
+
+def _nowhere(_: str) -> str:
+    return ""
+
+
+class Plugins:
+    """What is installed, loaded by need. Any number of threads may use one object."""
+
+    def __init__(self, *, entry_points: Iterable[EntryPoint] | None = None) -> None:
+        """
+        Look at nothing yet.
+
+        Args:
+            entry_points: What to use instead of what is installed, in tests.
+        """
+        self._registry = Registry(entry_points)
+        self._hosting: dict[Callable[[], Tokens], Hosting] = {}
+
+    def storage(
+        self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
+    ) -> Storage:
+        """
+        Open the storage called *name*.
+
+        Args:
+            name: The name that a plugin offers it by.
+            table: Keywords of its factory.
+            where: Says who set a key, for messages.
+
+        Raises:
+            UnknownPluginError: If no installed plugin offers the name.
+            DuplicatePluginError: If several do.
+            PluginError: If the plugin can't be loaded or its factory fails.
+            ConfigError: If the table has an unknown key, or lacks one.
+        """
+        return cast("Storage", self._make(STORAGE, name, table, where))
+
+    def serializer(
+        self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
+    ) -> Serializer:
+        """Return the serializer called *name*; arguments and errors are those of :meth:`storage`."""
+        return cast("Serializer", self._make(SERIALIZER, name, table, where))
+
+    def conflict_strategy(
+        self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
+    ) -> ConflictStrategy:
+        """Return the strategy called *name*; arguments and errors are those of :meth:`storage`."""
+        return cast("ConflictStrategy", self._make(STRATEGY, name, table, where))
+
+    def check(
+        self,
+        kind: Kind,
+        name: str,
+        table: Mapping[str, Any] = _NOTHING,
+        *,
+        where: Where = _nowhere,
+        injected: Collection[str] = (),
+    ) -> None:
+        """
+        Check that a plugin offers a name and takes the keys of its table; makes nothing.
+
+        Args:
+            kind: What is offered.
+            name: The name that a plugin offers it by.
+            table: Keywords of its factory.
+            where: Says who set a key, for messages.
+            injected: Keywords that the factory gets besides.
+
+        Raises:
+            PluginError: As :meth:`storage`.
+            ConfigError: As :meth:`storage`.
+        """
+        with self._registry.lock:
+            offer = self._find(kind, name, where)
+        offer.check(kind, name, table, where, injected)
+
+    def hosts(
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        tokens: Callable[[], Tokens],
+        *,
+        where: Where = _nowhere,
+    ) -> Hosting:
+        """
+        Return what knows the hosts of an app; for the same function of tokens, the same.
+
+        Args:
+            tables: Keywords of host factories, by name.
+            tokens: Returns the app's tokens; a web host is made with them.
+            where: Says who set a key, for messages.
+        """
+        return self._hosting.setdefault(tokens, Hosting(self._registry, tables, tokens, where))
+
+    def commands(self) -> Mapping[str, CommandFactory]:
+        """Return the commands of all plugins by name; one that can't be loaded is logged and left out."""
+        self._registry.load_all()
+        offers = self._registry.offers(COMMAND)
+        names = {name for offer in offers for name in offer.factories}
+        return {name: partial(_run, name, offers) for name in sorted(names)}
+
+    def choose_storage(self, tables: Collection[str] = ()) -> str:
+        """
+        Return the name of the storage to use where the settings name none.
+
+        Args:
+            tables: The storages that have settings.
+
+        Returns:
+            The one that has settings, whether installed or not; else the one that is
+            installed; of several, ``sqlite``; with none, ``memory``, and a warning is logged.
+
+        Raises:
+            ConfigError: If several have settings; or several are installed, none of them ``sqlite``.
+        """
+        if tables:
+            return the_only_table(tables)
+        if PREFERRED in self._registry.points:
+            return PREFERRED
+        self._registry.load_all()
+        offers = self._registry.offers(STORAGE)
+        return the_only_storage({name for offer in offers for name in offer.factories} - {MEMORY})
+
+    def load(self, name: str) -> None:
+        """
+        Import the plugin called *name*, and no other.
+
+        Raises:
+            UnknownPluginError: If none bears the name.
+            DuplicatePluginError: If several distributions bring one of that name.
+            PluginError: If it can't be imported, or implements a hook that isn't there.
+        """
+        self._registry.load(name)
+
+    def observe(self, names: Iterable[str], *, where: Where = _nowhere) -> None:
+        """
+        Load plugins that only observe: what ``plugins = [...]`` lists.
+
+        Raises:
+            PluginError: As :meth:`load`.
+        """
+        for name in names:
+            self._registry.load(name, where("plugins"))
+
+    def emit(self, event: SessionEvent) -> None:
+        """Tell every loaded plugin what happened; an observer's error is logged and changes nothing."""
+        for plugin, observe in self._registry.observers:
+            try:
+                observe(event=event)
+            except Exception:  # noqa: BLE001 - a stranger's code, which may raise anything
+                _LOG.exception("%s failed to observe %s", plugin, type(event).__name__)
+
+    def installed(self) -> tuple[InstalledPlugin, ...]:
+        """Return what is installed, this package's own plugin first; imports nothing."""
+        return self._registry.installed()
+
+    def offers(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        """
+        Return what the plugin called *name* offers: names by kind.
+
+        Raises:
+            PluginError: As :meth:`load`.
+        """
+        return self._registry.offered_by(name, KINDS)
+
+    def _make(self, kind: Kind, name: str, table: Mapping[str, Any], where: Where) -> object:
+        with self._registry.lock:
+            offer = self._find(kind, name, where)
+        return offer.make(kind, name, table, where)
+
+    def _find(self, kind: Kind, name: str, where: Where) -> Offer:
+        if name in self._registry.points:
+            self._registry.load(name)
+        offers = self._registry.offers(kind, {name})
+        if not offering(name, offers):
+            # It may be offered under another name than its plugin's; if not, the error lists all.
+            self._registry.load_all()
+            offers = self._registry.offers(kind, {name})
+        if not offering(name, offers):
+            available = {one for offer in offers for one in offer.factories}
+            broken, said = self._registry.broken.values(), where(kind.setting)
+            raise unknown(kind.word, name, available, said=said, broken=broken)
+        return pick(kind, name, offers)
+
+
+def _run(name: str, offers: list[Offer]) -> object:
+    # A command that two plugins offer is an error only for who runs it.
+    return pick(COMMAND, name, offers).factories[name]()

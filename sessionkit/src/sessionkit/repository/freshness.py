@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a live session learns what others have saved. The caller holds the track's lock."""
+
+from __future__ import annotations
+
+import attrs
+
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.errors import NewerFormatError, SessionGoneError
+from sessionkit.events import SessionGone, StoreWentBack
+from sessionkit.merge.absorbing import apply_parts
+from sessionkit.merge.stamps import STAMPS
+from sessionkit.records import SessionHead
+from sessionkit.repository.detecting import is_conflict
+from sessionkit.repository.encoding import encode_held, encode_live
+from sessionkit.repository.save_context import SaveContext
+from sessionkit.repository.settling import went_back, why_gone
+from sessionkit.repository.tracking import Seen, Track
+from sessionkit.session.session import UserSession
+
+
+def look_again(context: SaveContext, session: UserSession, track: Track) -> bool:
+    """
+    Note in *track* what is stored now, if someone else has saved the session.
+
+    Returns:
+        Whether the store was asked.
+
+    Raises:
+        SessionGoneError: If it was ended, deleted or replaced.
+        UnavailableError: If the store can't be reached.
+        NewerFormatError: If a newer release has saved it.
+    """
+    known = track.stored
+    if known is None or track.attempt is not None:
+        return False  # the next save meets what is stored
+    head = None if context.look_head is None else context.look_head(session.session_id)
+    if head is not None and head.save_id in (known.head.save_id, track.unfit):
+        _note_times(track, known, head)
+        return True
+    seen = _look_whole(context, session, track, head)
+    track.gone = track.gone or why_gone(known.head, seen, session.user_id)
+    if track.gone is not None:
+        context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
+        raise SessionGoneError(session.session_id, track.gone)
+    if seen is not None and seen.usable:
+        if seen.head.save_id != known.head.save_id:
+            take_note(context, session, track, seen)
+        _note_times(track, known, seen.head)
+    return True
+
+
+def _look_whole(
+    context: SaveContext, session: UserSession, track: Track, head: SessionHead | None
+) -> Seen | None:
+    try:
+        seen = context.look(session.session_id, track.stored)
+    except NewerFormatError:
+        # An event told; until it is saved again, its head is enough to know it by.
+        track.unfit = None if head is None else head.save_id
+        raise
+    track.unfit = None if seen is None or seen.usable else seen.head.save_id
+    return seen
+
+
+def _note_times(track: Track, known: Seen, head: SessionHead) -> None:
+    """Note when a session that nobody has saved since was in use elsewhere, and so when it ends."""
+    if track.stored is known and head.save_id == known.head.save_id:
+        track.stored = attrs.evolve(known, head=head)
+
+
+def take_note(context: SaveContext, session: UserSession, track: Track, seen: Seen) -> None:
+    """Note that someone else has saved the session, or that the store went back."""
+    known = track.stored
+    track.place.seen = seen
+    if seen.head.save_id == session.save_id:
+        # This very object was saved through another repository.
+        track.base, track.stored, track.replaces = seen.parts, seen, None
+    elif known is None:
+        # It was never stored by us: its base is the empty session, and nothing is in conflict.
+        track.stored, track.replaces = seen, None
+    elif not went_back(known.head, seen.head):
+        track.stored, track.foreign = seen, True
+    else:
+        event = StoreWentBack(
+            session_id=session.session_id,
+            acknowledged=known.head.version,
+            found=seen.head.version,
+        )
+        context.emit(event)
+        _take_back(track, known, seen)
+
+
+def _take_back(track: Track, known: Seen, seen: Seen) -> None:
+    if seen.head.save_id in known.head.recent:
+        write_over(track, seen)
+    else:
+        # Someone saved on top of the old state: what both started from is lost.
+        track.base, track.stored, track.foreign = None, seen, True
+
+
+def write_over(track: Track, seen: Seen) -> None:
+    """Have all parts stored again: what was acknowledged, or else what we have, is the truth."""
+    if track.stored is None:
+        track.replaces = seen
+    else:
+        track.stored = attrs.evolve(track.stored, head=seen.head, layout=seen.layout)
+        track.rewrite = True
+
+
+def take_in(context: SaveContext, session: UserSession, track: Track) -> tuple[str, ...]:
+    """
+    Put what others changed, from base to stored, into the live session; then base is stored.
+
+    Returns:
+        Names of the parts that changed.
+    """
+    if track.stored is None or track.base is None or track.attempt is not None:
+        return ()
+    codec = context.codec
+    with session.lock:
+        live = encode_live(context, session, track).parts
+        same_owner = track.stored.head.user_id == session.user_id
+        if same_owner and is_conflict(context, session, track, live):
+            return ()  # the next save asks the strategy first
+        merged = context.merger.encoded(codec, track.base, live, track.stored.parts)
+        typed = encode_held(context, session, live)
+        if typed is None:
+            names = _put_in(codec, session, live, merged)
+        else:
+            # What waits in a form is the user's own change, too, but none that a save contributes.
+            both = context.merger.encoded(codec, track.base, typed, track.stored.parts)
+            names = _put_in(codec, session, typed, both)
+        track.base, track.last, track.foreign = track.stored.parts, merged, False
+        session.save_id = track.stored.head.save_id
+    return names
+
+
+def _put_in(
+    codec: SessionCodec, session: UserSession, live: EncodedParts, merged: EncodedParts
+) -> tuple[str, ...]:
+    """Change a session that is as *live* into *merged*; return the names of the parts that differ."""
+    names = tuple(sorted(n for n in {*live, *merged} - {STAMPS} if live.get(n) != merged.get(n)))
+    before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
+    apply_parts(session, before, after, names)
+    return names

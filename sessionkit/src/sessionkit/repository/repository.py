@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Loads and saves whole sessions: the only place where serializer, storage and strategy meet.
+
+Pure: storage, codec, strategy, expiry, clock and event sink are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.decisions import FieldDecision, Side
+from sessionkit.encoding.codec import SessionCodec
+from sessionkit.events import SessionEvent
+from sessionkit.merge.merger import Merger
+from sessionkit.repository.batching import save_each, save_one
+from sessionkit.repository.catalog import Catalog
+from sessionkit.repository.catching_up import CatchingUp
+from sessionkit.repository.expiry import Expiry
+from sessionkit.repository.found import Absence, Found
+from sessionkit.repository.open_decisions import open_decisions, settle
+from sessionkit.repository.rotating import Rotations
+from sessionkit.repository.save_context import SaveContext, SaveObserver
+from sessionkit.repository.stored_sessions import StoredSessions
+from sessionkit.repository.tombstones import Tombstones
+from sessionkit.repository.tracking import Track, Tracks
+from sessionkit.session.arguments import SESSION, SESSION_ID
+from sessionkit.session.form_saving import ask_for_forms
+from sessionkit.session.session import UserSession
+from sessionkit.storage import HeadStorage, Storage
+
+
+def _ignore(_: SessionEvent) -> None:
+    """Take an event and do nothing."""
+
+
+class Repository(Catalog, CatchingUp):
+    """
+    Loads and saves sessions.
+
+    Any number of threads use one repository at once; saves of one session take turns.
+
+    Attributes:
+        rotations: Moves sessions to fresh ids.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is handed in, by keyword
+        self,
+        *,
+        storage: Storage,
+        codec: SessionCodec,
+        strategy: ConflictStrategy,
+        expiry: Expiry,
+        now: Callable[[], datetime],
+        emit: Callable[[SessionEvent], None] = _ignore,
+        tracks: Tracks | None = None,
+        merger: Merger | None = None,
+        observer: SaveObserver | None = None,
+    ) -> None:
+        """
+        Join what sessions are loaded and saved with.
+
+        Args:
+            storage: Keeps the bytes.
+            codec: Encodes and decodes.
+            strategy: Decides when two writers met.
+            expiry: When sessions end by themselves.
+            now: Returns the present moment, aware.
+            emit: Takes events.
+            tracks: What is known of live sessions; repositories over one store share it.
+            merger: Knows the policies for single fields; the usual rules when None.
+            observer: Told of each write before it is sent, and of what became of it.
+        """
+        super().__init__(
+            StoredSessions(storage=storage, codec=codec, expiry=expiry, now=now, emit=emit)
+        )
+        self._tombstones = Tombstones(storage=storage, expiry=expiry, now=now, emit=emit)
+        self._tracks = Tracks() if tracks is None else tracks
+        self._context = SaveContext(
+            storage=storage,
+            codec=codec,
+            strategy=strategy,
+            merger=Merger() if merger is None else merger,
+            expiry=expiry,
+            look=self._stored.look,
+            look_head=storage.read_head if isinstance(storage, HeadStorage) else None,
+            now=now,
+            emit=emit,
+            observer=observer,
+        )
+        self.rotations: Final = Rotations(
+            context=self._context,
+            tracks=self._tracks,
+            track_of=self._track,
+            tombstones=self._tombstones,
+        )
+
+    # -- loading ---------------------------------------------------------------
+
+    def load(self, session_id: str) -> UserSession | None:
+        """
+        Return a stored session as a new object.
+
+        Returns:
+            None when nothing is stored, or it has expired, was ended or can't
+            be read; what can't be read is kept aside under an id of its own.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        return self.look_up(session_id).session
+
+    def look_up(self, session_id: str) -> Found:
+        """Do as :meth:`load`, and tell an id that was ended from one that is free."""
+        SESSION_ID.check(session_id)
+        stored = self.storage.read(session_id)
+        if stored is None:
+            return Found(absence=Absence.FREE)
+        seen, session = self._stored.see(stored)
+        if session is None:
+            return Found(absence=Absence.ENDED if seen.usable and seen.head.ended else Absence.FREE)
+        self._tracks.put(session, Track(base=seen.parts, stored=seen))
+        session.version, session.save_id = seen.head.version, seen.head.save_id
+        session.activity.micros = seen.head.last_activity
+        return Found(session=session)
+
+    # -- saving ----------------------------------------------------------------
+
+    def save(self, session: UserSession, *, strategy: ConflictStrategy | None = None) -> None:
+        """
+        Store what changed in *session*; nothing is written when nothing did.
+
+        Forms that don't save themselves (``auto_save``) are saved, too: the app asks for it.
+
+        Args:
+            session: The session; its ``version`` and ``save_id`` are set.
+            strategy: Decides instead of the repository's own.
+
+        Raises:
+            SessionGoneError: If it was ended, deleted or replaced; nothing is written.
+            ConflictError: If the strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
+            UnavailableError: If the store can't be reached; the next save repeats the write.
+            RejectedError: If the store will not take it, such as for its size.
+            SerializationError: If a value can't be kept; all else was saved.
+        """
+        SESSION.check(session)
+        ask_for_forms(session)
+        context = self._context
+        if strategy is not None:
+            context = attrs.evolve(context, strategy=strategy)
+        save_one(context, self._track, session).check()
+
+    def save_many(
+        self, sessions: Sequence[UserSession], *, whole: bool = True
+    ) -> list[Exception | None]:
+        """
+        Store what changed in each of *sessions*, in as few writes as the storage allows.
+
+        Args:
+            sessions: The sessions.
+            whole: False to leave forms that don't save themselves (``auto_save``) as they are
+                stored, unless the app has asked for them.
+
+        Returns:
+            An outcome for each: None, or the error that :meth:`save` would have
+            raised; values that can't be kept are told as events only.
+        """
+        for session in sessions:
+            SESSION.check(session)
+        outcomes: dict[UserSession, Exception | None] = {}
+        waiting = list(dict.fromkeys(sessions))
+        if whole:
+            for session in waiting:
+                ask_for_forms(session)
+        while waiting:
+            # A batch holds one object of each id.
+            batch = {session.session_id: session for session in reversed(waiting)}
+            saves = save_each(self._context, self._track, list(batch.values()))
+            outcomes.update((save.session, save.error) for save in saves)
+            waiting = [session for session in waiting if session not in outcomes]
+        return [outcomes[session] for session in sessions]
+
+    # -- what two writers did --------------------------------------------------
+
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
+        """Return the fields of which one writer's value was dropped and that nobody has settled; asks no store."""
+        return open_decisions(session, self._tracks.get(session))
+
+    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
+        """Put one side's value of a field into the session, or leave what is there; see :meth:`decisions`."""
+        settle(session, self._tracks.get(session), decision, take)
+
+    def has_expired(self, session: UserSession) -> bool:
+        """Return whether a live session's time is over by what was last stored."""
+        track = self._tracks.get(session)
+        stored = None if track is None else track.stored
+        return stored is not None and self._stored.has_expired(stored.head)
+
+    # -- ending ----------------------------------------------------------------
+
+    def end(
+        self, session_id: str, session: UserSession | None = None, *, of_user: str | None = None
+    ) -> bool:
+        """
+        End an id for good: a tombstone takes its place, so that not even a late save brings it back.
+
+        Args:
+            session_id: The id.
+            session: The live object, if there is one; it can't be saved any more.
+            of_user: Only if the stored session is this user's; None whosever it is.
+
+        Returns:
+            Whether this call ended it.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        SESSION_ID.check(session_id)
+        ended = self._tombstones.end(session_id, of_user=of_user)
+        if session is not None:
+            track = self._tracks.get_or_make(session, lambda: Track(base=None))
+            with track.lock:  # a save that is on its way has its answer then
+                track.gone = "ended"
+        return ended

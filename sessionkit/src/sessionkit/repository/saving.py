@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One session's save: from the live object to a settled outcome, by compare-and-set."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from sessionkit.deciding import name_of
+from sessionkit.encoding.codec import Encoded, EncodedParts
+from sessionkit.errors import (
+    ConflictError,
+    PartlySavedError,
+    SessionGoneError,
+    SessionKitError,
+    StorageError,
+    UnavailableError,
+)
+from sessionkit.events import (
+    ConflictResolved,
+    SessionGone,
+    SessionSaved,
+)
+from sessionkit.records import SessionWrite
+from sessionkit.repository.attempting import encode_to_save, intend
+from sessionkit.repository.freshness import take_note, write_over
+from sessionkit.repository.save_context import SaveContext
+from sessionkit.repository.settling import why_gone
+from sessionkit.repository.tracking import Attempt, Meeting, Seen, Track
+from sessionkit.session.moments import to_micros
+from sessionkit.session.session import UserSession
+
+_IDENTITY: Final = ("session_id", "created_at", "user_id")
+"""What two heads have in common if they are the same user's same session."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Save:
+    """
+    A save in progress.
+
+    ``next_write`` and ``settle`` alternate until the save is done; the write in
+    between is the caller's, so that many saves can share one batch.
+
+    Attributes:
+        context: What every save needs.
+        session: The live session.
+        track: Its place between app and store.
+        done: True when nothing is left to write.
+        error: Why it failed, or None.
+    """
+
+    context: SaveContext
+    session: UserSession
+    track: Track
+    done: bool = False
+    error: Exception | None = None
+    _fresh: bool = False
+    _encoded: Encoded | None = None
+
+    def next_write(self) -> SessionWrite | None:
+        """Return what is to be written now; None when nothing is (see ``done`` and ``error``)."""
+        try:
+            if self.track.attempt is None:
+                self._make_attempt()
+        except Exception as error:  # noqa: BLE001 - a strategy's bug fails its own session only
+            self._fail(error)
+            return None
+        if self.track.attempt is None:
+            self._touch()
+            return None
+        return self.track.attempt.write
+
+    def _make_attempt(self) -> None:
+        if self.track.gone is not None:
+            raise SessionGoneError(self.session.session_id, self.track.gone)
+        self._catch_up()
+        if self._encoded is None:
+            # Once: what the app changes from now on is the next save's, however often this one
+            # meets other writers.
+            self._encoded = encode_to_save(self.context, self.session, self.track)
+        ours = self._encoded.parts
+        intent = intend(self.context, self.session, self.track, ours)
+        self.track.attempt = intent.attempt
+        if intent.attempt is None:
+            self._contributed(ours)
+            self._tell_resolved(intent.met)
+        self._fresh = True
+
+    def _catch_up(self) -> None:
+        """Take note of what another object of this id stored, rather than meet it in the store."""
+        known, seen = self.track.stored, self.track.place.seen
+        if known is None or seen is None or seen.head.version <= known.head.version:
+            return
+        same = all(getattr(seen.head, name) == getattr(known.head, name) for name in _IDENTITY)
+        if same and seen.usable and not seen.head.ended:
+            take_note(self.context, self.session, self.track, seen)
+
+    def settle(self, outcome: StorageError | None) -> None:
+        """Take a write's outcome; unless ``done``, ask for the next write."""
+        attempt = self.track.attempt
+        if attempt is None:
+            msg = "an outcome without a write"
+            raise RuntimeError(msg)
+        if outcome is None:
+            self._landed(attempt)
+        elif isinstance(outcome, ConflictError):
+            self._meet(attempt)
+        else:
+            # A write whose answer was lost may have landed, whatever is said to it the next
+            # time: it stays, and goes first when the store is back.
+            if self._fresh and not isinstance(outcome, UnavailableError):
+                self.track.attempt = None
+            self._fail(outcome)
+
+    def check(self) -> None:
+        """Raise what went wrong; values that could not be encoded count as that, too."""
+        if self.error is not None:
+            raise self.error
+        if self._encoded is not None and self._encoded.refused:
+            first, *rest = self._encoded.refused
+            others = f"; nor were {', '.join(error.path for error in rest)}" if rest else ""
+            reason = f"{first.reason} (not saved{others}; all else was)"
+            raise PartlySavedError(reason, first.path)
+
+    def give_up(self, reason: str) -> None:
+        """End a save that is not done; it may be tried again."""
+        if not self.done:
+            self._fail(UnavailableError(f"session {self.session.session_id!r}: {reason}"))
+
+    def _fail(self, error: Exception) -> None:
+        self.error = error
+        self.done = True
+
+    # -- what came of it -------------------------------------------------------
+
+    def _landed(self, attempt: Attempt) -> None:
+        track, head = self.track, attempt.write.head
+        track.attempt = None
+        track.stored = Seen(
+            head=head,
+            parts=attempt.target,
+            layout=attempt.layout,
+            authenticated=attempt.authenticated,
+        )
+        track.place.seen = track.stored
+        track.replaces = None
+        track.rewrite = False
+        self._contributed(attempt.ours)
+        # After a resent write the newer state follows; otherwise that was all.
+        self.done = self._fresh
+        event = SessionSaved(
+            session_id=head.session_id, version=head.version, parts=attempt.changed
+        )
+        self.context.emit(event)
+        self._tell_resolved(attempt.met)
+
+    def _tell_resolved(self, met: Meeting | None) -> None:
+        if met is None:
+            return
+        self.track.reports.append(met.report)
+        event = ConflictResolved(
+            session_id=self.session.session_id,
+            strategy=name_of(self.context.strategy),
+            parts=met.parts,
+            report=met.report,
+        )
+        self.context.emit(event)
+
+    def _contributed(self, ours: EncodedParts) -> None:
+        self.track.base = ours
+        self.track.foreign = False
+        stored = self.track.stored
+        if stored is not None:
+            self.session.version = stored.head.version
+            if stored.parts == ours:
+                # Not before the live session has what others changed: a copy of it that
+                # is saved later would take that for removed.
+                self.session.save_id = stored.head.save_id
+
+    def _touch(self) -> None:
+        self.done = True
+        stored = self.track.stored
+        activity = to_micros(self.session.last_activity)
+        interval = self.context.expiry.touch_interval
+        if stored is None or activity - stored.head.last_activity < interval:
+            return
+        ends = self.context.expiry.of(created_at=stored.head.created_at, last_activity=activity)
+        try:
+            found = self.context.storage.touch(
+                self.session.session_id, last_activity=activity, expires_at=ends
+            )
+            seen = None if found else self.context.look(self.session.session_id, stored)
+        except StorageError as error:
+            self._fail(error)
+            return
+        if found:
+            head = attrs.evolve(stored.head, last_activity=activity, expires_at=ends)
+            self.track.stored = attrs.evolve(stored, head=head)
+        else:
+            self._gone(why_gone(stored.head, seen, self.session.user_id) or "deleted")
+
+    # -- what is no conflict, before any strategy is asked ---------------------
+
+    def _meet(self, attempt: Attempt) -> None:
+        try:
+            seen = self.context.look(self.session.session_id, self.track.stored)
+        except SessionKitError as error:
+            self._fail(error)  # the attempt stays: what became of it is not known yet
+            return
+        track = self.track
+        track.attempt = None
+        known = track.stored
+        reason = why_gone(known.head if known else None, seen, self.session.user_id)
+        if reason is not None:
+            self._gone(reason)
+        elif seen is None:
+            track.replaces = None
+        elif not seen.usable:
+            write_over(track, seen)
+        elif attempt.write.head.save_id in seen.head.recent:
+            # Ours landed, its answer was lost, and someone wrote on top.
+            track.base, track.stored, track.foreign = attempt.ours, seen, True
+            track.place.seen = seen
+        else:
+            take_note(self.context, self.session, track, seen)
+
+    def _gone(self, reason: str) -> None:
+        self.track.gone = reason
+        self.context.emit(SessionGone(session_id=self.session.session_id, reason=reason))
+        self._fail(SessionGoneError(self.session.session_id, reason))

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a repository knows of a session that it loaded or saved.
+
+``base`` is the state up to which our own changes were contributed; ``stored`` is
+what was last seen in the store. A save writes merge(base, ours, stored); then
+base is ours and stored is the result. What others changed, from base to stored,
+enters the live session later, on its own thread; then base is stored. Putting
+the merged state into base at once, or leaving base where it was, loses or
+doubles changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from threading import RLock
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import attrs
+
+from sessionkit.decisions import ConflictReport, FieldDecision
+from sessionkit.session.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.encoding.codec import EncodedParts
+    from sessionkit.records import SessionHead, SessionWrite
+
+_REPORTS: Final = 4
+"""How many reports a live session keeps for who wants to show them."""
+
+
+class Owner(NamedTuple):
+    """
+    Whose a session is.
+
+    Attributes:
+        user_id: The user, or None.
+        authenticated: True when the host knew the user, whatever the app calls them.
+    """
+
+    user_id: str | None
+    authenticated: bool
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """
+    What the store holds of a session.
+
+    Attributes:
+        head: Its record.
+        parts: Its parts, encoded; empty when they can't be read or have expired.
+        layout: The names that its parts are stored under.
+        usable: False when it has expired or can't be read: it is replaced, not merged.
+        authenticated: True when the host vouched for its owner.
+    """
+
+    head: SessionHead
+    parts: EncodedParts
+    layout: frozenset[str]
+    usable: bool = True
+    authenticated: bool = False
+
+
+class Meeting(NamedTuple):
+    """
+    Two writers that met in one session.
+
+    Attributes:
+        parts: Names of the parts in which they differ.
+        report: What was decided, field by field.
+    """
+
+    parts: tuple[str, ...]
+    report: ConflictReport
+
+
+class Attempt(NamedTuple):
+    """
+    A write whose answer is not known yet.
+
+    Attributes:
+        write: What was sent; after a lost answer the very same is sent again.
+        ours: The session's parts when it was made.
+        target: The parts that it stores.
+        layout: The stored names afterwards.
+        changed: Names of the parts that it changes.
+        met: The writers who met, if any did.
+        authenticated: True when the host vouched for the owner that it stores.
+    """
+
+    write: SessionWrite
+    ours: EncodedParts
+    target: EncodedParts
+    layout: frozenset[str]
+    changed: tuple[str, ...]
+    met: Meeting | None = None
+    authenticated: bool = False
+
+
+@attrs.define(eq=False)
+class Place:
+    """
+    An id's place in this process: objects of one id take turns here before they meet in the store.
+
+    Attributes:
+        lock: Held while one of them is saved or absorbed.
+        seen: What one of them stored last, or met in the store; None when none has yet.
+    """
+
+    lock: RLock = attrs.field(factory=RLock)
+    seen: Seen | None = None
+
+
+@attrs.define(kw_only=True, eq=False)
+class Track:
+    """
+    One live session's place between app and store.
+
+    Attributes:
+        base: Our parts up to which changes were contributed; None when unknown.
+        last: Our parts as they were last encoded: what changed since gets its stamp from now.
+        stored: What was last seen in the store; None when nothing ever was.
+        replaces: An expired or unreadable record under the same id, to write over.
+        attempt: A write that may or may not have landed.
+        foreign: True when ``stored`` holds a save by someone else that no
+            strategy has decided on yet.
+        rewrite: True when the store went back and needs all parts again.
+        unfit: The save of someone else's that was looked at and can't be used, or None.
+        gone: Why the session can't be saved any more, or None.
+        reports: What was decided lately where this session met another writer.
+        settled: The fields in there that someone has seen to.
+        place: Shared with other objects of the same id.
+    """
+
+    base: EncodedParts | None
+    last: EncodedParts | None = None
+    stored: Seen | None = None
+    replaces: Seen | None = None
+    attempt: Attempt | None = None
+    foreign: bool = False
+    rewrite: bool = False
+    unfit: str | None = None
+    gone: str | None = None
+    reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
+    settled: set[FieldDecision] = attrs.field(factory=set)
+    place: Place = attrs.field(factory=Place)
+
+    @property
+    def lock(self) -> RLock:
+        """Held while the session, or another object of its id, is saved or absorbed."""
+        return self.place.lock
+
+    @property
+    def last_known(self) -> EncodedParts:
+        """Our parts as they were last seen; what is stored where the base is unknown."""
+        known = self.base if self.last is None else self.last
+        if known is not None:
+            return known
+        return {} if self.stored is None else self.stored.parts
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the store has something that the live session lacks."""
+        return self.stored is not None and self.base is not None and self.stored.parts != self.base
+
+
+@attrs.define
+class Tracks:
+    """The tracks of live sessions; a session that nobody holds takes its track with it."""
+
+    _by_session: WeakKeyDictionary[UserSession, Track] = attrs.field(factory=WeakKeyDictionary)
+    _places: WeakValueDictionary[str, Place] = attrs.field(factory=WeakValueDictionary)
+    _lock: RLock = attrs.field(factory=RLock)
+
+    def get(self, session: UserSession) -> Track | None:
+        """Return a session's track, or None when this repository has not met it."""
+        with self._lock:
+            return self._by_session.get(session)
+
+    def get_or_make(self, session: UserSession, make: Callable[[], Track]) -> Track:
+        """Return a session's track; *make* it, outside the lock, when there is none."""
+        track = self.get(session)
+        if track is None:
+            made = make()
+            with self._lock:
+                track = self._by_session.get(session) or self._placed(session, made)
+        return track
+
+    def put(self, session: UserSession, track: Track) -> None:
+        """Set a session's track."""
+        with self._lock:
+            self._placed(session, track)
+
+    def move(self, track: Track, new_id: str) -> None:
+        """Let objects of a session's new id take turns with it, at the place that it has."""
+        with self._lock:
+            # Not at another one: who waits for its lock would come in beside who has the other.
+            self._places[new_id] = track.place
+            track.place.seen = None
+
+    def _placed(self, session: UserSession, track: Track) -> Track:
+        track.place = self._places.setdefault(session.session_id, track.place)
+        self._by_session[session] = track
+        return track

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms: what was typed, what was wrong with it, and undo and redo."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.session.field_types import COUNT, of_type
+from sessionkit.session.ids import new_entry_id
+from sessionkit.session.moments import in_utc, utc_now
+from sessionkit.values.equality import same_content
+
+FORM: Final = "form:"
+
+UNDO: Final = "undo:"
+
+_DICT: Final = of_type(dict)
+_LIST: Final = of_type(list)
+_TEXT: Final = of_type(str)
+
+
+@attrs.define(kw_only=True)
+class FormSnapshot:
+    """
+    A form's data at one moment.
+
+    Attributes:
+        snapshot_id: Unique within the form.
+        form_id: The form.
+        data: The form's fields by name.
+        timestamp: When it was taken, in UTC; a naive value is taken as local time.
+        description: What the user is about to do, or has done.
+        unknown: Fields that a newer release stored; kept and written back.
+    """
+
+    snapshot_id: str = attrs.field(factory=new_entry_id, validator=_TEXT)
+    form_id: str = attrs.field(validator=_TEXT)
+    data: dict[str, Any] = attrs.field(validator=_DICT)
+    timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
+    description: str = attrs.field(default="", validator=_TEXT)
+    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+def _optional_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else in_utc(moment)
+
+
+@attrs.define(kw_only=True)
+class FormState:
+    """
+    One form of a session.
+
+    Attributes:
+        form_id: The form's name.
+        data: The fields by name.
+        errors: Messages by field.
+        last_saved: When the form was last marked clean, in UTC, or None.
+        auto_save: Whether the form is stored by itself whenever its session is. If False, its data,
+            errors and snapshots stay as last stored until the app asks: by ``save_session``, a
+            repository's ``save``, or ``mark_form_clean`` and the session's next save. Then they
+            are stored once, as they are at that save. The switch itself is always stored.
+        save_debounce_ms: While the form is dirty, and saves itself, its session's saves wait so
+            many milliseconds for more changes, in place of the setting ``debounce_ms``. Of
+            several dirty forms the shortest counts; ``max_wait_ms`` bounds it.
+        max_snapshots: How many steps can be undone, at most; the oldest go first.
+        unknown: Fields that a newer release stored; kept and written back.
+    """
+
+    form_id: str = attrs.field(validator=_TEXT)
+    data: dict[str, Any] = attrs.field(factory=dict, validator=_DICT)
+    errors: dict[str, list[str]] = attrs.field(factory=dict, validator=_DICT)
+    last_saved: datetime | None = attrs.field(default=None, converter=_optional_utc)
+    auto_save: bool = attrs.field(default=True, validator=of_type(bool))
+    save_debounce_ms: int = attrs.field(default=500, validator=COUNT)
+    max_snapshots: int = attrs.field(default=20, validator=COUNT)
+    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    _snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
+    _redo_snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
+
+    @property
+    def snapshots(self) -> list[FormSnapshot]:
+        """What can be undone, oldest first; never more than ``max_snapshots``, also when appended to by hand."""
+        return _bounded(self._snapshots, self.max_snapshots)
+
+    @snapshots.setter
+    def snapshots(self, snapshots: list[FormSnapshot]) -> None:
+        self._snapshots = snapshots
+
+    @property
+    def redo_snapshots(self) -> list[FormSnapshot]:
+        """What can be redone, the next one last; never more than ``max_snapshots``."""
+        return _bounded(self._redo_snapshots, self.max_snapshots)
+
+    @redo_snapshots.setter
+    def redo_snapshots(self, snapshots: list[FormSnapshot]) -> None:
+        self._redo_snapshots = snapshots
+
+    def snapshot(self, description: str = "") -> FormSnapshot:
+        """
+        Keep the data as it is now, to come back to with :meth:`undo`.
+
+        What could be redone until now is dropped: a new line of work begins.
+
+        Returns:
+            The snapshot; its data are a copy.
+        """
+        taken = self._copy_of_now(description)
+        self._snapshots.append(taken)
+        self._redo_snapshots.clear()
+        return taken
+
+    def undo(self) -> bool:
+        """
+        Go back to the newest snapshot that differs from the data.
+
+        It stays the newest one, so it does not matter whether an app takes its
+        snapshots before each change or after it.
+
+        Returns:
+            False when there is nothing to go back to.
+        """
+        place = self._newest_other(self.snapshots)
+        if place is None:
+            return False
+        reached = self._snapshots[place]
+        data, left = deepcopy(reached.data), self._copy_of_now(reached.description)
+        del self._snapshots[place + 1 :]
+        self._redo_snapshots.append(left)
+        self.data = data
+        return True
+
+    def redo(self) -> bool:
+        """
+        Take the last :meth:`undo` back.
+
+        Returns:
+            False when there is nothing to redo.
+        """
+        place = self._newest_other(self.redo_snapshots)
+        if place is None:
+            return False
+        reached = self._redo_snapshots[place]
+        data, left = deepcopy(reached.data), self._copy_of_now(reached.description)
+        del self._redo_snapshots[place:]
+        if not self._snapshots or not same_content(self._snapshots[-1].data, left.data):
+            self._snapshots.append(left)
+        if len(self._snapshots) < self.max_snapshots:
+            # Snapshots lie in time order, also for a merge.
+            self._snapshots.append(attrs.evolve(reached, timestamp=utc_now()))
+        self.data = data
+        return True
+
+    def trim(self) -> None:
+        """Drop the oldest snapshots over ``max_snapshots``."""
+        _bounded(self._snapshots, self.max_snapshots)
+        _bounded(self._redo_snapshots, self.max_snapshots)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether :meth:`undo` would change the data."""
+        return self._newest_other(self.snapshots) is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether :meth:`redo` would change the data."""
+        return self._newest_other(self.redo_snapshots) is not None
+
+    def _copy_of_now(self, description: str) -> FormSnapshot:
+        return FormSnapshot(form_id=self.form_id, data=deepcopy(self.data), description=description)
+
+    def _newest_other(self, snapshots: list[FormSnapshot]) -> int | None:
+        """Return the place of the newest snapshot that differs from the data."""
+        places = range(len(snapshots) - 1, -1, -1)
+        return next((p for p in places if not same_content(snapshots[p].data, self.data)), None)
+
+
+def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:
+    surplus = len(snapshots) - limit
+    if surplus > 0:
+        del snapshots[:surplus]
+    return snapshots

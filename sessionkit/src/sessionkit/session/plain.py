@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Attrs objects <-> plain data, by cattrs.
+
+What crosses a border is plain: strings, numbers, lists and dicts. The app's own
+values (``Any``) pass through untouched; keeping them is the serializer's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import attrs
+import cattrs
+import cattrs.cols
+import cattrs.v
+from cattrs.fns import identity
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from sessionkit.errors import SerializationError
+from sessionkit.session.moments import to_micros
+from sessionkit.session.plain_types import (
+    app_dict,
+    is_app_dict,
+    is_list,
+    is_optional_text,
+    moment,
+    number,
+    optional_text,
+    own_dict,
+    sorted_texts,
+    structure_list,
+    text,
+    texts,
+    truth,
+    unstructure_list,
+)
+
+T = TypeVar("T")
+
+_UNKNOWN: Final = "unknown"
+_MISFITS: Final = (TypeError, ValueError, AttributeError)
+_REFUSALS: Final = (cattrs.BaseValidationError, ArithmeticError, LookupError, *_MISFITS)
+
+
+def _takes_unknown(cls: Any) -> bool:  # noqa: ANN401 - any type that cattrs meets
+    return attrs.has(cls) and _UNKNOWN in attrs.fields_dict(cls)
+
+
+def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[..., T]:
+    """Keep what this release doesn't know: a newer one has stored it and wants it back."""
+    known = {field.alias for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
+    structure = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_use_alias=True,
+        _cattrs_forbid_extra_keys=False,
+        _cattrs_detailed_validation=converter.detailed_validation,
+    )
+
+    def with_unknown(data: Mapping[str, Any], _: type[T]) -> T:
+        if type(data) is dict and known.issuperset(data):
+            return structure(data, cls)
+        if not isinstance(data, Mapping):
+            msg = f"a mapping of fields is needed, not {type(data).__name__}"
+            raise TypeError(msg)
+        newer = {name: value for name, value in data.items() if name not in known}
+        unknown = app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
+        return structure({**data, _UNKNOWN: unknown}, cls)
+
+    return with_unknown
+
+
+def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
+    unstructure = make_dict_unstructure_fn(
+        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True)
+    )
+
+    def with_unknown(value: Any) -> Any:  # noqa: ANN401 - one of the attrs classes
+        if not isinstance(value, cls):
+            return value  # the app put it there; who reads it tells
+        try:
+            plain = unstructure(value)
+        except _MISFITS:
+            plain = _field_by_field(value, converter)
+        unknown = dict(getattr(value, _UNKNOWN))
+        if not unknown:
+            return plain
+        # A part may be called like a field: what is unknown never takes a known one's place.
+        clashing = {name: unknown.pop(name) for name in plain if name in unknown}
+        return plain | unknown | ({_UNKNOWN: clashing} if clashing else {})
+
+    return with_unknown
+
+
+def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:  # noqa: ANN401
+    """Leave fields as they are in which the app put what does not belong there; who reads them tells."""
+    plain: dict[str, Any] = {}
+    for field in attrs.fields(type(value)):
+        if field.init and field.name != _UNKNOWN:
+            mine = getattr(value, field.name)
+            try:
+                plain[field.alias] = converter.unstructure(mine, field.type)
+            except _MISFITS:
+                plain[field.alias] = mine
+    return plain
+
+
+def make_converter(
+    time_to_plain: Callable[[datetime], int | str], *, explains: bool = True
+) -> cattrs.Converter:
+    """
+    Return a converter for the session's classes.
+
+    Args:
+        time_to_plain: How a time is written; every way is read.
+        explains: Whether an error says where it was; reading takes twice as long then.
+    """
+    converter = cattrs.Converter(use_alias=True, detailed_validation=explains)
+    converter.register_unstructure_hook_func(lambda kind: kind is Any, lambda value: value)
+    converter.register_structure_hook_func(lambda kind: kind is Any, lambda value, _: value)
+    converter.register_unstructure_hook(datetime, time_to_plain)
+    converter.register_structure_hook(datetime, moment)
+    converter.register_structure_hook(int, number)
+    converter.register_structure_hook(bool, truth)
+    converter.register_structure_hook(str, text)
+    converter.register_unstructure_hook_func(is_optional_text, identity)
+    converter.register_structure_hook_func(is_optional_text, optional_text)
+    converter.register_unstructure_hook_func(is_app_dict, dict)
+    converter.register_structure_hook_func(is_app_dict, app_dict)
+    converter.register_unstructure_hook_factory(is_list, unstructure_list)
+    converter.register_structure_hook_factory(is_list, structure_list)
+    converter.register_unstructure_hook_func(cattrs.cols.is_set, sorted_texts)
+    converter.register_structure_hook_func(cattrs.cols.is_set, texts)
+    converter.register_unstructure_hook_factory(_takes_unknown, _unstructure_with_unknown)
+    converter.register_structure_hook_factory(_takes_unknown, _structure_with_unknown)
+    return converter
+
+
+STORED: Final = make_converter(to_micros)
+"""Writes times as microseconds: what the stored parts are made with."""
+
+_QUICK: Final = make_converter(to_micros, explains=False)
+"""Reads what a serializer has just made, if it is just as it should be; the others say what is wrong."""
+_QUICK.register_structure_hook_func(is_app_dict, own_dict)
+
+READABLE: Final = make_converter(datetime.isoformat)
+"""Writes times as ISO 8601: what ``to_dict`` is made with."""
+
+
+def stored_fields(
+    cls: type[attrs.AttrsInstance], groups: Mapping[str, Collection[str]]
+) -> Callable[[Any], dict[str, dict[str, Any]]]:
+    """Return a function that writes groups of a *cls*'s fields, each by name, as they are stored."""
+    writers = {name: _writer(cls, fields) for name, fields in groups.items()}
+
+    def written(value: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - one of the attrs classes
+        try:
+            return {name: write(value) for name, write in writers.items()}
+        except _MISFITS:
+            plain = _field_by_field(value, STORED)
+            return {name: {field: plain[field] for field in groups[name]} for name in groups}
+
+    return written
+
+
+def _writer(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[[Any], Any]:
+    others: dict[str, Any] = {
+        field.name: override(omit=True)
+        for field in attrs.fields(attrs.resolve_types(cls))
+        if field.alias not in names
+    }
+    return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
+
+
+def read_stored(data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401 - plain data
+    """Return what stored *data* were made from; raises as :func:`structure`."""
+    try:
+        return _QUICK.structure(data, cls)
+    except _REFUSALS:
+        return structure(STORED, data, cls, what)  # says what is wrong, and where
+
+
+def surely_fit(types: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a function that tells whether fields of these *types* are surely read; in doubt :func:`structure` tells."""
+    readers = {field: (_QUICK.get_structure_hook(kind), kind) for field, kind in types.items()}
+
+    def fit(fields: Mapping[str, Any]) -> bool:
+        try:
+            for field, value in fields.items():
+                if field in readers:
+                    read, kind = readers[field]
+                    read(value, kind)
+        except _REFUSALS:
+            return False
+        return True
+
+    return fit
+
+
+def _reason(error: BaseException, wanted: type | None) -> str:
+    if isinstance(error, TypeError | ValueError) and str(error):
+        return str(error)
+    return cattrs.v.format_exception(error, wanted)
+
+
+def structure(converter: cattrs.Converter, data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401
+    """
+    Return *data* as a *cls*.
+
+    Args:
+        converter: One of this module's.
+        data: Plain data from outside.
+        cls: The class that is wanted.
+        what: What the data are, for the message.
+
+    Raises:
+        SerializationError: If they don't fit; the message names each wrong field.
+    """
+    try:
+        return converter.structure(data, cls)
+    except _REFUSALS as error:
+        raise _refusal(error, what) from error
+
+
+def _refusal(error: Exception, what: str) -> SerializationError:
+    messages = cattrs.transform_error(error, what, format_exception=_reason)
+    wrong = [SerializationError(*_reason_and_path(message, what)) for message in messages]
+    return wrong[0] if len(wrong) == 1 else SerializationError("; ".join(map(str, wrong)))
+
+
+def _reason_and_path(message: str, what: str) -> tuple[str, str]:
+    reason, _, rest = message.rpartition(f" @ {what}")
+    return reason, what + rest.replace("._", ".")  # a private field goes by its alias
+
+
+def to_plain(value: object) -> dict[str, Any]:
+    """Return an attrs object as readable plain data."""
+    plain: dict[str, Any] = READABLE.unstructure(value)
+    return plain
+
+
+def from_plain(data: Mapping[str, Any], cls: type[T]) -> T:
+    """Return the object that :func:`to_plain` was given; raises as :func:`structure`."""
+    return structure(READABLE, data, cls, cls.__name__)

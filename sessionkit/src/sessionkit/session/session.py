@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All the state of one user in one browser. Data only: nothing here reads or writes a store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from threading import RLock
+from types import NoneType
+from typing import Any, Final, Self
+
+import attrs
+
+from sessionkit.session.activity import Activity, kept_in_activity
+from sessionkit.session.field_types import COUNT, of_type, set_of_texts
+from sessionkit.session.forms import FormState
+from sessionkit.session.ids import check_session_id, new_session_id
+from sessionkit.session.moments import in_utc, utc_now
+from sessionkit.session.navigation import NavigationEntry
+from sessionkit.session.not_kept import NotKept
+from sessionkit.values.equality import equals
+
+_NOTHING: Final = object()
+_DICT: Final = of_type(dict)
+_TEXT_OR_NONE: Final = of_type(str, NoneType)
+
+
+def _checked(session_id: str | None) -> str:
+    return new_session_id() if session_id is None else check_session_id(session_id)
+
+
+@kept_in_activity
+@attrs.define(kw_only=True, eq=False)
+class UserSession:
+    """
+    Everything that is kept for one user in one browser.
+
+    Change the attributes as you like: what changed is found by comparison, not
+    by announcement. The methods take the session's lock; two sessions are equal
+    only if they are the same object (compare :meth:`to_dict` for the content).
+
+    Attributes:
+        session_id: 1 to 128 printable characters; random when not given.
+        user_id: The owner, or None.
+        authenticated: True when the host (such as ``st.user``) knew the owner, whatever the app calls them.
+        roles: The owner's roles.
+        permissions: The owner's permissions.
+        inputs: Values by key, as ``persist_input`` stores them.
+        form_states: Forms by id.
+        dirty_forms: Ids of forms with unsaved changes.
+        navigation_history: Opened pages, oldest first.
+        page_views: How often each page was opened.
+        cache_keys: Tracked cache keys.
+        cache_dependencies: What each cache key depends on.
+        interaction_count: How often inputs, the history or a form's state were changed by the
+            methods below.
+        theme: A preference of the user, such as ``"dark"``.
+        language: A preference of the user, such as ``"en"``.
+        timezone: A preference of the user, an IANA name.
+        max_history_size: Length of ``navigation_history``, at most; the oldest go first.
+        created_at: When the session began, in UTC.
+        last_activity: When it was last used, in UTC.
+        extensions: Plain data of plugins, by plugin name.
+        version: How often the session was stored; 0 for never. Set by the repository.
+        save_id: The save that this state was last stored by, or None. Set by the repository.
+        forms_asked_for: Ids of the forms that the next save includes even if their ``auto_save``
+            is off. Not stored; set by the methods, and emptied by the repository.
+        not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
+        unknown: Fields that a newer release stored, by part; kept and written back.
+        activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
+    """
+
+    activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
+    session_id: str = attrs.field(default=None, converter=_checked)
+    user_id: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
+    authenticated: bool = attrs.field(default=False, validator=of_type(bool))
+    roles: set[str] = attrs.field(factory=set, converter=set_of_texts)
+    permissions: set[str] = attrs.field(factory=set, converter=set_of_texts)
+    inputs: dict[str, Any] = attrs.field(factory=dict, validator=_DICT)
+    form_states: dict[str, FormState] = attrs.field(factory=dict, validator=_DICT)
+    dirty_forms: set[str] = attrs.field(factory=set, converter=set_of_texts)
+    navigation_history: list[NavigationEntry] = attrs.field(factory=list, validator=of_type(list))
+    page_views: dict[str, int] = attrs.field(factory=dict, validator=_DICT)
+    cache_keys: set[str] = attrs.field(factory=set, converter=set_of_texts)
+    cache_dependencies: dict[str, set[str]] = attrs.field(factory=dict, validator=_DICT)
+    interaction_count: int = 0
+    theme: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
+    language: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
+    timezone: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
+    max_history_size: int = attrs.field(default=100, validator=COUNT)
+    created_at: datetime = attrs.field(factory=utc_now, converter=in_utc)
+    last_activity: datetime = attrs.field(factory=utc_now, converter=in_utc)
+    extensions: dict[str, Any] = attrs.field(factory=dict, validator=_DICT)
+    version: int = 0
+    save_id: str | None = None
+    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
+    lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
+
+    @property
+    def session_duration(self) -> timedelta:
+        """The time from the session's beginning to its last activity."""
+        return self.last_activity - self.created_at
+
+    @property
+    def current_page(self) -> str | None:
+        """The page opened last, or None."""
+        return self.navigation_history[-1].page if self.navigation_history else None
+
+    def touch(self) -> None:
+        """Note that the user is there; counts as no interaction."""
+        self.activity.touched()
+
+    def set_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
+        """Keep *value* under *key*; a value equal to the one that is kept counts no interaction."""
+        with self.lock:
+            kept = self.inputs.get(key, _NOTHING)
+            self.inputs[key] = value
+            # In doubt not an interaction: it would make each rerun a change. Whether an
+            # array changed is found by its bytes when it is saved.
+            if type(kept) is not type(value) or not equals(kept, value, in_doubt=True):
+                self.activity.interacted()
+
+    def add_navigation(self, page: str, params: Mapping[str, Any] | None = None) -> NavigationEntry:
+        """
+        Note that the user opened *page*, and count the view.
+
+        Args:
+            page: The page's name.
+            params: What it was opened with; copied.
+
+        Returns:
+            The entry, which is now the last of ``navigation_history``.
+        """
+        entry = NavigationEntry(page=page, params=dict(params or {}))
+        with self.lock:
+            self.navigation_history.append(entry)
+            self.page_views[page] = self.page_views.get(page, 0) + 1
+            self.activity.interacted()
+            self.trim()
+        return entry
+
+    def get_form_state(self, form_id: str) -> FormState:
+        """Return the form called *form_id*; an empty one is made when there is none."""
+        with self.lock:
+            return self.form_states.setdefault(form_id, FormState(form_id=form_id))
+
+    def mark_form_dirty(self, form_id: str) -> None:
+        """Note that the form has unsaved changes; a form that is dirty already counts no interaction."""
+        with self.lock:
+            self.get_form_state(form_id)
+            if form_id not in self.dirty_forms:
+                self.dirty_forms.add(form_id)
+                self.activity.interacted()
+
+    def mark_form_clean(self, form_id: str) -> None:
+        """Note that the form's data were saved, now; the next save of the session includes them in any case."""
+        with self.lock:
+            self.get_form_state(form_id).last_saved = utc_now()
+            self.dirty_forms.discard(form_id)
+            self.forms_asked_for |= {form_id}
+            self.activity.interacted()
+
+    def add_cache_key(self, key: str, dependencies: Iterable[str] = ()) -> None:
+        """Track a cache key and what it depends on; calling it again replaces the dependencies."""
+        needed = set_of_texts(dependencies)
+        with self.lock:
+            self.cache_keys.add(key)
+            self.cache_dependencies[key] = needed
+
+    def remove_cache_key(self, key: str) -> None:
+        """Stop tracking a cache key; an unknown one is fine."""
+        with self.lock:
+            self.cache_keys.discard(key)
+            self.cache_dependencies.pop(key, None)
+
+    def has_permission(self, permission: str) -> bool:
+        """Return whether the owner has the permission."""
+        return permission in self.permissions
+
+    def has_role(self, role: str) -> bool:
+        """Return whether the owner has the role."""
+        return role in self.roles
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return the whole session as plain data.
+
+        Typed fields become strings, numbers, lists and dicts (times are ISO
+        8601, sets are sorted lists); the app's own values stay as they are.
+        """
+        from sessionkit.session.plain import to_plain  # noqa: PLC0415 - keeps the import light
+
+        with self.lock:
+            self.trim()
+            return to_plain(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """
+        Return the session that :meth:`to_dict` was called on, as a new object.
+
+        Raises:
+            SerializationError: If a field has the wrong type; the message names it.
+        """
+        from sessionkit.session.plain import from_plain  # noqa: PLC0415 - keeps the import light
+
+        return from_plain(data, cls)
+
+    def to_json(self) -> str:
+        """
+        Return the session as JSON text; what JSON lacks is tagged (:mod:`sessionkit.values`).
+
+        Raises:
+            SerializationError: If a value can't be kept; ``path`` says which.
+        """
+        from sessionkit.values import to_tagged  # noqa: PLC0415 - keeps the import light
+
+        return json.dumps(to_tagged(self.to_dict()), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """
+        Return the session that :meth:`to_json` was called on, as a new object.
+
+        Raises:
+            SerializationError: If the text is no JSON, or a field has the wrong type.
+        """
+        from sessionkit.values import parse_json  # noqa: PLC0415 - keeps the import light
+
+        return cls.from_dict(parse_json(text))
+
+    def trim(self) -> None:
+        """Drop what is over ``max_history_size`` and each form's ``max_snapshots``, the oldest first."""
+        with self.lock:
+            surplus = len(self.navigation_history) - self.max_history_size
+            if surplus > 0:
+                del self.navigation_history[:surplus]
+            for form in self.form_states.values():
+                form.trim()

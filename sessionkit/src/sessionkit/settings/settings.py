@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What can be set, and where it comes from.
+
+For each key: code (:func:`load_settings`, ``configure``), then environment
+variables, then the file, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.conflict import ConflictStrategy
+from sessionkit.settings.settings_checks import (
+    check_journal,
+    lifetime,
+    long_enough,
+    one_of,
+    path_or_none,
+    plugin_name,
+    plugin_names,
+    whole_number,
+)
+from sessionkit.settings.settings_file import find_file
+from sessionkit.settings.settings_sources import (
+    CODE,
+    DERIVED,
+    from_environment,
+    from_table,
+    overlay,
+    own_variables,
+    with_secret,
+)
+
+Table = Mapping[str, Any]
+Tables = Mapping[str, Table]
+
+_MOST_MS: Final = 2**31 - 1
+_DERIVED: Final = {DERIVED: True}
+
+
+def _frozen(tables: Tables) -> Tables:
+    return MappingProxyType({name: MappingProxyType(dict(table)) for name, table in tables.items()})
+
+
+def _keys_only(tables: Tables) -> str:
+    # The values of a plugin's table hold passwords, often inside an address.
+    return repr({name: sorted(table) for name, table in tables.items()})
+
+
+def _hidden(secret: str | None) -> str:
+    return "None" if secret is None else "'...'"
+
+
+@attrs.frozen(kw_only=True)
+class PersistenceSettings:
+    """
+    How sessions go to the store, and how what others saved comes from there.
+
+    Attributes:
+        debounce_ms: How long a save waits for more changes, in milliseconds.
+        max_wait_ms: How long a save waits at most while changes keep coming, in milliseconds.
+        batch_size: How many sessions are written at once, at most.
+        max_pending: How many sessions may wait to be saved.
+        max_pending_bytes: How many bytes they may hold, encoded.
+        when_full: What is done with one more: ``"block"`` waits for room, then raises;
+            ``"raise"`` raises; ``"spill"`` leaves it to the journal.
+        full_timeout_ms: How long to wait for room, in milliseconds.
+        exit_timeout_ms: How long the end of the process waits for the store, in milliseconds.
+        journal: A folder in which changes are kept that the store doesn't have yet; None for none.
+        journal_fsync: Whether each change is on the disk before the app goes on.
+        refresh: ``"rerun"`` to look at a rerun what others have saved, or ``"never"``.
+        refresh_interval_ms: How long a look at a session's record counts, in milliseconds.
+        watch: Whether tabs left idle are told of what others save.
+    """
+
+    debounce_ms: int = attrs.field(default=500, validator=whole_number(0, _MOST_MS))
+    max_wait_ms: int = attrs.field(default=5000, validator=whole_number(0, _MOST_MS))
+    batch_size: int = attrs.field(default=100, validator=whole_number(1, 100_000))
+    max_pending: int = attrs.field(default=10_000, validator=whole_number(1, _MOST_MS))
+    max_pending_bytes: int = attrs.field(default=2**28, validator=whole_number(1, 2**50))
+    when_full: str = attrs.field(default="block", validator=one_of("block", "raise", "spill"))
+    full_timeout_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
+    exit_timeout_ms: int = attrs.field(default=10_000, validator=whole_number(0, _MOST_MS))
+    journal: Path | None = attrs.field(default=None, converter=path_or_none)
+    journal_fsync: bool = False
+    refresh: str = attrs.field(default="rerun", validator=one_of("rerun", "never"))
+    refresh_interval_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
+    watch: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ExpirySettings:
+    """
+    When a session ends by itself; the earlier of the two counts.
+
+    Attributes:
+        idle: How long after its last activity; None for never.
+        absolute: How long after it began; None for never.
+    """
+
+    idle: timedelta | None = attrs.field(default=timedelta(hours=24), validator=lifetime)
+    absolute: timedelta | None = attrs.field(default=timedelta(days=30), validator=lifetime)
+
+
+@attrs.frozen(kw_only=True)
+class SecuritySettings:
+    """
+    What tokens are signed with.
+
+    Attributes:
+        secret_key: The secret, never shown; None for the one kept in *folder*.
+        folder: Where a secret that sessionkit makes itself is kept.
+    """
+
+    secret_key: str | None = attrs.field(default=None, repr=_hidden, validator=long_enough)
+    folder: Path = Path(".sessionkit")
+
+
+@attrs.frozen(kw_only=True)
+class LimitSettings:
+    """
+    How much is stored.
+
+    Attributes:
+        session_bytes: The size of an encoded session, in bytes, at most.
+    """
+
+    session_bytes: int = attrs.field(default=16 * 2**20, validator=whole_number(1024, 2**31 - 1))
+
+
+def _texts(fields: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(fields))
+
+
+@attrs.frozen(kw_only=True)
+class ConflictSettings:
+    """
+    What is stored where two writers changed one field.
+
+    Attributes:
+        fields: Names of policies (:mod:`sessionkit.merge.policies`) by path, such as ``inputs.cart``.
+    """
+
+    fields: Mapping[str, str] = attrs.field(factory=dict, converter=_texts)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    Everything that can be set.
+
+    Attributes:
+        storage: The name of a storage plugin; None for the one that is installed.
+        serializer: The name of a serializer.
+        conflict_strategy: The name of a conflict strategy; in code, a function or a strategy, too.
+        plugins: Names of plugins that are loaded only to observe.
+        storages: Keywords of storage factories, by name.
+        serializers: Keywords of serializer factories, by name.
+        conflict_strategies: Keywords of strategy factories, by name.
+        hosts: Keywords of host factories, by name.
+        conflict: What is stored where two writers changed one field.
+        persistence: The write-behind queue.
+        expiry: When a session ends by itself.
+        security: What tokens are signed with.
+        limits: How much is stored.
+        source: The file that was read, or None; doesn't count when settings are compared.
+        origins: Where each key that was set was said, by dotted path; doesn't count either.
+    """
+
+    storage: str | None = attrs.field(default=None, validator=plugin_name)
+    serializer: str = attrs.field(default="msgpack", validator=plugin_name)
+    conflict_strategy: str | ConflictStrategy = attrs.field(default="merge", validator=plugin_name)
+    plugins: tuple[str, ...] = attrs.field(default=(), validator=plugin_names)
+    storages: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    serializers: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    conflict_strategies: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    hosts: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    conflict: ConflictSettings = ConflictSettings()
+    persistence: PersistenceSettings = PersistenceSettings()
+    expiry: ExpirySettings = ExpirySettings()
+    security: SecuritySettings = SecuritySettings()
+    limits: LimitSettings = LimitSettings()
+    source: Path | None = attrs.field(default=None, eq=False, metadata=_DERIVED)
+    origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False, metadata=_DERIVED)
+
+    def where(self, key: str) -> str:
+        """
+        Return who set *key*: a file, an environment variable, ``configure(...)``.
+
+        Args:
+            key: A dotted path, such as ``storage`` or ``storages.sqlite.url``.
+
+        Returns:
+            For a key that nobody set, who set another one of its table; else an
+            empty text.
+        """
+        if key in self.origins:
+            return self.origins[key]
+        table, dot, _ = key.rpartition(".")
+        prefixes = (f"{key}.", f"{table}{dot}") if dot else f"{key}."
+        near = (said for path, said in self.origins.items() if path.startswith(prefixes))
+        return next(near, "")
+
+
+def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its own type
+    """
+    Return the settings of this process, as it stands now.
+
+    >>> load_settings(persistence={"debounce_ms": 100}).persistence.debounce_ms
+    100
+
+    Args:
+        **code: What the program itself sets; goes before everything else.
+            Tables are dicts.
+
+    Raises:
+        ConfigError: If something is unknown, malformed or can't be read; the
+            message says where it stands and what would be right.
+    """
+    from sessionkit.settings.settings_structure import checked, structured  # noqa: PLC0415 - imports cattrs
+
+    own = own_variables(os.environ)
+    file = find_file(own)
+    entries = checked(Settings, from_table(file.table, str(file.path)) if file else {})
+    entries = overlay(entries, checked(Settings, from_environment(own)))
+    entries = overlay(entries, checked(Settings, from_table(code, CODE)))
+    entries = with_secret(entries, os.environ)
+    origins = {".".join(path): given.origin for path, given in entries.items()}
+    source = file.path if file else None
+    settings = attrs.evolve(structured(Settings, entries), source=source, origins=origins)
+    check_journal(settings.persistence, settings.where)
+    return settings

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What is said about settings: in code, in environment variables, in a file's tables.
+
+Each source becomes a flat mapping from the key's path to what was given, with
+the place that an error has to name. Nothing here knows which keys exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.errors import ConfigError
+from sessionkit.secret_file import check_secret
+from sessionkit.settings.literals import VARIABLE
+
+KeyPath = tuple[str, ...]
+
+DERIVED: Final = "derived"
+"""Marks, in a field's metadata, what no source can set."""
+
+ENV: Final = "env:"
+"""Begins a secret that stands in an environment variable."""
+
+CODE: Final = "configure(...)"
+PREFIX: Final = "SESSIONKIT_"
+FILE_VARIABLE: Final = "SESSIONKIT_CONFIG"
+SECRET_VARIABLE: Final = "SESSIONKIT_SECRET_KEY"  # noqa: S105 - a variable's name
+_OWN_MEANING: Final = frozenset({FILE_VARIABLE, SECRET_VARIABLE})
+_SECRET: Final = ("security", "secret_key")
+
+
+@attrs.frozen
+class Given:
+    """
+    What a source gives for one key.
+
+    Attributes:
+        value: The value; text from an environment variable.
+        origin: The file, the variable or the call that said it.
+        is_text: Whether the value still has to be read as the key's type.
+    """
+
+    value: Any = attrs.field(repr=False)
+    origin: str
+    is_text: bool = False
+
+
+Entries = dict[KeyPath, Given]
+
+
+def overlay(lower: Entries, upper: Entries) -> Entries:
+    """Return both; a key of *upper* replaces what *lower* says there, an empty table replaces nothing."""
+    said = {path: new for path, new in upper.items() if new.value != {} or not _below(path, lower)}
+    kept = {
+        path: given for path, given in lower.items() if not any(_meet(path, new) for new in said)
+    }
+    return kept | said
+
+
+def _meet(one: KeyPath, other: KeyPath) -> bool:
+    return one[: len(other)] == other[: len(one)]
+
+
+def _below(path: KeyPath, entries: Entries) -> bool:
+    return any(other[: len(path)] == path for other in entries)
+
+
+def nested(entries: Mapping[KeyPath, Any]) -> dict[str, Any]:
+    """Return values by path as tables within tables."""
+    root: dict[str, Any] = {}
+    for path, value in entries.items():
+        table = root
+        for name in path[:-1]:
+            table = table.setdefault(name, {})
+        table[path[-1]] = value
+    return root
+
+
+def from_table(table: Mapping[str, Any], origin: str) -> Entries:
+    """Return what nested tables say, in a file or in code; an empty table stays as it is."""
+    return {path: Given(value, origin) for path, value in _leaves(table, (), origin)}
+
+
+def _leaves(table: Mapping[Any, Any], above: KeyPath, origin: str) -> Iterator[tuple[KeyPath, Any]]:
+    for name, value in table.items():
+        if not isinstance(name, str):
+            place = ".".join(above) or "the settings"
+            msg = f"{origin}: {place}: keys are text, not {type(name).__name__}"
+            raise ConfigError(msg)
+        path = (*above, name)
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, path, origin)
+        else:
+            yield path, value
+
+
+def own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the variables that begin with ``SESSIONKIT_``, by name in capitals.
+
+    Raises:
+        ConfigError: If two names differ in case only.
+    """
+    own: dict[str, str] = {}
+    for name in environ:
+        if name.upper().startswith(PREFIX):
+            if name.upper() in own:
+                msg = f"{VARIABLE} {name.upper()} is set twice, in different case; keep one"
+                raise ConfigError(msg)
+            own[name.upper()] = environ[name]
+    return own
+
+
+def from_environment(own: Mapping[str, str]) -> Entries:
+    """Return what variables say; *own* are those of :func:`own_variables`."""
+    return {
+        tuple(name[len(PREFIX) :].lower().split("__")): Given(
+            text, f"{VARIABLE} {name}", is_text=True
+        )
+        for name, text in own.items()
+        if name not in _OWN_MEANING
+    }
+
+
+def as_variable(path: KeyPath) -> str:
+    """Return the name of the environment variable that sets a key."""
+    return PREFIX + "__".join(path).upper()
+
+
+def with_secret(entries: Entries, environ: Mapping[str, str]) -> Entries:
+    """
+    Return *entries* with the secret that ``env:NAME`` stands for.
+
+    Nobody has to ask for ``SESSIONKIT_SECRET_KEY``: it counts wherever no
+    secret was given.
+
+    Raises:
+        ConfigError: If the variable is too short, or was asked for and isn't set.
+    """
+    asked = entries.get(_SECRET)
+    reference = asked.value if asked else ENV if SECRET_VARIABLE in environ else None
+    if reference is None or not reference.startswith(ENV):
+        return entries
+    name = reference.removeprefix(ENV).strip() or SECRET_VARIABLE
+    place = f"{asked.origin}: {'.'.join(_SECRET)}: " if asked else ""
+    try:
+        secret = check_secret(environ[name])
+    except KeyError:
+        msg = f"{place}{VARIABLE} {name} is not set; it must hold the app's secret"
+        raise ConfigError(msg) from None
+    except ConfigError as error:
+        msg = f"{place}{VARIABLE} {name}: {error}"
+        raise ConfigError(msg) from error
+    return entries | {_SECRET: Given(secret, f"{VARIABLE} {name}")}
