@@ -10,7 +10,7 @@ import pytest
 from session_harness.data import KINDS_OF_DICT
 
 from sessionkit.testing.serializers import assert_same
-from sessionkit.values.dict_kinds import filled, kind_of_dict, of_one_kind
+from sessionkit.values.dicts import filled, kind_of_dict, of_one_kind
 
 
 @pytest.mark.parametrize("kind", [dict, *KINDS_OF_DICT], ids=str)

@@ -28,7 +28,7 @@ from sessionkit.session import UserSession
 from sessionkit.session.navigation import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 from sessionkit.values import to_tagged
-from sessionkit.values.dict_kinds import kind_of_dict
+from sessionkit.values.dicts import kind_of_dict
 
 CODEC = make_codec()
 MERGER = Merger()

@@ -12,7 +12,7 @@ from sessionkit.encoding.parts import PlainPart, misfits, place
 from sessionkit.errors import SerializationError
 from sessionkit.serializer import Serializer
 from sessionkit.values import MAX_DEPTH
-from sessionkit.values.dict_kinds import KEPT, filled
+from sessionkit.values.dicts import KEPT, filled
 
 # The app's values may be anything, here as everywhere.
 # ruff: noqa: ANN401

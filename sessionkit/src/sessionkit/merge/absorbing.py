@@ -16,7 +16,7 @@ import attrs
 from sessionkit.encoding.parts import EXTENSION, FIELDS
 from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.session import UserSession
-from sessionkit.values.dict_kinds import of_one_kind
+from sessionkit.values.dicts import of_one_kind
 from sessionkit.values.equality import same_content
 
 # The app's values may be anything, here as everywhere.

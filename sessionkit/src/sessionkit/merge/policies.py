@@ -26,7 +26,7 @@ import attrs
 
 from sessionkit.merge.rules import MISSING, Rule, changed, key_order, merge_value
 from sessionkit.merge.stamps import NEVER, When
-from sessionkit.values.dict_kinds import filled, of_one_kind
+from sessionkit.values.dicts import filled, of_one_kind
 from sessionkit.values.equality import same_content
 
 # What a field holds may be anything, here as in a merge.

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from sessionkit.errors import SerializationError
 from sessionkit.merge.stamps import NEVER, NONE, When, doubtful, latest
-from sessionkit.values.dict_kinds import filled, kind_of_dict, of_one_kind
+from sessionkit.values.dicts import filled, kind_of_dict, of_one_kind
 from sessionkit.values.equality import content, same_content
 
 # What is merged may be any plain value.

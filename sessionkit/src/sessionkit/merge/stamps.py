@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from sessionkit.values.dict_kinds import of_one_kind
+from sessionkit.values.dicts import of_one_kind
 from sessionkit.values.equality import COMPARED_OR_FLOAT, same_content
 
 # What a part holds may be anything, and a tree of stamps is as deep as that.

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One entry of the closed table of what can be kept."""
+"""Dates, times, durations and their zones as text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
 from sessionkit.errors import SerializationError
+
+# One entry of the closed table of what can be kept.
 
 
 @attrs.frozen(kw_only=True)
@@ -46,3 +51,75 @@ class Kind:
         except Exception as error:
             msg = f"the stored {self.name} can't be read: {type(error).__name__}: {error}"
             raise SerializationError(msg) from error
+
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,3}")
+
+
+def zone_to_simple(zone: tzinfo | None) -> str | list[Any] | None:
+    """
+    Return a zone as its IANA name, or as a list of offset in microseconds and, if it has one, name.
+
+    Raises:
+        SerializationError: If the zone is neither a ``ZoneInfo`` with a name nor a ``timezone``.
+    """
+    if zone is None:
+        return None
+    if type(zone) is ZoneInfo and zone.key is not None:
+        return zone.key
+    if type(zone) is not timezone:
+        msg = f"a time zone of type {type(zone).__qualname__} can't be kept; use zoneinfo.ZoneInfo(name)"
+        raise SerializationError(msg)
+    offset, name = zone.utcoffset(None), zone.tzname(None)
+    micros = offset // _MICROSECOND
+    return [micros] if name == timezone(offset).tzname(None) else [micros, name]
+
+
+def zone_from_simple(simple: Any) -> tzinfo | None:  # noqa: ANN401 - stored data
+    """Return the zone that :func:`zone_to_simple` was given."""
+    if simple is None:
+        return None
+    if not isinstance(simple, str):
+        micros, *name = simple
+        return timezone(timedelta(microseconds=micros), *name)
+    try:
+        if _ZONE_NAME.fullmatch(simple):
+            return ZoneInfo(simple)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass  # the same answer as for a name that can't be one
+    msg = f"the time zone {simple!r} isn't known here; install the package tzdata"
+    raise SerializationError(msg)
+
+
+def _moment_to_simple(moment: datetime | time) -> str | list[Any]:
+    zone = zone_to_simple(moment.tzinfo)
+    offset_says_all = zone is None or (isinstance(zone, list) and len(zone) == 1)
+    if offset_says_all and not moment.fold:
+        return moment.isoformat()
+    return [moment.replace(tzinfo=None).isoformat(), zone, moment.fold]
+
+
+def _moment_from_simple(cls: type[datetime | time]) -> Callable[[Any], datetime | time]:
+    def restore(simple: Any) -> datetime | time:  # noqa: ANN401 - stored data
+        if isinstance(simple, str):
+            return cls.fromisoformat(simple)
+        text, zone, fold = simple
+        return cls.fromisoformat(text).replace(tzinfo=zone_from_simple(zone), fold=fold)
+
+    return restore
+
+
+DATE: Final = Kind(name="date", code=16, simplify=date.isoformat, restore=date.fromisoformat)
+TIME: Final = Kind(
+    name="time", code=17, simplify=_moment_to_simple, restore=_moment_from_simple(time)
+)
+DATETIME: Final = Kind(
+    name="datetime", code=18, simplify=_moment_to_simple, restore=_moment_from_simple(datetime)
+)
+TIMEDELTA: Final = Kind(
+    name="timedelta",
+    code=19,
+    simplify=lambda span: [span.days, span.seconds, span.microseconds],
+    restore=lambda simple: timedelta(*simple),
+)

@@ -19,9 +19,8 @@ from uuid import UUID
 
 from sessionkit.errors import ConfigError, SerializationError
 from sessionkit.values.dicts import COUNTER, ORDERED, default_kinds, find_default_kind
-from sessionkit.values.kind import Kind
+from sessionkit.values.kind import DATE, DATETIME, TIME, TIMEDELTA, Kind
 from sessionkit.values.tables import find_table_kind, table_kinds
-from sessionkit.values.times import DATE, DATETIME, TIME, TIMEDELTA
 
 DICT: Final = Kind(
     name="dict",

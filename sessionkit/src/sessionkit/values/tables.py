@@ -16,8 +16,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from sessionkit.errors import SerializationError
-from sessionkit.values.kind import Kind
-from sessionkit.values.times import zone_from_simple, zone_to_simple
+from sessionkit.values.kind import Kind, zone_from_simple, zone_to_simple
 
 # The three libraries are Any here: none of them is a dependency.
 # ruff: noqa: ANN401
