@@ -16,7 +16,7 @@ from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target
 from session_benchmarks.timing import interleaved
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now
 
 _ROWS: Final = 1_000_000
 _ROUNDS: Final = 20

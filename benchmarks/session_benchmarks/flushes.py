@@ -17,7 +17,7 @@ from session_benchmarks.rows import NO_TARGET, Row, Target
 from session_benchmarks.timing import Step, calls_in, interleaved
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit.repository.repository import Repository
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now
 from sessionkit.storage import BatchStorage
 
 _SESSIONS: Final = 1000

@@ -21,7 +21,7 @@ from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target, duration
 from session_benchmarks.saves_and_loads import RawWriter, Writer
 from session_benchmarks.timing import Pair, Step, longest_gap, seconds_of
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now
 
 _ROWS: Final = 100_000
 _PART: Final = bytes(range(256)) * 4

@@ -12,8 +12,7 @@ import orjson
 from session_benchmarks.data import Document
 from sessionkit.errors import ConflictError
 from sessionkit.records import SessionHead, SessionWrite
-from sessionkit.session.ids import new_save_id
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now, new_save_id
 from sessionkit.storage import Storage
 
 _PART: Final = "document"

@@ -14,7 +14,7 @@ import pytest
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, StorageError
 from sessionkit.records import SessionHead, SessionWrite, StoredSession
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now
 from sessionkit.testing import storage_watches
 from sessionkit.testing.storage_samples import RACERS
 

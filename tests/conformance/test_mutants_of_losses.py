@@ -13,7 +13,7 @@ import pytest
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import ConflictError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now
 
 pytest_plugins = ["pytester"]
 

@@ -31,7 +31,7 @@ from sessionkit import (
 )
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.records import SCHEMA_VERSION
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
 
 OpenServer = Callable[..., Server]
 

@@ -16,8 +16,8 @@ from sessionkit.errors import ConflictError, UnavailableError
 from sessionkit.events import ValueNotSaved
 from sessionkit.merge.strategies import LastWriteWins
 from sessionkit.session import UserSession
-from sessionkit.session.form_saving import form_debounce
 from sessionkit.session.forms import FormState
+from sessionkit.session.held_forms import form_debounce
 
 # -- how long changes wait -----------------------------------------------------
 

@@ -10,15 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionkit.errors import InvalidSessionIdError
-from sessionkit.session.ids import (
+from sessionkit.session.fields import (
+    EPOCH,
     MAX_ID_LENGTH,
     check_session_id,
+    from_micros,
+    in_utc,
+    micros_now,
     new_entry_id,
     new_save_id,
     new_session_id,
     short,
+    to_micros,
+    utc_now,
 )
-from sessionkit.session.moments import EPOCH, from_micros, in_utc, micros_now, to_micros, utc_now
 
 ANY_ZONE = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
 AWARE = st.datetimes(

@@ -32,7 +32,7 @@ from sessionkit.merge.stamps import When
 from sessionkit.merge.strategies import Merge
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormSnapshot
-from sessionkit.session.navigation import NavigationEntry
+from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)

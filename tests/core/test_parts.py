@@ -23,7 +23,7 @@ from sessionkit.encoding.parts import (
 from sessionkit.errors import SerializationError
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormSnapshot, FormState
-from sessionkit.session.navigation import NavigationEntry
+from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)

@@ -26,7 +26,7 @@ from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence.breaker import LONGEST, SHORTEST
 from sessionkit.persistence.refusals import MOST_REJECTED, Incomplete, Rejections
 from sessionkit.session import UserSession
-from sessionkit.session.not_kept import NotKept
+from sessionkit.session.session import NotKept
 from sessionkit.status import PersistenceStatus
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

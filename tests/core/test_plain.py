@@ -12,8 +12,8 @@ from session_harness.data import JSON_VALUES, MOMENTS
 from sessionkit.errors import SerializationError
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormSnapshot, FormState
-from sessionkit.session.navigation import NavigationEntry
 from sessionkit.session.plain import READABLE, STORED, from_plain, structure, to_plain
+from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
 EARLY = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)

@@ -21,7 +21,7 @@ from sessionkit.records import SessionWrite
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.found import Absence
 from sessionkit.session import UserSession
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
 
 # -- loading and saving --------------------------------------------------------
 

@@ -14,8 +14,7 @@ from session_harness.data import APP_VALUES, JSON_VALUES, SESSIONS, content
 
 from sessionkit.errors import InvalidSessionIdError, SerializationError
 from sessionkit.session import UserSession
-from sessionkit.session.activity import Activity
-from sessionkit.session.navigation import NavigationEntry
+from sessionkit.session.session import Activity, NavigationEntry
 from sessionkit.testing.serializer_samples import PROBES
 from sessionkit.testing.serializers import assert_same
 

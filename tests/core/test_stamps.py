@@ -25,7 +25,7 @@ from sessionkit.merge.stamping import read_stamps, read_tree, stamp_changes, wri
 from sessionkit.merge.stamps import LIFETIME, NEVER, STAMPS, When, along, at, latest, marked, since
 from sessionkit.merge.strategies import LastWriteWins, Merge
 from sessionkit.session import UserSession
-from sessionkit.session.navigation import NavigationEntry
+from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 from sessionkit.values import to_tagged
 from sessionkit.values.dicts import kind_of_dict

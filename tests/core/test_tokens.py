@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from sessionkit.errors import ConfigError, InvalidSessionIdError, InvalidTokenError
-from sessionkit.session.ids import MAX_ID_LENGTH, new_session_id
+from sessionkit.session.fields import MAX_ID_LENGTH, new_session_id
 from sessionkit.tokens import TICKET_SECONDS, TokenContent, Tokens
 
 SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing but tests

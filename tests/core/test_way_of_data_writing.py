@@ -17,7 +17,7 @@ from sessionkit.encoding.envelope import unseal
 from sessionkit.errors import UnavailableError
 from sessionkit.events import StoreUnavailable
 from sessionkit.session import UserSession
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
 
 OpenServer = Callable[..., Server]
 

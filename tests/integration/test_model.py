@@ -34,7 +34,7 @@ from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import SessionGoneError, UnavailableError
 from sessionkit.repository.found import Absence
 from sessionkit.session import UserSession
-from sessionkit.session.moments import to_micros, utc_now
+from sessionkit.session.fields import to_micros, utc_now
 from sessionkit.storage import Storage
 from sessionkit_redis.storage import RedisStorage
 from sessionkit_sqlite.storage import SqliteStorage, SqlStorage

@@ -56,9 +56,7 @@ if TYPE_CHECKING:
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
     from sessionkit.session.forms import FormSnapshot, FormState
-    from sessionkit.session.navigation import NavigationEntry
-    from sessionkit.session.not_kept import NotKept
-    from sessionkit.session.session import UserSession
+    from sessionkit.session.session import NavigationEntry, NotKept, UserSession
     from sessionkit.session_repository import SessionRepository
     from sessionkit.settings.settings import Settings, load_settings
     from sessionkit.status import PersistenceStatus, RejectedSave
@@ -155,9 +153,7 @@ _MODULES: Final = {
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),
     "session.forms": ("FormSnapshot", "FormState"),
-    "session.navigation": ("NavigationEntry",),
-    "session.not_kept": ("NotKept",),
-    "session.session": ("UserSession",),
+    "session.session": ("NavigationEntry", "NotKept", "UserSession"),
     "session_repository": ("SessionRepository",),
     "settings.settings": ("Settings", "load_settings"),
     "status": ("PersistenceStatus", "RejectedSave"),

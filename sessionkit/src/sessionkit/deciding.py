@@ -11,7 +11,7 @@ import attrs
 
 from sessionkit.conflict import Conflict, ConflictStrategy
 from sessionkit.errors import ConfigError, PluginError, SessionKitError, text_of
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 Decision: TypeAlias = Callable[[Conflict], UserSession | None]

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from sessionkit import events
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 _WARNINGS: Final = (

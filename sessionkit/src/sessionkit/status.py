@@ -8,8 +8,7 @@ from typing import Literal
 
 import attrs
 
-from sessionkit.session.not_kept import NotKept
-from sessionkit.session.session import UserSession
+from sessionkit.session.session import NotKept, UserSession
 
 State = Literal["saved", "incomplete", "saving", "offline", "rejected"]
 

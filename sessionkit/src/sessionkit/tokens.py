@@ -21,7 +21,7 @@ from itsdangerous.url_safe import URLSafeTimedSerializer
 
 from sessionkit.errors import InvalidSessionIdError, InvalidTokenError
 from sessionkit.secret_file import check_secret, load_secret
-from sessionkit.session.ids import check_session_id
+from sessionkit.session.fields import check_session_id
 
 __all__ = ["TICKET_SECONDS", "TokenContent", "Tokens", "load_secret"]
 

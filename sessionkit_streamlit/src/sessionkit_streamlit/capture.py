@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.events import ValueDropped
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,

@@ -16,7 +16,7 @@ import attrs
 
 from sessionkit.errors import ConfigError, InvalidTokenError, SessionKitError
 from sessionkit.events import RestoreRefused
-from sessionkit.session.ids import new_session_id
+from sessionkit.session.fields import new_session_id
 from sessionkit_streamlit.gate import MAX_AGE, gate
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.decisions import FieldDecision
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.connection import MISSING, Connection, same
 
 _PART: Final = "inputs"

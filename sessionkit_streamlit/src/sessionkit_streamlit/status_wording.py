@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import streamlit as st
 
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.wording import named, quoted
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.decisions import REMOVED, FieldDecision
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 
 _LONGEST: Final = 60
 _PLAIN: Final = re.compile(r"[^\W_][\w ]*")

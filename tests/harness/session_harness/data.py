@@ -18,7 +18,7 @@ from sessionkit.merge.merger import Merger
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormSnapshot, FormState
-from sessionkit.session.navigation import NavigationEntry
+from sessionkit.session.session import NavigationEntry
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -21,7 +21,7 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracking import Tracks
 from sessionkit.session import UserSession
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 
 
 class JournaledProcess:

@@ -26,7 +26,7 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit.settings import Settings
 from sessionkit.storage import Storage
 

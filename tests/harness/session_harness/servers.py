@@ -22,7 +22,7 @@ from sessionkit.manager.manager import SessionManager
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.hosting import Hosting
 from sessionkit.session import UserSession
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit.settings import Settings
 from sessionkit.settings.settings import PersistenceSettings, SecuritySettings
 from sessionkit.storage import Storage

@@ -19,8 +19,8 @@ from sessionkit.events import SessionSaved
 from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence.breaker import LONGEST
 from sessionkit.session import UserSession
-from sessionkit.session.form_saving import form_debounce
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
+from sessionkit.session.held_forms import form_debounce
 
 FORM: Final = "draft"
 

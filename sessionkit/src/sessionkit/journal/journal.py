@@ -23,7 +23,7 @@ from sessionkit.journal.owning import check_system
 from sessionkit.journal.state import State
 from sessionkit.repository.save_context import SaveInProgress
 from sessionkit.repository.tracking import Tracks
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 
 

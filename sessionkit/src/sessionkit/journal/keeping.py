@@ -25,8 +25,8 @@ from sessionkit.journal.records import Before, Begin, Change, Done, Landed, Part
 from sessionkit.journal.state import State
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracking import Attempt, Track
-from sessionkit.session.form_saving import held_parts
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
+from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import UserSession
 
 

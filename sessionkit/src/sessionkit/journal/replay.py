@@ -23,7 +23,7 @@ from sessionkit.journal.reviving import revive
 from sessionkit.journal.segment import SUFFIX
 from sessionkit.journal.state import State
 from sessionkit.repository.repository import Repository
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 _BATCH: Final = 50

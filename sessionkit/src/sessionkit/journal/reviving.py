@@ -12,7 +12,7 @@ from sessionkit.journal.state import State, fewer
 from sessionkit.merge.stamping import stamp_changes
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracking import Seen, Track
-from sessionkit.session.moments import from_micros
+from sessionkit.session.fields import from_micros
 from sessionkit.session.session import UserSession
 
 _STEPS: Final = 32

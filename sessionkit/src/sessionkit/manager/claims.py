@@ -12,7 +12,7 @@ from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
 from sessionkit.host import Host
 from sessionkit.manager.connection import Claim, Connection
-from sessionkit.session.ids import check_session_id
+from sessionkit.session.fields import check_session_id
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens

@@ -30,7 +30,7 @@ from sessionkit.manager.live import LiveSessions
 from sessionkit.manager.moving import Mover
 from sessionkit.repository.found import Absence
 from sessionkit.repository.tracking import Owner
-from sessionkit.session.ids import new_session_id, short
+from sessionkit.session.fields import new_session_id, short
 from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sessionkit.manager.overriding import OVERRIDES
 from sessionkit.manager.summaries import SessionSummary
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.session.arguments import SESSION
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
 

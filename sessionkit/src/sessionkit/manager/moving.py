@@ -19,7 +19,7 @@ from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, U
 from sessionkit.events import SessionEvent, SessionRotated
 from sessionkit.manager.live import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
-from sessionkit.session.ids import new_session_id
+from sessionkit.session.fields import new_session_id
 from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from sessionkit.session.ids import short
-from sessionkit.session.moments import from_micros
+from sessionkit.session.fields import from_micros, short
 
 if TYPE_CHECKING:
     from sessionkit.records import SessionHead

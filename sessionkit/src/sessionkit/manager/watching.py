@@ -21,7 +21,7 @@ from sessionkit.errors import ConfigError, SessionKitError, StorageError
 from sessionkit.host import Host, NotifiedHost
 from sessionkit.manager.echoes import Echo
 from sessionkit.manager.live import LiveSessions
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Closeable, Storage, WatchStorage
 

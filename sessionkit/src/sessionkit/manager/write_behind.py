@@ -16,7 +16,7 @@ from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.persistence.pressure import QueueLimits
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.session.arguments import SESSION
-from sessionkit.session.form_saving import ask_for_forms, form_debounce
+from sessionkit.session.held_forms import ask_for_forms, form_debounce
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings
 from sessionkit.status import PersistenceStatus

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sessionkit.decisions import REMOVED, FieldDecision, Side
 from sessionkit.encoding.parts import PlainPart, from_parts, to_parts
 from sessionkit.merge.absorbing import apply_parts
-from sessionkit.session.moments import from_micros, to_micros
+from sessionkit.session.fields import from_micros, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.values.equality import content
 

@@ -15,7 +15,7 @@ from sessionkit.merge.merge_parts import RULES
 from sessionkit.merge.rules import MISSING, changed
 from sessionkit.merge.stamping import read_stamps, read_tree
 from sessionkit.merge.stamps import NONE, Tree, When, latest
-from sessionkit.session.moments import from_micros
+from sessionkit.session.fields import from_micros
 from sessionkit.values.dicts import of_one_kind
 from sessionkit.values.equality import same_content
 

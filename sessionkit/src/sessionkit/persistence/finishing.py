@@ -14,7 +14,7 @@ from sessionkit.persistence.released import released
 from sessionkit.persistence.slots import Awaited, Slot
 from sessionkit.persistence.spilling import Spilled
 from sessionkit.session.arguments import SESSION_ID_OR_ALL, TIMEOUT
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 _PATIENCE: Final = 2.0

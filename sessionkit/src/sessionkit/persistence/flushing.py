@@ -9,7 +9,7 @@ from typing import Final
 
 from sessionkit.errors import PartlySavedError, SessionKitError
 from sessionkit.persistence.slots import SaveFunction, Slot
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]

@@ -17,7 +17,7 @@ from sessionkit.persistence.released import released
 from sessionkit.persistence.slots import Flight, Slot
 from sessionkit.persistence.writer import Writer
 from sessionkit.session.arguments import SESSION
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 _LINGER: Final = 50e-6

@@ -25,7 +25,7 @@ from sessionkit.persistence.spilling import Spill
 from sessionkit.persistence.waiters import Waiters
 from sessionkit.persistence.ways import Ways
 from sessionkit.persistence.write_queue import WriteQueue
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 logger: Final = logging.getLogger("sessionkit")

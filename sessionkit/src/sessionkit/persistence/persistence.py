@@ -16,7 +16,7 @@ from sessionkit.persistence.slots import SaveFunction
 from sessionkit.persistence.standing import Standing
 from sessionkit.persistence.ways import Ways
 from sessionkit.session.arguments import SESSION
-from sessionkit.session.moments import utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 
 

@@ -10,9 +10,8 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from sessionkit.errors import text_of
-from sessionkit.session.ids import short
-from sessionkit.session.not_kept import NotKept
-from sessionkit.session.session import UserSession
+from sessionkit.session.fields import short
+from sessionkit.session.session import NotKept, UserSession
 from sessionkit.status import RejectedSave
 
 MOST_REJECTED: Final = 100

@@ -14,7 +14,7 @@ from sessionkit.persistence.flushing import save_slots
 from sessionkit.persistence.outcomes import Outcomes, logger
 from sessionkit.persistence.slots import Awaited, Slot
 from sessionkit.persistence.spilling import Spilled
-from sessionkit.session.ids import short
+from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
 _LINGER: Final = 10.0

@@ -9,7 +9,7 @@ from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.repository.save_context import SaveContext
 from sessionkit.repository.settling import why_gone
 from sessionkit.repository.tracking import Track
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 
 

@@ -19,10 +19,8 @@ from sessionkit.repository.detecting import differing, is_conflict
 from sessionkit.repository.encoding import encode_live
 from sessionkit.repository.save_context import SaveContext
 from sessionkit.repository.tracking import Attempt, Meeting, Track
-from sessionkit.session.ids import new_save_id
-from sessionkit.session.moments import to_micros
-from sessionkit.session.not_kept import NotKept
-from sessionkit.session.session import UserSession
+from sessionkit.session.fields import new_save_id, to_micros
+from sessionkit.session.session import NotKept, UserSession
 
 
 class Intent(NamedTuple):

@@ -9,9 +9,9 @@ from sessionkit.encoding.codec import Encoded, EncodedParts, Note, SessionCodec
 from sessionkit.merge.stamping import Stamper
 from sessionkit.repository.save_context import SaveContext
 from sessionkit.repository.tracking import Track
-from sessionkit.session.form_saving import held_parts
+from sessionkit.session.fields import to_micros
 from sessionkit.session.forms import FORM
-from sessionkit.session.moments import to_micros
+from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import UserSession
 
 

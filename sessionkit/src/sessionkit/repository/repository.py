@@ -30,7 +30,7 @@ from sessionkit.repository.stored_sessions import StoredSessions
 from sessionkit.repository.tombstones import Tombstones
 from sessionkit.repository.tracking import Track, Tracks
 from sessionkit.session.arguments import SESSION, SESSION_ID
-from sessionkit.session.form_saving import ask_for_forms
+from sessionkit.session.held_forms import ask_for_forms
 from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
 

@@ -23,7 +23,7 @@ from sessionkit.repository.save_context import SaveContext
 from sessionkit.repository.settling import went_back, why_gone
 from sessionkit.repository.tombstones import ATTEMPTS, Tombstones
 from sessionkit.repository.tracking import Attempt, Seen, Track, Tracks
-from sessionkit.session.ids import new_save_id, short
+from sessionkit.session.fields import new_save_id, short
 from sessionkit.session.session import UserSession
 
 

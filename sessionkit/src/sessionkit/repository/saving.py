@@ -28,7 +28,7 @@ from sessionkit.repository.freshness import take_note, write_over
 from sessionkit.repository.save_context import SaveContext
 from sessionkit.repository.settling import why_gone
 from sessionkit.repository.tracking import Attempt, Meeting, Seen, Track
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 
 _IDENTITY: Final = ("session_id", "created_at", "user_id")

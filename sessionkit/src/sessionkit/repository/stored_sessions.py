@@ -18,8 +18,7 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.tombstones import TOMBSTONE_LIFETIME
 from sessionkit.repository.tracking import Seen
 from sessionkit.session.arguments import SESSION_ID, USER_ID
-from sessionkit.session.ids import new_save_id
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import new_save_id, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Storage
 

@@ -13,8 +13,7 @@ from sessionkit.errors import ConflictError, UnavailableError
 from sessionkit.events import SessionEnded, SessionEvent
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit.repository.expiry import Expiry
-from sessionkit.session.ids import new_save_id, short
-from sessionkit.session.moments import to_micros
+from sessionkit.session.fields import new_save_id, short, to_micros
 from sessionkit.storage import Storage
 
 ATTEMPTS: Final = 100

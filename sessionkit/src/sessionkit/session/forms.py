@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.session.field_types import COUNT, of_type
-from sessionkit.session.ids import new_entry_id
-from sessionkit.session.moments import in_utc, utc_now
+from sessionkit.session.fields import COUNT, in_utc, new_entry_id, of_type, utc_now
 from sessionkit.values.equality import same_content
 
 FORM: Final = "form:"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -20,23 +20,134 @@ from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sessionkit.errors import SerializationError
-from sessionkit.session.moments import to_micros
-from sessionkit.session.plain_types import (
-    app_dict,
-    is_app_dict,
-    is_list,
-    is_optional_text,
-    moment,
-    number,
-    optional_text,
-    own_dict,
-    sorted_texts,
-    structure_list,
-    text,
-    texts,
-    truth,
-    unstructure_list,
-)
+from sessionkit.session.fields import from_micros, to_micros
+
+# How each type of field is read from plain data and written to it: strictly, no value becomes another one.
+
+# What is read comes from outside and may be anything.
+# ruff: noqa: ANN401
+
+_MOMENTS: Final = (int, str, datetime)
+_SETS: Final = (set, frozenset)
+_LISTS: Final = (list, tuple)
+_LISTS_OR_SETS: Final = _LISTS + _SETS
+
+
+def moment(value: Any, _: type[datetime]) -> datetime:
+    """Read a time as it is stored (microseconds), as ``to_dict`` writes it (ISO 8601), or as it is."""
+    if isinstance(value, bool) or not isinstance(value, _MOMENTS):
+        msg = f"a time is ISO 8601 text or microseconds, not {type(value).__name__}"
+        raise TypeError(msg)
+    if isinstance(value, int):
+        return from_micros(value)
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def number(value: Any, _: type[int]) -> int:
+    """Read a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"a whole number is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def truth(value: Any, _: type[bool]) -> bool:
+    """Read a boolean."""
+    if not isinstance(value, bool):
+        msg = f"true or false is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def text(value: Any, _: type[str]) -> str:
+    """Read a text."""
+    if not isinstance(value, str):
+        msg = f"a text is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def is_optional_text(kind: Any) -> bool:
+    """Return whether a type is a text or None."""
+    return bool(kind == str | None)
+
+
+def optional_text(value: Any, _: Any) -> str | None:
+    """Read a text, or None."""
+    return None if value is None else text(value, str)
+
+
+def texts(value: Any, _: type[set[str]]) -> set[str]:
+    """Read a set of texts."""
+    if not isinstance(value, _LISTS_OR_SETS):
+        msg = f"a list of texts is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return {text(item, str) for item in value}
+
+
+def sorted_texts(value: Any) -> list[str]:
+    """Write a set of texts; sorted, so that equal sets are written alike."""
+    if not isinstance(value, _SETS):
+        msg = f"a set is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return sorted(value)
+
+
+def is_app_dict(kind: Any) -> bool:
+    """Return whether a type is a dict of the app's own, of which nothing is known."""
+    return bool(kind == dict[str, Any])
+
+
+def app_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
+    """Return a dict of the app's own, whatever its keys: what the app put in, it gets back."""
+    if not isinstance(value, Mapping):
+        msg = f"a mapping is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return dict(value)
+
+
+def own_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
+    """Do as :func:`app_dict` for a dict that nobody else has: it is not copied."""
+    if type(value) is not dict:
+        msg = f"a dict is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def is_list(kind: Any) -> bool:
+    """Return whether a type is a list of something."""
+    return get_origin(kind) is list
+
+
+def _check_list(value: Any) -> None:
+    # A text is a sequence of texts, but hardly meant as one.
+    if not isinstance(value, _LISTS):
+        msg = f"a list is needed, not {type(value).__name__}"
+        raise TypeError(msg)
+
+
+def unstructure_list(kind: Any, converter: cattrs.Converter) -> Callable[[Any], list[Any]]:
+    """Make the writer of a type of list."""
+    to_plain = converter.get_unstructure_hook(get_args(kind)[0])
+
+    def with_check(value: Any) -> list[Any]:
+        _check_list(value)
+        return [to_plain(item) for item in value]
+
+    return with_check
+
+
+def structure_list(kind: Any, converter: cattrs.Converter) -> Callable[..., list[Any]]:
+    """Make the reader of a type of list."""
+    structure = cattrs.cols.list_structure_factory(kind, converter)
+
+    def with_check(value: Any, cls: type[list[Any]]) -> list[Any]:
+        _check_list(value)
+        made: list[Any] = structure(value, cls)
+        return made
+
+    return with_check
+
 
 T = TypeVar("T")
 
@@ -45,7 +156,7 @@ _MISFITS: Final = (TypeError, ValueError, AttributeError)
 _REFUSALS: Final = (cattrs.BaseValidationError, ArithmeticError, LookupError, *_MISFITS)
 
 
-def _takes_unknown(cls: Any) -> bool:  # noqa: ANN401 - any type that cattrs meets
+def _takes_unknown(cls: Any) -> bool:
     return attrs.has(cls) and _UNKNOWN in attrs.fields_dict(cls)
 
 
@@ -78,7 +189,7 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
         cls, converter, _cattrs_use_alias=True, unknown=override(omit=True)
     )
 
-    def with_unknown(value: Any) -> Any:  # noqa: ANN401 - one of the attrs classes
+    def with_unknown(value: Any) -> Any:
         if not isinstance(value, cls):
             return value  # the app put it there; who reads it tells
         try:
@@ -95,7 +206,7 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
     return with_unknown
 
 
-def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:  # noqa: ANN401
+def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:
     """Leave fields as they are in which the app put what does not belong there; who reads them tells."""
     plain: dict[str, Any] = {}
     for field in attrs.fields(type(value)):
@@ -156,7 +267,7 @@ def stored_fields(
     """Return a function that writes groups of a *cls*'s fields, each by name, as they are stored."""
     writers = {name: _writer(cls, fields) for name, fields in groups.items()}
 
-    def written(value: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - one of the attrs classes
+    def written(value: Any) -> dict[str, dict[str, Any]]:
         try:
             return {name: write(value) for name, write in writers.items()}
         except _MISFITS:
@@ -175,7 +286,7 @@ def _writer(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[
     return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
 
 
-def read_stored(data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401 - plain data
+def read_stored(data: Any, cls: type[T], what: str) -> T:
     """Return what stored *data* were made from; raises as :func:`structure`."""
     try:
         return _QUICK.structure(data, cls)
@@ -206,7 +317,7 @@ def _reason(error: BaseException, wanted: type | None) -> str:
     return cattrs.v.format_exception(error, wanted)
 
 
-def structure(converter: cattrs.Converter, data: Any, cls: type[T], what: str) -> T:  # noqa: ANN401
+def structure(converter: cattrs.Converter, data: Any, cls: type[T], what: str) -> T:
     """
     Return *data* as a *cls*.
 

@@ -7,19 +7,143 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import RLock
+from time import time_ns
 from types import NoneType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import attrs
 
-from sessionkit.session.activity import Activity, kept_in_activity
-from sessionkit.session.field_types import COUNT, of_type, set_of_texts
+from sessionkit.session.fields import (
+    COUNT,
+    check_session_id,
+    from_micros,
+    in_utc,
+    new_entry_id,
+    new_session_id,
+    of_type,
+    set_of_texts,
+    to_micros,
+    utc_now,
+)
 from sessionkit.session.forms import FormState
-from sessionkit.session.ids import check_session_id, new_session_id
-from sessionkit.session.moments import in_utc, utc_now
-from sessionkit.session.navigation import NavigationEntry
-from sessionkit.session.not_kept import NotKept
 from sessionkit.values.equality import equals
+
+# How often a session was used, and when last.
+
+# The session's class is made with this module: none of its type is known here.
+# ruff: noqa: ANN401
+
+T = TypeVar("T")
+
+_MICROSECOND: Final = 1000
+"""In nanoseconds."""
+
+
+@attrs.define(eq=False)
+class Activity:
+    """
+    A session's count of interactions and its last moment.
+
+    Attributes:
+        count: How many interactions there were.
+        last: When it was last used, in nanoseconds since the epoch.
+    """
+
+    count: int = 0
+    last: int = 0
+
+    @property
+    def micros(self) -> int:
+        """When it was last used, in microseconds since the epoch: as stores keep it."""
+        return self.last // _MICROSECOND
+
+    @micros.setter
+    def micros(self, micros: int) -> None:
+        self.last = micros * _MICROSECOND
+
+    def touched(self) -> None:
+        """Note that the user is there, now."""
+        now = time_ns()
+        if now > self.last:  # noqa: PLR1730 - ``max`` takes longer than all the rest
+            self.last = now
+
+    def interacted(self) -> None:
+        """Count an interaction, now."""
+        self.count += 1
+        self.touched()
+
+
+def kept_in_activity(cls: type[T]) -> type[T]:
+    """
+    Have a session's ``interaction_count`` and ``last_activity`` read and set in its ``activity``.
+
+    Both stay fields for attrs, with their converters, names and places.
+    """
+    kept = {
+        "interaction_count": property(_count, _set_count),
+        "last_activity": property(_last, _set_last),
+    }
+    for name, where in kept.items():
+        setattr(cls, name, where)
+    return cls
+
+
+def _count(session: Any) -> int:
+    count: int = session.activity.count
+    return count
+
+
+def _set_count(session: Any, count: int) -> None:
+    session.activity.count = count
+
+
+def _last(session: Any) -> datetime:
+    return from_micros(session.activity.micros)
+
+
+def _set_last(session: Any, moment: datetime) -> None:
+    session.activity.micros = to_micros(moment)
+
+
+# The pages that a user opened.
+
+
+@attrs.define(kw_only=True)
+class NavigationEntry:
+    """
+    One page that the user opened.
+
+    Attributes:
+        page: The page's name.
+        params: What it was opened with.
+        timestamp: When, in UTC.
+        entry_id: Unique within the session; histories are merged by it.
+        unknown: Fields that a newer release stored; kept and written back.
+    """
+
+    page: str = attrs.field(validator=of_type(str))
+    params: dict[str, Any] = attrs.field(factory=dict, validator=of_type(dict))
+    timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
+    entry_id: str = attrs.field(factory=new_entry_id, validator=of_type(str))
+    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+# What a save had to leave as it was stored, or out: values that no serializer takes.
+
+
+@attrs.frozen
+class NotKept:
+    """
+    A value that can't be kept: the store has its last one that could be, or none.
+
+    Attributes:
+        path: Where it lies, such as ``inputs['upload']``.
+        reason: Why, and what would be right.
+    """
+
+    path: str
+    reason: str
+
 
 _NOTHING: Final = object()
 _DICT: Final = of_type(dict)
@@ -113,7 +237,7 @@ class UserSession:
         """Note that the user is there; counts as no interaction."""
         self.activity.touched()
 
-    def set_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
+    def set_input(self, key: str, value: Any) -> None:
         """Keep *value* under *key*; a value equal to the one that is kept counts no interaction."""
         with self.lock:
             kept = self.inputs.get(key, _NOTHING)

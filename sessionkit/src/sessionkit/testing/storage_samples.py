@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
-from sessionkit.session.moments import micros_now
+from sessionkit.session.fields import micros_now
 from sessionkit.storage import Storage
 
 Connect: TypeAlias = Callable[[], Storage]

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random identifiers, and what a session id may look like."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.errors import InvalidSessionIdError
+
+MAX_ID_LENGTH: Final = 128
+_SHOWN: Final = 40
+
+
+def new_session_id() -> str:
+    """Return a new session id: 128 random bits, URL-safe, 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+def new_save_id() -> str:
+    """Return a new save id: 64 random bits, 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def new_entry_id() -> str:
+    """Return a new id for a history entry or a snapshot: 64 random bits."""
+    return secrets.token_hex(8)
+
+
+def check_session_id(session_id: object) -> str:
+    """
+    Return *session_id* unchanged if it can be one.
+
+    Args:
+        session_id: 1 to 128 printable characters (blanks too) that UTF-8 can encode.
+
+    Raises:
+        InvalidSessionIdError: If it is no text, or too long, or holds control
+            characters, NUL or lone surrogates.
+    """
+    if not isinstance(session_id, str):
+        msg = f"a session id is a str, not {type(session_id).__name__}"
+        raise InvalidSessionIdError(msg)
+    if not 1 <= len(session_id) <= MAX_ID_LENGTH:
+        msg = f"a session id has 1 to {MAX_ID_LENGTH} characters, this one has {len(session_id)}"
+        raise InvalidSessionIdError(msg)
+    if not session_id.isprintable():
+        odd = next(character for character in session_id if not character.isprintable())
+        msg = f"session id {session_id[:_SHOWN]!r} holds {odd!r}; only printable characters are allowed"
+        raise InvalidSessionIdError(msg)
+    return session_id
+
+
+def short(session_id: str) -> str:
+    """Return the first eight characters, for logs and pages; ids are secrets in full."""
+    return session_id[:8]
+
+
+# What a session's fields take: checked where the app assigns them, so that the error stands at its line.
+
+
+def of_type(*kinds: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """
+    Return a validator that takes instances of *kinds*.
+
+    Raises:
+        TypeError: From the validator; the message names class, field and both types.
+    """
+
+    def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            wanted = " or ".join(_shown(kind) for kind in kinds)
+            owner = type(instance).__name__
+            msg = f"{owner}.{field.alias} is a {wanted}, not {_shown(type(value))}: {value!r:.80}"
+            raise TypeError(msg)
+
+    return check
+
+
+def _check_count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or value < 0:
+        owner = type(instance).__name__
+        msg = f"{owner}.{field.alias} is a whole number from 0 on, not {value!r:.80}"
+        raise ValueError(msg)
+
+
+COUNT: Final = _check_count
+"""A validator that takes whole numbers from 0 on."""
+
+
+def set_of_texts(values: Iterable[str]) -> set[str]:
+    """
+    Return *values* as a set.
+
+    Raises:
+        TypeError: If they are one text, whose characters would become the members.
+    """
+    if isinstance(values, str):
+        msg = f"a set of texts is needed, such as {{{values!r}}}, not the text {values!r}"
+        raise TypeError(msg)
+    return set(values)
+
+
+def _shown(kind: type) -> str:
+    return "None" if kind is type(None) else kind.__name__
+
+
+# Moments: aware ``datetime`` values in UTC, and microseconds since the epoch.
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def utc_now() -> datetime:
+    """Return the present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return *moment* in UTC; a naive one is taken as local time, as ``datetime.now()`` gives it."""
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Return whole microseconds since the epoch, without a float's rounding."""
+    utc = moment if moment.tzinfo is UTC else in_utc(moment)
+    return (utc - EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the moment *micros* microseconds after the epoch, aware, in UTC."""
+    return EPOCH + micros * _MICROSECOND
+
+
+def micros_now() -> int:
+    """Return the present moment in microseconds since the epoch."""
+    return to_micros(utc_now())
