@@ -13,8 +13,7 @@ from session_harness.data import KINDS_OF_DICT, SESSIONS, content, make_codec
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import SessionCodec
-from sessionkit.encoding.envelope import seal, unseal
-from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, pack
+from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, pack, seal, unseal
 from sessionkit.encoding.parts import FIELDS
 from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
 from sessionkit.serializer import Serializer

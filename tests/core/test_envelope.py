@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionkit.encoding.envelope import FORMAT, seal, unseal
+from sessionkit.encoding.packing import FORMAT, seal, unseal
 from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
 
 ASCII = st.text(st.characters(max_codepoint=127), min_size=1, max_size=255)

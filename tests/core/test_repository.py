@@ -9,8 +9,7 @@ import ormsgpack
 import pytest
 from session_harness.replicas import Clock, Replica, rewrite, with_field
 
-from sessionkit.encoding.envelope import seal, unseal
-from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE
+from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE, seal, unseal
 from sessionkit.errors import (
     RejectedError,
     SessionGoneError,

@@ -10,7 +10,7 @@ import pytest
 from session_harness.replicas import Replica, rewrite
 from session_harness.stores import FaultyStore
 
-from sessionkit.encoding.envelope import seal, unseal
+from sessionkit.encoding.packing import seal, unseal
 from sessionkit.errors import (
     NewerFormatError,
     UnavailableError,

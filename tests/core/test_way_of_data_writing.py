@@ -13,7 +13,7 @@ from session_harness.replicas import Replica
 from session_harness.servers import Server
 from session_harness.stores import LANDED, LOST, PATIENCE, FaultyStore, Gate
 
-from sessionkit.encoding.envelope import unseal
+from sessionkit.encoding.packing import unseal
 from sessionkit.errors import UnavailableError
 from sessionkit.events import StoreUnavailable
 from sessionkit.session import UserSession

@@ -16,7 +16,7 @@ from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import SessionCodec
-from sessionkit.encoding.envelope import seal, unseal
+from sessionkit.encoding.packing import seal, unseal
 from sessionkit.errors import UnknownPluginError
 from sessionkit.events import SessionEvent
 from sessionkit.manager.manager import SessionManager

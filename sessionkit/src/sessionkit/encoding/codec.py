@@ -12,8 +12,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from sessionkit.encoding.envelope import seal, unseal
-from sessionkit.encoding.packing import PACKED, is_split, pack, unpack
+from sessionkit.encoding.packing import PACKED, is_split, pack, seal, unpack, unseal
 from sessionkit.encoding.parts import PlainPart, from_parts, is_known, misfits, to_parts
 from sessionkit.encoding.salvage import Salvage
 from sessionkit.errors import (
