@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from session_harness.data import SESSIONS, content
 
 from sessionkit.encoding.parts import FIELDS, from_parts, to_parts
-from sessionkit.merge.absorbing import apply_parts
+from sessionkit.merge.absorb import apply_parts
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 

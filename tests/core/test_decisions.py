@@ -16,7 +16,7 @@ from sessionkit import SessionManager, load_settings
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.decisions import REMOVED, ConflictReport, FieldDecision
 from sessionkit.events import ConflictResolved
-from sessionkit.merge.choosing import ASKED, questions
+from sessionkit.merge.fields import ASKED, questions
 from sessionkit.merge.strategies import Ask, FirstWriteWins, LastWriteWins, Merge
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same

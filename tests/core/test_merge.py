@@ -14,8 +14,7 @@ from session_harness.data import APP_VALUES, NAMES, SESSIONS, make_codec
 
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import EncodedParts
-from sessionkit.merge.meeting import conflict_of
-from sessionkit.merge.merge_parts import merge_part
+from sessionkit.merge.fields import conflict_of
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.rules import (
     MISSING,
@@ -24,6 +23,7 @@ from sessionkit.merge.rules import (
     merge_dict,
     merge_granted,
     merge_history,
+    merge_part,
     merge_set,
     merge_sets,
     merge_value,

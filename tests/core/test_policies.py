@@ -15,8 +15,7 @@ from session_harness.data import merge_sessions
 from sessionkit import SessionManager, load_settings
 from sessionkit.errors import ConfigError
 from sessionkit.merge.merger import Merger
-from sessionkit.merge.policies import POLICIES
-from sessionkit.merge.policy_paths import read_policies
+from sessionkit.merge.policies import POLICIES, read_policies
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 

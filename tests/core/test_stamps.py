@@ -19,9 +19,8 @@ from session_harness.replicas import Clock, Replica
 
 from sessionkit.encoding.codec import EncodedParts
 from sessionkit.events import SessionSaved
-from sessionkit.merge.merger import Merger
+from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_tree
 from sessionkit.merge.rules import MISSING, merge_value
-from sessionkit.merge.stamping import read_stamps, read_tree, stamp_changes, write_tree
 from sessionkit.merge.stamps import LIFETIME, NEVER, STAMPS, When, along, at, latest, marked, since
 from sessionkit.merge.strategies import LastWriteWins, Merge
 from sessionkit.session import UserSession

@@ -9,7 +9,7 @@ from typing import Final
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.journal.records import Parts, Sent, Step
 from sessionkit.journal.state import State, fewer
-from sessionkit.merge.stamping import stamp_changes
+from sessionkit.merge.merger import stamp_changes
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracking import Seen, Track
 from sessionkit.session.fields import from_micros

@@ -17,7 +17,7 @@ from sessionkit.events import SessionEvent
 from sessionkit.journal import Journal
 from sessionkit.journal.journaling import Journaling
 from sessionkit.merge.merger import Merger
-from sessionkit.merge.policy_paths import read_policies
+from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.offers import SERIALIZER, STORAGE, STRATEGY
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.expiry import Expiry

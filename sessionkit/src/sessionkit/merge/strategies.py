@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from sessionkit.conflict import Conflict
-from sessionkit.merge.choosing import ask, choose
+from sessionkit.merge.fields import ask, choose
 from sessionkit.session.session import UserSession
 
 
@@ -21,7 +21,7 @@ class Ask:
     Merges, but leaves the choice to the user where both sides changed one field.
 
     Theirs stays until then; the question, with both values, is kept in the session
-    (:mod:`sessionkit.merge.choosing`), so any tab can show it and a restart does not lose it.
+    (:mod:`sessionkit.merge.fields`), so any tab can show it and a restart does not lose it.
     """
 
     def resolve(self, conflict: Conflict) -> UserSession:

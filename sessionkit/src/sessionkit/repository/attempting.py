@@ -11,8 +11,8 @@ from sessionkit.encoding.codec import Encoded, EncodedParts
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import ConflictError
 from sessionkit.events import ValueNotSaved
-from sessionkit.merge.meeting import conflict_of, met_fields
-from sessionkit.merge.stamping import stamp_changes
+from sessionkit.merge.fields import conflict_of, met_fields
+from sessionkit.merge.merger import stamp_changes
 from sessionkit.merge.strategies import Merge
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.detecting import differing, is_conflict

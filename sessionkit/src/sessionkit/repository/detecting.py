@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from sessionkit.encoding.codec import EncodedParts
-from sessionkit.merge.meeting import met_fields
+from sessionkit.merge.fields import met_fields
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.merge.strategies import Merge
 from sessionkit.repository.save_context import SaveContext

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from sessionkit.encoding.codec import Encoded, EncodedParts, Note, SessionCodec
-from sessionkit.merge.stamping import Stamper
+from sessionkit.merge.merger import Stamper
 from sessionkit.repository.save_context import SaveContext
 from sessionkit.repository.tracking import Track
 from sessionkit.session.fields import to_micros

@@ -8,7 +8,7 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
-from sessionkit.merge.absorbing import apply_parts
+from sessionkit.merge.absorb import apply_parts
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.detecting import is_conflict

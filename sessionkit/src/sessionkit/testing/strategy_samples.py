@@ -15,7 +15,7 @@ from sessionkit.conflict import Conflict
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import to_parts
-from sessionkit.merge.meeting import conflict_of
+from sessionkit.merge.fields import conflict_of
 from sessionkit.merge.merger import Merger
 from sessionkit.session.session import UserSession
 from sessionkit.values import to_tagged
