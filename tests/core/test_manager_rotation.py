@@ -18,7 +18,7 @@ from sessionkit.events import SaveFailed, SessionRotated
 from sessionkit.manager.moving import Mover
 from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite
-from sessionkit.repository.tracking import Owner
+from sessionkit.repository.tracks import Owner
 from sessionkit.session import UserSession
 
 OpenServer = Callable[..., Server]

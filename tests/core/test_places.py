@@ -11,7 +11,7 @@ from weakref import ref
 from session_harness.replicas import Replica
 
 from sessionkit.events import ConflictResolved, SessionSaved
-from sessionkit.repository.tracking import Track, Tracks
+from sessionkit.repository.tracks import Track, Tracks
 from sessionkit.session import UserSession
 
 

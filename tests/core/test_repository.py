@@ -18,7 +18,7 @@ from sessionkit.errors import (
 from sessionkit.events import SessionEnded
 from sessionkit.records import SessionWrite
 from sessionkit.repository.expiry import Expiry
-from sessionkit.repository.found import Absence
+from sessionkit.repository.tracks import Absence
 from sessionkit.session import UserSession
 from sessionkit.session.fields import to_micros
 

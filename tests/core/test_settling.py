@@ -7,8 +7,7 @@ import attrs
 import pytest
 
 from sessionkit.records import RECENT_SAVES, SessionHead
-from sessionkit.repository.settling import went_back, why_gone
-from sessionkit.repository.tracking import Seen
+from sessionkit.repository.tracks import Seen, went_back, why_gone
 
 
 def head(version: int = 1, **fields: Any) -> SessionHead:

@@ -32,7 +32,7 @@ from session_harness.stores import LANDED, LOST, FaultyStore
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import SessionGoneError, UnavailableError
-from sessionkit.repository.found import Absence
+from sessionkit.repository.tracks import Absence
 from sessionkit.session import UserSession
 from sessionkit.session.fields import to_micros, utc_now
 from sessionkit.storage import Storage

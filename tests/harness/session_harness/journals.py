@@ -19,7 +19,7 @@ from sessionkit.journal import Journal, Replay, ReplayReport
 from sessionkit.merge.strategies import Merge
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
-from sessionkit.repository.tracking import Tracks
+from sessionkit.repository.tracks import Tracks
 from sessionkit.session import UserSession
 from sessionkit.session.fields import utc_now
 

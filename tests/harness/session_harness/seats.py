@@ -16,7 +16,7 @@ from sessionkit.errors import SessionKitError, UnavailableError
 from sessionkit.merge.merger import read_stamps, read_tree
 from sessionkit.merge.stamps import at, latest
 from sessionkit.records import RECENT_SAVES
-from sessionkit.repository.tracking import Track
+from sessionkit.repository.tracks import Track
 from sessionkit.session import UserSession
 
 NOBODY = Stored(EMPTY, "", 0)

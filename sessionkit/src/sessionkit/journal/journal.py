@@ -21,8 +21,7 @@ from sessionkit.journal.log import Line, Log
 from sessionkit.journal.logs import Logs, Told
 from sessionkit.journal.owning import check_system
 from sessionkit.journal.state import State
-from sessionkit.repository.save_context import SaveInProgress
-from sessionkit.repository.tracking import Tracks
+from sessionkit.repository.tracks import SaveInProgress, Tracks
 from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 

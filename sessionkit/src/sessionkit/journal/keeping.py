@@ -24,7 +24,7 @@ from sessionkit.journal.logs import Told
 from sessionkit.journal.records import Before, Begin, Change, Done, Landed, Parts, Sent
 from sessionkit.journal.state import State
 from sessionkit.records import SessionHead
-from sessionkit.repository.tracking import Attempt, Track
+from sessionkit.repository.tracks import Attempt, Track
 from sessionkit.session.fields import to_micros
 from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import UserSession

@@ -11,7 +11,7 @@ from sessionkit.journal.records import Parts, Sent, Step
 from sessionkit.journal.state import State, fewer
 from sessionkit.merge.merger import stamp_changes
 from sessionkit.repository.repository import Repository
-from sessionkit.repository.tracking import Seen, Track
+from sessionkit.repository.tracks import Seen, Track
 from sessionkit.session.fields import from_micros
 from sessionkit.session.session import UserSession
 

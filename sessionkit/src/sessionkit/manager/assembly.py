@@ -22,8 +22,7 @@ from sessionkit.plugins.offers import SERIALIZER, STORAGE, STRATEGY
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
-from sessionkit.repository.save_context import SaveObserver
-from sessionkit.repository.tracking import Tracks
+from sessionkit.repository.tracks import SaveObserver, Tracks
 from sessionkit.serializer import Serializer
 from sessionkit.settings.settings import Settings
 from sessionkit.storage import SetupStorage, Storage

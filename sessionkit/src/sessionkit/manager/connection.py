@@ -9,7 +9,7 @@ from typing import Any, Self
 import attrs
 
 from sessionkit.host import STATE_KEY
-from sessionkit.repository.tracking import Owner
+from sessionkit.repository.tracks import Owner
 from sessionkit.session.session import UserSession
 
 

@@ -73,7 +73,7 @@ class Ender:
             TypeError: If *user_id* is no text: where nobody is logged in nobody is logged out.
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
-        from sessionkit.repository.tombstones import ATTEMPTS  # noqa: PLC0415 - imports what saves
+        from sessionkit.repository.stored import ATTEMPTS  # noqa: PLC0415 - imports what saves
 
         _check_user(user_id)
         chosen = _chosen(only)

@@ -28,8 +28,7 @@ from sessionkit.manager.connection import Claim, Connection
 from sessionkit.manager.homecoming import Homecoming
 from sessionkit.manager.live import LiveSessions
 from sessionkit.manager.moving import Mover
-from sessionkit.repository.found import Absence
-from sessionkit.repository.tracking import Owner
+from sessionkit.repository.tracks import Absence, Owner
 from sessionkit.session.fields import new_session_id, short
 from sessionkit.session.session import UserSession
 

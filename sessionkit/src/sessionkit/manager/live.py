@@ -19,8 +19,7 @@ import attrs
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
 from sessionkit.events import SessionEvent, StoreUnavailable
 from sessionkit.manager.lookout import Lookout
-from sessionkit.repository.found import Absence, Found
-from sessionkit.repository.tracking import Owner
+from sessionkit.repository.tracks import Absence, Found, Owner
 from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:

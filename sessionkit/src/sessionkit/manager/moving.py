@@ -24,8 +24,8 @@ from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:
     from sessionkit.repository.repository import Repository
-    from sessionkit.repository.rotating import Left
-    from sessionkit.repository.tracking import Owner
+    from sessionkit.repository.rotation import Left
+    from sessionkit.repository.tracks import Owner
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +96,7 @@ class Mover:
             self._later(left.session_id, partial(self._finish, left))
 
     def _leave(self, session: UserSession, owner: Owner | None) -> Left | None:
-        from sessionkit.repository.rotating import Left  # noqa: PLC0415 - imports what saves; few sessions move
+        from sessionkit.repository.rotation import Left  # noqa: PLC0415 - imports what saves; few sessions move
 
         def own() -> None:
             if owner is not None:

@@ -7,8 +7,8 @@ Pure: storage, codec, strategy, expiry, clock and event sink are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -18,21 +18,182 @@ from sessionkit.decisions import FieldDecision, Side
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger
-from sessionkit.repository.batching import save_each, save_one
-from sessionkit.repository.catalog import Catalog
-from sessionkit.repository.catching_up import CatchingUp
+from sessionkit.records import SessionHead
+from sessionkit.repository.decisions import open_decisions, settle
 from sessionkit.repository.expiry import Expiry
-from sessionkit.repository.found import Absence, Found
-from sessionkit.repository.open_decisions import open_decisions, settle
-from sessionkit.repository.rotating import Rotations
-from sessionkit.repository.save_context import SaveContext, SaveObserver
-from sessionkit.repository.stored_sessions import StoredSessions
-from sessionkit.repository.tombstones import Tombstones
-from sessionkit.repository.tracking import Track, Tracks
+from sessionkit.repository.refresh import adopt, look_again, take_in
+from sessionkit.repository.rotation import Rotations
+from sessionkit.repository.save import save_each, save_one
+from sessionkit.repository.stored import StoredSessions, Tombstones
+from sessionkit.repository.tracks import (
+    Absence,
+    Found,
+    Owner,
+    SaveContext,
+    SaveObserver,
+    Seen,
+    Track,
+    Tracks,
+)
 from sessionkit.session.arguments import SESSION, SESSION_ID
 from sessionkit.session.held_forms import ask_for_forms
 from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
+
+# What a repository knows of live sessions, and how they learn what others have saved.
+
+
+class CatchingUp:
+    """The side of a repository that live sessions are kept up to date by."""
+
+    _context: SaveContext
+    _tracks: Tracks
+
+    def _track(self, session: UserSession) -> Track:
+        return self._tracks.get_or_make(session, lambda: adopt(self._context, session))
+
+    # -- what a journal works with ---------------------------------------------
+
+    @property
+    def codec(self) -> SessionCodec:
+        """Encodes and decodes."""
+        return self._context.codec
+
+    def look(self, session_id: str) -> Seen | None:
+        """
+        Return what is stored under an id, as a track has it.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        return self._context.look(session_id, None)
+
+    def begin_at(self, session: UserSession, track: Track) -> None:
+        """Take a session that stands where *track* says."""
+        self._tracks.put(session, track)
+
+    def encoded_size(self, session: UserSession) -> int:
+        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
+        track = self._tracks.get(session)
+        return 0 if track is None else sum(map(len, track.last_known.values()))
+
+    # -- what others did -------------------------------------------------------
+
+    def refresh(self, session: UserSession) -> None:
+        """
+        Look whether someone else has saved *session*; what they changed waits for :meth:`absorb`.
+
+        Raises:
+            SessionGoneError: If it was ended, deleted or replaced.
+            UnavailableError: If the store can't be reached.
+        """
+        track = self._track(session)
+        with track.lock:
+            look_again(self._context, session, track)
+
+    def glance(self, session: UserSession, *, wait: bool = False) -> bool:
+        """
+        Do as :meth:`refresh`, but ask for nothing that is known: what was never stored, or is gone.
+
+        Args:
+            session: The session.
+            wait: False to leave it alone while it is saved: that meets what is stored.
+
+        Returns:
+            Whether the store was asked.
+        """
+        track = self._tracks.get(session)
+        if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
+            return False
+        try:
+            return look_again(self._context, session, track)
+        finally:
+            track.lock.release()
+
+    def absorb(self, session: UserSession) -> tuple[str, ...]:
+        """
+        Put what others changed into the live session, change by change.
+
+        Called on the session's own thread only. Never waits: while the session
+        is being saved, it does nothing.
+
+        Returns:
+            Names of the parts that changed.
+        """
+        track = self._tracks.get(session)
+        if track is None or not track.diverged or not track.lock.acquire(blocking=False):
+            return ()
+        try:
+            return take_in(self._context, session, track)
+        finally:
+            track.lock.release()
+
+    def has_news(self, session: UserSession) -> bool:
+        """Return whether what others did to a live session waits for its next rerun; asks no store."""
+        track = self._tracks.get(session)
+        return track is not None and (track.gone is not None or track.diverged)
+
+    def why_gone(self, session: UserSession) -> str | None:
+        """Return why a live session can't be saved any more, or None."""
+        track = self._tracks.get(session)
+        return None if track is None else track.gone
+
+    def owner_of(self, session: UserSession) -> Owner:
+        """Return the owner of a live session as last seen in the store; its own where it never was."""
+        track = self._tracks.get(session)
+        stored = None if track is None else track.stored
+        if stored is None or stored.head.user_id is None:
+            return Owner(session.user_id, session.authenticated)
+        return Owner(stored.head.user_id, stored.authenticated)
+
+
+# What a repository does with stored sessions by their ids: list, touch, end and remove them.
+
+
+class Catalog:
+    """The sessions in a store, without a live object of any."""
+
+    def __init__(self, stored: StoredSessions) -> None:
+        """Take what looks into the store."""
+        self._stored = stored
+
+    @property
+    def storage(self) -> Storage:
+        """Keeps the bytes."""
+        return self._stored.storage
+
+    def is_over(self, head: SessionHead) -> bool:
+        """Return whether a stored session's time is over."""
+        return self._stored.has_expired(head)
+
+    def heads(self) -> Iterator[SessionHead]:
+        """Yield the heads of all sessions that have not expired."""
+        return self._stored.heads()
+
+    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
+        """Yield the heads of a user's sessions that have not expired, latest activity first."""
+        return self._stored.heads_of(user_id)
+
+    def latest_of(self, user_id: str) -> str | None:
+        """Return the id of the session of *user_id* with the latest activity, or None."""
+        return self._stored.latest_of(user_id)
+
+    def touch(self, session_id: str) -> bool:
+        """Note that a stored session is in use now; return whether there is one."""
+        return self._stored.touch(session_id)
+
+    def delete(self, session_id: str) -> bool:
+        """Remove a session from the store at once; return whether there was one. To log out, end it."""
+        return self._stored.delete(session_id)
+
+    def count_active(self, within: timedelta) -> int:
+        """Return how many sessions were active within the last *within*."""
+        return self._stored.count_active(within)
+
+    def purge(self, *, idle: timedelta | None = None) -> int:
+        """Remove all expired sessions, and those *idle* for so long, in batches; return how many."""
+        return self._stored.purge(idle=idle)
 
 
 def _ignore(_: SessionEvent) -> None:

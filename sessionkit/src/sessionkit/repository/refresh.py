@@ -11,11 +11,9 @@ from sessionkit.events import SessionGone, StoreWentBack
 from sessionkit.merge.absorb import apply_parts
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
-from sessionkit.repository.detecting import is_conflict
-from sessionkit.repository.encoding import encode_held, encode_live
-from sessionkit.repository.save_context import SaveContext
-from sessionkit.repository.settling import went_back, why_gone
-from sessionkit.repository.tracking import Seen, Track
+from sessionkit.repository.attempt import encode_held, encode_live, is_conflict
+from sessionkit.repository.tracks import SaveContext, Seen, Track, went_back, why_gone
+from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 
 
@@ -144,3 +142,36 @@ def _put_in(
     before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
     apply_parts(session, before, after, names)
     return names
+
+
+# Where a session stands that its repository has not loaded itself.
+
+
+def adopt(context: SaveContext, session: UserSession) -> Track:
+    """
+    Return a track for a session that was made by the app, or read back from a dict.
+
+    Raises:
+        UnavailableError: If the store can't be reached.
+        NewerFormatError: If a newer release wrote what is stored.
+    """
+    if session.save_id is None:
+        return Track(base=_blank(context.codec, session))
+    seen = context.look(session.session_id, None)
+    if seen is None:
+        return Track(base=None, gone="deleted")
+    if not seen.usable:
+        return Track(base=_blank(context.codec, session), replaces=seen)
+    began = attrs.evolve(seen.head, created_at=to_micros(session.created_at))
+    gone = why_gone(began, seen, session.user_id)
+    if gone is not None:
+        return Track(base=None, gone=gone)
+    if seen.head.save_id == session.save_id:
+        return Track(base=seen.parts, stored=seen)
+    return Track(base=None, stored=seen, foreign=True)
+
+
+def _blank(codec: SessionCodec, session: UserSession) -> EncodedParts:
+    """Encode the empty session that *session* began as: all that differs is a change of ours."""
+    blank = UserSession(session_id=session.session_id, created_at=session.created_at)
+    return codec.encode(blank, {}).parts

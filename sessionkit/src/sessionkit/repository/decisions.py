@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sessionkit.decisions import FieldDecision, Side
 from sessionkit.merge.fields import ASKED, choose, forget, questions, value_at
-from sessionkit.repository.tracking import Track
+from sessionkit.repository.tracks import Track
 from sessionkit.session.session import UserSession
 from sessionkit.values.equality import same_content
 

@@ -17,12 +17,18 @@ from sessionkit.encoding.codec import EncodedParts
 from sessionkit.errors import ConflictError, SessionGoneError, StorageError, UnavailableError
 from sessionkit.events import SessionEnded, SessionGone
 from sessionkit.merge.strategies import Merge
-from sessionkit.repository.batching import save_one
-from sessionkit.repository.freshness import take_in
-from sessionkit.repository.save_context import SaveContext
-from sessionkit.repository.settling import went_back, why_gone
-from sessionkit.repository.tombstones import ATTEMPTS, Tombstones
-from sessionkit.repository.tracking import Attempt, Seen, Track, Tracks
+from sessionkit.repository.refresh import take_in
+from sessionkit.repository.save import save_one
+from sessionkit.repository.stored import ATTEMPTS, Tombstones
+from sessionkit.repository.tracks import (
+    Attempt,
+    SaveContext,
+    Seen,
+    Track,
+    Tracks,
+    went_back,
+    why_gone,
+)
 from sessionkit.session.fields import new_save_id, short
 from sessionkit.session.session import UserSession
 

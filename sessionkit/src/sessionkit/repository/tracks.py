@@ -13,15 +13,24 @@ doubles changes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import Enum
 from threading import RLock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
+from sessionkit.conflict import ConflictStrategy
 from sessionkit.decisions import ConflictReport, FieldDecision
+from sessionkit.encoding.codec import SessionCodec
+from sessionkit.events import SessionEvent
+from sessionkit.merge.merger import Merger
+from sessionkit.records import RECENT_SAVES, SessionHead
+from sessionkit.repository.expiry import Expiry
 from sessionkit.session.session import UserSession
+from sessionkit.storage import Storage
 
 if TYPE_CHECKING:
     from sessionkit.encoding.codec import EncodedParts
@@ -205,3 +214,140 @@ class Tracks:
         track.place = self._places.setdefault(session.session_id, track.place)
         self._by_session[session] = track
         return track
+
+
+# What every save of a repository needs.
+
+
+class SaveInProgress(Protocol):
+    """What an observer sees of a save."""
+
+    @property
+    def session(self) -> UserSession:
+        """The live session."""
+
+    @property
+    def track(self) -> Track:
+        """Its place between app and store; its lock is held."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it failed, or None."""
+
+
+class SaveObserver(Protocol):
+    """Told of saves by those who make them, on their threads; raises nothing."""
+
+    def sending(self, saves: Sequence[SaveInProgress]) -> None:
+        """Take saves whose writes are sent next."""
+
+    def settled(self, saves: Sequence[SaveInProgress]) -> None:
+        """Take saves that are done, well or not."""
+
+
+@attrs.frozen(kw_only=True)
+class SaveContext:
+    """
+    What every save needs; the repository makes it once.
+
+    Attributes:
+        storage: Takes the writes.
+        codec: Encodes and decodes.
+        strategy: Decides when two writers met.
+        merger: Merges what needs no decision, and what a strategy leaves to it.
+        expiry: When sessions end by themselves.
+        look: Reads what the store holds of an id; what is known of it need not be decoded again.
+        look_head: Reads the head alone; None where the store can't.
+        now: Returns the present moment, aware.
+        emit: Takes events.
+        observer: Told of writes before they are sent, and of what became of them; None for nobody.
+    """
+
+    storage: Storage
+    codec: SessionCodec
+    strategy: ConflictStrategy
+    merger: Merger
+    expiry: Expiry
+    look: Callable[[str, Seen | None], Seen | None]
+    look_head: Callable[[str], SessionHead | None] | None
+    now: Callable[[], datetime]
+    emit: Callable[[SessionEvent], None]
+    observer: SaveObserver | None = None
+
+
+# What a refused write met in the store: the cases that are no conflict, settled before any strategy is asked.
+
+
+def why_gone(known: SessionHead | None, seen: Seen | None, user_id: str | None) -> str | None:
+    """
+    Tell whether a session is gone, and why.
+
+    Args:
+        known: The head that the writer last saw in the store; None when it never saw one.
+        seen: What is stored now.
+        user_id: The writer's user.
+
+    Returns:
+        ``"deleted"``, ``"ended"``, ``"replaced"``, ``"owner"``, or None when it is there.
+    """
+    if seen is None:
+        return "deleted" if known else None
+    if seen.head.ended:
+        return "ended" if seen.usable or known else None
+    if known and seen.head.created_at != known.created_at:
+        return "replaced"  # ids are used again: another session has another beginning
+    return "owner" if seen.usable and _belongs_to_other(known, seen, user_id) else None
+
+
+def _belongs_to_other(known: SessionHead | None, seen: Seen, user_id: str | None) -> bool:
+    owner = seen.head.user_id
+    if owner is None or (known is not None and known.user_id == owner):
+        return False
+    if user_id is not None:
+        return user_id != owner  # it got its owner since we looked
+    # Nobody said who they are. What a host knows the owner of is not theirs for the asking;
+    # where the session was theirs before, whoever asks next is looked at again.
+    return seen.authenticated and known is None
+
+
+def went_back(known: SessionHead, found: SessionHead) -> bool:
+    """
+    Tell whether the store lost an acknowledged save, as after a failover.
+
+    Args:
+        known: The head that was acknowledged.
+        found: The head that is stored now.
+
+    Returns:
+        True when *found* is near enough to show the acknowledged save among its
+        recent ones, and does not.
+    """
+    if known.save_id in (found.save_id, *found.recent):
+        return False
+    return found.version - known.version <= RECENT_SAVES
+
+
+# What a look-up of a session id comes to.
+
+
+class Absence(Enum):
+    """Why a look-up of an id found no session."""
+
+    FREE = "nothing is stored that could be restored"
+    ENDED = "the id was ended and stays taken"
+    UNAVAILABLE = "the store can't be reached"
+    NEWER = "a newer release wrote it"
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """
+    What a look-up of an id found.
+
+    Attributes:
+        session: The session, or None.
+        absence: Why there is none; None when there is one.
+    """
+
+    session: UserSession | None = None
+    absence: Absence | None = None
