@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionkit.errors import ConfigError
-from sessionkit.settings.durations import format_duration, parse_duration
+from sessionkit.settings.types import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sessionkit.settings import Settings, load_settings
-from sessionkit.settings.durations import format_duration
 from sessionkit.settings.settings import PersistenceSettings
+from sessionkit.settings.types import format_duration
 
 SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing
 

@@ -17,7 +17,7 @@ import sessionkit_redis.hooks
 import sessionkit_sqlite.hooks
 import sessionkit_streamlit.hooks
 from sessionkit import Settings
-from sessionkit.settings.durations import parse_duration
+from sessionkit.settings.types import parse_duration
 
 GUIDE = Path(__file__).parents[2] / "docs" / "configuration.md"
 INJECTED = ("tokens",)

@@ -14,7 +14,7 @@ from sessionkit.manager.in_force import get_manager
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION, USER_ID
 from sessionkit.session.session import UserSession
-from sessionkit.settings.durations import length_of
+from sessionkit.settings.types import length_of
 from sessionkit.storage import Storage
 
 

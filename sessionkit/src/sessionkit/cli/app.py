@@ -15,7 +15,7 @@ from sessionkit.cli.plugin_list import print_plugins
 from sessionkit.errors import PluginError, SessionKitError
 from sessionkit.plugins.entry_points import CORE
 from sessionkit.plugins.plugins import Plugins
-from sessionkit.settings.durations import length_of
+from sessionkit.settings.types import length_of
 
 if TYPE_CHECKING:
     from sessionkit.hookspecs import CommandFactory

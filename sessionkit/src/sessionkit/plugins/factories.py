@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar, get_type_hints
 
 from sessionkit.errors import ConfigError, PluginError, SessionKitError
-from sessionkit.settings.literals import VARIABLE
 from sessionkit.settings.suggestions import suggest
+from sessionkit.settings.types import VARIABLE
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def check_table(
 def _value(
     value: object, kind: object, section: str, key: str, where: Callable[[str], str]
 ) -> object:
-    from sessionkit.settings.value_types import of_type  # noqa: PLC0415 - imports cattrs; most tables are empty
+    from sessionkit.settings.types import of_type  # noqa: PLC0415 - imports cattrs; most tables are empty
 
     try:
         return of_type(value, kind, is_text=where(f"{section}.{key}").startswith(VARIABLE))

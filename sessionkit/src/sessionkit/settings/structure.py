@@ -18,17 +18,9 @@ import cattrs
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.deciding import as_strategy
 from sessionkit.errors import ConfigError
-from sessionkit.settings.literals import literal
-from sessionkit.settings.settings_sources import (
-    DERIVED,
-    Entries,
-    Given,
-    KeyPath,
-    as_variable,
-    nested,
-)
+from sessionkit.settings.sources import DERIVED, Entries, Given, KeyPath, as_variable, nested
 from sessionkit.settings.suggestions import suggest
-from sessionkit.settings.value_types import FROM_TEXT, TYPED, text
+from sessionkit.settings.types import FROM_TEXT, TYPED, literal, text
 
 T = TypeVar("T")
 
