@@ -15,7 +15,7 @@ from click.testing import Result
 
 from sessionkit.cli.scaffold import PLUGIN_KINDS, NewPlugin
 from sessionkit.errors import UnavailableError
-from sessionkit.plugins.entry_points import core
+from sessionkit.plugins.registry import core
 
 Install = Callable[..., None]
 Run = Callable[..., Result]

@@ -11,7 +11,7 @@ import pytest
 
 from sessionkit.errors import ConfigError, UnknownPluginError
 from sessionkit.plugins import Plugins
-from sessionkit.plugins.offers import STORAGE
+from sessionkit.plugins.registry import STORAGE
 
 Install = Callable[..., None]
 

@@ -13,7 +13,7 @@ from sessionkit.errors import (
 )
 from sessionkit.events import SessionCreated
 from sessionkit.plugins import Plugins
-from sessionkit.plugins.entry_points import InstalledPlugin
+from sessionkit.plugins.registry import InstalledPlugin
 
 Install = Callable[..., None]
 

@@ -17,7 +17,7 @@ from sessionkit.cli.app import make_cli
 from sessionkit.errors import ConfigError
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.factories import call_factory
-from sessionkit.plugins.offers import HOST, STORAGE, Kind
+from sessionkit.plugins.registry import HOST, STORAGE, Kind
 from sessionkit.settings import load_settings
 
 TYPED = """\

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from sessionkit.errors import ConfigError, PluginError
-from sessionkit.plugins.offers import HOST
+from sessionkit.plugins.registry import HOST
 from sessionkit.settings import load_settings
 from sessionkit_streamlit.app import app_options
 from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options

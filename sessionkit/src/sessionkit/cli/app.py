@@ -13,8 +13,8 @@ import click
 from sessionkit.cli.new_plugin import new_plugin_command
 from sessionkit.cli.plugin_list import print_plugins
 from sessionkit.errors import PluginError, SessionKitError
-from sessionkit.plugins.entry_points import CORE
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.plugins.registry import CORE
 from sessionkit.settings.types import length_of
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import click
 
 from sessionkit.cli.scaffold import PLUGIN_KINDS, NewPlugin, PluginKind, write_plugin
 from sessionkit.errors import PluginError
-from sessionkit.plugins.entry_points import InstalledPlugin, core
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.plugins.registry import InstalledPlugin, core
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _LONGEST: Final = 40

@@ -9,9 +9,15 @@ from typing import Final
 import click
 
 from sessionkit.errors import PluginError
-from sessionkit.plugins.entry_points import InstalledPlugin
-from sessionkit.plugins.offers import HOST, SERIALIZER, STORAGE, STRATEGY, unknown
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.plugins.registry import (
+    HOST,
+    SERIALIZER,
+    STORAGE,
+    STRATEGY,
+    InstalledPlugin,
+    unknown,
+)
 from sessionkit.settings.settings import Settings, load_settings
 
 _HEADING: Final = ("name", "distribution", "version", "offers")

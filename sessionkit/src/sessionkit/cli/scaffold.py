@@ -11,8 +11,7 @@ from typing import Final
 
 import attrs
 
-from sessionkit.plugins.entry_points import CORE
-from sessionkit.plugins.offers import SERIALIZER, STORAGE, STRATEGY, Kind
+from sessionkit.plugins.registry import CORE, SERIALIZER, STORAGE, STRATEGY, Kind
 
 _EVERY: Final = {
     "pyproject.toml": "pyproject.toml",

@@ -18,8 +18,8 @@ from sessionkit.journal import Journal
 from sessionkit.journal.journaling import Journaling
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.policies import read_policies
-from sessionkit.plugins.offers import SERIALIZER, STORAGE, STRATEGY
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.plugins.registry import SERIALIZER, STORAGE, STRATEGY
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import SaveObserver, Tracks

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from sessionkit.errors import PluginError, SessionKitError
-from sessionkit.plugins.offers import HOST, offering, pick
+from sessionkit.plugins.registry import HOST, offering, pick
 
 if TYPE_CHECKING:
     from sessionkit.host import Host, ServingHost

@@ -12,9 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sessionkit.plugins.entry_points import InstalledPlugin
 from sessionkit.plugins.hosting import Hosting
-from sessionkit.plugins.offers import (
+from sessionkit.plugins.registry import (
     COMMAND,
     KINDS,
     MEMORY,
@@ -22,15 +21,16 @@ from sessionkit.plugins.offers import (
     SERIALIZER,
     STORAGE,
     STRATEGY,
+    InstalledPlugin,
     Kind,
     Offer,
+    Registry,
     offering,
     pick,
     the_only_storage,
     the_only_table,
     unknown,
 )
-from sessionkit.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
