@@ -18,7 +18,7 @@ from session_harness.stores import PATIENCE, FaultyStore, Gate
 from session_harness.writers import Seconds
 
 from sessionkit.manager.lookout import PAUSE, SLOW
-from sessionkit.persistence.breaker import LONGEST
+from sessionkit.persistence.health import LONGEST
 
 OpenServer = Callable[..., Server]
 
@@ -80,7 +80,7 @@ def test_the_pause_grows(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Up to half a minute: an outage of a day is a few thousand calls, and one line in the log."""
-    monkeypatch.setattr("sessionkit.persistence.breaker.random.uniform", lambda _, most: most)
+    monkeypatch.setattr("sessionkit.persistence.health.random.uniform", lambda _, most: most)
     tab = opened_tab(here)
     here.store.down = True
     asked: list[float] = []

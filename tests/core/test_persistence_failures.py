@@ -14,7 +14,7 @@ from session_harness.writers import Failure, Saves, Seconds, observed
 
 from sessionkit.errors import ConfigError, UnavailableError
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.breaker import LONGEST, SHORTEST, Breaker
+from sessionkit.persistence.health import LONGEST, SHORTEST, Breaker
 from sessionkit.session import UserSession
 
 

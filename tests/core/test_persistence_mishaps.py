@@ -16,7 +16,8 @@ from session_harness.stores import PATIENCE, Gate
 from session_harness.writers import Saves, Seconds
 
 from sessionkit.errors import QueueFullError, UnavailableError
-from sessionkit.persistence import SessionPersistence, immediate
+from sessionkit.persistence import SessionPersistence
+from sessionkit.persistence import persistence as immediate
 from sessionkit.persistence.exits import Exits
 from sessionkit.persistence.pressure import QueueLimits
 from sessionkit.session import UserSession

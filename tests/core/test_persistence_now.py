@@ -22,10 +22,11 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.manager.manager import SessionManager
-from sessionkit.persistence import SessionPersistence, immediate
-from sessionkit.persistence.flushing import SaveMany
+from sessionkit.persistence import SessionPersistence
+from sessionkit.persistence import persistence as immediate
 from sessionkit.persistence.pressure import QueueLimits
-from sessionkit.persistence.slots import Slot
+from sessionkit.persistence.queue import Slot
+from sessionkit.persistence.writer import SaveMany
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
 

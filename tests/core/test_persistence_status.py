@@ -23,7 +23,7 @@ from sessionkit.errors import (
 )
 from sessionkit.events import SaveFailed
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.breaker import LONGEST, SHORTEST
+from sessionkit.persistence.health import LONGEST, SHORTEST
 from sessionkit.persistence.refusals import MOST_REJECTED, Incomplete, Rejections
 from sessionkit.session import UserSession
 from sessionkit.session.session import NotKept

@@ -10,7 +10,7 @@ from threading import RLock, Thread
 import pytest
 from session_harness.stores import PATIENCE
 
-from sessionkit.persistence.waiters import Waiters
+from sessionkit.persistence.writer import Waiters
 
 
 class Board:

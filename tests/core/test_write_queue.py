@@ -8,8 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionkit.persistence.slots import Slot
-from sessionkit.persistence.write_queue import WriteQueue
+from sessionkit.persistence.queue import Slot, WriteQueue
 from sessionkit.session import UserSession
 
 DEBOUNCE, MAX_WAIT = 0.5, 5.0

@@ -12,7 +12,7 @@ import pytest
 from session_harness.soaking import Hour
 from session_harness.typists import Soak
 
-from sessionkit.persistence import breaker
+from sessionkit.persistence import health as breaker
 
 HOUR: Final = 3600.0
 USERS: Final = 20

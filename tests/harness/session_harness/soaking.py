@@ -17,7 +17,7 @@ from session_harness.stores import LANDED, LOST
 
 from sessionkit.events import SessionSaved
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.breaker import LONGEST
+from sessionkit.persistence.health import LONGEST
 from sessionkit.session import UserSession
 from sessionkit.session.fields import utc_now
 from sessionkit.session.held_forms import form_debounce

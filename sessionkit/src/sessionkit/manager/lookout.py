@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from sessionkit.errors import NewerFormatError, SessionGoneError
-from sessionkit.persistence.breaker import Breaker
+from sessionkit.persistence.health import Breaker
 from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:

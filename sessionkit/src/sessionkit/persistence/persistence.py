@@ -1,23 +1,499 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write-behind: saves sessions a little later, together, on one thread."""
+"""What waits is saved now: at a flush, at the end, and before a process forks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from threading import Condition, get_ident
+from typing import Any, Final
 
-from sessionkit.errors import ConfigError
+from sessionkit.errors import (
+    ConfigError,
+    QueueFullError,
+    SessionKitError,
+    UnavailableError,
+)
 from sessionkit.persistence.exits import save_before_exit
-from sessionkit.persistence.flushing import FailureObserver, SaveMany, log_failure
-from sessionkit.persistence.pressure import SPILL, QueueLimits
-from sessionkit.persistence.slots import SaveFunction
-from sessionkit.persistence.standing import Standing
-from sessionkit.persistence.ways import Ways
-from sessionkit.session.arguments import SESSION
-from sessionkit.session.fields import utc_now
+from sessionkit.persistence.pressure import RAISE, SPILL, QueueLimits
+from sessionkit.persistence.queue import Awaited, Flight, SaveFunction, Slot
+from sessionkit.persistence.spilling import Spilled
+from sessionkit.persistence.writer import (
+    FailureObserver,
+    SaveMany,
+    Ways,
+    Writer,
+    log_failure,
+    logger,
+    outcome_of,
+    released,
+    save_slots,
+)
+from sessionkit.session.arguments import SESSION, SESSION_ID_OR_ALL, SESSION_OR_ID, TIMEOUT
+from sessionkit.session.fields import short, utc_now
 from sessionkit.session.session import UserSession
+from sessionkit.status import PersistenceStatus, RejectedSave, State
+
+# Saves that someone waits for: those who wait for one session are served by one save.
+
+_LINGER: Final = 50e-6
+"""Seconds that a save waits for others to share it, where the last one was shared."""
+
+
+class Immediate(Writer):
+    """Saves at once, on the thread of one of those who wait."""
+
+    def save_now(self, session: UserSession) -> None:
+        """
+        Save a session now, and return when it is stored.
+
+        However many threads call it for one session, there are never two saves of it at
+        once: who comes during a save waits for it, and then one of those who wait saves for all
+        of them. It is tried even while the store is known to be down.
+
+        Args:
+            session: The session. Its lock is let go of meanwhile, if the caller holds it.
+
+        Raises:
+            SerializationError: If a value can't be kept; all else was saved.
+            UnavailableError: If the store can't be reached; it is tried again by itself.
+            QueueFullError: If the store can't be reached, and too many sessions wait for it.
+            SessionGoneError: If the session was ended, deleted or replaced.
+            ConflictError: If the conflict strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
+            RejectedError: If the store will not take it.
+            SessionKitError: If this object was closed, or it is called in the midst of a
+                save of this session, such as by an observer: it follows then.
+        """
+        SESSION.check(session)
+        with released(session.lock):
+            error = self._outcome(session)
+        if error is not None:
+            raise error
+
+    def _outcome(self, session: UserSession) -> Exception | None:
+        """Return what came of a save that began after now: another thread's, or our own."""
+        while True:
+            slot, flight, leads = self._board(session)
+            try:
+                if leads:
+                    self._lead(slot, flight)
+                else:
+                    flight.wait()
+            finally:
+                self._leave(slot, flight if leads else None)
+            if flight.done:
+                return flight.error
+
+    def _board(self, session: UserSession) -> tuple[Slot, Flight, bool]:
+        """Join those who wait for the next save of a session; the first of them is to make it."""
+        saving = get_ident() in self._saving
+        with self._lock:
+            slot = self._open(session)
+            if slot.in_flight and saving:
+                self._queue.put(session, slot.save_fn, self._clock())
+                name = short(session.session_id)
+                msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
+                raise SessionKitError(msg)
+            # In the midst of a save nobody may wait for a thread that waits for saves to end.
+            flight, leads = None if saving else slot.boarding, False
+            if flight is None:
+                flight, leads = Flight(), True
+                slot.boarding = slot.boarding or flight
+            else:
+                self._join(slot, flight)
+            slot.waiters += 1
+            return slot, flight, leads
+
+    def _join(self, slot: Slot, flight: Flight) -> None:
+        flight.aboard += 1
+        if slot.turn is not None and flight.aboard == slot.crowd:
+            slot.turn.notify_all()  # nobody else is to be waited for
+
+    def _open(self, session: UserSession) -> Slot:
+        self._check_open(session)
+        known = id(session) in self._queue.slots
+        slot = self._queue.open(session)
+        if not known and self._ways.save_one is None and self._ways.save_many is None:
+            self._queue.drop(slot)
+            msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
+            raise ConfigError(msg)
+        return slot
+
+    def _lead(self, slot: Slot, flight: Flight) -> None:
+        """Save for all who wait, once nobody else saves."""
+        with self._lock:
+            self._await_turn(slot)
+            if slot.boarding is flight and flight.aboard < slot.crowd:
+                # Whom the last save served are likely to be back at once, and to share this one.
+                self._turn(slot).wait(_LINGER)
+                self._await_turn(slot)
+            if slot.boarding is flight:
+                slot.boarding = None  # who comes from now on waits for the next one
+            slot.flight = flight
+            slot.begin(get_ident(), self._clock())
+            self._begun([slot])
+        with self._in_save([slot]):
+            self._conclude([slot], [self._save(slot)], asked=True)
+        if isinstance(flight.error, UnavailableError) and not isinstance(
+            flight.error, QueueFullError
+        ):
+            self._keep_queued(slot)
+
+    def _leave(self, slot: Slot, led: Flight | None) -> None:
+        """Wait no more; what was to be saved is left to others, if something interrupted this thread."""
+        with self._lock:
+            slot.waiters -= 1
+            if led is not None and not led.over:
+                self._break_off(slot, led)
+            if not slot.waiters:
+                self._queue.again_or_out(slot)
+                if slot.dirty:
+                    self._wake()
+
+    def _break_off(self, slot: Slot, flight: Flight) -> None:
+        if slot.in_flight and slot.saver == get_ident():
+            self._put_back([slot], get_ident())
+        if slot.boarding is flight:
+            slot.boarding = None
+        flight.end(None, done=False)
+
+    def _await_turn(self, slot: Slot) -> None:
+        """Wait until a save may begin."""
+        while True:
+            if self._resting and get_ident() not in self._saving:
+                self._settled.wait_for(lambda: not self._resting)
+            elif slot.in_flight:
+                self._turn(slot).wait()
+            else:
+                return
+
+    def _turn(self, slot: Slot) -> Condition:
+        slot.turn = slot.turn or Condition(self._lock)
+        return slot.turn
+
+    def _save(self, slot: Slot) -> Exception | None:
+        save_one = slot.save_fn or self._ways.save_one
+        if save_one is None:
+            return save_slots([slot], self._ways.save_many)[0]
+        return outcome_of(save_one, slot.session)
+
+    def _keep_queued(self, slot: Slot) -> None:
+        """Have the journal keep what waits for the store now."""
+        if self._ways.keep is not None and slot.save_fn is None:
+            self._ways.keep(slot.session)
+
+
+# Which sessions may wait to be saved, and what is done with more than that.
+
+
+class Admission(Immediate):
+    """Lets a bounded number of sessions wait. One that waits already is never refused."""
+
+    def _enter(
+        self, session: UserSession, save_fn: SaveFunction | None, *, bounded: bool = True
+    ) -> bool:
+        """Queue a session, or do what the limits say; return whether the journal was told."""
+        if save_fn is None and self._ways.save_many is None:
+            msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
+            raise ConfigError(msg)
+        size = 0 if id(session) in self._queue.slots else self._size_of(session)
+        deadline: float | None = None
+        while not self._admit(session, save_fn, size if bounded else None):
+            if self._ways.limits.when_full == SPILL and save_fn is None:
+                self._spill_over(session)
+                return True
+            # Who saves makes the room that others wait for.
+            if self._ways.limits.when_full == RAISE or get_ident() in self._saving:
+                raise self._full(session)
+            now = time.monotonic()
+            deadline = deadline or now + self._ways.limits.full_timeout_ms / 1000
+            self._await_room(session, size, deadline - now)
+        return False
+
+    def _admit(self, session: UserSession, save_fn: SaveFunction | None, size: int | None) -> bool:
+        debounce_of = self._ways.debounce_of
+        debounce = None if debounce_of is None else debounce_of(session)
+        with self._lock:
+            self._check_open(session)
+            new = id(session) not in self._queue.slots
+            if new and size is not None and not self._fits(size):
+                # Room is made by saving, sooner than would be needed else.
+                self._queue.relieve(self._clock(), self._ways.batch_size)
+                self._wake()
+                return False
+            # A thread that could not be started, such as for a limit of the system, may start now.
+            if self._queue.put(session, save_fn, self._clock(), debounce) or self._thread is None:
+                self._wake()
+            if new and size:
+                self._queue.weigh(self._queue.open(session), size)
+            return True
+
+    def _fits(self, size: int) -> bool:
+        return self._ways.limits.takes(len(self._queue), self._queue.size, size)
+
+    def _await_room(self, session: UserSession, size: int, timeout: float) -> None:
+        # The writer may need the lock of the very session that the caller holds.
+        with released(session.lock), self._lock:
+            if not self._settled.wait_for(lambda: self._closed or self._fits(size), timeout):
+                raise self._full(session)
+
+    def _spill_over(self, session: UserSession) -> None:
+        """Leave a session to the journal, and keep its id; one that it can't take is not let go of."""
+        try:
+            kept = self._ways.keep is None or self._ways.keep(session) is not False
+        except Exception as error:
+            # Whatever a journal raises, it does not have the session: that is what the app is told.
+            raise self._full(session, error) from error
+        if not kept:
+            raise self._full(session)
+        with self._lock:
+            self._spill.add(session, self._clock())
+
+
+_PATIENCE: Final = 2.0
+"""Seconds that a fork waits for saves in flight, at most."""
+
+_NAMED: Final = 10
+"""How many sessions a report names."""
+
+
+class Finishing(Admission):
+    """Saves what waits before it is too late."""
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
+        """
+        Save now what waits.
+
+        Args:
+            session_id: Only this session; None for all.
+            timeout: Seconds to wait for it. None waits until each was tried, or the
+                store turns out to be down; 0 only signals and never blocks.
+
+        Returns:
+            True when nothing is left to save; False when the time was over or a
+            save failed (it is tried again by itself if the store was unavailable).
+
+        Raises:
+            TypeError: If an argument is none of these: ``flush(10)`` names no session.
+        """
+        SESSION_ID_OR_ALL.check(session_id)
+        TIMEOUT.check(timeout)
+        with self._lock:
+            awaited: list[Awaited | Spilled] = []
+            awaited += [Awaited.of(slot) for slot in self._queue.hurry(session_id)]
+            awaited += self._spill.of(session_id)
+            if not awaited:
+                return True
+            self._breaker.let_through()
+            self._wake()
+            if timeout == 0 or get_ident() in self._saving:
+                return False
+            is_over = self._until_tried(awaited)
+        # Who saves needs the locks of the sessions, and the caller may hold some.
+        with released(*(slot.session.lock for slot in self._queue.of(session_id))):
+            with self._lock:
+                if self._thread is not None:
+                    self._settled.wait_for(is_over, timeout)
+            if self._thread is None:
+                self._save_here(is_over, timeout)
+        return all(one.stored for one in awaited)
+
+    def _until_tried(self, awaited: Sequence[Awaited | Spilled]) -> Callable[[], bool]:
+        before = self._breaker.tries  # what had begun says nothing of now
+        return lambda: self._breaker.failed > before or all(one.tried for one in awaited)
+
+    def _save_here(self, is_over: Callable[[], bool], timeout: float | None) -> None:
+        """Do without the writer: while the interpreter shuts down no thread can be started."""
+        begin = time.monotonic()
+        while not is_over() and (timeout is None or time.monotonic() - begin < timeout):
+            self._recall()
+            if not self._save_due():
+                return
+
+    def close(self, timeout: float | None = None) -> bool:
+        """
+        Save what waits and take nothing more; closing twice is fine.
+
+        Args:
+            timeout: As for :meth:`flush`.
+
+        Returns:
+            As :meth:`flush`; what could not be saved is logged, and what was rejected.
+        """
+        done = self.flush(timeout=timeout)
+        with self._lock:
+            if not self._closed:
+                self._log_rejected()
+            self._closed = True
+            self._log_left()
+            for slot in self._queue.of(None):
+                self._let_go(slot)
+            for entry in self._spill.of(None):
+                self._spill.discard(entry.session_id)
+            self._changed.notify_all()
+            self._settled.notify()
+        return done
+
+    def _log_left(self) -> None:
+        slots, spilled = self._waiting(None), self._spill.of(None)
+        if not slots and not spilled:
+            return
+        names = {slot.session.session_id for slot in slots} | {one.session_id for one in spilled}
+        oldest = self._clock() - min(self._since(slots, spilled))
+        errors = [slot.error for slot in slots if slot.error]
+        logger.error(
+            "closed with unsaved changes of %s, the oldest %.1f s old: %s; %s",
+            _listed(names),
+            oldest,
+            errors[-1] if errors else "the time was over",
+            self._fate,
+        )
+
+    def _log_rejected(self) -> None:
+        if rejected := self._rejected.of(None):
+            names = {one.session.session_id for one in rejected}
+            said = "closed with rejected changes of %s: %s; %s"
+            logger.error(said, _listed(names), rejected[-1].error, self._fate)
+
+    @property
+    def _fate(self) -> str:
+        return "the journal has them" if self._ways.keep else "they are lost"
+
+    @staticmethod
+    def _since(slots: Sequence[Slot], spilled: Sequence[Spilled]) -> list[float]:
+        """Return when the oldest changes came."""
+        return [slot.since for slot in slots] + [one.since for one in spilled]
+
+    def _waiting(self, which: str | UserSession | None) -> list[Slot]:
+        """Return the slots of a session, an id, or all, in which something waits; needs no lock."""
+        if isinstance(which, UserSession):
+            slot = self._queue.slots.get(id(which))
+            return [slot] if slot is not None and slot.waits else []
+        return [slot for slot in self._queue.of(which) if slot.waits]
+
+    # -- the process ends or forks ---------------------------------------------
+
+    def save_at_exit(self) -> None:
+        """Save what waits, trying again until ``exit_timeout`` is over, and log what was not saved."""
+        begin, timeout = time.monotonic(), self._ways.exit_timeout
+        if not self._closed and not self.flush(timeout=timeout):
+            with self._lock:
+                if self._thread is not None:  # it tries again by itself
+                    left = timeout - (time.monotonic() - begin)
+                    self._settled.wait_for(
+                        lambda: not self._waiting(None) and not len(self._spill), left
+                    )
+        self.close(timeout=0)
+
+    def before_fork(self) -> None:
+        """Let saves in flight end, and begin none: their locks would stay locked in the child."""
+        thread = get_ident()
+        self._lock.acquire()
+        self._resting = True
+        self._settled.wait_for(lambda: not self._is_saving(thread), _PATIENCE)
+
+    def _is_saving(self, thread: int) -> bool:
+        """Return whether any other thread is in the midst of a save."""
+        return any(slot.in_flight and slot.saver != thread for slot in self._queue.of(None))
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._resting = False
+        self._changed.notify_all()
+        self._settled.notify()
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: what waits is the parent's."""
+        self._start_empty()
+
+
+def _listed(session_ids: Collection[str]) -> str:
+    """Return how many sessions there are, and the short ids of some."""
+    shown = sorted(map(short, session_ids))[:_NAMED]
+    more = f" and {len(session_ids) - _NAMED} more" if len(session_ids) > _NAMED else ""
+    plural = "" if len(session_ids) == 1 else "s"
+    return f"{len(session_ids)} session{plural} ({', '.join(shown)}{more})"
+
+
+# How saves stand: read off the queue, without its lock.
+
+
+class Standing(Finishing):
+    """Says what waits, what was refused, and whether the store is down."""
+
+    def status(self, session: str | UserSession | None = None) -> PersistenceStatus:
+        """
+        Return how saves stand; asks no store and waits for nobody.
+
+        Args:
+            session: Of this session, or of all objects of this id; None for all. The object
+                is found at once, an id among all that wait.
+        """
+        SESSION_OR_ID.check(session)
+        session_id = session.session_id if isinstance(session, UserSession) else session
+        slots, spilled = self._waiting(session), self._spill.of(session_id)
+        waiting = self._since(slots, spilled)
+        rejected, not_kept = self._rejected.of(session_id), self._incomplete.of(session)
+        # The store may be down for one session alone: that says nothing of all.
+        troubled = [slot for slot in slots if slot.down_since] if session_id is not None else []
+        offline = bool(troubled or (waiting and self._breaker.is_failing))
+        return PersistenceStatus(
+            state=_state(
+                offline=offline,
+                rejected=bool(rejected),
+                waiting=bool(waiting),
+                incomplete=bool(not_kept),
+            ),
+            pending=len(waiting),
+            pending_bytes=sum(slot.size for slot in slots),
+            oldest_age=max(0.0, self._clock() - min(waiting)) if waiting else None,
+            last_error=self._last_error(slots, rejected, offline=offline),
+            offline_since=self._down_since(troubled) if offline else None,
+            retry_in=self._retry_in(troubled) if offline else None,
+            rejected=rejected,
+            spilled=len(spilled),
+            not_kept=not_kept,
+        )
+
+    def is_pending(self, session: str | UserSession) -> bool:
+        """Return whether a session, or one of an id, waits or is being saved."""
+        SESSION_OR_ID.check(session)
+        session_id = session.session_id if isinstance(session, UserSession) else session
+        return bool(self._waiting(session) or self._spill.of(session_id))
+
+    def _last_error(
+        self, slots: list[Slot], rejected: tuple[RejectedSave, ...], *, offline: bool
+    ) -> str | None:
+        if offline and self._breaker.is_failing:
+            return self._offline_error
+        errors = [slot.error for slot in slots if slot.down_since and slot.error]
+        if not errors:
+            errors = [one.error for one in rejected]
+        return errors[-1] if errors else None
+
+    def _down_since(self, troubled: list[Slot]) -> datetime | None:
+        times = [slot.down_since for slot in troubled if slot.down_since]
+        return min(times, default=None) or self._offline_since
+
+    def _retry_in(self, troubled: list[Slot]) -> float:
+        later = min((slot.not_before for slot in troubled), default=0.0)
+        return max(0.0, max(later, self._breaker.retry_at) - self._clock())
+
+
+def _state(*, offline: bool, rejected: bool, waiting: bool, incomplete: bool) -> State:
+    if offline:
+        return "offline"
+    if rejected:
+        return "rejected"
+    if waiting:
+        return "saving"
+    return "incomplete" if incomplete else "saved"
+
+
+# Write-behind: saves sessions a little later, together, on one thread.
 
 
 class SessionPersistence(Standing):

@@ -8,7 +8,7 @@ from weakref import ref
 
 import attrs
 
-from sessionkit.persistence.slots import Awaited
+from sessionkit.persistence.queue import Awaited
 from sessionkit.session.session import UserSession
 
 

@@ -1,21 +1,433 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one thread that saves what is due."""
+"""What becomes of saves: who is told, what is kept, and when it is tried again."""
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import TIMEOUT_MAX, Thread, current_thread, get_ident
-from typing import Final
+from datetime import datetime
+from threading import TIMEOUT_MAX, Condition, RLock, Thread, current_thread, get_ident
+from typing import Any, Final
 
-from sessionkit.errors import UnavailableError, text_of
-from sessionkit.persistence.flushing import save_slots
-from sessionkit.persistence.outcomes import Outcomes, logger
-from sessionkit.persistence.slots import Awaited, Slot
-from sessionkit.persistence.spilling import Spilled
+import attrs
+
+from sessionkit.errors import (
+    PartlySavedError,
+    QueueFullError,
+    SessionGoneError,
+    SessionKitError,
+    UnavailableError,
+    text_of,
+)
+from sessionkit.persistence.health import Breaker, pause
+from sessionkit.persistence.pressure import SPILL, QueueLimits
+from sessionkit.persistence.queue import Awaited, SaveFunction, Slot, WriteQueue
+from sessionkit.persistence.refusals import Incomplete, Rejections
+from sessionkit.persistence.spilling import Spill, Spilled
 from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
+
+# Saves what is due: together where a batch save takes it, else one by one.
+
+SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
+"""Saves a batch; returns an outcome for each."""
+
+
+FailureObserver = Callable[[UserSession, Exception, bool], None]
+"""Told of each failed save: the session, the error, and whether it will be tried again."""
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+
+def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
+    """Log a failed save: what is done when nobody else is told."""
+    then = "trying again" if retrying else "this state is not stored"
+    _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
+
+
+def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:
+    """
+    Save slots and return an outcome for each, in their order; raises no :class:`Exception`.
+
+    Args:
+        slots: Each with a function of its own, or for the batch.
+        save_many: Saves the batch.
+    """
+    outcomes: dict[Slot, Exception | None] = {}
+    batch = [slot for slot in slots if slot.save_fn is None]
+    if batch and save_many is not None:
+        outcomes.update(zip(batch, _together(batch, save_many), strict=True))
+    for slot in slots:
+        if slot.save_fn is not None:
+            outcomes[slot] = outcome_of(slot.save_fn, slot.session)
+    return [outcomes[slot] for slot in slots]
+
+
+def _together(batch: Sequence[Slot], save_many: SaveMany) -> Sequence[Exception | None]:
+    try:
+        outcomes = save_many([slot.session for slot in batch])
+        if len(outcomes) != len(batch):
+            msg = f"save_many returned {len(outcomes)} outcomes for {len(batch)} sessions"
+            raise ValueError(msg)  # noqa: TRY301 - a plugin's bug, as any other
+    except SessionKitError as error:  # the store can't be opened
+        return [error] * len(batch)
+    except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
+        if len(batch) == 1:
+            return [error]
+        return [_together([slot], save_many)[0] for slot in batch]  # only one may be to blame
+    return outcomes
+
+
+def is_stored(outcome: Exception | None) -> bool:
+    """Return whether a save is done: all is stored, but perhaps values that can't be kept."""
+    return outcome is None or isinstance(outcome, PartlySavedError)
+
+
+def outcome_of(save_fn: SaveFunction, session: UserSession) -> Exception | None:
+    """Save one session and return what went wrong, or None."""
+    try:
+        save_fn(session)
+    except Exception as error:  # noqa: BLE001 - the app's own function
+        return error
+    return None
+
+
+# Threads that wait for something of their own to become true.
+
+Predicate = Callable[[], bool]
+
+
+class Waiters:
+    """
+    As :class:`threading.Condition`, but who changes something asks each thread's question for it.
+
+    A condition wakes all who wait, and each looks whether it was meant: of eight threads
+    that wait for sessions of their own, seven would wake for nothing after every save.
+    """
+
+    def __init__(self, lock: RLock) -> None:
+        """Begin with nobody; *lock* guards what the questions are about."""
+        self._lock = lock
+        self._waiting: list[tuple[Predicate, Condition]] = []
+
+    def wait_for(self, predicate: Predicate, timeout: float | None = None) -> bool:
+        """
+        Wait until something is true; call it with the lock held, which is let go of meanwhile.
+
+        Args:
+            predicate: What is to become true; asked by any thread, with the lock held.
+            timeout: Seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            Whether it is true.
+        """
+        if predicate():
+            return True
+        deadline = None if timeout is None else time.monotonic() + timeout
+        turn = Condition(self._lock)
+        entry = (predicate, turn)
+        self._waiting.append(entry)
+        try:
+            return self._wait(predicate, turn, deadline)
+        finally:
+            self._waiting.remove(entry)
+
+    @staticmethod
+    def _wait(predicate: Predicate, turn: Condition, deadline: float | None) -> bool:
+        left = None
+        while True:
+            if deadline is not None and (left := deadline - time.monotonic()) <= 0:
+                return predicate()
+            turn.wait(left)
+            if predicate():
+                return True
+
+    def notify(self) -> None:
+        """Wake those for whom it is true; call it with the lock held, after each change."""
+        for predicate, turn in self._waiting:
+            if predicate():
+                turn.notify()
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._waiting)
+
+
+# What a queue of saves is made of: how it saves, how much may wait, and by which times.
+
+
+@attrs.frozen(kw_only=True)
+class Ways:
+    """
+    How a queue saves; the arguments of :class:`~sessionkit.SessionPersistence`, in seconds.
+
+    Attributes:
+        debounce: How long a save waits for more changes.
+        max_wait: How long it waits at most.
+        save_many: Saves a batch.
+        save_one: Saves one session that someone waits for.
+        batch_size: Sessions saved together, at most.
+        limits: How much may wait.
+        exit_timeout: How long the process's end waits.
+        on_failure: Told of failed saves.
+        clock: Returns seconds that never go back.
+        now: Returns the present moment; only shown.
+        debounce_of: Returns how long a session's save waits for more changes, or None.
+        keep: Told of each session that was queued.
+        revive: Makes a session again that was let go of.
+        size_of: Returns how many bytes a session holds.
+        stored_as: Returns what each write of a session changes.
+    """
+
+    debounce: float
+    max_wait: float
+    save_many: SaveMany | None
+    save_one: SaveFunction | None
+    batch_size: int
+    limits: QueueLimits
+    exit_timeout: float
+    on_failure: FailureObserver
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+    debounce_of: Callable[[UserSession], float | None] | None
+    keep: Callable[[UserSession], Any] | None
+    revive: Callable[[str], UserSession | None] | None
+    size_of: Callable[[UserSession], int] | None
+    stored_as: Callable[[UserSession], object] | None
+
+
+logger: Final = logging.getLogger("sessionkit")
+
+
+class Outcomes:
+    """The queue, what is known of the store, and what was refused; all of it under one lock."""
+
+    def __init__(self, ways: Ways) -> None:
+        """Begin with nothing to save."""
+        self._ways = ways
+        self._clock = ways.clock
+        self._closed = False
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        """Begin anew; after a fork the parent still owns what waited."""
+        self._lock = RLock()
+        self._changed = Condition(self._lock)  # for the writer: there is something to look at
+        self._settled = Waiters(self._lock)  # for all others: saves are over
+        self._queue = WriteQueue(self._ways.debounce, self._ways.max_wait)
+        self._breaker = Breaker()
+        self._offline_since: datetime | None = None
+        self._offline_error = ""
+        self._rejected, self._incomplete = Rejections(), Incomplete()
+        self._spill = Spill()
+
+    def _check_open(self, session: UserSession) -> None:
+        if self._closed:
+            msg = f"session {session.session_id!r} is scheduled after close(): it would be lost"
+            raise SessionKitError(msg)
+
+    def _size_of(self, session: UserSession) -> int:
+        # Not under the lock: whoever knows it may have to wait for a save that wants the lock.
+        try:
+            return 0 if self._ways.size_of is None else self._ways.size_of(session)
+        except Exception:  # its bug must neither end the writer nor reach the app
+            logger.exception("the size of session %s is not known", short(session.session_id))
+            return 0
+
+    def _may_spill(self, slot: Slot) -> bool:
+        """Return whether a session may be let go of: the policy is so, and the journal has it."""
+        keep = self._ways.keep
+        if self._ways.limits.when_full != SPILL or slot.save_fn is not None or keep is None:
+            return False
+        try:
+            return keep(slot.session) is not False
+        except Exception:  # a journal's bug must not end the writer
+            logger.exception("session %s was not kept", short(slot.session.session_id))
+            return False
+
+    def _begun(self, slots: Sequence[Slot]) -> None:
+        """Number a try, and remember what tells later whether the store took a write."""
+        number = self._breaker.begin()
+        for slot in slots:
+            slot.batch = number
+        if self._ways.stored_as is not None:
+            for slot in slots:
+                slot.mark = self._ways.stored_as(slot.session)
+
+    def _conclude(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool = False
+    ) -> None:
+        """
+        Take what came of saves.
+
+        Args:
+            slots: What was saved.
+            outcomes: An outcome for each.
+            asked: Whether someone waited for it, who is told by an exception.
+        """
+        if not any(outcomes):
+            self._conclude_well(slots)
+            return
+        for slot, error in self._note(slots, outcomes):
+            if not asked:
+                self._report(slot.session, error)
+        pairs = zip(slots, outcomes, strict=True)
+        down = [slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)]
+        sizes = {slot: self._size_of(slot.session) for slot in down}
+        kept = {slot for slot in down if self._may_spill(slot)}
+        with self._lock:
+            alone = self._judge(slots, outcomes, asked=asked)
+            for slot, outcome in zip(slots, outcomes, strict=True):
+                size = sizes.get(slot, 0)
+                self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
+            self._settled.notify()
+
+    def _conclude_well(self, slots: Sequence[Slot]) -> None:
+        with self._lock:
+            if any(map(self._was_answered, slots)):
+                self._answered()
+            for slot in slots:
+                self._settle(slot, None)
+            self._settled.notify()
+
+    def _note(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None]
+    ) -> list[tuple[Slot, Exception]]:
+        """Keep what was refused; return the failures that nobody was told of."""
+        now = self._ways.now()
+        news = []
+        with self._lock:
+            for slot, error in zip(slots, outcomes, strict=True):
+                if error is None or is_stored(error):
+                    continue
+                if self._is_news(slot, error, now):
+                    news.append((slot, error))
+                slot.error = text_of(error)
+        return news
+
+    def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
+        if isinstance(error, UnavailableError):
+            first = slot.down_since is None
+            slot.down_since = slot.down_since or now
+            return first
+        if isinstance(error, SessionGoneError):
+            self._rejected.saved(slot.session)
+            return True
+        return self._rejected.note(slot.session, error, now)
+
+    def _report(self, session: UserSession, error: Exception) -> None:
+        retrying = isinstance(error, UnavailableError) and not self._closed
+        try:
+            self._ways.on_failure(session, error, retrying)
+        except Exception:  # an observer's bug must not end the writer
+            logger.exception("the observer of failed saves failed itself")
+
+    # -- is the store down? ----------------------------------------------------
+
+    def _judge(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool
+    ) -> set[Slot]:
+        """
+        Open or close the breaker.
+
+        Returns:
+            The slots that the store is unavailable for although it takes others: each waits by
+            itself, and they hold nobody up.
+        """
+        pairs = list(zip(slots, outcomes, strict=True))
+        down = {slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)}
+        if any(is_stored(outcome) and self._was_answered(slot) for slot, outcome in pairs):
+            self._answered()
+            return down
+        troubled = {
+            slot
+            for slot in down
+            if slot.alone or (slot.failures and self._breaker.answers > slot.answers)
+        }
+        if down - troubled and not (asked and self._breaker.is_failing):
+            first = next(slot for slot in slots if slot in down)
+            self._went_down(first.error or "", first.batch)
+        return troubled
+
+    def _went_down(self, error: str, number: int | None) -> float:
+        """Hold all tries back, after the one of this number; return until when."""
+        self._offline_since = self._offline_since or self._ways.now()
+        self._offline_error = error
+        return self._breaker.note(self._clock(), down=True, number=number)
+
+    def _was_answered(self, slot: Slot) -> bool:
+        """Return whether a save that succeeded has met the store: where nothing changed it asks no store."""
+        stored_as = self._ways.stored_as
+        return (
+            stored_as is None or slot.down_since is not None or stored_as(slot.session) != slot.mark
+        )
+
+    def _answered(self) -> None:
+        if self._breaker.is_failing:
+            self._changed.notify_all()
+        self._offline_since = None
+        self._breaker.note(self._clock(), down=False)
+
+    def _settle(
+        self,
+        slot: Slot,
+        outcome: Exception | None,
+        size: int = 0,
+        *,
+        alone: bool = False,
+        kept: bool = False,
+    ) -> None:
+        error = outcome
+        if is_stored(outcome):
+            self._queue.saved(slot)
+            self._rejected.saved(slot.session)
+            self._incomplete.saved(slot.session)
+        elif isinstance(outcome, UnavailableError) and not self._closed:
+            error = self._try_again(slot, outcome, size, alone=alone, kept=kept)
+        else:
+            self._queue.failed(slot, None)
+        slot.tell(error)
+
+    def _try_again(
+        self, slot: Slot, error: Exception, size: int, *, alone: bool, kept: bool
+    ) -> Exception:
+        """Queue it again, if it may wait; return what to tell those who do."""
+        now, waited = self._clock(), slot.queued or slot.dirty
+        # Where the store is down for all it is the breaker that holds them back.
+        retry_at = now + pause(slot.failures) if alone else now
+        slot.alone, slot.answers = alone, self._breaker.answers
+        self._queue.failed(slot, retry_at)
+        self._queue.weigh(slot, size)
+        if not slot.dirty or not self._ways.limits.is_over(len(self._queue), self._queue.size):
+            return error
+        if kept:
+            self._spill.add(slot.session, slot.first)
+            self._let_go(slot)
+        elif not waited:
+            self._let_go(slot)
+            return self._full(slot.session, error)
+        return error
+
+    def _let_go(self, slot: Slot) -> None:
+        slot.dirty = False
+        self._queue.again_or_out(slot)
+
+    def _full(self, session: UserSession, cause: Exception | None = None) -> QueueFullError:
+        """Return what is raised where a session can't wait."""
+        reason = f"; {cause}" if cause else ""
+        error = QueueFullError(
+            f"session {short(session.session_id)} can't wait to be saved: {len(self._queue)} sessions with"
+            f" {self._queue.size} bytes wait already (max_pending {self._ways.limits.max_pending},"
+            f" max_pending_bytes {self._ways.limits.max_pending_bytes}){reason}"
+        )
+        error.__cause__ = cause
+        return error
+
+
+# The one thread that saves what is due.
 
 _LINGER: Final = 10.0
 """Seconds that the thread waits for work before it ends."""
@@ -48,7 +460,7 @@ class Writer(Outcomes):
             while self._wait():
                 self._recall()
                 self._save_due()
-        except BaseException:  # noqa: BLE001 - such as SystemExit in a plugin
+        except BaseException:
             logger.exception("the writer died; another one takes its place")
         with self._lock:
             if self._thread is current_thread():  # it died
@@ -168,7 +580,30 @@ class Writer(Outcomes):
             session = None if revive is None else revive(entry.session_id)
         except UnavailableError:
             raise
-        except Exception:  # noqa: BLE001 - the journal's bug must not end the writer
+        except Exception:
             logger.exception("session %s could not be revived", short(entry.session_id))
             entry.lost = True
         return [] if session is None else [session]
+
+
+# Lets go of locks for as long as their holder waits for someone who may need them.
+
+
+@contextmanager
+def released(*locks: RLock) -> Iterator[None]:
+    """
+    Let go of locks that the calling thread may hold, however often, and take them back.
+
+    That is what :class:`threading.Condition` does when it waits, and how.
+
+    Args:
+        *locks: The locks; those that the thread doesn't hold are left alone.
+    """
+    untyped: tuple[Any, ...] = locks
+    held = [lock for lock in untyped if lock._is_owned()]  # noqa: SLF001 - the interface that Condition uses
+    states = [lock._release_save() for lock in held]  # noqa: SLF001 - the same
+    try:
+        yield
+    finally:
+        for lock, state in zip(held, states, strict=True):
+            lock._acquire_restore(state)  # noqa: SLF001 - the same
