@@ -14,8 +14,8 @@ from session_harness.journals import JournaledProcess
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.journal import ReplayReport
+from sessionkit.journal.changes import Begin, Change, Done, Landed, Sent, Step, pack, unpack
 from sessionkit.journal.framing import PREAMBLE, VERSION, frame, scan
-from sessionkit.journal.records import Begin, Change, Done, Landed, Sent, Step, pack, unpack
 from sessionkit.records import SessionHead
 
 Inputs = dict[str, Any]

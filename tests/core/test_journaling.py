@@ -15,7 +15,7 @@ from session_harness.stores import PATIENCE, FaultyStore, Gate
 
 from sessionkit.errors import ConfigError, QueueFullError
 from sessionkit.events import JournalFailed, SaveFailed, SessionCreated
-from sessionkit.journal import journaling
+from sessionkit.journal import replay as journaling
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
 from sessionkit.settings.settings import PersistenceSettings

@@ -7,7 +7,6 @@ it. What is stored is dropped; what a dead process left is stored by the next on
 """
 
 from sessionkit.journal.journal import Journal
-from sessionkit.journal.replay import Replay, ReplayReport
-from sessionkit.journal.reviving import revive
+from sessionkit.journal.replay import Replay, ReplayReport, revive
 
 __all__ = ["Journal", "Replay", "ReplayReport", "revive"]

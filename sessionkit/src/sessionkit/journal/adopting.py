@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sessionkit.journal.changes import Begin, Done, Record, unpack
 from sessionkit.journal.framing import Scan, payload_of, scan
 from sessionkit.journal.log import Line, Log, Span
 from sessionkit.journal.owning import ASIDE, Owned
-from sessionkit.journal.records import Begin, Done, Record, unpack
 from sessionkit.journal.segment import SUFFIX, Segment
 
 _LOGGER: Final = logging.getLogger("sessionkit")

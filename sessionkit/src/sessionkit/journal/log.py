@@ -16,11 +16,10 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from sessionkit.journal.changes import Begin, Done, Record, State, add_up, pack, unpack
 from sessionkit.journal.framing import frame, payload_of
 from sessionkit.journal.owning import Owned
-from sessionkit.journal.records import Begin, Done, Record, pack, unpack
 from sessionkit.journal.segment import SUFFIX, Segment, sync_folder
-from sessionkit.journal.state import State, add_up
 
 _SEGMENT_BYTES: Final = 2**20
 _SMALL: Final = 4 * 2**20

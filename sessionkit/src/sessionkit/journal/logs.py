@@ -10,10 +10,9 @@ from threading import Lock
 from typing import Final
 
 from sessionkit.journal.adopting import adopt
+from sessionkit.journal.changes import Done, Record, State
 from sessionkit.journal.log import Line, Log
 from sessionkit.journal.owning import dead_folders, make_owned
-from sessionkit.journal.records import Done, Record
-from sessionkit.journal.state import State
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 

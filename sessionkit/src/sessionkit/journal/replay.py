@@ -5,26 +5,149 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Final
 
 import attrs
 
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import SessionGoneError, SessionKitError, UnavailableError
-from sessionkit.events import JournalSetAside, SessionEvent
+from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
 from sessionkit.journal.adopting import set_aside
+from sessionkit.journal.changes import Parts, Sent, State, Step, fewer, pack
 from sessionkit.journal.framing import PREAMBLE, frame
 from sessionkit.journal.journal import Journal
 from sessionkit.journal.log import Line, Log
 from sessionkit.journal.owning import taking_turns
-from sessionkit.journal.records import pack
-from sessionkit.journal.reviving import revive
 from sessionkit.journal.segment import SUFFIX
-from sessionkit.journal.state import State
+from sessionkit.merge.merger import stamp_changes
 from sessionkit.repository.repository import Repository
-from sessionkit.session.fields import short
+from sessionkit.repository.tracks import Seen, Track
+from sessionkit.session.fields import from_micros, short
 from sessionkit.session.session import UserSession
+
+# Makes a session again of what a journal says, so that it can be saved as the live one would have been.
+
+_STEPS: Final = 32
+"""Moments of which changes are told apart: each costs about as much as a save."""
+
+
+def revive(repository: Repository, state: State) -> UserSession | None:
+    """
+    Return the session of a line, ready to be saved by *repository*.
+
+    The save finds by itself what is no conflict (ended, deleted, written by someone
+    else meanwhile), for the session is tracked as it was.
+
+    Args:
+        repository: Reads what is stored, and tracks the session.
+        state: What the line says; it is changed to what is known then.
+
+    Returns:
+        None when the stored session has expired: nobody can have it any more.
+
+    Raises:
+        UnavailableError: If the store can't be reached.
+        NewerFormatError: If a newer release wrote what is stored.
+        SerializationError: If the line's parts can't be read.
+        UnknownPluginError: If the serializer that wrote them is not installed.
+    """
+    codec = repository.codec
+    _translate(codec, state)
+    seen = repository.look(state.session_id) if _may_be_stored(state) else None
+    if _has_landed(state, seen):
+        state.land()
+    if state.known is not None and seen is not None and not seen.usable:
+        if repository.is_over(seen.head):
+            return None
+        state.known, state.base = None, None  # it can't be read: what we have is all there is
+        track = Track(base={}, replaces=seen)
+    else:
+        track = _track(state, seen)
+    track.last = _stamped(codec, state, track)
+    session = _session(codec, state, track.last)
+    if track.base is not None or track.stored is not None:
+        repository.begin_at(session, track)
+    return session
+
+
+def _may_be_stored(state: State) -> bool:
+    return state.known is not None or state.sent is not None
+
+
+def _has_landed(state: State, seen: Seen | None) -> bool:
+    if state.sent is None or seen is None:
+        return False
+    return state.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
+
+
+def _track(state: State, seen: Seen | None) -> Track:
+    if state.known is None:
+        # Never stored: all its parts are in the line. Without a base, the app had read it
+        # from somewhere, and the repository finds where it stands.
+        base = None if state.base is None else _over(_over({}, state.ours), state.base)
+        return Track(base=base)
+    start = {} if seen is None else seen.parts
+    base = None if state.base is None else _over(start, state.base)
+    foreign = state.foreign or base is None
+    if seen is not None and seen.head.save_id == state.known.save_id:
+        return Track(base=base, stored=seen, foreign=foreign)
+    # As the live session knew the store: its save meets what is there now.
+    layout = frozenset() if seen is None else seen.layout
+    stored = Seen(head=state.known, parts=start if base is None else base, layout=layout)
+    return Track(base=base, stored=stored, foreign=foreign)
+
+
+def _over(parts: Mapping[str, bytes], changed: Parts) -> EncodedParts:
+    """Return *parts* with what changed in them."""
+    both = {**parts, **changed}
+    return {name: data for name, data in both.items() if data is not None}
+
+
+def _stamped(codec: SessionCodec, state: State, track: Track) -> EncodedParts:
+    """Return the session's parts, each change with its own stamp."""
+    last = track.last_known
+    for step in fewer([*state.steps, *state.after], _STEPS):
+        last = stamp_changes(codec, last, _over(last, step.parts), step.at)
+    return last
+
+
+def _session(codec: SessionCodec, state: State, parts: EncodedParts) -> UserSession:
+    session = codec.decode(state.session_id, parts)
+    session.created_at = from_micros(state.created_at)
+    session.save_id = state.save_id
+    if state.known is not None:
+        session.version, session.save_id = state.known.version, state.known.save_id
+    moments = [step.at for step in (*state.steps, *state.after)]
+    moments.append(state.known.last_activity if state.known else state.created_at)
+    session.last_activity = from_micros(max(moments))
+    return session
+
+
+def _translate(codec: SessionCodec, state: State) -> None:
+    """Have a line's parts in the words of another serializer than the one that wrote them."""
+    if state.serializer == codec.name:
+        return
+    other = codec.others(state.serializer)
+
+    def translated(parts: Parts) -> Parts:
+        return {
+            name: None if data is None else codec.serializer.dumps(other.loads(data))
+            for name, data in parts.items()
+        }
+
+    def each(steps: Iterable[Step]) -> list[Step]:
+        return [Step(step.at, translated(step.parts)) for step in steps]
+
+    state.base = None if state.base is None else translated(state.base)
+    state.ours = translated(state.ours)
+    state.steps, state.after = each(state.steps), each(state.after)
+    if state.sent is not None:
+        state.sent = Sent(state.sent.head, translated(state.sent.parts))
+    state.serializer = codec.name
+
 
 _BATCH: Final = 50
 _LOGGER: Final = logging.getLogger("sessionkit")
@@ -145,3 +268,81 @@ class Replay:
         kept = set_aside(path, data, str(error))
         event = JournalSetAside(session_id=line.session_id, path=str(kept), reason=str(error))
         self.emit(event)
+
+
+# A manager's journal: made of the settings, replayed when the store is first opened.
+
+_PATIENCE: Final = 5.0
+"""Seconds that a replay takes, at most; the rest is done in the background."""
+
+_PIECE: Final = 0.5
+"""Seconds that it takes there at a time, at most: meanwhile other saves wait."""
+
+Later = Callable[[Callable[[], object]], object]
+"""Has something done in the background, again and again while the store is down."""
+
+
+@attrs.frozen(kw_only=True)
+class Journaling:
+    """
+    A manager's journal.
+
+    Attributes:
+        journal: The journal.
+        repository: Returns the repository; raises what opening the store raises.
+        emit: Takes events.
+    """
+
+    journal: Journal
+    repository: Callable[[], Repository]
+    emit: Callable[[SessionEvent], None]
+
+    def opened(self, repository: Repository, later: Later) -> None:
+        """
+        Store what dead processes left, before anyone is given a session.
+
+        Args:
+            repository: Takes the sessions.
+            later: Has the rest done.
+        """
+        if self._replay(repository, _PATIENCE).waiting:
+            later(partial(self._go_on, later))
+
+    def _go_on(self, later: Later) -> None:
+        report = self._replay(self.repository(), _PIECE)
+        if report.waiting and report.done:
+            later(partial(self._go_on, later))  # the store is there; other saves have their turn
+        elif report.waiting:
+            msg = f"{report.waiting} sessions wait in {self.journal.folder}"
+            raise UnavailableError(msg)
+
+    def _replay(self, repository: Repository, patience: float) -> ReplayReport:
+        replay = Replay(journal=self.journal, repository=repository, emit=self.emit)
+        try:
+            return replay.run(patience)
+        except OSError as error:
+            self.emit(JournalFailed(session_id=None, error=f"{self.journal.folder}: {error}"))
+            return ReplayReport()
+
+    def revive(self, session_id: str) -> UserSession | None:
+        """
+        Make a session of the journal again that the queue has let go of.
+
+        Returns:
+            The session, ready to be saved; None if all of it is stored.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            SessionKitError: If it can't be made; the journal keeps it for the next process.
+        """
+        held = self.journal.held(session_id)
+        if held is not None:
+            return held
+        for log, line in self.journal.let_go(session_id):
+            state = self.journal.logs.state(log, line)
+            session = revive(self.repository(), state)
+            if session is not None:
+                self.journal.go_on(session, log, line, state)
+                return session
+            self.journal.drop(log, line)
+        return None

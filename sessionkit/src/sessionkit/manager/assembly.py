@@ -15,7 +15,7 @@ from sessionkit.conflict import ConflictStrategy
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.journal import Journal
-from sessionkit.journal.journaling import Journaling
+from sessionkit.journal.replay import Journaling
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.plugins import Plugins

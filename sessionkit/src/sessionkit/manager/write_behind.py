@@ -22,7 +22,7 @@ from sessionkit.settings.settings import Settings
 from sessionkit.status import PersistenceStatus
 
 if TYPE_CHECKING:
-    from sessionkit.journal.journaling import Journaling
+    from sessionkit.journal.replay import Journaling
     from sessionkit.repository.repository import Repository
 
 _SETTLED: Final = ("saved", "incomplete")
