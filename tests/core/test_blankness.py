@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from sessionkit.defaults.local_host import LocalHost
-from sessionkit.manager.blankness import is_blank
+from sessionkit.manager.identity import is_blank
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormState
 

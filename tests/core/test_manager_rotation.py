@@ -15,7 +15,7 @@ from session_harness.visitors import ALICE, BOB, keep
 from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
 from sessionkit.event_log import log_event
 from sessionkit.events import SaveFailed, SessionRotated
-from sessionkit.manager.moving import Mover
+from sessionkit.manager.lifecycle import Mover
 from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite
 from sessionkit.repository.tracks import Owner

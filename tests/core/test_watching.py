@@ -19,8 +19,7 @@ from session_harness.writers import Seconds
 
 from sessionkit.errors import ConfigError, PluginError, UnavailableError
 from sessionkit.host import NotifiedHost
-from sessionkit.manager.echoes import LONGEST, SHORTEST, Echo
-from sessionkit.manager.watching import PAUSE
+from sessionkit.manager.watch import LONGEST, PAUSE, SHORTEST, Echo
 from sessionkit.settings.settings import PersistenceSettings
 
 OpenServer = Callable[..., Server]

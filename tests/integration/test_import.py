@@ -17,7 +17,7 @@ HEAVY = {"sqlalchemy", "redis", "streamlit", "numpy", "pandas", "pytest", "click
 SAVING = {
     "itsdangerous",
     "ormsgpack",
-    "sessionkit.manager.assembly",
+    "sessionkit.manager.store",
     "sessionkit.encoding.codec",
     "sessionkit.encoding.parts",
     "sessionkit.repository.repository",

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from sessionkit.hookspecs import hookimpl
     from sessionkit.host import Host
     from sessionkit.manager.in_force import configure, get_manager
+    from sessionkit.manager.lifecycle import SessionSummary
     from sessionkit.manager.manager import SessionManager
-    from sessionkit.manager.summaries import SessionSummary
     from sessionkit.persistence.exits import install_signal_handlers
     from sessionkit.persistence.persistence import SessionPersistence
     from sessionkit.persistence.pressure import QueueLimits
@@ -145,8 +145,8 @@ _MODULES: Final = {
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
     "manager.in_force": ("configure", "get_manager"),
+    "manager.lifecycle": ("SessionSummary",),
     "manager.manager": ("SessionManager",),
-    "manager.summaries": ("SessionSummary",),
     "persistence.exits": ("install_signal_handlers",),
     "persistence.persistence": ("SessionPersistence",),
     "persistence.pressure": ("QueueLimits",),

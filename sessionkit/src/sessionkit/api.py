@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sessionkit.manager.in_force import get_manager
 
 if TYPE_CHECKING:
-    from sessionkit.manager.summaries import SessionSummary
+    from sessionkit.manager.lifecycle import SessionSummary
     from sessionkit.session.session import UserSession
 
 

@@ -106,7 +106,7 @@ def _check_settings(script: Path) -> None:
 
     A script that calls ``configure`` may name other plugins than the file does.
     """
-    from sessionkit.manager.assembly import Assembly  # noqa: PLC0415 - the command's help needs none of this
+    from sessionkit.manager.store import Assembly  # noqa: PLC0415 - the command's help needs none of this
     from sessionkit.plugins import Plugins  # noqa: PLC0415 - as above
 
     try:

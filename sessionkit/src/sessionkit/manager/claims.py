@@ -1,21 +1,107 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what a connection says about itself."""
+"""Which session a connection gets: the rules of identity, as far as they need no store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
-from sessionkit.host import Host
-from sessionkit.manager.connection import Claim, Connection
+from sessionkit.host import STATE_KEY, Host
+from sessionkit.repository.tracks import Owner
 from sessionkit.session.fields import check_session_id
+from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """
+    What a connection says about itself, at one bootstrap.
+
+    Attributes:
+        asked: The session id that the app named, or None.
+        presented: The token that the browser presented, or None.
+        token_id: The session id in the token; None when there is none or it is not ours.
+        user_id: The known user, or None.
+        authenticated: Whether the host knows the user, whatever the app calls them.
+    """
+
+    asked: str | None
+    presented: str | None
+    token_id: str | None
+    user_id: str | None
+    authenticated: bool
+
+    def may_have(self, owner: Owner) -> bool:
+        """Return whether a session of this owner is for this claim."""
+        if owner.user_id is None:
+            return True
+        if self.user_id is None:
+            # Not said is not logged out, unless it was the host who knew the owner.
+            return not owner.authenticated
+        return self.user_id == owner.user_id
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """
+    The session that a connection has, and the claim that it was given for.
+
+    Attributes:
+        session: The live session; holding it keeps it in the identity map.
+        session_id: The id that it had then; it may have moved to another one since.
+        claim: What the connection said then.
+    """
+
+    session: UserSession
+    session_id: str
+    claim: Claim
+
+    @classmethod
+    def of(cls, session: UserSession, claim: Claim) -> Self:
+        """Return the connection that is given a session now."""
+        return cls(session=session, session_id=session.session_id, claim=claim)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the session has another id than it had then."""
+        return self.session_id != self.session.session_id
+
+    def holds_for(self, claim: Claim) -> bool:
+        """Return whether a later claim of the same connection leads to the same session; not whose it is."""
+        if self.has_moved and not self._follows(claim):
+            return False
+        asks_same = claim.asked in (None, self.claim.asked, self.session.session_id)
+        shows_same = claim.presented == self.claim.presented or claim.token_id in (
+            None,
+            self.session.session_id,
+        )
+        return asks_same and shows_same
+
+    def shows_another(self, claim: Claim) -> bool:
+        """Return whether a later claim shows the token of another session than this one."""
+        known = {None, self.claim.token_id, self.session_id, self.session.session_id}
+        return claim.token_id not in known
+
+    def _follows(self, claim: Claim) -> bool:
+        """Tell who goes on with a session that moved: to have known the old id is not enough."""
+        owner = self.session.user_id
+        return owner is not None and claim.user_id == owner
+
+
+def connected_session(state: Mapping[str, Any]) -> UserSession | None:
+    """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
+    connection: Connection | None = state.get(STATE_KEY)
+    return None if connection is None or connection.has_moved else connection.session
+
+
+# Reads what a connection says about itself.
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.errors import ConfigError
-from sessionkit.manager.overriding import OVERRIDES
+from sessionkit.manager.overrides import OVERRIDES
 
 if TYPE_CHECKING:
     from sessionkit.manager.manager import SessionManager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wires settings, plugins, host, repository and persistence together."""
+"""How a manager gives sessions to connections."""
 
 from __future__ import annotations
 
@@ -8,18 +8,180 @@ from collections.abc import Callable, Iterable
 from contextvars import Token
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self, TypeGuard
+from weakref import WeakKeyDictionary
 
-from sessionkit.host import STATE_KEY
-from sessionkit.manager.connecting import Connecting, giver_of
-from sessionkit.manager.ending import Ender
-from sessionkit.manager.overriding import OVERRIDES
-from sessionkit.manager.summaries import SessionSummary
+from sessionkit.decisions import FieldDecision, Side
+from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost
+from sessionkit.manager.claims import Claims, connected_session
+from sessionkit.manager.identity import Identifier
+from sessionkit.manager.lifecycle import Ender, Mover, SessionSummary
+from sessionkit.manager.overrides import OVERRIDES
+from sessionkit.manager.saver import WriteBehind
 from sessionkit.plugins.plugins import Plugins
-from sessionkit.session.arguments import SESSION
+from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
+
+
+class Connecting(WriteBehind):
+    """Gives each connection its session, and keeps what it types."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        """Begin with no connection."""
+        super().__init__(settings, plugins, now, clock)
+        self._mover = Mover(
+            live=self._live,
+            repository=lambda: self.repository,
+            persistence=self.persistence,
+            emit=self.emit,
+        )
+        self._identifier = Identifier(
+            live=self._live,
+            repository=lambda: self.repository,
+            tokens=self._sign,
+            claims=Claims(tokens=self._sign, emit=self.emit),
+            mover=self._mover,
+            discard=self.discard,
+            emit=self.emit,
+        )
+
+    def bootstrap(
+        self,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        *,
+        restore_from_db: bool = True,
+    ) -> UserSession:
+        """
+        Return the calling connection's session: the same one at each rerun.
+
+        Args:
+            session_id: The session to restore. In a web host it is given only
+                to the browser that holds it or the user who owns it.
+            user_id: The user that the app vouches for; None says nothing.
+            restore_from_db: False to begin anew when the connection begins.
+
+        Raises:
+            InvalidSessionIdError: If *session_id* can't be one.
+            TypeError: If *user_id* is neither a text nor None.
+            ValueError: If *user_id* is empty: all who are not logged in would be one user.
+            SessionKitError: If the settings are wrong or the store can't be used
+                at all, or in a web host's process by code that no page runs. A store
+                that is down for now raises nothing.
+        """
+        _check_user(user_id)
+        host = self._hosts.of_connection()
+        session = self._identifier.connect(host, session_id, user_id, restore=restore_from_db)
+        _GIVERS[session] = self
+        session.touch()
+        self.schedule_save(session)
+        if isinstance(host, ConnectedHost):
+            host.connected(session, self)
+        return session
+
+    def current(self) -> UserSession:
+        """Return the calling connection's session, bootstrapped when there is none yet; raises as :meth:`bootstrap`."""
+        return connected_session(self._hosts.of_connection().state()) or self.bootstrap()
+
+    def persist_input(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
+        """
+        Keep a value in the session and in the connection's own state, and have it saved soon.
+
+        Args:
+            key: A widget's key, or any other name.
+            value: What a serializer can keep.
+
+        Raises:
+            QueueFullError: If too many sessions wait to be saved already, and that is the policy.
+            SessionKitError: As :meth:`bootstrap` does.
+        """
+        if not isinstance(key, str):
+            msg = f"persist_input takes a text as key, not {type(key).__name__}: {key!r}"
+            raise TypeError(msg)
+        host = self._hosts.of_connection()
+        state = host.state()
+        session = connected_session(state) or self.bootstrap()
+        if _can_judge(host) and not host.is_news(session, key, value):
+            return
+        session.set_input(key, value)
+        state[key] = value
+        self.queue(session)
+
+    def recover(self, session_id: str, user_id: str | None = None) -> UserSession | None:
+        """
+        Return a stored session without making it the connection's; None when there is none.
+
+        In a web host only the browser that holds it or the user who owns it get
+        it; anyone else gets None, and an event tells.
+        """
+        SESSION_ID.check(session_id)
+        _check_user(user_id)
+        session = self._identifier.recover(self.host, session_id, user_id)
+        if session is not None:
+            _GIVERS[session] = self
+        return session
+
+    def _own_session(self) -> UserSession | None:
+        """Return the connection's session; None when it never asked for one."""
+        state = self.host.state()
+        if STATE_KEY in state and connected_session(state) is None:
+            return self.bootstrap()  # it moved, and belongs to whoever can say so
+        return connected_session(state)
+
+    # -- two writers -----------------------------------------------------------
+
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
+        """
+        Return the fields of which one writer's value was dropped, or is asked for, and that nobody has settled.
+
+        Never blocks. A field that was changed again since then is settled.
+        """
+        repository = self._repository
+        return () if repository is None else repository.decisions(session)
+
+    def settle(
+        self, session: UserSession, decision: FieldDecision, take: Side | None = None
+    ) -> None:
+        """
+        Settle a decision, and save the session soon.
+
+        Args:
+            session: The session.
+            decision: One of :meth:`decisions`.
+            take: Whose value the session is to hold; None leaves what is there.
+        """
+        self.repository.settle(session, decision, take)
+        self.schedule_save(session)
+
+
+def _check_user(user_id: str | None) -> None:
+    if user_id is not None:
+        USER_ID.check(user_id)
+
+
+def _can_judge(host: Host) -> TypeGuard[InputHost]:
+    # What ``isinstance`` asks of a protocol takes 20 us, at each input.
+    return hasattr(host, "is_news")
+
+
+_GIVERS: Final[WeakKeyDictionary[UserSession, Connecting]] = WeakKeyDictionary()
+
+
+def giver_of(session: UserSession) -> Connecting | None:
+    """Return who gave a session out, or None."""
+    SESSION.check(session)
+    return _GIVERS.get(session)
+
+
+# Wires settings, plugins, host, repository and persistence together.
 
 
 class SessionManager(Connecting):

@@ -14,13 +14,13 @@ from sessionkit.events import SessionEvent, SessionSaved
 from sessionkit.host import Host
 from sessionkit.manager.live import LiveSessions
 from sessionkit.manager.lookout import Lookout
-from sessionkit.manager.watching import Watcher
+from sessionkit.manager.watch import Watcher
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.settings.settings import Settings
 from sessionkit.storage import Storage
 
 if TYPE_CHECKING:
-    from sessionkit.manager.assembly import Assembly
+    from sessionkit.manager.store import Assembly
     from sessionkit.repository.repository import Repository
     from sessionkit.tokens import Tokens
 
@@ -76,7 +76,7 @@ class Wiring:
         """Makes storage, serializer and strategy; raises :class:`ConfigError` as it is made."""
         with self._assembling:
             if self._assembly is None:
-                from sessionkit.manager.assembly import Assembly  # noqa: PLC0415 - a new session needs none
+                from sessionkit.manager.store import Assembly  # noqa: PLC0415 - a new session needs none
 
                 self._assembly = Assembly(
                     settings=self.settings, plugins=self.plugins, emit=self.emit

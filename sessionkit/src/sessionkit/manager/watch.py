@@ -17,13 +17,50 @@ from threading import Condition, Thread, current_thread
 from typing import Final
 from weakref import WeakKeyDictionary, WeakSet
 
+import attrs
+
 from sessionkit.errors import ConfigError, SessionKitError, StorageError
 from sessionkit.host import Host, NotifiedHost
-from sessionkit.manager.echoes import Echo
 from sessionkit.manager.live import LiveSessions
 from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Closeable, Storage, WatchStorage
+
+# Keeps two tabs from waking each other for ever.
+
+SHORTEST: Final = 1.0
+"""Seconds between telling a tab that answers and telling it again, the first time."""
+
+LONGEST: Final = 60.0
+"""The same, at most."""
+
+
+@attrs.define
+class Echo:
+    """
+    When the tabs of a session were told last, and what came of it.
+
+    Attributes:
+        told_at: When, in the caller's seconds.
+        gap: Seconds that have to pass before they are told again, if they answered.
+        answered: Whether the session was saved here since then.
+    """
+
+    told_at: float
+    gap: float = SHORTEST
+    answered: bool = False
+
+    @classmethod
+    def after(cls, before: Echo | None, now: float) -> Echo:
+        """Return the echo of telling now: twice as slow, if the last one was answered and is not long ago."""
+        if before is None or not before.answered or now > before.told_at + 2 * before.gap:
+            return cls(now)
+        return cls(now, min(LONGEST, 2 * before.gap))
+
+    def next_at(self, now: float) -> float:
+        """Return when to tell again."""
+        return max(now, self.told_at + self.gap) if self.answered else now
+
 
 PAUSE: Final = 10.0
 """Seconds until a storage that could not watch is asked again."""

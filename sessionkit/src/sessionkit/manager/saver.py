@@ -143,7 +143,7 @@ class WriteBehind(Wiring):
     def _make_journaling(self) -> Journaling | None:
         if self.settings.persistence.journal is None:
             return None
-        from sessionkit.manager.assembly import make_journaling  # noqa: PLC0415 - only who has one needs it
+        from sessionkit.manager.store import make_journaling  # noqa: PLC0415 - only who has one needs it
 
         return make_journaling(self.assembly, lambda: self.repository, self.now, self.emit)
 

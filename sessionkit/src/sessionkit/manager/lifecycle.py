@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends live sessions and all of a user's, and lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, UnavailableError
+from sessionkit.events import SessionEvent, SessionRotated
+from sessionkit.manager.live import LiveSessions
+from sessionkit.persistence.persistence import SessionPersistence
+from sessionkit.session.arguments import ONLY, USER_ID
+from sessionkit.session.fields import from_micros, new_session_id, short
+from sessionkit.session.session import UserSession
+
+if TYPE_CHECKING:
+    from sessionkit.records import SessionHead
+    from sessionkit.repository.repository import Repository
+    from sessionkit.repository.rotation import Left
+    from sessionkit.repository.tracks import Owner
+
+# Live sessions that move to a fresh id, so that whoever knows the old one has nothing.
+
+
+@attrs.frozen(kw_only=True)
+class Mover:
+    """
+    Moves live sessions.
+
+    Attributes:
+        live: Knows which id leads to which session.
+        repository: Returns the repository; raises what opening the store raises.
+        persistence: Its writer does what has to wait for the store.
+        emit: Takes events.
+    """
+
+    live: LiveSessions
+    repository: Callable[[], Repository]
+    persistence: SessionPersistence
+    emit: Callable[[SessionEvent], None]
+
+    def rotate(self, session: UserSession) -> None:
+        """
+        Store a session under a fresh id, then end the old one.
+
+        Raises:
+            UnavailableError: If the store can't be reached; nothing changed.
+            SessionGoneError: If the session was ended, deleted or replaced.
+            RejectedError: If the store will not take the session; nothing changed.
+            ConflictError: If two writers met and the strategy refused; nothing changed.
+        """
+        if not self.live.is_saved(session):
+            self.bind(session, None)
+            return
+        rotations, new_id = self.repository().rotations, new_session_id()
+        with self.live.moving(session):
+            try:
+                left = rotations.rotate(session, new_id)
+            except UnavailableError:
+                # A copy may have been stored, its answer lost.
+                self._later(new_id, lambda: self.repository().end(new_id))
+                raise
+        self.emit(SessionRotated(session_id=new_id, old_id=left.session_id))
+        try:
+            self._finish(left)
+        except StorageError:
+            self._later(left.session_id, partial(self._finish, left))
+
+    def bind(self, session: UserSession, owner: Owner | None) -> None:
+        """
+        Make a user the owner of a session that has none, under a fresh id: who planted the old one has nothing.
+
+        While the store is down that is done in memory, and stored later; nothing
+        of the owner's is ever stored under the old id.
+
+        Args:
+            session: The session.
+            owner: The user; None changes the id alone.
+        """
+        with self.live.moving(session):
+            if owner is not None and session.user_id is not None:
+                return  # another tab was first
+            left = self._leave(session, owner)
+            if left is not None and (left.known is not None or left.attempt is not None):
+                error = self.repository().save_many([session], whole=False)[0]
+                if error is not None and not isinstance(error, SessionKitError):
+                    raise error  # of the others the writer tells, and tries again
+        if left is not None:
+            self.emit(SessionRotated(session_id=session.session_id, old_id=left.session_id))
+            self._later(left.session_id, partial(self._finish, left))
+
+    def _leave(self, session: UserSession, owner: Owner | None) -> Left | None:
+        from sessionkit.repository.rotation import Left  # noqa: PLC0415 - imports what saves; few sessions move
+
+        def own() -> None:
+            if owner is not None:
+                session.user_id, session.authenticated = owner
+
+        new_id = new_session_id()
+        left = None
+        try:
+            if self.live.is_saved(session):
+                return self.repository().rotations.leave(session, new_id, own)
+        except SessionGoneError:
+            own()
+            return None  # the next rerun begins anew
+        except UnavailableError:  # the store was never opened
+            left = Left(session_id=session.session_id, session=session)
+        with session.lock:
+            session.session_id = new_id
+            own()
+        return left
+
+    def _finish(self, left: Left) -> None:
+        """Store a session under its new id, and end the one that it left."""
+        repository = self.repository()
+        error = repository.save_many([left.session], whole=False)[0]
+        if isinstance(error, SessionGoneError):
+            repository.end(left.session_id)  # who ended the session meant all of it
+        elif error is not None:
+            raise error
+        elif repository.rotations.finish(left):
+            with suppress(StorageError, SessionGoneError):
+                repository.refresh(left.session)
+        self.live.has_ended(left.session_id)
+
+    def _later(self, session_id: str, work: Callable[[], object]) -> None:
+        """Have the writer do something about an id, again and again while the store is down."""
+        stand_in = UserSession(session_id=session_id)
+        # Not left undone for lack of room: until then the id that was left still opens the session.
+        self.persistence.schedule_save(session_id, stand_in, lambda _: work(), bounded=False)
+
+
+# What a user is shown of a session of theirs.
+
+
+@attrs.frozen(kw_only=True)
+class SessionSummary:
+    """
+    One of a user's sessions, as a page called "your devices" shows it.
+
+    Attributes:
+        session_id: The session. Ids are secrets in full: show ``short_id``.
+        created_at: When it began, in UTC.
+        last_activity: When it was last used, in UTC; up to a minute old.
+        current: Whether it is the calling connection's own.
+    """
+
+    session_id: str = attrs.field(repr=lambda session_id: repr(short(session_id)))
+    created_at: datetime
+    last_activity: datetime
+    current: bool = False
+
+    @property
+    def short_id(self) -> str:
+        """The first eight characters of the id."""
+        return short(self.session_id)
+
+    @classmethod
+    def of(cls, head: SessionHead, *, current: bool) -> Self:
+        """Return what is shown of a stored session."""
+        return cls(
+            session_id=head.session_id,
+            created_at=from_micros(head.created_at),
+            last_activity=from_micros(head.last_activity),
+            current=current,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Ender:
+    """
+    Ends sessions for good.
+
+    Attributes:
+        live: Knows the live ones.
+        repository: Returns the repository; raises what opening the store raises.
+        discard: Takes the session of an id out of the queue of saves.
+    """
+
+    live: LiveSessions
+    repository: Callable[[], Repository]
+    discard: Callable[[str], None]
+
+    def end(self, session: UserSession, *, of_user: str | None = None) -> bool:
+        """
+        End a live session.
+
+        Args:
+            session: The session.
+            of_user: Only if the stored one is this user's; None whosever it is.
+
+        Returns:
+            Whether something was stored that this call ended.
+
+        Raises:
+            UnavailableError: If the store can't be reached: nothing has ended.
+        """
+        while True:
+            session_id = session.session_id
+            ended = self.repository().end(session_id, session, of_user=of_user)
+            if session.session_id == session_id:
+                break  # else it moved to another id meanwhile
+        self.discard(session_id)
+        self.live.drop(session)
+        return ended
+
+    def revoke(self, user_id: str, only: Iterable[str] | None, keep: UserSession | None) -> int:
+        """
+        End the sessions of a user.
+
+        Args:
+            user_id: The user.
+            only: These alone, as far as they are the user's; None for all.
+            keep: One that stays.
+
+        Returns:
+            How many were ended.
+
+        Raises:
+            TypeError: If *user_id* is no text: where nobody is logged in nobody is logged out.
+            UnavailableError: If the store can't be reached: some may have ended; call it again.
+        """
+        from sessionkit.repository.stored import ATTEMPTS  # noqa: PLC0415 - imports what saves
+
+        _check_user(user_id)
+        chosen = _chosen(only)
+
+        def meant(session_id: str) -> bool:
+            kept = keep is not None and keep.session_id == session_id
+            return not kept and (chosen is None or session_id in chosen)
+
+        ended = 0
+        for _ in range(ATTEMPTS):
+            # Live ones first: they may be bound to the user and not stored yet.
+            for session in self.live.of_user(user_id):
+                if meant(session.session_id):
+                    ended += self.end(session, of_user=user_id)
+            found = [head.session_id for head in self._heads(user_id) if meant(head.session_id)]
+            if not found:
+                return ended
+            ended += sum(self.repository().end(one, of_user=user_id) for one in found)
+        msg = f"user {user_id!r} still has sessions after {ATTEMPTS} rounds: others keep beginning"
+        raise UnavailableError(msg)
+
+    def summaries(
+        self, user_id: str | None, current: UserSession | None
+    ) -> tuple[SessionSummary, ...]:
+        """
+        Return what a user is shown of their sessions, latest activity first.
+
+        Args:
+            user_id: The user; None, who is nobody, has none.
+            current: The calling connection's session; it is listed before it is stored, too.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        if user_id is None:
+            return ()
+        mine = current if current is not None and current.user_id == user_id else None
+        own_id = None if mine is None else mine.session_id
+        listed = [
+            SessionSummary.of(head, current=head.session_id == own_id)
+            for head in self._heads(user_id)
+        ]
+        if mine is not None and not any(summary.current for summary in listed):
+            listed.insert(0, _of_live(mine))
+        return tuple(listed)
+
+    def _heads(self, user_id: str) -> list[SessionHead]:
+        # To the end first: what is ended on the way would move the pages.
+        return list(self.repository().heads_of(user_id))
+
+
+def _check_user(user_id: str | None) -> None:
+    if user_id is None:
+        msg = (
+            "user_id is None: nobody is logged in, so nobody's sessions can be ended;"
+            " end_session() ends the one that this visitor has"
+        )
+        raise TypeError(msg)
+    USER_ID.check(user_id)
+
+
+def _chosen(only: Iterable[str] | None) -> frozenset[str] | None:
+    ONLY.check(only)
+    return None if only is None else frozenset(only)
+
+
+def _of_live(session: UserSession) -> SessionSummary:
+    return SessionSummary(
+        session_id=session.session_id,
+        created_at=session.created_at,
+        last_activity=session.last_activity,
+        current=True,
+    )
