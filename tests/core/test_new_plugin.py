@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from sessionkit.cli.scaffold import PLUGIN_KINDS, NewPlugin
+from sessionkit.cli.new_plugin import PLUGIN_KINDS, NewPlugin
 from sessionkit.errors import UnavailableError
 from sessionkit.plugins.registry import core
 
