@@ -15,7 +15,7 @@ from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, StorageError
 from sessionkit.records import SessionHead, SessionWrite, StoredSession
 from sessionkit.session.fields import micros_now
-from sessionkit.testing import storage_watches
+from sessionkit.testing import storage_races as storage_watches
 from sessionkit.testing.storage_samples import RACERS
 
 pytest_plugins = ["pytester"]

@@ -18,10 +18,45 @@ from typing import ClassVar, Final, Protocol, TypeVar, cast
 
 import pytest
 
+from sessionkit.decisions import FieldDecision, Side
+from sessionkit.events import SessionEvent
 from sessionkit.host import STATE_KEY, ConnectedHost, Host
 from sessionkit.session.session import UserSession
-from sessionkit.testing.quiet_keeper import QuietKeeper
+from sessionkit.status import PersistenceStatus
 from sessionkit.tokens import Tokens
+
+# A manager that keeps nothing, for hosts to be tried with.
+
+
+class QuietKeeper:
+    """A manager that keeps nothing."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        """Take the app's tokens."""
+        self.tokens = tokens
+        self.watching = False
+
+    def schedule_save(self, session: UserSession) -> None:
+        """Do nothing."""
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
+        """Return that nothing waits."""
+        return True
+
+    def save_status(self, session: UserSession) -> PersistenceStatus:  # noqa: ARG002 - the protocol's
+        """Return that nothing waits."""
+        return PersistenceStatus(state="saved")
+
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
+        """Return that nothing was decided."""
+        return ()
+
+    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
+        """Do nothing."""
+
+    def emit(self, event: SessionEvent) -> None:
+        """Tell nobody."""
+
 
 T = TypeVar("T")
 

@@ -6,21 +6,31 @@ from __future__ import annotations
 import pytest
 
 from sessionkit.storage import Storage
-from sessionkit.testing.storage_abilities import AbilityClauses
-from sessionkit.testing.storage_batches import BatchClauses
-from sessionkit.testing.storage_clauses import HandleClauses, WriteClauses
-from sessionkit.testing.storage_ends import EndClauses, TouchClauses
-from sessionkit.testing.storage_heads import HeadClauses
-from sessionkit.testing.storage_lists import CountClauses, FindClauses
-from sessionkit.testing.storage_losses import LossClauses, SkewClauses
-from sessionkit.testing.storage_outages import OutageClauses
-from sessionkit.testing.storage_parts import NameClauses, PartClauses
-from sessionkit.testing.storage_processes import StorageProcessConformance
-from sessionkit.testing.storage_purges import PurgeClauses
-from sessionkit.testing.storage_races import RaceClauses
-from sessionkit.testing.storage_samples import Connect
-from sessionkit.testing.storage_setup import SetupClauses
-from sessionkit.testing.storage_watches import WatchClauses
+from sessionkit.testing.storage_lists import (
+    CountClauses,
+    EndClauses,
+    FindClauses,
+    PurgeClauses,
+    TouchClauses,
+)
+from sessionkit.testing.storage_races import (
+    OutageClauses,
+    RaceClauses,
+    SetupClauses,
+    StorageProcessConformance,
+    WatchClauses,
+)
+from sessionkit.testing.storage_samples import AbilityClauses, Connect
+from sessionkit.testing.storage_saves import (
+    BatchClauses,
+    HandleClauses,
+    HeadClauses,
+    LossClauses,
+    NameClauses,
+    PartClauses,
+    SkewClauses,
+    WriteClauses,
+)
 
 __all__ = ["StorageConformance", "StorageProcessConformance"]
 
