@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sessionkit import Conflict, SessionManager, UserSession, load_settings
-from sessionkit.deciding import Decider, as_strategy, name_of
+from sessionkit.conflict import Decider, as_strategy, name_of
 from sessionkit.events import ConflictResolved, SessionEvent
 from sessionkit.merge.strategies import Merge
 from sessionkit.plugins import Plugins

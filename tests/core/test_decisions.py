@@ -13,8 +13,7 @@ from session_harness.data import KINDS_OF_DICT
 from session_harness.replicas import Clock, Replica
 
 from sessionkit import SessionManager, load_settings
-from sessionkit.conflict import ConflictStrategy
-from sessionkit.decisions import REMOVED, ConflictReport, FieldDecision
+from sessionkit.conflict import REMOVED, ConflictReport, ConflictStrategy, FieldDecision
 from sessionkit.events import ConflictResolved
 from sessionkit.merge.fields import ASKED, questions
 from sessionkit.merge.strategies import Ask, FirstWriteWins, LastWriteWins, Merge

@@ -13,8 +13,7 @@ from session_harness.stores import LANDED, LOST, PATIENCE, FaultyStore, Gate
 from session_harness.visitors import ALICE, BOB, keep
 
 from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
-from sessionkit.event_log import log_event
-from sessionkit.events import SaveFailed, SessionRotated
+from sessionkit.events import SaveFailed, SessionRotated, log_event
 from sessionkit.manager.lifecycle import Mover
 from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite

@@ -11,8 +11,7 @@ from session_harness.replicas import Replica
 from session_harness.servers import Server
 from session_harness.stores import FaultyStore
 
-from sessionkit.conflict import Conflict
-from sessionkit.deciding import as_strategy
+from sessionkit.conflict import Conflict, as_strategy
 from sessionkit.errors import ConflictError, PluginError, SessionKitError, UnavailableError
 from sessionkit.events import ConflictResolved, SaveFailed
 from sessionkit.session import UserSession

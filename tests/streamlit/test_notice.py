@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sessionkit import SessionManager
-from sessionkit.decisions import REMOVED, FieldDecision
+from sessionkit.conflict import REMOVED, FieldDecision
 from sessionkit.events import ValueDropped
 from sessionkit_streamlit import NoticeTexts, conflict_notice, tabs
 from sessionkit_streamlit import overtaken as overtaking

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
         rotate_session,
         save_session,
     )
-    from sessionkit.conflict import Conflict, ConflictStrategy
-    from sessionkit.decisions import ConflictReport, FieldDecision
+    from sessionkit.conflict import Conflict, ConflictReport, ConflictStrategy, FieldDecision
     from sessionkit.errors import (
         ConfigError,
         ConflictError,
@@ -140,8 +139,7 @@ _MODULES: Final = {
         "rotate_session",
         "save_session",
     ),
-    "conflict": ("Conflict", "ConflictStrategy"),
-    "decisions": ("ConflictReport", "FieldDecision"),
+    "conflict": ("Conflict", "ConflictReport", "ConflictStrategy", "FieldDecision"),
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
     "manager.in_force": ("configure", "get_manager"),

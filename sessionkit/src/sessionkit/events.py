@@ -8,11 +8,13 @@ logs each under the logger ``sessionkit``.
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, Final
 
 import attrs
 
-from sessionkit.decisions import ConflictReport
+from sessionkit.conflict import ConflictReport
+from sessionkit.session.fields import short
 
 
 @attrs.frozen(kw_only=True)
@@ -228,3 +230,38 @@ class NewerFormat(SessionEvent):
     """
 
     reason: str
+
+
+# Writes events to the logger ``sessionkit``; ids in short form, since they are secrets in full.
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+_WARNINGS: Final = (
+    JournalFailed,
+    JournalSetAside,
+    NewerFormat,
+    RestoreRefused,
+    SaveFailed,
+    SessionGone,
+    SessionQuarantined,
+    StoreUnavailable,
+    StoreWentBack,
+    ValueDropped,
+    ValueNotSaved,
+)
+
+
+def log_event(event: SessionEvent) -> None:
+    """Log what went wrong as a warning, all else at debug level."""
+    level = logging.WARNING if isinstance(event, _WARNINGS) else logging.DEBUG
+    if _LOGGER.isEnabledFor(level):
+        details = {
+            field.name: getattr(event, field.name)
+            for field in attrs.fields(type(event))
+            if field.name != "session_id"
+        }
+        said = ", ".join(f"{name}={value!r}" for name, value in details.items())
+        for secret in (event.session_id, getattr(event, "old_id", None)):
+            if secret:
+                said = said.replace(secret, short(secret))
+        of = f" of session {short(event.session_id)}" if event.session_id else ""
+        _LOGGER.log(level, "%s%s%s", type(event).__name__, of, f": {said}" if said else "")

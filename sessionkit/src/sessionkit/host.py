@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from sessionkit.decisions import FieldDecision, Side
+    from sessionkit.conflict import FieldDecision, Side
     from sessionkit.events import SessionEvent
     from sessionkit.session.session import UserSession
     from sessionkit.status import PersistenceStatus

@@ -12,7 +12,7 @@ import attrs
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
-    from sessionkit.decisions import FieldDecision
+    from sessionkit.conflict import FieldDecision
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession

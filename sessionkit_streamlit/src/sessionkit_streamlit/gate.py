@@ -55,7 +55,7 @@ class Gate:
         if self.keeper is not None:
             self.keeper.emit(event)
         else:
-            from sessionkit.event_log import log_event  # noqa: PLC0415 - seldom needed
+            from sessionkit.events import log_event  # noqa: PLC0415 - seldom needed
 
             log_event(event)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from sessionkit.decisions import FieldDecision, Side
+from sessionkit.conflict import FieldDecision, Side
 from sessionkit_streamlit.connection import PREFIX, Connection
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.state import current_connection

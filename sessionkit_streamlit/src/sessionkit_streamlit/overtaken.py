@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.decisions import FieldDecision
+from sessionkit.conflict import FieldDecision
 from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.connection import MISSING, Connection, same
 

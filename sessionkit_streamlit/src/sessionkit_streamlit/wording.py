@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.decisions import REMOVED, FieldDecision
+from sessionkit.conflict import REMOVED, FieldDecision
 from sessionkit.session.fields import utc_now
 
 _LONGEST: Final = 60

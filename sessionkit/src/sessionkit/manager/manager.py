@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
 
-from sessionkit.decisions import FieldDecision, Side
+from sessionkit.conflict import FieldDecision, Side
 from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost
 from sessionkit.manager.claims import Claims, connected_session
 from sessionkit.manager.identity import Identifier

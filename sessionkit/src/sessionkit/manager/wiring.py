@@ -9,8 +9,7 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from sessionkit.event_log import log_event
-from sessionkit.events import SessionEvent, SessionSaved
+from sessionkit.events import SessionEvent, SessionSaved, log_event
 from sessionkit.host import Host
 from sessionkit.manager.live import LiveSessions
 from sessionkit.manager.lookout import Lookout

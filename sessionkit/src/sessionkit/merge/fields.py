@@ -9,8 +9,7 @@ from copy import copy
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from sessionkit.conflict import Conflict
-from sessionkit.decisions import REMOVED, FieldDecision, Side
+from sessionkit.conflict import REMOVED, Conflict, FieldDecision, Side
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import PlainPart, from_parts, is_known, place, to_parts
 from sessionkit.merge.absorb import apply_parts

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from sessionkit.deciding import decision_of
-from sessionkit.decisions import ConflictReport
+from sessionkit.conflict import ConflictReport, decision_of
 from sessionkit.encoding.codec import Encoded, EncodedParts, Note, SessionCodec
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import ConflictError

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sessionkit.decisions import FieldDecision, Side
+from sessionkit.conflict import FieldDecision, Side
 from sessionkit.merge.fields import ASKED, choose, forget, questions, value_at
 from sessionkit.repository.tracks import Track
 from sessionkit.session.session import UserSession

@@ -13,8 +13,7 @@ from typing import Final
 
 import attrs
 
-from sessionkit.conflict import ConflictStrategy
-from sessionkit.decisions import FieldDecision, Side
+from sessionkit.conflict import ConflictStrategy, FieldDecision, Side
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger

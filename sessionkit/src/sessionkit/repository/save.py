@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from sessionkit.deciding import name_of
+from sessionkit.conflict import name_of
 from sessionkit.encoding.codec import Encoded, EncodedParts
 from sessionkit.errors import (
     ConflictError,

@@ -22,8 +22,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from sessionkit.conflict import ConflictStrategy
-from sessionkit.decisions import ConflictReport, FieldDecision
+from sessionkit.conflict import ConflictReport, ConflictStrategy, FieldDecision
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger

@@ -19,7 +19,6 @@ import attrs
 
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.errors import ConfigError
-from sessionkit.secret_file import check_secret
 from sessionkit.settings.sources import (
     CODE,
     DERIVED,
@@ -31,6 +30,7 @@ from sessionkit.settings.sources import (
     own_variables,
     with_secret,
 )
+from sessionkit.tokens import check_secret
 
 # What a setting's value has to be, beyond its type: validators for attrs.
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.errors import ConfigError
-from sessionkit.secret_file import check_secret
 from sessionkit.settings.types import VARIABLE
+from sessionkit.tokens import check_secret
 
 KeyPath = tuple[str, ...]
 

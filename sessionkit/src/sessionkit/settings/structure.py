@@ -15,8 +15,7 @@ from typing import Any, Final, TypeVar, get_origin
 import attrs
 import cattrs
 
-from sessionkit.conflict import ConflictStrategy
-from sessionkit.deciding import as_strategy
+from sessionkit.conflict import ConflictStrategy, as_strategy
 from sessionkit.errors import ConfigError
 from sessionkit.settings.sources import DERIVED, Entries, Given, KeyPath, as_variable, nested
 from sessionkit.settings.suggestions import suggest

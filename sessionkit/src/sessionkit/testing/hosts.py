@@ -18,7 +18,7 @@ from typing import ClassVar, Final, Protocol, TypeVar, cast
 
 import pytest
 
-from sessionkit.decisions import FieldDecision, Side
+from sessionkit.conflict import FieldDecision, Side
 from sessionkit.events import SessionEvent
 from sessionkit.host import STATE_KEY, ConnectedHost, Host
 from sessionkit.session.session import UserSession
