@@ -73,7 +73,7 @@ def test_threads_that_start_at_once_agree(tmp_path: Path) -> None:
 def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     """The same between processes."""
     program = (
-        "import sys; from sessionkit.settings import SecuritySettings as S;"
+        "import sys; from sessionkit.settings.settings import SecuritySettings as S;"
         "from sessionkit.tokens import load_secret; from pathlib import Path;"
         "sys.stdin.readline(); print(load_secret(S(folder=Path(sys.argv[1]))))"
     )
