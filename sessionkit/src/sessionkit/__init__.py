@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from sessionkit.manager.lifecycle import SessionSummary
     from sessionkit.manager.manager import SessionManager
     from sessionkit.persistence.exits import install_signal_handlers
+    from sessionkit.persistence.limits import QueueLimits
     from sessionkit.persistence.persistence import SessionPersistence
-    from sessionkit.persistence.pressure import QueueLimits
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
     from sessionkit.session.forms import FormSnapshot, FormState
@@ -147,7 +147,7 @@ _MODULES: Final = {
     "manager.manager": ("SessionManager",),
     "persistence.exits": ("install_signal_handlers",),
     "persistence.persistence": ("SessionPersistence",),
-    "persistence.pressure": ("QueueLimits",),
+    "persistence.limits": ("QueueLimits",),
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),
     "session.forms": ("FormSnapshot", "FormState"),

@@ -14,8 +14,17 @@ from session_harness.journals import JournaledProcess
 
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.journal import ReplayReport
-from sessionkit.journal.changes import Begin, Change, Done, Landed, Sent, Step, pack, unpack
-from sessionkit.journal.framing import PREAMBLE, VERSION, frame, scan
+from sessionkit.journal.changes import (
+    LineBegin,
+    LineChange,
+    LineEnd,
+    SentWrite,
+    Step,
+    WriteLanded,
+    pack,
+    unpack,
+)
+from sessionkit.journal.frames import PREAMBLE, VERSION, frame, scan
 from sessionkit.records import SessionHead
 
 Inputs = dict[str, Any]
@@ -171,10 +180,11 @@ def test_after_damage_a_line_counts_from_its_next_beginning(recorded: Recorded) 
     damaged = PREAMBLE + first + second[:-1] + b"?"
     assert {"town": "London", "name": "Ada"} == recorded.restored(damaged, PREAMBLE + fourth)[0]
     begin = unpack(recorded.data[spans[0][0] + 12 : spans[0][1]])
-    assert isinstance(begin, Begin)
+    assert isinstance(begin, LineBegin)
 
     assert (
-        recorded.expected(0) == recorded.restored(damaged, PREAMBLE + frame(pack(Done(line=1))))[0]
+        recorded.expected(0)
+        == recorded.restored(damaged, PREAMBLE + frame(pack(LineEnd(line=1))))[0]
     )
     again = PREAMBLE + first + second + third
     assert recorded.expected(recorded.ends[3][0]) == recorded.restored(damaged, again)[0]
@@ -183,8 +193,8 @@ def test_after_damage_a_line_counts_from_its_next_beginning(recorded: Recorded) 
 HEAD = SessionHead(
     session_id="s", version=3, save_id="a", recent=("b", "c"), created_at=1, last_activity=2
 )
-BEGIN = Begin(line=1, session_id="s", serializer="msgpack", created_at=1, steps=(Step(2, {}),))
-SENT = attrs.evolve(BEGIN, base={"a": None}, known=HEAD, sent=Sent(HEAD, {"a": b""}))
+BEGIN = LineBegin(line=1, session_id="s", serializer="msgpack", created_at=1, steps=(Step(2, {}),))
+SENT = attrs.evolve(BEGIN, base={"a": None}, known=HEAD, sent=SentWrite(HEAD, {"a": b""}))
 ODD: Sequence[Mapping[str, Any]] = ({}, {"inputs": None}, {"inputs": b"\0", "form:x": b""})
 
 
@@ -193,9 +203,9 @@ ODD: Sequence[Mapping[str, Any]] = ({}, {"inputs": None}, {"inputs": b"\0", "for
     [
         BEGIN,
         SENT,
-        Landed(line=2),
-        Done(line=3),
-        *(Change(line=1, at=5, ours=dict(odd)) for odd in ODD),
+        WriteLanded(line=2),
+        LineEnd(line=3),
+        *(LineChange(line=1, at=5, ours=dict(odd)) for odd in ODD),
     ],
 )
 def test_records_are_read_as_they_were_written(record: Any) -> None:

@@ -17,7 +17,7 @@ from session_harness.journals import JournaledProcess
 from session_harness.stores import PATIENCE, Gate
 
 from sessionkit.journal import ReplayReport
-from sessionkit.journal.owning import dead_folders, make_owned, taking_turns
+from sessionkit.journal.owner import dead_folders, make_owned_folder, take_turn
 from sessionkit.session import UserSession
 
 pytestmark = pytest.mark.skipif(
@@ -175,13 +175,13 @@ def test_only_one_takes_over_what_is_left(tmp_path: Path) -> None:
 
 def test_no_one_waits_for_ever(tmp_path: Path) -> None:
     """Of a replay that takes long, others see what is stored when they can wait no more."""
-    with taking_turns(tmp_path, 0.0), taking_turns(tmp_path, 0.0):
+    with take_turn(tmp_path, 0.0), take_turn(tmp_path, 0.0):
         pass
 
 
 def test_a_folder_has_one_owner(tmp_path: Path) -> None:
     """Who lets go of it leaves it to the next."""
-    owned = make_owned(tmp_path)
+    owned = make_owned_folder(tmp_path)
     assert [] == list(dead_folders(tmp_path))
     owned.let_go()
     (again,) = dead_folders(tmp_path)

@@ -18,7 +18,7 @@ from session_harness.writers import Seconds
 from sessionkit.errors import ConfigError, QueueFullError, UnavailableError
 from sessionkit.events import SaveFailed
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.pressure import QueueLimits
+from sessionkit.persistence.limits import QueueLimits
 from sessionkit.session import UserSession
 from sessionkit.settings.settings import PersistenceSettings
 

@@ -19,7 +19,7 @@ from sessionkit.errors import QueueFullError, UnavailableError
 from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence import persistence as immediate
 from sessionkit.persistence.exits import Exits
-from sessionkit.persistence.pressure import QueueLimits
+from sessionkit.persistence.limits import QueueLimits
 from sessionkit.session import UserSession
 
 Make = Callable[..., SessionPersistence]
@@ -227,7 +227,7 @@ def test_an_interrupt_while_joining_leaves_no_one_waiting(
     persistence = make(save_one=saves)
     session = UserSession(session_id="s")
     with monkeypatch.context() as patch:
-        patch.setattr(immediate, "Flight", interrupted)
+        patch.setattr(immediate, "SharedSave", interrupted)
         with pytest.raises(KeyboardInterrupt):
             persistence.save_now(session)
     persistence.schedule_save(None, session)

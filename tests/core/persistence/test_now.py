@@ -24,7 +24,7 @@ from sessionkit.errors import (
 from sessionkit.manager.manager import SessionManager
 from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence import persistence as immediate
-from sessionkit.persistence.pressure import QueueLimits
+from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.queue import Slot
 from sessionkit.persistence.writer import SaveMany
 from sessionkit.session import UserSession

@@ -24,7 +24,7 @@ from sessionkit.errors import (
 from sessionkit.events import SaveFailed
 from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence.health import LONGEST, SHORTEST
-from sessionkit.persistence.refusals import MOST_REJECTED, Incomplete, Rejections
+from sessionkit.persistence.refusals import MOST_REJECTED, IncompleteSaves, RejectedSaves
 from sessionkit.session import UserSession
 from sessionkit.session.session import NotKept
 from sessionkit.status import PersistenceStatus
@@ -151,7 +151,7 @@ def test_a_save_but_for_some_values_is_one(
 
 def test_a_session_that_nobody_holds_lacks_nothing() -> None:
     """What it held is gone with it."""
-    incomplete = Incomplete()
+    incomplete = IncompleteSaves()
     session = UserSession()
     session.not_kept = (NotKept("inputs['a']", "a file"),)
     incomplete.saved(session)
@@ -331,7 +331,7 @@ def test_what_is_discarded_is_no_longer_refused(watched: SessionPersistence, sto
 
 def test_a_bounded_number_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     """The oldest goes first, with a line in the log."""
-    rejections = Rejections()
+    rejections = RejectedSaves()
     sessions = [UserSession(session_id=f"s{number}") for number in range(MOST_REJECTED + 1)]
     for session in sessions:
         assert rejections.note(session, RejectedError("no"), NOON)

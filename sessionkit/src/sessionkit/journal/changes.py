@@ -2,8 +2,8 @@
 """
 The records of a journal, and their bytes.
 
-A *line* is what one live session does to one id: it begins with :class:`Begin`, goes on
-with any number of :class:`Change` and :class:`Landed`, and is over with :class:`Done`.
+A *line* is what one live session does to one id: it begins with :class:`LineBegin`,
+goes on with any number of :class:`LineChange` and :class:`WriteLanded`, and is over with :class:`LineEnd`.
 The values in them are the serializer's bytes, as a store has them.
 """
 
@@ -26,7 +26,7 @@ Parts = dict[str, bytes | None]
 """Encoded parts by name; None where a part is not there."""
 
 
-class Before(IntEnum):
+class LastWrite(IntEnum):
     """What became of the write that was sent last, as a change knows it."""
 
     OPEN = 0
@@ -47,7 +47,7 @@ class Step(NamedTuple):
     parts: Parts
 
 
-class Sent(NamedTuple):
+class SentWrite(NamedTuple):
     """
     A write whose answer is not known.
 
@@ -61,7 +61,7 @@ class Sent(NamedTuple):
 
 
 @attrs.frozen(kw_only=True)
-class Begin:
+class LineBegin:
     """
     All that is known of a line; whatever was recorded of it before no longer counts.
 
@@ -88,12 +88,12 @@ class Begin:
     known: SessionHead | None = None
     foreign: bool = False
     steps: Sequence[Step] = ()
-    sent: Sent | None = None
+    sent: SentWrite | None = None
     after: Sequence[Step] = ()
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class LineChange:
     """
     What changed in a line.
 
@@ -112,7 +112,7 @@ class Change:
 
     line: int
     at: int
-    before: Before = Before.OPEN
+    before: LastWrite = LastWrite.OPEN
     base: Parts = attrs.field(factory=dict)
     ours: Parts = attrs.field(factory=dict)
     dropped: Sequence[str] = ()
@@ -123,20 +123,20 @@ class Change:
 
 
 @attrs.frozen(kw_only=True)
-class Landed:
+class WriteLanded:
     """What was sent last is stored; the line has changed since."""
 
     line: int
 
 
 @attrs.frozen(kw_only=True)
-class Done:
+class LineEnd:
     """All of a line is stored, or never will be: nothing is left to do for it."""
 
     line: int
 
 
-Record = Begin | Change | Landed | Done
+Record = LineBegin | LineChange | WriteLanded | LineEnd
 
 _BEGIN, _CHANGE, _LANDED, _DONE = range(4)
 _HEAD_FIELDS: Final = tuple(field.name for field in attrs.fields(SessionHead))
@@ -144,17 +144,17 @@ _HEAD_FIELDS: Final = tuple(field.name for field in attrs.fields(SessionHead))
 
 def pack(record: Record) -> bytes:
     """Return a record's bytes."""
-    if isinstance(record, Change):
+    if isinstance(record, LineChange):
         plain = [_CHANGE, record.line, record.at, int(record.before), record.base, record.ours]
         plain += [list(record.dropped), _head(record.known), record.foreign]
         plain += [_head(record.sent), record.ahead]
-    elif isinstance(record, Begin):
+    elif isinstance(record, LineBegin):
         sent = record.sent and [_head(record.sent.head), record.sent.parts]
         plain = [_BEGIN, record.line, record.session_id, record.serializer, record.created_at]
         plain += [record.save_id, record.base, _head(record.known), record.foreign]
         plain += [_steps(record.steps), sent, _steps(record.after)]
     else:
-        plain = [_LANDED if isinstance(record, Landed) else _DONE, record.line]
+        plain = [_LANDED if isinstance(record, WriteLanded) else _DONE, record.line]
     return ormsgpack.packb(plain)
 
 
@@ -181,10 +181,10 @@ def unpack(data: bytes) -> Record:
         raise ValueError(msg) from error
 
 
-def _begin(fields: Sequence[Any]) -> Begin:
+def _begin(fields: Sequence[Any]) -> LineBegin:
     (line, session_id, serializer, created_at, save_id, base, known, foreign, *rest) = fields
     steps, sent, after = rest
-    return Begin(
+    return LineBegin(
         line=line,
         session_id=session_id,
         serializer=serializer,
@@ -194,17 +194,17 @@ def _begin(fields: Sequence[Any]) -> Begin:
         known=_read_head(known),
         foreign=foreign,
         steps=tuple(Step(at, parts) for at, parts in steps),
-        sent=None if sent is None else Sent(_surely(sent[0]), sent[1]),
+        sent=None if sent is None else SentWrite(_surely(sent[0]), sent[1]),
         after=tuple(Step(at, parts) for at, parts in after),
     )
 
 
-def _change(fields: Sequence[Any]) -> Change:
+def _change(fields: Sequence[Any]) -> LineChange:
     line, at, before, base, ours, dropped, known, foreign, sent, ahead = fields
-    return Change(
+    return LineChange(
         line=line,
         at=at,
-        before=Before(before),
+        before=LastWrite(before),
         base=base,
         ours=ours,
         dropped=tuple(dropped),
@@ -227,8 +227,8 @@ def _surely(plain: Sequence[Any]) -> SessionHead:
 _MAKE: Final = (
     _begin,
     _change,
-    lambda fields: Landed(line=fields[0]),
-    lambda fields: Done(line=fields[0]),
+    lambda fields: WriteLanded(line=fields[0]),
+    lambda fields: LineEnd(line=fields[0]),
 )
 
 
@@ -239,7 +239,7 @@ _STEPS: Final = 5
 
 
 @attrs.define(kw_only=True, eq=False)
-class State:
+class LineState:
     """
     What is known of a line.
 
@@ -266,13 +266,13 @@ class State:
     ours: Parts
     known: SessionHead | None
     foreign: bool
-    sent: Sent | None
+    sent: SentWrite | None
     steps: list[Step] = attrs.field(factory=list)
     after: list[Step] = attrs.field(factory=list)
     remembers: bool = True
 
     @classmethod
-    def of(cls, begin: Begin, *, remembers: bool = True) -> Self:
+    def of(cls, begin: LineBegin, *, remembers: bool = True) -> Self:
         """Return the state that a line begins with."""
         steps = [Step(at, dict(parts)) for at, parts in begin.steps]
         after = [Step(at, dict(parts)) for at, parts in begin.after]
@@ -294,13 +294,13 @@ class State:
             remembers=remembers,
         )
 
-    def apply(self, record: Change | Landed) -> None:
+    def apply(self, record: LineChange | WriteLanded) -> None:
         """Go on with a record."""
-        if isinstance(record, Landed) or record.before is Before.LANDED:
+        if isinstance(record, WriteLanded) or record.before is LastWrite.LANDED:
             self.land()
-        elif record.before is Before.OVER:
+        elif record.before is LastWrite.OVER:
             self._give_up()
-        if isinstance(record, Change):
+        if isinstance(record, LineChange):
             self._change(record)
 
     def land(self) -> None:
@@ -314,7 +314,7 @@ class State:
         self.sent = None
         self.steps, self.after = [*self.steps, *self.after], []
 
-    def _change(self, change: Change) -> None:
+    def _change(self, change: LineChange) -> None:
         if self.base is not None and change.base:
             self.base.update(change.base)
         if self.remembers:
@@ -331,7 +331,7 @@ class State:
         else:
             self._send(change, change.sent, parts)
 
-    def _send(self, change: Change, head: SessionHead, parts: Parts) -> None:
+    def _send(self, change: LineChange, head: SessionHead, parts: Parts) -> None:
         sent = {**self.ours, **parts}
         if change.ahead:
             self._remember(
@@ -341,7 +341,7 @@ class State:
             self.ours.update(parts)
             self._remember(parts, change.at)
         stamps = {name: data for name, data in change.ours.items() if name == STAMPS}
-        self.sent = Sent(head, {**sent, **stamps})
+        self.sent = SentWrite(head, {**sent, **stamps})
         later = {name: data for name, data in self.ours.items() if sent[name] != data}
         self._remember(later, change.at)
 
@@ -354,9 +354,9 @@ class State:
         for step in (*self.steps, *self.after):
             step.parts.pop(name, None)
 
-    def whole(self, line: int) -> Begin:
+    def whole(self, line: int) -> LineBegin:
         """Return the record that a line with this state is begun anew with."""
-        return Begin(
+        return LineBegin(
             line=line,
             session_id=self.session_id,
             serializer=self.serializer,
@@ -365,13 +365,13 @@ class State:
             base=self.base,
             known=self.known,
             foreign=self.foreign,
-            steps=fewer(self.steps, _STEPS),
+            steps=thin_out(self.steps, _STEPS),
             sent=self.sent,
-            after=fewer(self.after, _STEPS),
+            after=thin_out(self.after, _STEPS),
         )
 
 
-def fewer(steps: Iterable[Step], most: int) -> list[Step]:
+def thin_out(steps: Iterable[Step], most: int) -> list[Step]:
     """Return steps that lie further apart and lead to the same; a change that is left out counts as made at the next one."""
     kept = [step for step in steps if step.parts]
     if len(kept) <= most:
@@ -389,13 +389,13 @@ def fewer(steps: Iterable[Step], most: int) -> list[Step]:
     return fewer
 
 
-def add_up(records: Iterable[Record]) -> dict[int, State]:
+def add_up(records: Iterable[Record]) -> dict[int, LineState]:
     """Return the lines that are not done, by number; what has no beginning is passed over."""
-    lines: dict[int, State] = {}
+    lines: dict[int, LineState] = {}
     for record in records:
-        if isinstance(record, Begin):
-            lines[record.line] = State.of(record)
-        elif isinstance(record, Change | Landed):
+        if isinstance(record, LineBegin):
+            lines[record.line] = LineState.of(record)
+        elif isinstance(record, LineChange | WriteLanded):
             if record.line in lines:
                 lines[record.line].apply(record)
         else:
@@ -406,7 +406,7 @@ def add_up(records: Iterable[Record]) -> dict[int, State]:
 # What a line has to say of a session as it stands now.
 
 
-class View(NamedTuple):
+class SessionView(NamedTuple):
     """
     How a session stands.
 
@@ -429,7 +429,7 @@ class View(NamedTuple):
     foreign: bool
 
 
-def changed_parts(view: View, sent: Sent | None = None) -> Parts:
+def changed_parts(view: SessionView, sent: SentWrite | None = None) -> Parts:
     """
     Return the parts that a session changed and the store may lack.
 
@@ -454,20 +454,26 @@ def changed_parts(view: View, sent: Sent | None = None) -> Parts:
     return changed
 
 
-def sent_by(head: SessionHead, view: View, changed: Parts) -> Sent:
+def make_sent_write(head: SessionHead, view: SessionView, changed: Parts) -> SentWrite:
     """Return what a write contributes that is made of a session as it stands."""
-    return Sent(head, {**changed, **_stamps(view.ours)})
+    return SentWrite(head, {**changed, **_stamps(view.ours)})
 
 
-def sent_parts(view: View, state: State | None) -> Parts:
+def sent_parts(view: SessionView, state: LineState | None) -> Parts:
     """Return the parts that a write changes, or could: those that the line has changed, too."""
     names = () if state is None else state.ours
     return {**{name: view.ours.get(name) for name in names}, **changed_parts(view)}
 
 
-def begun(  # noqa: PLR0913 - each is another fact about one line
-    view: View, changed: Parts, serializer: str, line: int, at: int, *, sent: Sent | None = None
-) -> Begin:
+def make_begin(  # noqa: PLR0913 - each is another fact about one line
+    view: SessionView,
+    changed: Parts,
+    serializer: str,
+    line: int,
+    at: int,
+    *,
+    sent: SentWrite | None = None,
+) -> LineBegin:
     """
     Return the record that says all of a session that has to be said.
 
@@ -484,7 +490,7 @@ def begun(  # noqa: PLR0913 - each is another fact about one line
     base: Parts | None = None
     if view.base is not None:
         base = {name: view.base.get(name) for name in changed} | _stamps(view.base)
-    return Begin(
+    return LineBegin(
         line=line,
         session_id=view.session_id,
         serializer=serializer,
@@ -499,17 +505,17 @@ def begun(  # noqa: PLR0913 - each is another fact about one line
     )
 
 
-def gone_on(  # noqa: PLR0913 - each is another fact about one change
-    state: State,
-    view: View,
+def make_change(  # noqa: PLR0913 - each is another fact about one change
+    state: LineState,
+    view: SessionView,
     changed: Parts,
     line: int,
     at: int,
     *,
-    before: Before,
+    before: LastWrite,
     sending: SessionHead | None = None,
     ahead: bool = False,
-) -> Change | None:
+) -> LineChange | None:
     """
     Return what is new since a line was last written to; None when nothing is.
 
@@ -523,7 +529,7 @@ def gone_on(  # noqa: PLR0913 - each is another fact about one change
         sending: The head of the write that is being sent.
         ahead: True when the line is ahead of what is being sent.
     """
-    if before is Before.LANDED:
+    if before is LastWrite.LANDED:
         state = _landed(state)
     base = _new_base(state, view, changed)
     ours = {
@@ -537,7 +543,7 @@ def gone_on(  # noqa: PLR0913 - each is another fact about one change
         return None
     if sending is not None:
         ours |= _stamps(view.ours)
-    return Change(
+    return LineChange(
         line=line,
         at=at,
         before=before,
@@ -551,11 +557,11 @@ def gone_on(  # noqa: PLR0913 - each is another fact about one change
     )
 
 
-def _landed(state: State) -> State:
+def _landed(state: LineState) -> LineState:
     """Return what a line says once what was sent has landed."""
     if state.sent is None or state.base is None:
         return state
-    return State(
+    return LineState(
         session_id=state.session_id,
         serializer=state.serializer,
         created_at=state.created_at,
@@ -568,7 +574,7 @@ def _landed(state: State) -> State:
     )
 
 
-def _new_base(state: State, view: View, changed: Parts) -> Parts:
+def _new_base(state: LineState, view: SessionView, changed: Parts) -> Parts:
     if view.base is None or state.base is None:
         return {}
     base = {
@@ -587,7 +593,7 @@ def _without_stamps(parts: Parts) -> Parts:
     return {name: data for name, data in parts.items() if name != STAMPS}
 
 
-def fits(state: State, view: View, sent: str | None) -> bool:
+def fits(state: LineState, view: SessionView, sent: str | None) -> bool:
     """
     Return whether a line can go on with a session as it stands.
 

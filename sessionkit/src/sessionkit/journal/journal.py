@@ -16,25 +16,25 @@ from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import SessionGoneError, UnavailableError
 from sessionkit.events import JournalFailed, SessionEvent
 from sessionkit.journal.changes import (
-    Before,
-    Begin,
-    Change,
-    Done,
-    Landed,
+    LastWrite,
+    LineBegin,
+    LineChange,
+    LineEnd,
+    LineState,
     Parts,
-    Sent,
-    State,
-    View,
-    begun,
+    SentWrite,
+    SessionView,
+    WriteLanded,
     changed_parts,
     fits,
-    gone_on,
-    sent_by,
+    make_begin,
+    make_change,
+    make_sent_write,
     sent_parts,
 )
-from sessionkit.journal.log import Line, Log
-from sessionkit.journal.logs import Logs, Told
-from sessionkit.journal.owning import check_system
+from sessionkit.journal.log import JournalLine, Log
+from sessionkit.journal.logs import JournalEntry, Logs
+from sessionkit.journal.owner import check_system
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks
 from sessionkit.session.fields import to_micros
@@ -44,7 +44,7 @@ from sessionkit.session.session import UserSession
 # Live sessions and their lines: says what a log has to be told. The caller holds the journal's lock.
 
 
-class Pending(NamedTuple):
+class PendingWrite(NamedTuple):
     """
     A write whose answer is not known.
 
@@ -55,12 +55,12 @@ class Pending(NamedTuple):
     """
 
     attempt: Attempt
-    sent: Sent
+    sent: SentWrite
     base: EncodedParts | None
 
 
 @attrs.define(eq=False)
-class Kept:
+class LiveEntry:
     """
     What the journal knows of a live session.
 
@@ -75,10 +75,10 @@ class Kept:
     """
 
     log: Log
-    line: Line | None = None
-    former: list[Line] = attrs.field(factory=list)
-    state: State | None = None
-    pending: Pending | None = None
+    line: JournalLine | None = None
+    former: list[JournalLine] = attrs.field(factory=list)
+    state: LineState | None = None
+    pending: PendingWrite | None = None
     seen: EncodedParts | None = None
 
     @property
@@ -86,17 +86,17 @@ class Kept:
         """Whether it has a line that is not done."""
         return self.line is not None and not self.line.done
 
-    def before(self, base: EncodedParts | None, known: SessionHead | None) -> Before:
+    def before(self, base: EncodedParts | None, known: SessionHead | None) -> LastWrite:
         """Return what became of the write that was sent last, by what changes rest on now, and what is stored."""
         pending = self.pending
         if pending is None:
             sent = None if self.state is None else self.state.sent
-            return Before.OPEN if sent is None else Before.OVER
+            return LastWrite.OPEN if sent is None else LastWrite.OVER
         if base is pending.base:
-            return Before.OPEN
+            return LastWrite.OPEN
         # A save that met someone may also find that nothing is left to write.
         saves = () if known is None else (known.save_id, *known.recent)
-        return Before.LANDED if pending.attempt.write.head.save_id in saves else Before.OVER
+        return LastWrite.LANDED if pending.attempt.write.head.save_id in saves else LastWrite.OVER
 
 
 def encoded(codec: SessionCodec, session: UserSession, track: Track) -> EncodedParts:
@@ -112,10 +112,10 @@ def new_track(codec: SessionCodec, session: UserSession) -> Track:
     return Track(base=codec.encode(blank, {}).parts)
 
 
-def view_of(session: UserSession, track: Track | None, ours: EncodedParts) -> View:
+def view_of(session: UserSession, track: Track | None, ours: EncodedParts) -> SessionView:
     """Return how a session stands, with *ours* for its parts."""
     stored = None if track is None else track.stored
-    return View(
+    return SessionView(
         session_id=session.session_id,
         created_at=to_micros(session.created_at),
         save_id=session.save_id,
@@ -126,7 +126,9 @@ def view_of(session: UserSession, track: Track | None, ours: EncodedParts) -> Vi
     )
 
 
-def kept_now(kept: Kept, view: View, serializer: str, at: int) -> Iterator[Told]:
+def entries_when_kept(
+    kept: LiveEntry, view: SessionView, serializer: str, at: int
+) -> Iterator[JournalEntry]:
     """
     Yield what has to be recorded for a session that is to be kept as it is now.
 
@@ -137,7 +139,7 @@ def kept_now(kept: Kept, view: View, serializer: str, at: int) -> Iterator[Told]
         at: Microseconds since the epoch.
     """
     before = kept.before(view.base, view.known)
-    sent = kept.pending.sent if kept.pending is not None and before is Before.OPEN else None
+    sent = kept.pending.sent if kept.pending is not None and before is LastWrite.OPEN else None
     line, state = kept.line, kept.state
     settled = view.base is not None and view.known is not None and sent is None
     changed = changed_parts(view, sent)
@@ -150,49 +152,54 @@ def kept_now(kept: Kept, view: View, serializer: str, at: int) -> Iterator[Told]
         others = [] if line.session_id == view.session_id else [line]
         yield from _over(kept, [*kept.former, *others])
     else:
-        change = gone_on(state, view, changed, line.number, at, before=before)
+        change = make_change(state, view, changed, line.number, at, before=before)
         if change is not None:
             yield kept.log, line, change
 
 
-def _done(kept: Kept) -> Iterator[Told]:
+def _done(kept: LiveEntry) -> Iterator[JournalEntry]:
     return _over(kept, [*kept.former, *([] if kept.line is None else [kept.line])])
 
 
-def _over(kept: Kept, lines: Iterable[Line]) -> Iterator[Told]:
-    return ((kept.log, line, Done(line=line.number)) for line in lines if not line.done)
+def _over(kept: LiveEntry, lines: Iterable[JournalLine]) -> Iterator[JournalEntry]:
+    return ((kept.log, line, LineEnd(line=line.number)) for line in lines if not line.done)
 
 
 def _begin(  # noqa: PLR0913, PLR0917 - each is another fact about one line
-    kept: Kept, view: View, changed: Parts, serializer: str, at: int, sent: Sent | None
-) -> Told:
+    kept: LiveEntry,
+    view: SessionView,
+    changed: Parts,
+    serializer: str,
+    at: int,
+    sent: SentWrite | None,
+) -> JournalEntry:
     line = kept.line
     if line is None or line.done or line.session_id != view.session_id:
-        line = Line(number=kept.log.new_number(), session_id=view.session_id)
-    return kept.log, line, begun(view, changed, serializer, line.number, at, sent=sent)
+        line = JournalLine(number=kept.log.new_number(), session_id=view.session_id)
+    return kept.log, line, make_begin(view, changed, serializer, line.number, at, sent=sent)
 
 
-def sent_now(
-    kept: Kept, session: UserSession, track: Track, serializer: str, at: int
-) -> Iterator[Told]:
+def entries_when_sent(
+    kept: LiveEntry, session: UserSession, track: Track, serializer: str, at: int
+) -> Iterator[JournalEntry]:
     """Yield what has to be recorded before a session's write is sent; note in *kept* that it is."""
     attempt = track.attempt
     if attempt is None or (kept.pending is not None and kept.pending.attempt is attempt):
         return  # the very same write is sent again
     view = view_of(session, track, attempt.ours)
     before = kept.before(view.base, view.known)
-    if before is Before.OPEN and kept.pending is not None:
-        before = Before.OVER  # or there would not be another one
+    if before is LastWrite.OPEN and kept.pending is not None:
+        before = LastWrite.OVER  # or there would not be another one
     line, state = kept.line, kept.state
     ahead = kept.seen is attempt.ours
     changed = sent_parts(view, state if ahead else None)
-    sent = sent_by(attempt.write.head, view, changed)
-    kept.pending = Pending(attempt, sent, view.base)
+    sent = make_sent_write(attempt.write.head, view, changed)
+    kept.pending = PendingWrite(attempt, sent, view.base)
     if line is None or state is None or not kept.is_open:
         return  # nothing was recorded that could be stored twice
     if fits(state, view, None):
         head = attempt.write.head
-        change = gone_on(
+        change = make_change(
             state, view, changed, line.number, at, before=before, sending=head, ahead=ahead
         )
         if change is not None:
@@ -204,7 +211,9 @@ def sent_now(
         yield _begin(kept, view, now, serializer, at, sent)
 
 
-def settled_now(kept: Kept, track: Track, error: Exception | None) -> Iterator[Told]:
+def entries_when_settled(
+    kept: LiveEntry, track: Track, error: Exception | None
+) -> Iterator[JournalEntry]:
     """Yield what has to be recorded after a session's save; note in *kept* what became of its write."""
     line, state, base = kept.line, kept.state, track.base
     before = kept.before(base, None if track.stored is None else track.stored.head)
@@ -219,17 +228,17 @@ def settled_now(kept: Kept, track: Track, error: Exception | None) -> Iterator[T
     elif track.attempt is None and base is not None:
         if all(base.get(name) == data for name, data in state.ours.items()):
             yield from _done(kept)
-        elif before is Before.LANDED and state.sent is not None:
-            yield kept.log, line, Landed(line=line.number)
+        elif before is LastWrite.LANDED and state.sent is not None:
+            yield kept.log, line, WriteLanded(line=line.number)
             yield from _over(kept, kept.former)
 
 
-def note(kept: Kept, told: Told) -> None:
+def note(kept: LiveEntry, told: JournalEntry) -> None:
     """Note that a record of a session's line was written."""
     _, line, record = told
-    if isinstance(record, Begin):
-        kept.line, kept.state = line, State.of(record, remembers=False)
-    elif isinstance(record, Change | Landed) and kept.state is not None:
+    if isinstance(record, LineBegin):
+        kept.line, kept.state = line, LineState.of(record, remembers=False)
+    elif isinstance(record, LineChange | WriteLanded) and kept.state is not None:
         kept.state.apply(record)
     elif line is kept.line:
         kept.line = kept.state = None
@@ -282,7 +291,7 @@ class Journal:
 
     def _start_empty(self) -> None:
         self.logs = Logs(self.folder, fsync=self._fsync)
-        self._kept: WeakKeyDictionary[UserSession, Kept] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[UserSession, LiveEntry] = WeakKeyDictionary()
         self._failing = False
 
     # -- what live sessions do -------------------------------------------------
@@ -313,14 +322,14 @@ class Journal:
                 kept = self._of(session)
                 kept.seen = track.last
                 view = view_of(session, track, ours)
-                told = list(kept_now(kept, view, codec.name, at))
+                told = list(entries_when_kept(kept, view, codec.name, at))
                 self._write(told, [session] * len(told))
         return kept.log
 
-    def _of(self, session: UserSession) -> Kept:
+    def _of(self, session: UserSession) -> LiveEntry:
         kept = self._kept.get(session)
         if kept is None:
-            kept = self._kept[session] = Kept(self.logs.own())
+            kept = self._kept[session] = LiveEntry(self.logs.own())
         elif not kept.is_open:
             kept.log = self.logs.own()  # the one that it was in may be gone
         return kept
@@ -329,23 +338,23 @@ class Journal:
         """Record that writes are about to be sent: whether they landed is then found in the store."""
         self._note(
             saves,
-            lambda kept, save: sent_now(
+            lambda kept, save: entries_when_sent(
                 kept, save.session, save.track, self._codec().name, to_micros(self._now())
             ),
         )
 
     def settled(self, saves: Sequence[SaveInProgress]) -> None:
         """Record what became of saves."""
-        self._note(saves, lambda kept, save: settled_now(kept, save.track, save.error))
+        self._note(saves, lambda kept, save: entries_when_settled(kept, save.track, save.error))
 
     def _note(
         self,
         saves: Sequence[SaveInProgress],
-        news: Callable[[Kept, SaveInProgress], Iterable[Told]],
+        news: Callable[[LiveEntry, SaveInProgress], Iterable[JournalEntry]],
     ) -> None:
         try:
             with self.logs.lock:
-                told: list[Told] = []
+                told: list[JournalEntry] = []
                 sessions: list[UserSession] = []
                 for save in saves:
                     mine = list(news(self._of(save.session), save))
@@ -357,7 +366,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - a save must not fail for its safety net
             self._failed(error, None)
 
-    def _write(self, told: Sequence[Told], sessions: Sequence[UserSession]) -> None:
+    def _write(self, told: Sequence[JournalEntry], sessions: Sequence[UserSession]) -> None:
         try:
             self.logs.write(told)
         except BaseException:  # Ctrl-C too: what the files say now is not known; raised again
@@ -376,15 +385,15 @@ class Journal:
 
     # -- what is left of other processes, or of sessions that were let go of -----
 
-    def left(self) -> list[tuple[Log, Line]]:
+    def left(self) -> list[tuple[Log, JournalLine]]:
         """Return what dead processes left and no live session goes on with."""
         return self._unheld(self.logs.adopted_lines())
 
-    def let_go(self, session_id: str) -> list[tuple[Log, Line]]:
+    def let_go(self, session_id: str) -> list[tuple[Log, JournalLine]]:
         """Return the lines of an id that no live session goes on with."""
         return self._unheld([one for one in self.logs.lines() if one[1].session_id == session_id])
 
-    def _unheld(self, lines: Sequence[tuple[Log, Line]]) -> list[tuple[Log, Line]]:
+    def _unheld(self, lines: Sequence[tuple[Log, JournalLine]]) -> list[tuple[Log, JournalLine]]:
         with self.logs.lock:
             held = {kept.line for kept in list(self._kept.values())}
         return [(log, line) for log, line in lines if line not in held]
@@ -396,7 +405,7 @@ class Journal:
         mine = (one for one, its in kept if its.is_open and one.session_id == session_id)
         return next(mine, None)
 
-    def go_on(self, session: UserSession, log: Log, line: Line, state: State) -> None:
+    def go_on(self, session: UserSession, log: Log, line: JournalLine, state: LineState) -> None:
         """
         Go on with a line in a session that was made of it.
 
@@ -415,7 +424,7 @@ class Journal:
             except OSError as error:
                 msg = f"the journal {log.owned.folder} can't be written"
                 raise UnavailableError(msg) from error
-            self._kept[session] = Kept(log, line, state=attrs.evolve(state, remembers=False))
+            self._kept[session] = LiveEntry(log, line, state=attrs.evolve(state, remembers=False))
 
     def let_loose(self, session: UserSession) -> None:
         """Leave a session's line to whoever makes another session of it."""
@@ -428,7 +437,7 @@ class Journal:
             if line.session_id == session_id:
                 self.drop(log, line)
 
-    def drop(self, log: Log, line: Line) -> None:
+    def drop(self, log: Log, line: JournalLine) -> None:
         """Have nothing done for a line any more."""
         try:
             self.logs.drop(log, line)

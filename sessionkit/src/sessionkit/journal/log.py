@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from sessionkit.journal.changes import Begin, Done, Record, State, add_up, pack, unpack
-from sessionkit.journal.framing import frame, payload_of
-from sessionkit.journal.owning import Owned
+from sessionkit.journal.changes import LineBegin, LineEnd, LineState, Record, add_up, pack, unpack
+from sessionkit.journal.frames import frame, payload_of
+from sessionkit.journal.owner import OwnedFolder
 from sessionkit.journal.segment import SUFFIX, Segment, sync_folder
 
 _SEGMENT_BYTES: Final = 2**20
@@ -28,7 +28,7 @@ _MOST_RECORDS: Final = 256
 _MOST_BYTES: Final = 2**18
 
 
-class Span(NamedTuple):
+class RecordSpan(NamedTuple):
     """Where a record lies."""
 
     segment: Segment
@@ -37,7 +37,7 @@ class Span(NamedTuple):
 
 
 @attrs.define(eq=False)
-class Line:
+class JournalLine:
     """
     A line that is not done.
 
@@ -51,7 +51,7 @@ class Line:
 
     number: int
     session_id: str
-    spans: list[Span] = attrs.field(factory=list)
+    spans: list[RecordSpan] = attrs.field(factory=list)
     size: int = 0
     done: bool = False
 
@@ -64,7 +64,9 @@ class Log:
         lines: Those that are not done, by number.
     """
 
-    def __init__(self, owned: Owned, segments: Sequence[Segment] = (), *, fsync: bool) -> None:
+    def __init__(
+        self, owned: OwnedFolder, segments: Sequence[Segment] = (), *, fsync: bool
+    ) -> None:
         """
         Go on in a folder.
 
@@ -73,7 +75,7 @@ class Log:
             segments: What lies in it, oldest first; nothing is put into these.
             fsync: Whether the disk must hold a record before it counts.
         """
-        self.lines: dict[int, Line] = {}
+        self.lines: dict[int, JournalLine] = {}
         self.owned = owned
         self._segments = list(segments)
         self._fsync = fsync
@@ -93,7 +95,7 @@ class Log:
         """How many of them are still needed."""
         return sum(segment.live for segment in self._segments)
 
-    def write(self, records: Sequence[tuple[Line, Record]]) -> None:
+    def write(self, records: Sequence[tuple[JournalLine, Record]]) -> None:
         """
         Put records at the end: all of them, or none.
 
@@ -107,13 +109,13 @@ class Log:
                 self._put([(line, self.state(line).whole(line.number))])
         self._tidy()
 
-    def _put(self, records: Sequence[tuple[Line, Record]]) -> None:
+    def _put(self, records: Sequence[tuple[JournalLine, Record]]) -> None:
         frames = [frame(pack(record)) for _, record in records]
         segment = self._growing()
         begin = segment.append(b"".join(frames))
         self._written += 1
         for (line, record), framed in zip(records, frames, strict=True):
-            self.file(line, record, Span(segment, begin, len(framed)))
+            self.file(line, record, RecordSpan(segment, begin, len(framed)))
             begin += len(framed)
 
     def _growing(self) -> Segment:
@@ -145,28 +147,28 @@ class Log:
         self._last_line += 1
         return self._last_line
 
-    def file(self, line: Line, record: Record, span: Span) -> None:
+    def file(self, line: JournalLine, record: Record, span: RecordSpan) -> None:
         """Note where a record of a line lies, and which ones it replaces."""
-        if isinstance(record, Begin | Done):
+        if isinstance(record, LineBegin | LineEnd):
             self._release(line)
-        if isinstance(record, Done):
+        if isinstance(record, LineEnd):
             line.done = True
             self.lines.pop(line.number, None)
             return
-        if isinstance(record, Begin):
+        if isinstance(record, LineBegin):
             self.lines[line.number] = line
             self._last_line = max(self._last_line, line.number)
         line.spans.append(span)
         line.size += span.length
         span.segment.live += span.length
 
-    def _release(self, line: Line) -> None:
+    def _release(self, line: JournalLine) -> None:
         for span in line.spans:
             span.segment.live -= span.length
         line.spans = []
         line.size = 0
 
-    def state(self, line: Line) -> State:
+    def state(self, line: JournalLine) -> LineState:
         """
         Return what the records of a line add up to.
 
@@ -231,7 +233,7 @@ class Log:
         self.owned.let_go()
 
 
-def _is_long(line: Line) -> bool:
+def _is_long(line: JournalLine) -> bool:
     """Return whether a line is better begun anew."""
     if len(line.spans) > _MOST_RECORDS:
         return True

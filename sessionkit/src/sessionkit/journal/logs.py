@@ -9,14 +9,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from sessionkit.journal.adopting import adopt
-from sessionkit.journal.changes import Done, Record, State
-from sessionkit.journal.log import Line, Log
-from sessionkit.journal.owning import dead_folders, make_owned
+from sessionkit.journal.adoption import adopt_log
+from sessionkit.journal.changes import LineEnd, LineState, Record
+from sessionkit.journal.log import JournalLine, Log
+from sessionkit.journal.owner import dead_folders, make_owned_folder
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 
-Told = tuple[Log, Line, Record]
+JournalEntry = tuple[Log, JournalLine, Record]
 """A record, and where it belongs."""
 
 
@@ -51,38 +51,38 @@ class Logs:
             OSError: If it can't be made.
         """
         if self._own is None:
-            self._own = Log(make_owned(self.folder), fsync=self._fsync)
+            self._own = Log(make_owned_folder(self.folder), fsync=self._fsync)
         return self._own
 
-    def write(self, told: Sequence[Told]) -> None:
+    def write(self, told: Sequence[JournalEntry]) -> None:
         """
         Put records where they belong.
 
         Raises:
             OSError: If they could not be written.
         """
-        by_log: dict[Log, list[tuple[Line, Record]]] = {}
+        by_log: dict[Log, list[tuple[JournalLine, Record]]] = {}
         for log, line, record in told:
             by_log.setdefault(log, []).append((line, record))
         for log, records in by_log.items():
             log.write(records)
 
-    def lines(self) -> list[tuple[Log, Line]]:
+    def lines(self) -> list[tuple[Log, JournalLine]]:
         """Return all lines that are not done."""
         with self.lock:
             return [(log, line) for log in self._all() for line in log.lines.values()]
 
-    def adopted_lines(self) -> list[tuple[Log, Line]]:
+    def adopted_lines(self) -> list[tuple[Log, JournalLine]]:
         """Return those that dead processes left."""
         with self.lock:
             return [(log, line) for log in self._adopted for line in log.lines.values()]
 
-    def state(self, log: Log, line: Line) -> State:
+    def state(self, log: Log, line: JournalLine) -> LineState:
         """Return what a line says; raises OSError or ValueError if it can't be read any more."""
         with self.lock:
             return log.state(line)
 
-    def drop(self, log: Log, line: Line) -> None:
+    def drop(self, log: Log, line: JournalLine) -> None:
         """
         Have nothing done for a line any more.
 
@@ -91,7 +91,7 @@ class Logs:
         """
         with self.lock:
             if not line.done:
-                log.write([(line, Done(line=line.number))])
+                log.write([(line, LineEnd(line=line.number))])
 
     def adopt_dead(self) -> None:
         """
@@ -102,7 +102,7 @@ class Logs:
         """
         for owned in dead_folders(self.folder):
             try:
-                log = adopt(owned, fsync=self._fsync)
+                log = adopt_log(owned, fsync=self._fsync)
             except OSError as error:
                 _LOGGER.warning("journal %s can't be replayed: %s", owned.folder, error)
                 continue

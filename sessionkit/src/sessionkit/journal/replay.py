@@ -15,12 +15,12 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import SessionGoneError, SessionKitError, UnavailableError
 from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
-from sessionkit.journal.adopting import set_aside
-from sessionkit.journal.changes import Parts, Sent, State, Step, fewer, pack
-from sessionkit.journal.framing import PREAMBLE, frame
+from sessionkit.journal.adoption import set_aside
+from sessionkit.journal.changes import LineState, Parts, SentWrite, Step, pack, thin_out
+from sessionkit.journal.frames import PREAMBLE, frame
 from sessionkit.journal.journal import Journal
-from sessionkit.journal.log import Line, Log
-from sessionkit.journal.owning import taking_turns
+from sessionkit.journal.log import JournalLine, Log
+from sessionkit.journal.owner import take_turn
 from sessionkit.journal.segment import SUFFIX
 from sessionkit.merge.merger import stamp_changes
 from sessionkit.repository.repository import Repository
@@ -34,7 +34,7 @@ _STEPS: Final = 32
 """Moments of which changes are told apart: each costs about as much as a save."""
 
 
-def revive(repository: Repository, state: State) -> UserSession | None:
+def revive(repository: Repository, state: LineState) -> UserSession | None:
     """
     Return the session of a line, ready to be saved by *repository*.
 
@@ -73,17 +73,17 @@ def revive(repository: Repository, state: State) -> UserSession | None:
     return session
 
 
-def _may_be_stored(state: State) -> bool:
+def _may_be_stored(state: LineState) -> bool:
     return state.known is not None or state.sent is not None
 
 
-def _has_landed(state: State, seen: Seen | None) -> bool:
+def _has_landed(state: LineState, seen: Seen | None) -> bool:
     if state.sent is None or seen is None:
         return False
     return state.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
 
 
-def _track(state: State, seen: Seen | None) -> Track:
+def _track(state: LineState, seen: Seen | None) -> Track:
     if state.known is None:
         # Never stored: all its parts are in the line. Without a base, the app had read it
         # from somewhere, and the repository finds where it stands.
@@ -106,15 +106,15 @@ def _over(parts: Mapping[str, bytes], changed: Parts) -> EncodedParts:
     return {name: data for name, data in both.items() if data is not None}
 
 
-def _stamped(codec: SessionCodec, state: State, track: Track) -> EncodedParts:
+def _stamped(codec: SessionCodec, state: LineState, track: Track) -> EncodedParts:
     """Return the session's parts, each change with its own stamp."""
     last = track.last_known
-    for step in fewer([*state.steps, *state.after], _STEPS):
+    for step in thin_out([*state.steps, *state.after], _STEPS):
         last = stamp_changes(codec, last, _over(last, step.parts), step.at)
     return last
 
 
-def _session(codec: SessionCodec, state: State, parts: EncodedParts) -> UserSession:
+def _session(codec: SessionCodec, state: LineState, parts: EncodedParts) -> UserSession:
     session = codec.decode(state.session_id, parts)
     session.created_at = from_micros(state.created_at)
     session.save_id = state.save_id
@@ -126,7 +126,7 @@ def _session(codec: SessionCodec, state: State, parts: EncodedParts) -> UserSess
     return session
 
 
-def _translate(codec: SessionCodec, state: State) -> None:
+def _translate(codec: SessionCodec, state: LineState) -> None:
     """Have a line's parts in the words of another serializer than the one that wrote them."""
     if state.serializer == codec.name:
         return
@@ -145,7 +145,7 @@ def _translate(codec: SessionCodec, state: State) -> None:
     state.ours = translated(state.ours)
     state.steps, state.after = each(state.steps), each(state.after)
     if state.sent is not None:
-        state.sent = Sent(state.sent.head, translated(state.sent.parts))
+        state.sent = SentWrite(state.sent.head, translated(state.sent.parts))
     state.serializer = codec.name
 
 
@@ -208,7 +208,7 @@ class Replay:
             OSError: If the journal can't be read.
         """
         until = time.monotonic() + patience
-        with taking_turns(self.journal.folder, until):
+        with take_turn(self.journal.folder, until):
             self.journal.logs.adopt_dead()
             left = self.journal.left()
             while left and self._store(left[:_BATCH]) and time.monotonic() < until:
@@ -216,9 +216,9 @@ class Replay:
         self.journal.logs.close_done()
         return ReplayReport(**self._counts, waiting=len(self.journal.left()))
 
-    def _store(self, lines: Sequence[tuple[Log, Line]]) -> bool:
+    def _store(self, lines: Sequence[tuple[Log, JournalLine]]) -> bool:
         """Store some lines; return False when the store can't be reached."""
-        revived: dict[UserSession, tuple[Log, Line]] = {}
+        revived: dict[UserSession, tuple[Log, JournalLine]] = {}
         for log, line in lines:
             try:
                 session = self._revived(log, line)
@@ -233,7 +233,7 @@ class Replay:
             self._conclude(*revived[session], outcome)
         return not any(isinstance(outcome, UnavailableError) for outcome in outcomes)
 
-    def _revived(self, log: Log, line: Line) -> UserSession | None:
+    def _revived(self, log: Log, line: JournalLine) -> UserSession | None:
         try:
             state = self.journal.logs.state(log, line)
             session = revive(self.repository, state)
@@ -249,7 +249,7 @@ class Replay:
         self.journal.go_on(session, log, line, state)
         return session
 
-    def _conclude(self, log: Log, line: Line, outcome: Exception | None) -> None:
+    def _conclude(self, log: Log, line: JournalLine, outcome: Exception | None) -> None:
         if isinstance(outcome, UnavailableError):
             return
         if outcome is None:
@@ -261,8 +261,8 @@ class Replay:
             self._counts["aside"] += 1
         self.journal.drop(log, line)
 
-    def _set_aside(self, log: Log, line: Line, error: Exception) -> None:
-        state: State = self.journal.logs.state(log, line)
+    def _set_aside(self, log: Log, line: JournalLine, error: Exception) -> None:
+        state: LineState = self.journal.logs.state(log, line)
         data = PREAMBLE + frame(pack(state.whole(line.number)))
         path = log.owned.folder / f"{line.number}{SUFFIX}"
         kept = set_aside(path, data, str(error))
@@ -283,7 +283,7 @@ Later = Callable[[Callable[[], object]], object]
 
 
 @attrs.frozen(kw_only=True)
-class Journaling:
+class JournalRecovery:
     """
     A manager's journal.
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sessionkit.journal.framing import PREAMBLE
+from sessionkit.journal.frames import PREAMBLE
 
 SUFFIX: Final = ".segment"
 # Windows lacks two of them; there no journal is made.

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 from sessionkit.errors import QueueFullError, SessionGoneError
 from sessionkit.events import SaveFailed
 from sessionkit.manager.wiring import Wiring
+from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.persistence import SessionPersistence
-from sessionkit.persistence.pressure import QueueLimits
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.session.arguments import SESSION
 from sessionkit.session.held_forms import ask_for_forms, form_debounce
@@ -22,7 +22,7 @@ from sessionkit.settings.settings import Settings
 from sessionkit.status import PersistenceStatus
 
 if TYPE_CHECKING:
-    from sessionkit.journal.replay import Journaling
+    from sessionkit.journal.replay import JournalRecovery
     from sessionkit.repository.repository import Repository
 
 _SETTLED: Final = ("saved", "incomplete")
@@ -140,7 +140,7 @@ class WriteBehind(Wiring):
         del self._turned_away[session]  # it was let in since
         return status
 
-    def _make_journaling(self) -> Journaling | None:
+    def _make_journaling(self) -> JournalRecovery | None:
         if self.settings.persistence.journal is None:
             return None
         from sessionkit.manager.store import make_journaling  # noqa: PLC0415 - only who has one needs it

@@ -15,7 +15,7 @@ from sessionkit.conflict import ConflictStrategy
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.journal import Journal
-from sessionkit.journal.replay import Journaling
+from sessionkit.journal.replay import JournalRecovery
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.plugins import Plugins
@@ -183,7 +183,7 @@ def make_journaling(
     repository: Callable[[], Repository],
     now: Callable[[], datetime],
     emit: Callable[[SessionEvent], None],
-) -> Journaling | None:
+) -> JournalRecovery | None:
     """
     Return the journal that the settings ask for, or None; it observes all saves from now on.
 
@@ -203,4 +203,4 @@ def make_journaling(
         fsync=settings.journal_fsync,
     )
     assembly.observer = journal
-    return Journaling(journal=journal, repository=repository, emit=emit)
+    return JournalRecovery(journal=journal, repository=repository, emit=emit)

@@ -22,7 +22,7 @@ _FAILED: Final = 128
 """A process that a signal ended has this and the signal's number as its exit code."""
 
 
-class Leaving(Protocol):
+class ExitSaver(Protocol):
     """What has something to save before its process ends."""
 
     def save_at_exit(self) -> None:
@@ -51,12 +51,12 @@ class Exits:
         self.ending = False
         self._forking = RLock()
         self._adding = RLock()  # a set that grows while it is read raises
-        self._leaving: WeakSet[Leaving] = WeakSet()
-        self._at_rest: list[Leaving] = []
+        self._leaving: WeakSet[ExitSaver] = WeakSet()
+        self._at_rest: list[ExitSaver] = []
         self._before: dict[int, Any] = {}
         self._finalized = self._told = False
 
-    def add(self, one: Leaving) -> None:
+    def add(self, one: ExitSaver) -> None:
         """Have someone save before the process ends."""
         with self._adding:
             self._leaving.add(one)
@@ -71,7 +71,7 @@ class Exits:
         finally:
             self.ending = False
 
-    def _everyone(self) -> list[Leaving]:
+    def _everyone(self) -> list[ExitSaver]:
         with self._adding:
             return list(self._leaving)
 
@@ -138,7 +138,7 @@ class Exits:
 _EXITS: Final = Exits()
 
 
-def save_before_exit(one: Leaving) -> None:
+def save_before_exit(one: ExitSaver) -> None:
     """Have someone save before this process ends, and begin anew after a fork."""
     _EXITS.add(one)
 

@@ -17,7 +17,7 @@ LONGEST: Final = 30.0
 _DOUBLINGS: Final = 16
 
 
-def pause(failures: int, shortest: float = SHORTEST) -> float:
+def retry_delay(failures: int, shortest: float = SHORTEST) -> float:
     """
     Return how long to wait: exponential, with full jitter, so that replicas don't come back all at once.
 
@@ -78,7 +78,7 @@ class Breaker:
             return now + self.shortest
         number = self.tries if number is None else number
         self.failed = max(self.failed, number)
-        self.retry_at = now + pause(self._outages, self.shortest)
+        self.retry_at = now + retry_delay(self._outages, self.shortest)
         self._outages = min(self._outages + 1, _DOUBLINGS)
         if number <= self._let:
             self.retry_at = now  # it had begun before someone asked for a try

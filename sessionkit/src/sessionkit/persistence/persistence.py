@@ -16,18 +16,18 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.persistence.exits import save_before_exit
-from sessionkit.persistence.pressure import RAISE, SPILL, QueueLimits
-from sessionkit.persistence.queue import Awaited, Flight, SaveFunction, Slot
-from sessionkit.persistence.spilling import Spilled
+from sessionkit.persistence.limits import RAISE, SPILL, QueueLimits
+from sessionkit.persistence.queue import AwaitedSave, SaveFunction, SharedSave, Slot
+from sessionkit.persistence.spill import SpilledSession
 from sessionkit.persistence.writer import (
     FailureObserver,
+    SaveFunctions,
     SaveMany,
-    Ways,
     Writer,
     log_failure,
     logger,
     outcome_of,
-    released,
+    release_locks,
     save_slots,
 )
 from sessionkit.session.arguments import SESSION, SESSION_ID_OR_ALL, SESSION_OR_ID, TIMEOUT
@@ -41,7 +41,7 @@ _LINGER: Final = 50e-6
 """Seconds that a save waits for others to share it, where the last one was shared."""
 
 
-class Immediate(Writer):
+class ImmediateSaves(Writer):
     """Saves at once, on the thread of one of those who wait."""
 
     def save_now(self, session: UserSession) -> None:
@@ -67,7 +67,7 @@ class Immediate(Writer):
                 save of this session, such as by an observer: it follows then.
         """
         SESSION.check(session)
-        with released(session.lock):
+        with release_locks(session.lock):
             error = self._outcome(session)
         if error is not None:
             raise error
@@ -86,7 +86,7 @@ class Immediate(Writer):
             if flight.done:
                 return flight.error
 
-    def _board(self, session: UserSession) -> tuple[Slot, Flight, bool]:
+    def _board(self, session: UserSession) -> tuple[Slot, SharedSave, bool]:
         """Join those who wait for the next save of a session; the first of them is to make it."""
         saving = get_ident() in self._saving
         with self._lock:
@@ -99,14 +99,14 @@ class Immediate(Writer):
             # In the midst of a save nobody may wait for a thread that waits for saves to end.
             flight, leads = None if saving else slot.boarding, False
             if flight is None:
-                flight, leads = Flight(), True
+                flight, leads = SharedSave(), True
                 slot.boarding = slot.boarding or flight
             else:
                 self._join(slot, flight)
             slot.waiters += 1
             return slot, flight, leads
 
-    def _join(self, slot: Slot, flight: Flight) -> None:
+    def _join(self, slot: Slot, flight: SharedSave) -> None:
         flight.aboard += 1
         if slot.turn is not None and flight.aboard == slot.crowd:
             slot.turn.notify_all()  # nobody else is to be waited for
@@ -121,7 +121,7 @@ class Immediate(Writer):
             raise ConfigError(msg)
         return slot
 
-    def _lead(self, slot: Slot, flight: Flight) -> None:
+    def _lead(self, slot: Slot, flight: SharedSave) -> None:
         """Save for all who wait, once nobody else saves."""
         with self._lock:
             self._await_turn(slot)
@@ -141,7 +141,7 @@ class Immediate(Writer):
         ):
             self._keep_queued(slot)
 
-    def _leave(self, slot: Slot, led: Flight | None) -> None:
+    def _leave(self, slot: Slot, led: SharedSave | None) -> None:
         """Wait no more; what was to be saved is left to others, if something interrupted this thread."""
         with self._lock:
             slot.waiters -= 1
@@ -152,7 +152,7 @@ class Immediate(Writer):
                 if slot.dirty:
                     self._wake()
 
-    def _break_off(self, slot: Slot, flight: Flight) -> None:
+    def _break_off(self, slot: Slot, flight: SharedSave) -> None:
         if slot.in_flight and slot.saver == get_ident():
             self._put_back([slot], get_ident())
         if slot.boarding is flight:
@@ -188,7 +188,7 @@ class Immediate(Writer):
 # Which sessions may wait to be saved, and what is done with more than that.
 
 
-class Admission(Immediate):
+class QueueAdmission(ImmediateSaves):
     """Lets a bounded number of sessions wait. One that waits already is never refused."""
 
     def _enter(
@@ -235,7 +235,7 @@ class Admission(Immediate):
 
     def _await_room(self, session: UserSession, size: int, timeout: float) -> None:
         # The writer may need the lock of the very session that the caller holds.
-        with released(session.lock), self._lock:
+        with release_locks(session.lock), self._lock:
             if not self._settled.wait_for(lambda: self._closed or self._fits(size), timeout):
                 raise self._full(session)
 
@@ -259,7 +259,7 @@ _NAMED: Final = 10
 """How many sessions a report names."""
 
 
-class Finishing(Admission):
+class ShutdownSaves(QueueAdmission):
     """Saves what waits before it is too late."""
 
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
@@ -281,8 +281,8 @@ class Finishing(Admission):
         SESSION_ID_OR_ALL.check(session_id)
         TIMEOUT.check(timeout)
         with self._lock:
-            awaited: list[Awaited | Spilled] = []
-            awaited += [Awaited.of(slot) for slot in self._queue.hurry(session_id)]
+            awaited: list[AwaitedSave | SpilledSession] = []
+            awaited += [AwaitedSave.of(slot) for slot in self._queue.hurry(session_id)]
             awaited += self._spill.of(session_id)
             if not awaited:
                 return True
@@ -292,7 +292,7 @@ class Finishing(Admission):
                 return False
             is_over = self._until_tried(awaited)
         # Who saves needs the locks of the sessions, and the caller may hold some.
-        with released(*(slot.session.lock for slot in self._queue.of(session_id))):
+        with release_locks(*(slot.session.lock for slot in self._queue.of(session_id))):
             with self._lock:
                 if self._thread is not None:
                     self._settled.wait_for(is_over, timeout)
@@ -300,7 +300,7 @@ class Finishing(Admission):
                 self._save_here(is_over, timeout)
         return all(one.stored for one in awaited)
 
-    def _until_tried(self, awaited: Sequence[Awaited | Spilled]) -> Callable[[], bool]:
+    def _until_tried(self, awaited: Sequence[AwaitedSave | SpilledSession]) -> Callable[[], bool]:
         before = self._breaker.tries  # what had begun says nothing of now
         return lambda: self._breaker.failed > before or all(one.tried for one in awaited)
 
@@ -362,7 +362,7 @@ class Finishing(Admission):
         return "the journal has them" if self._ways.keep else "they are lost"
 
     @staticmethod
-    def _since(slots: Sequence[Slot], spilled: Sequence[Spilled]) -> list[float]:
+    def _since(slots: Sequence[Slot], spilled: Sequence[SpilledSession]) -> list[float]:
         """Return when the oldest changes came."""
         return [slot.since for slot in slots] + [one.since for one in spilled]
 
@@ -421,7 +421,7 @@ def _listed(session_ids: Collection[str]) -> str:
 # How saves stand: read off the queue, without its lock.
 
 
-class Standing(Finishing):
+class StatusReport(ShutdownSaves):
     """Says what waits, what was refused, and whether the store is down."""
 
     def status(self, session: str | UserSession | None = None) -> PersistenceStatus:
@@ -496,7 +496,7 @@ def _state(*, offline: bool, rejected: bool, waiting: bool, incomplete: bool) ->
 # Write-behind: saves sessions a little later, together, on one thread.
 
 
-class SessionPersistence(Standing):
+class SessionPersistence(StatusReport):
     """
     Saves sessions after their changes have paused.
 
@@ -561,7 +561,7 @@ class SessionPersistence(Standing):
             )
             raise ConfigError(msg)
         super().__init__(
-            Ways(
+            SaveFunctions(
                 debounce=debounce_ms / 1000,
                 max_wait=max_wait_ms / 1000,
                 save_many=save_many,

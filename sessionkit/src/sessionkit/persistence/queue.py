@@ -26,7 +26,7 @@ SaveFunction = Callable[[UserSession], Any]
 
 
 @attrs.define(eq=False)
-class Flight:
+class SharedSave:
     """
     A save that someone waits for, from before it begins: one thread makes it, others wait for it.
 
@@ -126,8 +126,8 @@ class Slot:
     waiters: int = 0
     crowd: int = 1
     turn: Condition | None = None
-    boarding: Flight | None = None
-    flight: Flight | None = None
+    boarding: SharedSave | None = None
+    flight: SharedSave | None = None
     entry: int = 0
     comes_up: float = 0.0
     size: int = 0
@@ -178,7 +178,7 @@ class Slot:
 
 
 @attrs.frozen
-class Awaited:
+class AwaitedSave:
     """
     What someone who flushes waits for in a slot.
 
@@ -193,7 +193,7 @@ class Awaited:
     bad: int
 
     @classmethod
-    def of(cls, slot: Slot) -> Awaited:
+    def of(cls, slot: Slot) -> AwaitedSave:
         """Return what waits in a slot now."""
         return cls(slot, slot.begun + slot.dirty, slot.bad)
 

@@ -24,7 +24,7 @@ _LOGGER: Final = logging.getLogger("sessionkit")
 _NUMBER: Final = re.compile(r"\d+")
 
 
-class Rejections:
+class RejectedSaves:
     """The saves that were refused, a bounded number of them. The caller holds a lock."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Rejections:
             self.saved(rejected.session)
 
 
-class Incomplete:
+class IncompleteSaves:
     """The sessions that were saved but for values that can't be kept, while they are in use. The caller holds a lock."""
 
     def __init__(self) -> None:

@@ -22,11 +22,11 @@ from sessionkit.errors import (
     UnavailableError,
     text_of,
 )
-from sessionkit.persistence.health import Breaker, pause
-from sessionkit.persistence.pressure import SPILL, QueueLimits
-from sessionkit.persistence.queue import Awaited, SaveFunction, Slot, WriteQueue
-from sessionkit.persistence.refusals import Incomplete, Rejections
-from sessionkit.persistence.spilling import Spill, Spilled
+from sessionkit.persistence.health import Breaker, retry_delay
+from sessionkit.persistence.limits import SPILL, QueueLimits
+from sessionkit.persistence.queue import AwaitedSave, SaveFunction, Slot, WriteQueue
+from sessionkit.persistence.refusals import IncompleteSaves, RejectedSaves
+from sessionkit.persistence.spill import Spill, SpilledSession
 from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
@@ -160,7 +160,7 @@ class Waiters:
 
 
 @attrs.frozen(kw_only=True)
-class Ways:
+class SaveFunctions:
     """
     How a queue saves; the arguments of :class:`~sessionkit.SessionPersistence`, in seconds.
 
@@ -202,10 +202,10 @@ class Ways:
 logger: Final = logging.getLogger("sessionkit")
 
 
-class Outcomes:
+class SaveOutcomes:
     """The queue, what is known of the store, and what was refused; all of it under one lock."""
 
-    def __init__(self, ways: Ways) -> None:
+    def __init__(self, ways: SaveFunctions) -> None:
         """Begin with nothing to save."""
         self._ways = ways
         self._clock = ways.clock
@@ -221,7 +221,7 @@ class Outcomes:
         self._breaker = Breaker()
         self._offline_since: datetime | None = None
         self._offline_error = ""
-        self._rejected, self._incomplete = Rejections(), Incomplete()
+        self._rejected, self._incomplete = RejectedSaves(), IncompleteSaves()
         self._spill = Spill()
 
     def _check_open(self, session: UserSession) -> None:
@@ -397,7 +397,7 @@ class Outcomes:
         """Queue it again, if it may wait; return what to tell those who do."""
         now, waited = self._clock(), slot.queued or slot.dirty
         # Where the store is down for all it is the breaker that holds them back.
-        retry_at = now + pause(slot.failures) if alone else now
+        retry_at = now + retry_delay(slot.failures) if alone else now
         slot.alone, slot.answers = alone, self._breaker.answers
         self._queue.failed(slot, retry_at)
         self._queue.weigh(slot, size)
@@ -433,7 +433,7 @@ _LINGER: Final = 10.0
 """Seconds that the thread waits for work before it ends."""
 
 
-class Writer(Outcomes):
+class Writer(SaveOutcomes):
     """Saves what is due in batches, one after the other."""
 
     def _start_empty(self) -> None:
@@ -544,7 +544,7 @@ class Writer(Outcomes):
             if not entries or not self._bring_back(entries[0]):
                 return
 
-    def _bring_back(self, entry: Spilled) -> bool:
+    def _bring_back(self, entry: SpilledSession) -> bool:
         """Queue what an id stands for; return False if that has to wait."""
         with self._lock:
             number = self._breaker.begin()
@@ -559,7 +559,7 @@ class Writer(Outcomes):
             if self._spill.remove(entry):
                 for session, size in zip(sessions, sizes, strict=True):
                     slot = self._queue_again(session, size, entry.since)
-                    entry.awaited.append(Awaited.of(slot))
+                    entry.awaited.append(AwaitedSave.of(slot))
                 entry.gone = not sessions
                 self._settled.notify()
         return True
@@ -572,7 +572,7 @@ class Writer(Outcomes):
         self._queue.weigh(slot, size)
         return slot
 
-    def _revived(self, entry: Spilled) -> list[UserSession]:
+    def _revived(self, entry: SpilledSession) -> list[UserSession]:
         """Make a session again; none when all of it was stored meanwhile, or the journal can't."""
         revive = self._ways.revive
         session = None
@@ -590,7 +590,7 @@ class Writer(Outcomes):
 
 
 @contextmanager
-def released(*locks: RLock) -> Iterator[None]:
+def release_locks(*locks: RLock) -> Iterator[None]:
     """
     Let go of locks that the calling thread may hold, however often, and take them back.
 

@@ -39,7 +39,7 @@ def check_system() -> None:
         raise ConfigError(msg)
 
 
-class Owned:
+class OwnedFolder:
     """
     A folder that this process owns until it lets go.
 
@@ -66,7 +66,7 @@ class Owned:
         self.let_go()
 
 
-def make_owned(journal: Path) -> Owned:
+def make_owned_folder(journal: Path) -> OwnedFolder:
     """
     Make a folder in *journal* that nobody else has.
 
@@ -86,7 +86,7 @@ def make_owned(journal: Path) -> Owned:
     raise OSError(msg)
 
 
-def dead_folders(journal: Path) -> Iterator[Owned]:
+def dead_folders(journal: Path) -> Iterator[OwnedFolder]:
     """Yield the folders in *journal* that no living process owns; each is owned by this one then."""
     try:
         names = sorted(entry.name for entry in os.scandir(journal) if _is_ours(entry))
@@ -101,7 +101,7 @@ def dead_folders(journal: Path) -> Iterator[Owned]:
 
 
 @contextmanager
-def taking_turns(journal: Path, until: float) -> Iterator[None]:
+def take_turn(journal: Path, until: float) -> Iterator[None]:
     """
     Let one process at a time take over what the dead left: who comes second finds it stored.
 
@@ -144,12 +144,12 @@ def _if_used(folder: Path) -> int:
     return os.O_CREAT if any(folder.glob(f"*{SUFFIX}")) else 0
 
 
-def _locked(folder: Path, flags: int) -> Owned | None:
+def _locked(folder: Path, flags: int) -> OwnedFolder | None:
     path = folder / _LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
     # Someone may live there, or have just removed it.
     with suppress(FileNotFoundError):
         if _try_lock(descriptor) and os.fstat(descriptor).st_ino == path.stat().st_ino:
-            return Owned(folder, descriptor)
+            return OwnedFolder(folder, descriptor)
     os.close(descriptor)
     return None

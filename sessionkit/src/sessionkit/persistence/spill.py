@@ -8,12 +8,12 @@ from weakref import ref
 
 import attrs
 
-from sessionkit.persistence.queue import Awaited
+from sessionkit.persistence.queue import AwaitedSave
 from sessionkit.session.session import UserSession
 
 
 @attrs.define(eq=False)
-class Spilled:
+class SpilledSession:
     """
     An id that was let go of.
 
@@ -29,7 +29,7 @@ class Spilled:
     session_id: str
     since: float
     live: list[ref[UserSession]] = attrs.field(factory=list)
-    awaited: list[Awaited] = attrs.field(factory=list)
+    awaited: list[AwaitedSave] = attrs.field(factory=list)
     gone: bool = False
     lost: bool = False
 
@@ -54,7 +54,7 @@ class Spill:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._by_id: dict[str, Spilled] = {}
+        self._by_id: dict[str, SpilledSession] = {}
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -64,22 +64,22 @@ class Spill:
         """Let go of a session."""
         entry = self._by_id.get(session.session_id)
         if entry is None:
-            entry = self._by_id[session.session_id] = Spilled(session.session_id, since)
+            entry = self._by_id[session.session_id] = SpilledSession(session.session_id, since)
         if session not in entry.sessions():
             entry.live.append(ref(session))
 
-    def of(self, session_id: str | None) -> list[Spilled]:
+    def of(self, session_id: str | None) -> list[SpilledSession]:
         """Return the entries of an id, or all; needs no lock."""
         if session_id is None:
             return list(self._by_id.values())
         entry = self._by_id.get(session_id)
         return [] if entry is None else [entry]
 
-    def first(self, count: int) -> list[Spilled]:
+    def first(self, count: int) -> list[SpilledSession]:
         """Return up to *count* entries."""
         return list(islice(self._by_id.values(), count))
 
-    def remove(self, entry: Spilled) -> bool:
+    def remove(self, entry: SpilledSession) -> bool:
         """Take an entry out; return whether it was still there."""
         if self._by_id.get(entry.session_id) is not entry:
             return False

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sessionkit.journal.changes import Begin, Done, Record, unpack
-from sessionkit.journal.framing import Scan, payload_of, scan
-from sessionkit.journal.log import Line, Log, Span
-from sessionkit.journal.owning import ASIDE, Owned
+from sessionkit.journal.changes import LineBegin, LineEnd, Record, unpack
+from sessionkit.journal.frames import Scan, payload_of, scan
+from sessionkit.journal.log import JournalLine, Log, RecordSpan
+from sessionkit.journal.owner import ASIDE, OwnedFolder
 from sessionkit.journal.segment import SUFFIX, Segment
 
 _LOGGER: Final = logging.getLogger("sessionkit")
@@ -22,11 +22,11 @@ class _Read(NamedTuple):
     """A segment, its records with their places, and whether more was in it that can't be read."""
 
     segment: Segment
-    records: list[tuple[Record, Span]]
+    records: list[tuple[Record, RecordSpan]]
     damaged: bool
 
 
-def adopt(owned: Owned, *, fsync: bool) -> Log | None:
+def adopt_log(owned: OwnedFolder, *, fsync: bool) -> Log | None:
     """
     Return the log in a folder whose owner died.
 
@@ -49,7 +49,7 @@ def adopt(owned: Owned, *, fsync: bool) -> Log | None:
         raise
 
 
-def _adopted(owned: Owned, *, fsync: bool) -> Log | None:
+def _adopted(owned: OwnedFolder, *, fsync: bool) -> Log | None:
     paths = sorted(path for path in owned.folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
     scans = [(path, data, scan(data)) for path in paths for data in [path.read_bytes()]]
     if any(found.newer for _, _, found in scans):
@@ -68,7 +68,7 @@ def _adopted(owned: Owned, *, fsync: bool) -> Log | None:
 
 def _read(path: Path, data: bytes, found: Scan) -> _Read:
     segment = Segment(path)
-    records: list[tuple[Record, Span]] = []
+    records: list[tuple[Record, RecordSpan]] = []
     end, damage = found.end, found.damage
     for begin, following in found.frames:
         try:
@@ -76,7 +76,7 @@ def _read(path: Path, data: bytes, found: Scan) -> _Read:
         except ValueError as error:
             end, damage = begin, str(error)
             break
-        records.append((record, Span(segment, begin, following - begin)))
+        records.append((record, RecordSpan(segment, begin, following - begin)))
     segment.size = end
     if damage is not None:
         set_aside(path, data, damage)
@@ -100,21 +100,21 @@ def set_aside(path: Path, data: bytes, reason: str) -> Path:
 def _file(log: Log, read: list[_Read]) -> None:
     for record, span in _usable(read):
         line = log.lines.get(record.line)
-        if line is None and isinstance(record, Begin):
-            line = Line(number=record.line, session_id=record.session_id)
+        if line is None and isinstance(record, LineBegin):
+            line = JournalLine(number=record.line, session_id=record.session_id)
         if line is not None:
             log.file(line, record, span)
 
 
-def _usable(read: list[_Read]) -> Iterator[tuple[Record, Span]]:
+def _usable(read: list[_Read]) -> Iterator[tuple[Record, RecordSpan]]:
     """Yield the records whose line is whole up to them."""
     seen: set[int] = set()
     torn: set[int] = set()
     for one in read:
         for record, span in one.records:
-            if isinstance(record, Begin):
+            if isinstance(record, LineBegin):
                 torn.discard(record.line)
-            if record.line not in torn or isinstance(record, Done):
+            if record.line not in torn or isinstance(record, LineEnd):
                 yield record, span
             seen.add(record.line)
         if one.damaged:
