@@ -15,7 +15,7 @@ from session_harness.stores import PATIENCE, FaultyStore, Gate
 
 from sessionkit.errors import ConfigError, QueueFullError
 from sessionkit.events import JournalFailed, SaveFailed, SessionCreated
-from sessionkit.journal import replay as journaling
+from sessionkit.journal import replay
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
 from sessionkit.settings.settings import PersistenceSettings
@@ -37,8 +37,8 @@ def _start(open_server: Callable[..., Server], tmp_path: Path) -> Start:
 
 def kill(server: Server) -> None:
     """End a process without a word: nothing that waits in it is ever written."""
-    assert server.manager._journaling is not None
-    server.manager._journaling.journal._forked()
+    assert server.manager._recovery is not None
+    server.manager._recovery.journal._forked()
     server.store.down = True
 
 
@@ -111,8 +111,8 @@ def test_a_long_replay_goes_on_in_the_background(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In pieces, between which others are saved; it is no outage."""
-    monkeypatch.setattr(journaling, "_PATIENCE", 0.0)
-    monkeypatch.setattr(journaling, "_PIECE", 0.0)
+    monkeypatch.setattr(replay, "_PATIENCE", 0.0)
+    monkeypatch.setattr(replay, "_PIECE", 0.0)
     first = start()
     for number in range(120):
         persist(first, f"s{number}", name="Ada")

@@ -297,7 +297,7 @@ class JournalRecovery:
     repository: Callable[[], Repository]
     emit: Callable[[SessionEvent], None]
 
-    def opened(self, repository: Repository, later: Later) -> None:
+    def recover(self, repository: Repository, later: Later) -> None:
         """
         Store what dead processes left, before anyone is given a session.
 

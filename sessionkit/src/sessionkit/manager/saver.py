@@ -50,7 +50,7 @@ class WriteBehind(Wiring):
         """Begin with nothing to save."""
         super().__init__(settings, plugins, now, clock)
         persistence = self.settings.persistence
-        self._journaling = self._make_journaling()
+        self._recovery = self._make_recovery()
         self._turned_away: WeakKeyDictionary[UserSession, tuple[str, str | None]] = (
             WeakKeyDictionary()
         )
@@ -70,8 +70,8 @@ class WriteBehind(Wiring):
             on_failure=self._save_failed,
             debounce_of=form_debounce,
             size_of=self._size_of,
-            keep=None if self._journaling is None else self._journaling.journal.keep,
-            revive=None if self._journaling is None else self._journaling.revive,
+            keep=None if self._recovery is None else self._recovery.journal.keep,
+            revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
         )
 
@@ -140,22 +140,22 @@ class WriteBehind(Wiring):
         del self._turned_away[session]  # it was let in since
         return status
 
-    def _make_journaling(self) -> JournalRecovery | None:
+    def _make_recovery(self) -> JournalRecovery | None:
         if self.settings.persistence.journal is None:
             return None
-        from sessionkit.manager.store import make_journaling  # noqa: PLC0415 - only who has one needs it
+        from sessionkit.manager.store import make_recovery  # noqa: PLC0415 - only who has one needs it
 
-        return make_journaling(self.assembly, lambda: self.repository, self.now, self.emit)
+        return make_recovery(self.assembly, lambda: self.repository, self.now, self.emit)
 
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id, such as one that was ended."""
         self.persistence.discard(session_id)
-        if self._journaling is not None:
-            self._journaling.journal.forget(session_id)
+        if self._recovery is not None:
+            self._recovery.journal.forget(session_id)
 
     def _opened(self, repository: Repository) -> None:
-        if self._journaling is not None:
-            self._journaling.opened(repository, self._later)
+        if self._recovery is not None:
+            self._recovery.recover(repository, self._later)
 
     def _later(self, work: Callable[[], object]) -> None:
         """Have the writer do something, again and again while the store is down."""
@@ -185,6 +185,6 @@ class WriteBehind(Wiring):
     def close(self, timeout: float | None = None) -> None:
         """Save what waits and close the storage; closing twice is fine."""
         self.persistence.close(timeout)
-        if self._journaling is not None:
-            self._journaling.journal.close()
+        if self._recovery is not None:
+            self._recovery.journal.close()
         self._close_store()

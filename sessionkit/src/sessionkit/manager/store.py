@@ -178,7 +178,7 @@ def _set_up(storage: SetupStorage) -> None:
         raise
 
 
-def make_journaling(
+def make_recovery(
     assembly: Assembly,
     repository: Callable[[], Repository],
     now: Callable[[], datetime],
