@@ -11,7 +11,6 @@ from typing import Any, Final
 import click
 
 from sessionkit.errors import ConfigError, PluginError
-from sessionkit.plugins.registry import HOST
 from sessionkit.settings import load_settings
 from sessionkit_streamlit.app import app_options
 from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options
@@ -106,15 +105,12 @@ def _check_settings(script: Path) -> None:
 
     A script that calls ``configure`` may name other plugins than the file does.
     """
-    from sessionkit.manager.store import Assembly  # noqa: PLC0415 - the command's help needs none of this
-    from sessionkit.plugins import Plugins  # noqa: PLC0415 - as above
+    from sessionkit.plugins import Plugins  # noqa: PLC0415 - the command's help needs none of this
 
     try:
         settings, plugins = load_settings(), Plugins()
         if b"configure" not in script.read_bytes():
             plugins.observe(settings.plugins, where=settings.where)
-            Assembly(settings=settings, plugins=plugins, emit=lambda _: None).check()
-            own = settings.hosts.get("streamlit", {})
-            plugins.check(HOST, "streamlit", own, where=settings.where, injected=("tokens",))
+            plugins.check_settings(settings, hosts=["streamlit"])
     except (ConfigError, PluginError) as error:
         raise WrongSettingsError(str(error)) from error

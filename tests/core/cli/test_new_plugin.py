@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from sessionkit.cli.new_plugin import PLUGIN_KINDS, NewPlugin
+from sessionkit.cli.new_plugin import TEMPLATES, NewPlugin
 from sessionkit.errors import UnavailableError
 from sessionkit.plugins.registry import core
 
 Install = Callable[..., None]
 Run = Callable[..., Result]
 
-KINDS = sorted(PLUGIN_KINDS)
+KINDS = sorted(TEMPLATES)
 
 
 def _written(folder: Path) -> list[str]:
@@ -82,14 +82,14 @@ def test_its_readme_shows_its_settings(run: Run, bare: Path, kind: str) -> None:
 
     readme = (bare / "sessionkit-own" / "README.md").read_text(encoding="utf-8")
     shown = tomllib.loads(readme.split("```toml\n")[1].split("```")[0])
-    offered = PLUGIN_KINDS[kind].kind
+    offered = TEMPLATES[kind].kind
     assert "own" == shown.pop(offered.setting)
     assert shown.keys() <= {offered.section}
 
 
 def test_a_version_of_ones_own_is_taken_without_its_label() -> None:
     """A requirement of a compatible release can't name one."""
-    plugin = NewPlugin(PLUGIN_KINDS["storage"], "own", "0.1.0+patched")
+    plugin = NewPlugin(TEMPLATES["storage"], "own", "0.1.0+patched")
 
     assert '"sessionkit-core~=0.1.0"' in dict(plugin.texts())["pyproject.toml"]
 

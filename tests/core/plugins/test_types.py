@@ -17,7 +17,7 @@ from sessionkit.cli.app import make_cli
 from sessionkit.errors import ConfigError
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.factories import call_factory
-from sessionkit.plugins.registry import HOST, STORAGE, Kind
+from sessionkit.plugins.registry import HOST, STORAGE, PluginKind
 from sessionkit.settings import load_settings
 
 TYPED = """\
@@ -264,7 +264,7 @@ def test_whatever_can_be_called_is_checked(factory: Callable[..., object]) -> No
     ],
 )
 def test_our_own_plugins_are_checked_before_they_are_made(
-    kind: Kind, name: str, key: str, value: object, said: str
+    kind: PluginKind, name: str, key: str, value: object, said: str
 ) -> None:
     """As an unknown key is."""
     table = {"url": "x", key: value} if name == "sql" else {key: value}

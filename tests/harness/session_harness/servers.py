@@ -20,7 +20,7 @@ from sessionkit.events import SessionEvent
 from sessionkit.host import Host
 from sessionkit.manager.manager import SessionManager
 from sessionkit.plugins import Plugins
-from sessionkit.plugins.hosting import Hosting
+from sessionkit.plugins.hosts import Hosts
 from sessionkit.session import UserSession
 from sessionkit.session.fields import utc_now
 from sessionkit.settings import Settings
@@ -95,7 +95,7 @@ class WebHost:
         return self.running
 
 
-class _GivenHost(Hosting):
+class _GivenHost(Hosts):
     """Knows a test's host alone."""
 
     def __init__(self, host: Host) -> None:
@@ -129,7 +129,7 @@ class ServerPlugins(Plugins):
         """Return the test's strategy, else the configured one."""
         return self._own[3] or super().conflict_strategy(*args, **keywords)
 
-    def hosts(self, *_: object, **__: object) -> Hosting:
+    def hosts(self, *_: object, **__: object) -> Hosts:
         """Return what knows the test's host."""
         return _GivenHost(self._own[1])
 

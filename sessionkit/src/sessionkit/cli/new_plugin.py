@@ -22,7 +22,7 @@ from sessionkit.plugins.registry import (
     STORAGE,
     STRATEGY,
     InstalledPlugin,
-    Kind,
+    PluginKind,
     core,
 )
 
@@ -34,7 +34,7 @@ _EVERY: Final = {
 
 
 @attrs.frozen
-class PluginKind:
+class PluginTemplate:
     """
     A kind of plugin that there are templates for.
 
@@ -46,7 +46,7 @@ class PluginKind:
     """
 
     thing: str
-    kind: Kind
+    kind: PluginKind
     needs: tuple[str, ...] = ()
     keywords: str = ""
 
@@ -63,12 +63,12 @@ class PluginKind:
         }
 
 
-PLUGIN_KINDS: Final = {
+TEMPLATES: Final = {
     one.thing: one
     for one in (
-        PluginKind("storage", STORAGE, ("attrs>=24.2",), 'path = ".sessionkit/sessions.db"'),
-        PluginKind("serializer", SERIALIZER),
-        PluginKind("strategy", STRATEGY, (), 'keep = ["theme", "language", "timezone"]'),
+        PluginTemplate("storage", STORAGE, ("attrs>=24.2",), 'path = ".sessionkit/sessions.db"'),
+        PluginTemplate("serializer", SERIALIZER),
+        PluginTemplate("strategy", STRATEGY, (), 'keep = ["theme", "language", "timezone"]'),
     )
 }
 """The kinds by the word for them."""
@@ -85,7 +85,7 @@ class NewPlugin:
         core: The version of sessionkit-core that it is written for.
     """
 
-    kind: PluginKind
+    kind: PluginTemplate
     name: str
     core: str
 
@@ -172,7 +172,7 @@ def new_plugin_command(plugins: Plugins) -> click.Command:
     """
 
     @click.command("new-plugin")
-    @click.argument("kind", type=click.Choice(sorted(PLUGIN_KINDS)))
+    @click.argument("kind", type=click.Choice(sorted(TEMPLATES)))
     @click.argument("name")
     @click.option(
         "--folder",
@@ -185,7 +185,7 @@ def new_plugin_command(plugins: Plugins) -> click.Command:
 
         It installs, is found and passes its tests as it is: begin by changing what it does.
         """
-        plugin = NewPlugin(PLUGIN_KINDS[kind], name, core().version)
+        plugin = NewPlugin(TEMPLATES[kind], name, core().version)
         _check(plugins, plugin)
         _write(plugin, Path(plugin.distribution) if folder is None else folder)
 
@@ -223,7 +223,7 @@ def _check(plugins: Plugins, plugin: NewPlugin) -> None:
         _refuse(f"there is a package {plugin.package!r} already; take another name")
 
 
-def _offered(plugins: Plugins, kind: PluginKind, installed: InstalledPlugin) -> tuple[str, ...]:
+def _offered(plugins: Plugins, kind: PluginTemplate, installed: InstalledPlugin) -> tuple[str, ...]:
     try:
         return plugins.offers(installed.name).get(kind.kind.word, ())
     except PluginError:

@@ -6,19 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import attrs
 import click
 
 from sessionkit.errors import PluginError
 from sessionkit.plugins.plugins import Plugins
-from sessionkit.plugins.registry import (
-    HOST,
-    SERIALIZER,
-    STORAGE,
-    STRATEGY,
-    InstalledPlugin,
-    unknown,
-)
-from sessionkit.settings.settings import Settings, load_settings
+from sessionkit.plugins.registry import STORAGE, InstalledPlugin, unknown
+from sessionkit.settings.settings import load_settings
 
 _HEADING: Final = ("name", "distribution", "version", "offers")
 
@@ -47,18 +41,8 @@ def print_plugins(plugins: Plugins) -> None:
     because = f"set by {said}" if settings.storage else chosen
     click.echo(f"\nstorage: {name} ({because})")
     click.echo(f"settings: {settings.source or 'no file'}")
-    _check_tables(plugins, settings, name)
-
-
-def _check_tables(plugins: Plugins, settings: Settings, storage: str) -> None:
-    """Refuse what is wrong with the tables of what is used; one without a table may get it from code."""
-    strategy = str(settings.conflict_strategy)
-    used = [(STORAGE, storage), (SERIALIZER, settings.serializer), (STRATEGY, strategy)]
-    for kind, name in used:
-        if table := getattr(settings, kind.section).get(name):
-            plugins.check(kind, name, table, where=settings.where)
-    for host, table in settings.hosts.items():
-        plugins.check(HOST, host, table, where=settings.where, injected=("tokens",))
+    used = attrs.evolve(settings, storage=name)  # to choose it again would warn again
+    plugins.check_settings(used, hosts=settings.hosts, tables_only=True)
 
 
 def _offered(plugins: Plugins, plugin: InstalledPlugin) -> Offered:

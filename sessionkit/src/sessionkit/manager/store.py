@@ -19,7 +19,6 @@ from sessionkit.journal.replay import JournalRecovery
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.plugins import Plugins
-from sessionkit.plugins.registry import SERIALIZER, STORAGE, STRATEGY
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import SaveObserver, Tracks
@@ -75,17 +74,7 @@ class Assembly:
             PluginError: If a plugin is missing or broken.
             ConfigError: If a key is unknown or missing, or storages have to be chosen from.
         """
-        chosen = (
-            (STORAGE, self._storage_name(), self.settings.storages),
-            (SERIALIZER, self.settings.serializer, self.settings.serializers),
-            (STRATEGY, self.settings.conflict_strategy, self.settings.conflict_strategies),
-        )
-        for kind, name, tables in chosen:
-            if isinstance(name, str):  # code may give a strategy itself
-                self.plugins.check(kind, name, tables.get(name, {}), where=self.settings.where)
-
-    def _storage_name(self) -> str:
-        return self.settings.storage or self.plugins.choose_storage(self.settings.storages)
+        self.plugins.check_settings(self.settings)
 
     def storage(self) -> Storage:
         """
@@ -99,8 +88,9 @@ class Assembly:
         """
         with self._lock:
             if self._storage is None:
-                name = self._storage_name()
-                table = self.settings.storages.get(name, {})
+                tables = self.settings.storages
+                name = self.settings.storage or self.plugins.choose_storage(tables)
+                table = tables.get(name, {})
                 storage = self.plugins.storage(name, table, where=self.settings.where)
                 if isinstance(storage, SetupStorage):
                     _set_up(storage)

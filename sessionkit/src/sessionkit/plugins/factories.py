@@ -82,10 +82,10 @@ def check_table(
 def _value(
     value: object, kind: object, section: str, key: str, where: Callable[[str], str]
 ) -> object:
-    from sessionkit.settings.types import of_type  # noqa: PLC0415 - imports cattrs; most tables are empty
+    from sessionkit.settings.types import read_as  # noqa: PLC0415 - imports cattrs; most tables are empty
 
     try:
-        return of_type(value, kind, is_text=where(f"{section}.{key}").startswith(VARIABLE))
+        return read_as(value, kind, is_text=where(f"{section}.{key}").startswith(VARIABLE))
     except ConfigError as error:
         raise _wrong(section, key, where, str(error)) from error
 

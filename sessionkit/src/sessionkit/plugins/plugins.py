@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sessionkit.plugins.hosting import Hosting
+from sessionkit.plugins.hosts import Hosts
 from sessionkit.plugins.registry import (
     COMMAND,
+    HOST,
     KINDS,
     MEMORY,
     PREFERRED,
@@ -22,8 +23,8 @@ from sessionkit.plugins.registry import (
     STORAGE,
     STRATEGY,
     InstalledPlugin,
-    Kind,
     Offer,
+    PluginKind,
     Registry,
     offering,
     pick,
@@ -39,11 +40,14 @@ if TYPE_CHECKING:
     from sessionkit.events import SessionEvent
     from sessionkit.hookspecs import CommandFactory
     from sessionkit.serializer import Serializer
+    from sessionkit.settings.settings import Settings
     from sessionkit.storage import Storage
     from sessionkit.tokens import Tokens
 
 _LOG: Final = logging.getLogger("sessionkit")
 _NOTHING: Final[Mapping[str, Any]] = {}
+_INJECTED: Final = ("tokens",)
+"""What the factory of a web host gets besides its table."""
 
 Where = Callable[[str], str]
 """Says who set a key: ``Settings.where``."""
@@ -64,7 +68,7 @@ class Plugins:
             entry_points: What to use instead of what is installed, in tests.
         """
         self._registry = Registry(entry_points)
-        self._hosting: dict[Callable[[], Tokens], Hosting] = {}
+        self._hosts: dict[Callable[[], Tokens], Hosts] = {}
 
     def storage(
         self, name: str, table: Mapping[str, Any] = _NOTHING, *, where: Where = _nowhere
@@ -99,7 +103,7 @@ class Plugins:
 
     def check(
         self,
-        kind: Kind,
+        kind: PluginKind,
         name: str,
         table: Mapping[str, Any] = _NOTHING,
         *,
@@ -124,13 +128,46 @@ class Plugins:
             offer = self._find(kind, name, where)
         offer.check(kind, name, table, where, injected)
 
+    def check_settings(
+        self, settings: Settings, *, hosts: Iterable[str] = (), tables_only: bool = False
+    ) -> None:
+        """
+        Check that the plugins which settings name are there and take their keys; makes nothing.
+
+        Args:
+            settings: What to check; a storage that they don't name is chosen.
+            hosts: The hosts whose tables are checked, too.
+            tables_only: Whether a plugin that has no table is passed over: code may give it one.
+
+        Raises:
+            PluginError: If a plugin is missing or broken.
+            ConfigError: If a key is unknown or missing, storages have to be chosen from, or
+                a policy is unknown.
+        """
+        from sessionkit.merge.policies import read_policies  # noqa: PLC0415 - a command's help merges nothing
+
+        read_policies(settings.conflict.fields, where=settings.where)
+        used: list[tuple[PluginKind, object]] = [
+            (STORAGE, settings.storage or self.choose_storage(settings.storages)),
+            (SERIALIZER, settings.serializer),
+            (STRATEGY, settings.conflict_strategy),
+            *((HOST, host) for host in hosts),
+        ]
+        for kind, name in used:
+            if not isinstance(name, str):
+                continue  # code may give a strategy itself
+            table = getattr(settings, kind.section).get(name, _NOTHING)
+            if table or not tables_only:
+                given = _INJECTED if kind is HOST else ()
+                self.check(kind, name, table, where=settings.where, injected=given)
+
     def hosts(
         self,
         tables: Mapping[str, Mapping[str, Any]],
         tokens: Callable[[], Tokens],
         *,
         where: Where = _nowhere,
-    ) -> Hosting:
+    ) -> Hosts:
         """
         Return what knows the hosts of an app; for the same function of tokens, the same.
 
@@ -139,7 +176,7 @@ class Plugins:
             tokens: Returns the app's tokens; a web host is made with them.
             where: Says who set a key, for messages.
         """
-        return self._hosting.setdefault(tokens, Hosting(self._registry, tables, tokens, where))
+        return self._hosts.setdefault(tokens, Hosts(self._registry, tables, tokens, where))
 
     def commands(self) -> Mapping[str, CommandFactory]:
         """Return the commands of all plugins by name; one that can't be loaded is logged and left out."""
@@ -212,12 +249,12 @@ class Plugins:
         """
         return self._registry.offered_by(name, KINDS)
 
-    def _make(self, kind: Kind, name: str, table: Mapping[str, Any], where: Where) -> object:
+    def _make(self, kind: PluginKind, name: str, table: Mapping[str, Any], where: Where) -> object:
         with self._registry.lock:
             offer = self._find(kind, name, where)
         return offer.make(kind, name, table, where)
 
-    def _find(self, kind: Kind, name: str, where: Where) -> Offer:
+    def _find(self, kind: PluginKind, name: str, where: Where) -> Offer:
         if name in self._registry.points:
             self._registry.load(name)
         offers = self._registry.offers(kind, {name})

@@ -145,7 +145,7 @@ Factories = Mapping[str, Callable[..., Any]]
 
 
 @attrs.frozen
-class Kind:
+class PluginKind:
     """
     A kind of thing that plugins offer.
 
@@ -162,16 +162,16 @@ class Kind:
     section: str
 
 
-STORAGE: Final = Kind("storage", "sessionkit_storages", "storage", "storages")
-SERIALIZER: Final = Kind("serializer", "sessionkit_serializers", "serializer", "serializers")
-STRATEGY: Final = Kind(
+STORAGE: Final = PluginKind("storage", "sessionkit_storages", "storage", "storages")
+SERIALIZER: Final = PluginKind("serializer", "sessionkit_serializers", "serializer", "serializers")
+STRATEGY: Final = PluginKind(
     "conflict strategy",
     "sessionkit_conflict_strategies",
     "conflict_strategy",
     "conflict_strategies",
 )
-HOST: Final = Kind("host", "sessionkit_hosts", "hosts", "hosts")
-COMMAND: Final = Kind("command", "sessionkit_commands", "commands", "commands")
+HOST: Final = PluginKind("host", "sessionkit_hosts", "hosts", "hosts")
+COMMAND: Final = PluginKind("command", "sessionkit_commands", "commands", "commands")
 KINDS: Final = (STORAGE, SERIALIZER, STRATEGY, HOST, COMMAND)
 
 
@@ -190,7 +190,7 @@ class Offer:
 
     def make(
         self,
-        kind: Kind,
+        kind: PluginKind,
         name: str,
         table: Mapping[str, Any],
         where: Callable[[str], str],
@@ -208,7 +208,7 @@ class Offer:
 
     def check(
         self,
-        kind: Kind,
+        kind: PluginKind,
         name: str,
         table: Mapping[str, Any],
         where: Callable[[str], str],
@@ -223,7 +223,7 @@ def offering(name: str, offers: Sequence[Offer]) -> list[Offer]:
     return [offer for offer in offers if name in offer.factories]
 
 
-def pick(kind: Kind, name: str, offers: Sequence[Offer]) -> Offer:
+def pick(kind: PluginKind, name: str, offers: Sequence[Offer]) -> Offer:
     """
     Return the one offer that bears *name*; there is one at least.
 
@@ -384,7 +384,7 @@ class Registry:
                 except PluginError as error:
                     _LOG.log(logging.DEBUG if known else logging.WARNING, "%s; left out", error)
 
-    def offers(self, kind: Kind, asked: Collection[str] = ()) -> list[Offer]:
+    def offers(self, kind: PluginKind, asked: Collection[str] = ()) -> list[Offer]:
         """
         Return what each loaded plugin offers.
 
@@ -407,7 +407,7 @@ class Registry:
                     _LOG.warning("%s; left out", error)
         return found
 
-    def offered_by(self, name: str, kinds: Iterable[Kind]) -> dict[str, tuple[str, ...]]:
+    def offered_by(self, name: str, kinds: Iterable[PluginKind]) -> dict[str, tuple[str, ...]]:
         """
         Return the names that one plugin offers, by kind.
 
@@ -436,7 +436,7 @@ class Registry:
     def _record(self, one: _Loaded) -> InstalledPlugin:
         return self._core if one.plugin is defaults else self.points.one(one.names[0])[0]
 
-    def _factories(self, one: _Loaded, kind: Kind) -> Factories:
+    def _factories(self, one: _Loaded, kind: PluginKind) -> Factories:
         if kind.hook not in one.offered:
             one.offered[kind.hook] = self._asked(one, kind.hook)
         return one.offered[kind.hook]

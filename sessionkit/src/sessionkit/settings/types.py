@@ -23,7 +23,7 @@ from sessionkit.errors import ConfigError
 
 # Durations as people write them: ``"24h"``, ``"1h30m"``, ``"500ms"``, ``"never"``.
 
-NEVER: Final = "never"
+NO_LIMIT: Final = "never"
 """Stands for no limit: None in code."""
 
 _UNITS: Final = {
@@ -56,16 +56,16 @@ def parse_duration(text: str) -> timedelta | None:
         ConfigError: If the text says neither.
     """
     written = text.strip()
-    if written == NEVER:
+    if written == NO_LIMIT:
         return None
     match = _DURATION.fullmatch(written)
     if not written or match is None:
-        msg = f"{text[:_SHOWN]!r} is no duration; {_RIGHT}, or {NEVER!r}"
+        msg = f"{text[:_SHOWN]!r} is no duration; {_RIGHT}, or {NO_LIMIT!r}"
         raise ConfigError(msg)
     try:
         return sum((int(n) * _UNITS[unit] for unit, n in match.groupdict("0").items()), timedelta())
     except OverflowError:
-        msg = f"{text[:_SHOWN]!r} is longer than any calendar; say {NEVER!r}"
+        msg = f"{text[:_SHOWN]!r} is longer than any calendar; say {NO_LIMIT!r}"
         raise ConfigError(msg) from None
 
 
@@ -103,7 +103,7 @@ def format_duration(duration: timedelta | None) -> str:
     '1h30m'
     """
     if duration is None:
-        return NEVER
+        return NO_LIMIT
     written, rest = "", duration
     for unit, size in _UNITS.items():
         count, rest = divmod(rest, size)
@@ -262,11 +262,11 @@ FROM_TEXT: Final = _converter(
 """Takes what variables give: texts."""
 
 
-def of_type(value: Any, kind: Any, *, is_text: bool) -> Any:  # noqa: ANN401 - of that type
+def read_as(value: Any, kind: Any, *, is_text: bool) -> Any:  # noqa: ANN401 - of that type
     """
     Return a value of the type that is needed.
 
-    >>> of_type(5, str, is_text=True)
+    >>> read_as(5, str, is_text=True)
     '5'
 
     Args:

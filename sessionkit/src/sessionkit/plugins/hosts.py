@@ -20,7 +20,7 @@ _LOCAL: Final = "local"
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-class Hosting:
+class Hosts:
     """
     The hosts of one app.
 
