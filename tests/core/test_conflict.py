@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sessionkit import Conflict, SessionManager, UserSession, load_settings
-from sessionkit.conflict import Decider, as_strategy, name_of
+from sessionkit.conflict import FunctionStrategy, as_strategy, name_of
 from sessionkit.events import ConflictResolved, SessionEvent
 from sessionkit.merge.strategies import Merge
 from sessionkit.plugins import Plugins
@@ -88,9 +88,9 @@ def _made_anew(text: str) -> Callable[[Conflict], UserSession]:
 
 def test_a_function_that_is_defined_again_is_the_same() -> None:
     """A Streamlit script defines it at each rerun: the settings are equal all the same."""
-    assert Decider(_made_anew("dark")) == Decider(_made_anew("dark"))
-    assert Decider(_made_anew("dark")) != Decider(_made_anew("light"))
-    assert Decider(_made_anew("dark")) != Decider(keep_both_names)
+    assert FunctionStrategy(_made_anew("dark")) == FunctionStrategy(_made_anew("dark"))
+    assert FunctionStrategy(_made_anew("dark")) != FunctionStrategy(_made_anew("light"))
+    assert FunctionStrategy(_made_anew("dark")) != FunctionStrategy(keep_both_names)
     assert load_settings(conflict_strategy=_made_anew("x")) == load_settings(
         conflict_strategy=_made_anew("x")
     )

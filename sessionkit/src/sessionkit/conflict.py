@@ -181,7 +181,7 @@ def _meaning(decide: Decision) -> Any:  # noqa: ANN401 - only compared
 
 
 @attrs.frozen
-class Decider:
+class FunctionStrategy:
     """
     Lets a function decide.
 
@@ -209,7 +209,7 @@ def as_strategy(given: object) -> ConflictStrategy:
     if callable(getattr(given, "resolve", None)):
         return given  # type: ignore[return-value]  # its method says so
     if callable(given):
-        return Decider(given)
+        return FunctionStrategy(given)
     msg = (
         "the name of a conflict strategy, a function of a conflict, or an object with a method"
         f" resolve is needed, not {type(given).__name__}"
@@ -217,7 +217,7 @@ def as_strategy(given: object) -> ConflictStrategy:
     raise ConfigError(msg)
 
 
-def decision_of(strategy: ConflictStrategy, conflict: Conflict) -> UserSession | None:
+def resolve(strategy: ConflictStrategy, conflict: Conflict) -> UserSession | None:
     """
     Return what a strategy decides: the session to store, or None to refuse.
 
@@ -254,5 +254,5 @@ def _mistake(decided: object, session_id: str) -> str | None:
 
 def name_of(strategy: ConflictStrategy) -> str:
     """Return what events call a strategy: the function's name, or the class's."""
-    decide = strategy.decide if isinstance(strategy, Decider) else strategy
+    decide = strategy.decide if isinstance(strategy, FunctionStrategy) else strategy
     return getattr(decide, "__name__", type(decide).__name__)

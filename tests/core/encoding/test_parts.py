@@ -16,9 +16,9 @@ from sessionkit.encoding.parts import (
     LONGEST_NAME,
     from_parts,
     is_known,
-    misfits,
-    place,
+    path_of,
     to_parts,
+    unreadable_fields,
 )
 from sessionkit.errors import SerializationError
 from sessionkit.session import UserSession
@@ -209,9 +209,9 @@ def test_which_parts_are_known(name: str, *, known: bool) -> None:
         ("x:p", "value", "extensions['p']"),
     ],
 )
-def test_a_place_is_named_as_users_write_it(name: str, field: str, path: str) -> None:
+def test_a_path_is_written_as_users_write_it(name: str, field: str, path: str) -> None:
     """Not as it is stored."""
-    assert path == place(name, field)
+    assert path == path_of(name, field)
 
 
 @pytest.mark.parametrize(
@@ -282,10 +282,10 @@ def test_any_part_is_read_or_refused(value: Any) -> None:
 @given(SESSIONS)
 def test_what_a_session_holds_fits(session: UserSession) -> None:
     """No part that can be read again is refused."""
-    assert {} == {name: wrong for name, part in to_parts(session).items() if (wrong := misfits(name, part))}  # fmt: skip
+    assert {} == {name: wrong for name, part in to_parts(session).items() if (wrong := unreadable_fields(name, part))}  # fmt: skip
 
 
-def test_misfits_are_named_field_by_field() -> None:
+def test_fields_that_cannot_be_read_are_named_field_by_field() -> None:
     """What the app put into a container, and could not be read again."""
     session = UserSession(session_id="s")
     session.page_views["p"] = "many"  # type: ignore[assignment]
@@ -303,5 +303,5 @@ def test_misfits_are_named_field_by_field() -> None:
     } == {
         field: str(error)
         for name, part in parts.items()
-        for field, error in misfits(name, part).items()
+        for field, error in unreadable_fields(name, part).items()
     }

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from session_harness.data import SESSIONS, content
 
 from sessionkit.encoding.parts import FIELDS, from_parts, to_parts
-from sessionkit.merge.absorb import apply_parts
+from sessionkit.merge.absorb import absorb_changes
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
 
@@ -31,7 +31,7 @@ def names_of(*sessions: UserSession) -> list[str]:
 def apply(session: UserSession, after: UserSession, names: Iterable[str] | None = None) -> None:
     """Apply what leads from *session*, as it is, to *after*."""
     before = copy_of(session)
-    apply_parts(session, before, after, names_of(before, after) if names is None else names)
+    absorb_changes(session, before, after, names_of(before, after) if names is None else names)
 
 
 def containers(session: UserSession) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def test_what_the_app_did_meanwhile_stays() -> None:
     entry.params["mine"] = 6
     session.add_navigation("mine")
     session.get_form_state("mine")
-    apply_parts(session, before, after, names_of(before, after))
+    absorb_changes(session, before, after, names_of(before, after))
 
     assert {"a": 4, "theirs": 2, "mine": 3} == session.inputs
     assert {"r", "theirs", "mine"} == session.roles
@@ -146,7 +146,7 @@ def test_what_could_not_be_encoded_stays() -> None:
     session = UserSession(inputs={"a": 1, "upload": upload, "b": 2})
     before = UserSession(inputs={"a": 1, "b": 2})
     after = UserSession(inputs={"a": 1, "b": 3})
-    apply_parts(session, before, after, ["inputs"])
+    absorb_changes(session, before, after, ["inputs"])
 
     assert [("a", 1), ("upload", upload), ("b", 3)] == list(session.inputs.items())
 

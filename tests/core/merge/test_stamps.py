@@ -21,7 +21,17 @@ from sessionkit.encoding.codec import EncodedParts
 from sessionkit.events import SessionSaved
 from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_tree
 from sessionkit.merge.rules import MISSING, merge_value
-from sessionkit.merge.stamps import LIFETIME, NEVER, STAMPS, When, along, at, latest, marked, since
+from sessionkit.merge.stamps import (
+    LIFETIME,
+    NO_STAMPS,
+    STAMPS,
+    When,
+    at,
+    latest,
+    merge_stamps,
+    prune,
+    restamp,
+)
 from sessionkit.merge.strategies import LastWriteWins, Merge
 from sessionkit.session import UserSession
 from sessionkit.session.session import NavigationEntry
@@ -62,22 +72,22 @@ MERGER = Merger()
 )
 def test_what_changed_is_marked(before: Any, after: Any, tree: Any, stamps: Any) -> None:
     """With the time, but never below the stamp that it replaces; what is gone has none."""
-    assert stamps == marked(before, after, tree, 9)
+    assert stamps == restamp(before, after, tree, 9)
 
 
 def test_arrays_are_compared_by_their_content() -> None:
     """Their ``!=`` has no single answer."""
     before, same, other = {"a": np.zeros(2)}, {"a": np.zeros(2)}, {"a": np.ones(2)}
 
-    assert 0 == marked(before, same, 0, 9)
-    assert [0, {"a": 9}] == marked(before, other, 0, 9)
+    assert 0 == restamp(before, same, 0, 9)
+    assert [0, {"a": 9}] == restamp(before, other, 0, 9)
 
 
 @pytest.mark.parametrize("damaged", ["late", None, True, [], [1], ["late", {}], [1, [2]], {"a": 1}])
 def test_a_damaged_tree_says_nothing(damaged: Any) -> None:
     """It comes from a store; a text or a dict in its place is no time."""
-    assert 0 == latest(damaged) == at(damaged, "x") == since(damaged, 1)
-    assert [0, {"a": 9}] == marked({}, {"a": 1}, damaged, 9)
+    assert 0 == latest(damaged) == at(damaged, "x") == prune(damaged, 1)
+    assert [0, {"a": 9}] == restamp({}, {"a": 1}, damaged, 9)
     assert 5 == latest([5, {"a": damaged}])
 
 
@@ -88,7 +98,7 @@ def test_a_merged_value_has_the_later_stamp_of_each_place() -> None:
     value = {"a": 1, "b": {"x": 1, "y": 1}, "c": 1, "mine": 1}
     when = When(ours=[8, {"a": 5, "b": [8, {"x": 1}]}], theirs=[3, {"b": [2, {"x": 4}], "c": 7}])
 
-    tree = along(value, None, ours, theirs, when)
+    tree = merge_stamps(value, None, ours, theirs, when)
 
     assert {"a": 5, "c": 7, "mine": 8} == {key: at(tree, key) for key in ("a", "c", "mine")}
     assert {"x": 4, "y": 2} == {key: at(at(tree, "b"), key) for key in ("x", "y")}
@@ -97,7 +107,7 @@ def test_a_merged_value_has_the_later_stamp_of_each_place() -> None:
 def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks() -> None:
     """However deep: two writers made the same form, each with a field of its own."""
     ours, theirs = {"data": {"a": 1}}, {"data": {"b": 1}}
-    tree = along({"data": {"a": 1, "b": 1}}, None, ours, theirs, When(ours=5, theirs=3))
+    tree = merge_stamps({"data": {"a": 1, "b": 1}}, None, ours, theirs, When(ours=5, theirs=3))
 
     assert (5, 3) == tuple(at(at(tree, "data"), key) for key in ("a", "b"))
 
@@ -105,7 +115,7 @@ def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks() -> None:
 def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks_in_a_form_of_both() -> None:
     """The form itself is in all three; that one of them lacks a field shows only in there."""
     base, ours, theirs = {"data": {}}, {"data": {"a": 1}}, {"data": {}}
-    tree = along({"data": {"a": 1}}, base, ours, theirs, When(ours=5, theirs=7))
+    tree = merge_stamps({"data": {"a": 1}}, base, ours, theirs, When(ours=5, theirs=7))
 
     assert 5 == at(at(tree, "data"), "a")
 
@@ -113,7 +123,7 @@ def test_one_stamp_of_all_says_nothing_of_what_a_side_lacks_in_a_form_of_both() 
 def test_the_entries_of_another_kind_of_dict_say_nothing() -> None:
     """A Counter that was taken whole was changed when it was, not when the dict that it replaced was."""
     base, ours, theirs = {"a": 1}, Counter(a=2), {"a": 3}
-    tree = along(ours, base, ours, theirs, When(1, [1, {"a": 5}], [1, {"a": 7}]))
+    tree = merge_stamps(ours, base, ours, theirs, When(1, [1, {"a": 5}], [1, {"a": 7}]))
 
     assert 5 == at(tree, "a")
 
@@ -125,7 +135,7 @@ def test_a_place_has_the_stamp_of_the_side_that_changed_it(flip: bool) -> None: 
     sides = ([9, {"b": 5}], [9, {"a": 4, "b": 2}])
     ours, theirs = reversed(sides) if flip else sides
 
-    tree = along(both, both, both, both, When(known, ours, theirs))
+    tree = merge_stamps(both, both, both, both, When(known, ours, theirs))
 
     assert (4, 5) == (at(tree, "a"), at(tree, "b"))
 
@@ -134,13 +144,13 @@ def test_a_place_that_both_made_has_the_later_stamp() -> None:
     """Whatever stands for most of what they started from."""
     both = {"a": 1}
 
-    assert 7 == latest(at(along(both, {}, both, both, When([5, {"x": 1}], 5, 7)), "a"))
-    assert 5 == latest(at(along(both, {}, both, both, When([5, {"x": 1}], 5, 4)), "a"))
+    assert 7 == latest(at(merge_stamps(both, {}, both, both, When([5, {"x": 1}], 5, 7)), "a"))
+    assert 5 == latest(at(merge_stamps(both, {}, both, both, When([5, {"x": 1}], 5, 4)), "a"))
 
 
 def test_nothing_known_stays_nothing_known() -> None:
     """However deep one asks; and one stamp may be that of all that there is."""
-    assert NEVER == NEVER.at("a").at("b")
+    assert NO_STAMPS == NO_STAMPS.at("a").at("b")
     assert When(ours=1) == When(ours=1).at("a") == When(ours=[0, {"a": 1}]).at("a")
 
 

@@ -10,7 +10,7 @@ import pytest
 from session_harness.data import KINDS_OF_DICT
 
 from sessionkit.testing.serializers import assert_same
-from sessionkit.values.dicts import filled, kind_of_dict, of_one_kind
+from sessionkit.values.dicts import dict_like, kind_of_dict, of_one_kind
 
 
 @pytest.mark.parametrize("kind", [dict, *KINDS_OF_DICT], ids=str)
@@ -18,7 +18,7 @@ def test_another_one_of_a_kind_holds_just_what_it_is_given(kind: Any) -> None:
     """Nothing is counted or made up, whatever the values are; the first one stays as it is."""
     like, entries = kind({"a": 1, "b": 2}), {"b": "x", "c": None, "a": "y"}
 
-    assert_same(kind(entries), filled(like, entries))
+    assert_same(kind(entries), dict_like(like, entries))
     assert_same(kind({"a": 1, "b": 2}), like)
 
 
@@ -28,7 +28,7 @@ def test_kinds_are_told_apart() -> None:
 
     for one in kinds:
         assert [one] == [other for other in kinds if of_one_kind(one, other)]
-        assert of_one_kind(one, filled(one, {"a": 1}))
+        assert of_one_kind(one, dict_like(one, {"a": 1}))
     assert len(kinds) == len({kind_of_dict(one) for one in kinds})
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from sessionkit.encoding.packing import PACKED, is_split, pack, seal, unpack, unseal
-from sessionkit.encoding.parts import PlainPart, from_parts, is_known, misfits, to_parts
+from sessionkit.encoding.parts import PlainPart, from_parts, is_known, to_parts, unreadable_fields
 from sessionkit.encoding.salvage import Salvage
 from sessionkit.errors import (
     NewerFormatError,
@@ -148,7 +148,7 @@ class SessionCodec:
             if data == last:
                 # It has been read before; and to compare the same object again costs nothing.
                 return last, None
-            if not misfits(name, part):
+            if not unreadable_fields(name, part):
                 return data, part
         before = {} if last is None else self.serializer.loads(last)
         kept = Salvage(self.serializer, refused).part(name, part, before)

@@ -48,6 +48,13 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The fields of the session that each part of a fixed name holds."""
 
+RECORD_IDS: Final[Mapping[str, str]] = {
+    "navigation_history": "entry_id",
+    "snapshots": "snapshot_id",
+    "redo_snapshots": "snapshot_id",
+}
+"""The fields that hold a list of records, with the field by which two records are the same one."""
+
 EXTENSION: Final = "x:"
 
 LONGEST_NAME: Final = 190
@@ -76,7 +83,7 @@ def is_known(name: str) -> bool:
     return name in FIELDS or name.startswith((FORM, UNDO, EXTENSION))
 
 
-def place(name: str, field: str) -> str:
+def path_of(name: str, field: str) -> str:
     """Return where a field of a part lies in a session, as users write it."""
     kind, _, key = name.partition(":")
     if kind == "x":
@@ -153,7 +160,7 @@ def _why_no_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app
     return None
 
 
-def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
+def unreadable_fields(name: str, part: PlainPart) -> dict[str, SerializationError]:
     """
     Return an error for each field of a part that could not be read again.
 
@@ -166,14 +173,14 @@ def misfits(name: str, part: PlainPart) -> dict[str, SerializationError]:
     if fits(part):
         return {}
     errors = (
-        (field, _misfit(place(name, field), value, types[field]))
+        (field, _why_unreadable(path_of(name, field), value, types[field]))
         for field, value in part.items()
         if field in types
     )
     return {field: error for field, error in errors if error is not None}
 
 
-def _misfit(where: str, value: Any, kind: Any) -> SerializationError | None:  # noqa: ANN401 - the app's own
+def _why_unreadable(where: str, value: Any, kind: Any) -> SerializationError | None:  # noqa: ANN401 - the app's own
     try:
         structure(STORED, value, kind, where)
     except SerializationError as error:

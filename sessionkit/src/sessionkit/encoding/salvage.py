@@ -3,26 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-from sessionkit.encoding.parts import PlainPart, misfits, place
+from sessionkit.encoding.parts import RECORD_IDS, PlainPart, path_of, unreadable_fields
 from sessionkit.errors import SerializationError
 from sessionkit.serializer import Serializer
 from sessionkit.values import MAX_DEPTH
-from sessionkit.values.dicts import KEPT, filled
+from sessionkit.values.dicts import DICT_TYPES, dict_like
 
 # The app's values may be anything, here as everywhere.
 # ruff: noqa: ANN401
 
 _MISSING: Final = object()
-_RECORDS: Final[Mapping[str, str]] = {
-    "navigation_history": "entry_id",
-    "snapshots": "snapshot_id",
-    "redo_snapshots": "snapshot_id",
-}
 
 
 @attrs.frozen
@@ -47,7 +41,7 @@ class Salvage:
             part: Its fields.
             before: Its fields as they were last kept; empty when they never were.
         """
-        wrong = misfits(name, part)
+        wrong = unreadable_fields(name, part)
         self.refused.extend(wrong.values())
         kept = {
             field: before.get(field, _MISSING)
@@ -58,9 +52,9 @@ class Salvage:
         return _present(kept)
 
     def _field(self, name: str, field: str, value: Any, before: Any) -> Any:
-        path = place(name, field)
-        if field in _RECORDS:
-            return self._records(value, before, path, _RECORDS[field])
+        path = path_of(name, field)
+        if field in RECORD_IDS:
+            return self._records(value, before, path, RECORD_IDS[field])
         return self._value(value, before, path, ({},))
 
     def _records(self, records: list[Any], before: Any, path: str, ident: str) -> list[Any]:
@@ -88,7 +82,7 @@ class Salvage:
         if error is None:
             return value
         if len(outer) < MAX_DEPTH and self._takes_entries(value):
-            return filled(value, self._entries(value, before, path, (*outer, value)))
+            return dict_like(value, self._entries(value, before, path, (*outer, value)))
         self.refused.append(SerializationError(error.reason, path + error.path))
         return before
 
@@ -105,7 +99,7 @@ class Salvage:
 
     def _takes_entries(self, value: Any) -> bool:
         """Return whether a value is a dict that can be kept with other entries: it stays of its kind."""
-        return type(value) in KEPT and self._why_not(filled(value, {}), 0) is None
+        return type(value) in DICT_TYPES and self._why_not(dict_like(value, {}), 0) is None
 
     def _takes_key(self, key: Any, path: str) -> bool:
         error = self._why_not({key: None}, 0)

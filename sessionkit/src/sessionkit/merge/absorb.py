@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.encoding.parts import EXTENSION, FIELDS
+from sessionkit.encoding.parts import EXTENSION, FIELDS, RECORD_IDS
 from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.session import UserSession
 from sessionkit.values.dicts import of_one_kind
@@ -24,14 +24,9 @@ from sessionkit.values.equality import same_content
 
 _MISSING: Final = object()
 _FORM_FIELDS: Final = tuple(str(field.alias) for field in attrs.fields(FormState))
-_IDENTS: Final[Mapping[str, str]] = {
-    "navigation_history": "entry_id",
-    "snapshots": "snapshot_id",
-    "redo_snapshots": "snapshot_id",
-}
 
 
-def apply_parts(
+def absorb_changes(
     session: UserSession, before: UserSession, after: UserSession, names: Iterable[str]
 ) -> None:
     """
@@ -80,8 +75,8 @@ def _changed(field: str, ours: Any, before: Any, after: Any) -> Any:
     """Return what a field becomes: the container that it was, changed, or the new value."""
     if same_content(before, after):
         return ours
-    if field in _IDENTS:
-        _change_records(ours, before, after, _IDENTS[field])
+    if field in RECORD_IDS:
+        _change_records(ours, before, after, RECORD_IDS[field])
     elif isinstance(after, set):
         ours -= before - after
         ours |= after - before

@@ -11,11 +11,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sessionkit.conflict import REMOVED, Conflict, FieldDecision, Side
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
-from sessionkit.encoding.parts import PlainPart, from_parts, is_known, place, to_parts
-from sessionkit.merge.absorb import apply_parts
+from sessionkit.encoding.parts import PlainPart, from_parts, is_known, path_of, to_parts
+from sessionkit.merge.absorb import absorb_changes
 from sessionkit.merge.merger import read_stamps, read_tree
 from sessionkit.merge.rules import MISSING, RULES, changed
-from sessionkit.merge.stamps import NONE, Tree, When, latest
+from sessionkit.merge.stamps import NO_STAMP, Tree, When, latest
 from sessionkit.session.fields import from_micros, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.values.dicts import of_one_kind
@@ -68,11 +68,11 @@ def conflict_of(  # noqa: PLR0913 - the sides of a conflict, by keyword
         ours=lambda: codec.decode(session_id, ours),
         theirs=lambda: codec.decode(session_id, theirs),
         merged=lambda: codec.decode(session_id, merged),
-        fields=lambda: met_fields(codec, base, ours, theirs, merged),
+        fields=lambda: conflicting_fields(codec, base, ours, theirs, merged),
     )
 
 
-def met_fields(
+def conflicting_fields(
     codec: SessionCodec,
     base: EncodedParts | None,
     ours: EncodedParts,
@@ -135,15 +135,15 @@ def _taken(here: _Place) -> Literal["ours", "theirs", "merged"]:
 
 
 def _moment(value: Any, tree: Tree) -> datetime | None:
-    stamp = NONE if value is MISSING else latest(tree)  # what is not there has no stamp
+    stamp = NO_STAMP if value is MISSING else latest(tree)  # what is not there has no stamp
     return from_micros(stamp) if stamp else None
 
 
 def _path(part: str, keys: tuple[Any, ...]) -> str:
     if not keys:
-        return place(part, "").rstrip(".") or part
+        return path_of(part, "").rstrip(".") or part
     field, *deeper = keys
-    return place(part, str(field)) + "".join(f"[{key!r}]" for key in deeper)
+    return path_of(part, str(field)) + "".join(f"[{key!r}]" for key in deeper)
 
 
 # Puts one side's value of a field into a session, and keeps questions about such fields.
@@ -170,7 +170,7 @@ def choose(session: UserSession, field: FieldDecision, side: Side) -> None:
         before, after = (
             _session(session, field.part, one) for one in (part, _put(part, field.keys, value))
         )
-        apply_parts(session, before, after, (field.part,))
+        absorb_changes(session, before, after, (field.part,))
 
 
 def value_at(session: UserSession, field: FieldDecision) -> Any:

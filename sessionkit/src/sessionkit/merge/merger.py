@@ -15,15 +15,15 @@ from sessionkit.merge.policies import FORMS, Policies
 from sessionkit.merge.rules import RULES, UNSTAMPED, Rule, merge_part, merge_value
 from sessionkit.merge.stamps import (
     LIFETIME,
-    NEVER,
-    NONE,
+    NO_STAMP,
+    NO_STAMPS,
     STAMPS,
     Tree,
     When,
-    along,
     latest,
-    marked,
-    since,
+    merge_stamps,
+    prune,
+    restamp,
 )
 from sessionkit.session.forms import UNDO
 
@@ -46,23 +46,25 @@ def read_stamps(codec: SessionCodec, parts: Mapping[str, bytes]) -> dict[str, by
 
 def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
     """Return the stamps of one part."""
-    return NONE if data is None else _loaded(codec, data)
+    return NO_STAMP if data is None else _loaded(codec, data)
 
 
 def _loaded(codec: SessionCodec, data: bytes) -> Any:  # noqa: ANN401 - whatever a store has
     try:
         return codec.serializer.loads(data)
     except (SerializationError, TypeError):
-        return NONE  # they only say which of two changes was later: without them no value is lost
+        return (
+            NO_STAMP  # they only say which of two changes was later: without them no value is lost
+        )
 
 
 def write_tree(codec: SessionCodec, tree: Tree) -> bytes | None:
     """Return the stamps of one part, encoded; of many those that are far older than the latest are left out."""
-    if tree == NONE:
+    if tree == NO_STAMP:
         return None
     data = codec.serializer.dumps(tree)
     if len(data) > _LARGE:
-        return codec.serializer.dumps(since(tree, latest(tree) - LIFETIME))
+        return codec.serializer.dumps(prune(tree, latest(tree) - LIFETIME))
     return data
 
 
@@ -101,7 +103,7 @@ class Stamper:
         data = self.before.get(name)
         was = None if data is None else self.codec.decode_part(name, data)
         fields = {field: part[field] for field in part if field not in UNSTAMPED}
-        tree = marked(was, fields, read_tree(self.codec, stamps.get(name)), self.now)
+        tree = restamp(was, fields, read_tree(self.codec, stamps.get(name)), self.now)
         stamps[name] = write_tree(self.codec, tree)
 
     def stamped(self, parts: EncodedParts) -> EncodedParts:
@@ -166,7 +168,7 @@ class Merger:
         base: PlainPart | None,
         ours: PlainPart | None,
         theirs: PlainPart | None,
-        when: When = NEVER,
+        when: When = NO_STAMPS,
     ) -> PlainPart | None:
         """Merge the part called *name*; see :func:`~sessionkit.merge.rules.merge_part`."""
         return merge_part(base, ours, theirs, when, self._rules(name, ours, theirs))
@@ -223,7 +225,7 @@ class Merger:
         merged = self.part(name, b, o, t, when)
         if merged is None:
             return _Part(None, None)
-        stamps = write_tree(codec, along(merged, b, o, t, when))
+        stamps = write_tree(codec, merge_stamps(merged, b, o, t, when))
         return _Part(codec.serializer.dumps(merged), stamps)
 
     def _rules(self, name: str, *sides: PlainPart | None) -> Mapping[str, Rule]:

@@ -27,10 +27,10 @@ import attrs
 
 from sessionkit.errors import ConfigError
 from sessionkit.merge.rules import MISSING, Rule, changed, key_order, merge_value
-from sessionkit.merge.stamps import NEVER, When
+from sessionkit.merge.stamps import NO_STAMPS, When
 from sessionkit.session.forms import FormState
 from sessionkit.settings.suggestions import suggest
-from sessionkit.values.dicts import filled, of_one_kind
+from sessionkit.values.dicts import dict_like, of_one_kind
 from sessionkit.values.equality import same_content
 
 # What a field holds may be anything, here as in a merge.
@@ -65,7 +65,7 @@ def _among(item: Any, items: Sequence[Any]) -> bool:
     return any(same_content(item, other) for other in items)
 
 
-def _sum(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+def _sum(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
     """Add both changes of a number to what it was; the larger one when that is unknown."""
     before = 0 if base is MISSING else base
     if not all(_is_number(side) for side in (before, ours, theirs)):
@@ -90,7 +90,7 @@ def _by(choose: Callable[[Any, Any], Any]) -> Rule:
 
 
 def _where_both_changed(rule: Rule) -> Rule:
-    def decided(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+    def decided(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
         if same_content(ours, theirs) or not changed(base, theirs, when.base, when.theirs):
             return ours
         if not changed(base, ours, when.base, when.ours):
@@ -143,7 +143,7 @@ class Policies:
             return self.rule
         return self._merge_below if self.below else usual
 
-    def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+    def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
         if not of_one_kind(ours, theirs):
             return merge_value(base, ours, theirs, when)
         known = base if isinstance(base, dict) else {}
@@ -156,7 +156,7 @@ class Policies:
             sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
             merged[key] = rule(*sides, when.at(key))
         kept = {key: value for key, value in merged.items() if value is not MISSING}
-        return kept if type(ours) is dict else filled(ours, kept)
+        return kept if type(ours) is dict else dict_like(ours, kept)
 
 
 _NONE: Final = Policies()

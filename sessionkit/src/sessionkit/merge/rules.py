@@ -28,8 +28,8 @@ from typing import Any, Final
 
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import SerializationError
-from sessionkit.merge.stamps import NEVER, NONE, When, doubtful, latest
-from sessionkit.values.dicts import filled, kind_of_dict, of_one_kind
+from sessionkit.merge.stamps import NO_STAMP, NO_STAMPS, When, latest, maybe_changed
+from sessionkit.values.dicts import dict_like, kind_of_dict, of_one_kind
 from sessionkit.values.equality import content, same_content
 
 # What is merged may be any plain value.
@@ -42,7 +42,7 @@ Rule = Callable[[Any, Any, Any, When], Any]
 """Takes base, ours, theirs and when each was changed; returns the merged value, or ``MISSING``."""
 
 
-def merge_value(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+def merge_value(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
     """Take the side that changed; when both did, dicts by key, sets as sets, else the later change."""
     return ours if same_content(ours, theirs) else _merge_unlike(base, ours, theirs, when)
 
@@ -50,7 +50,7 @@ def merge_value(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
 def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
     if of_one_kind(ours, theirs):
         merged = merge_dict(base, ours, theirs, when)
-        return merged if type(merged) is type(ours) else filled(ours, merged)
+        return merged if type(merged) is type(ours) else dict_like(ours, merged)
     if not changed(base, theirs, when.base, when.theirs):
         return ours
     if not changed(base, ours, when.base, when.ours):
@@ -84,7 +84,7 @@ def _written(value: Any) -> str:
 
 
 def merge_dict(
-    base: Any, ours: Any, theirs: Any, when: When = NEVER, rule: Rule = merge_value
+    base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS, rule: Rule = merge_value
 ) -> Any:
     """
     Merge by key; *rule* merges what one key holds.
@@ -113,7 +113,7 @@ def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
     """Merge what three dicts hold under *keys*, each by its rule of *rules* or the usual one; what goes is left out."""
     merged = {}
     # Most entries are alike: then it does not matter to the usual rule what either side was before.
-    alike = ours.keys() - doubtful(theirs, ours) - rules.keys()
+    alike = ours.keys() - maybe_changed(theirs, ours) - rules.keys()
     for key in keys:
         if key in alike:
             merged[key] = ours[key]
@@ -134,8 +134,8 @@ def key_order(
 
     def place(key: Any) -> tuple[int, str, str]:
         stamps = when.at(key)
-        mine = latest(stamps.ours) if key in ours else NONE
-        others = latest(stamps.theirs) if key in theirs else NONE
+        mine = latest(stamps.ours) if key in ours else NO_STAMP
+        others = latest(stamps.theirs) if key in theirs else NO_STAMP
         return (max(mine, others), type(key).__name__, repr(key))
 
     if ours.keys() <= base.keys() >= theirs.keys():
@@ -143,13 +143,13 @@ def key_order(
     return [*base, *sorted((ours.keys() | theirs.keys()) - base.keys(), key=place)]
 
 
-def merge_counter(base: Any, ours: Any, theirs: Any, _: When = NEVER) -> Any:
+def merge_counter(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
     """Add both deltas to the base. Without a base: the larger one, or what both counted would count twice."""
     ours, theirs = (0 if side is MISSING else side for side in (ours, theirs))
     return max(ours, theirs) if base is MISSING else ours + theirs - base
 
 
-def merge_counters(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+def merge_counters(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
     """Merge a dict of counters; zeros are dropped, or the order of merging would show."""
     rule = merge_counter if base is MISSING else _merge_count
     merged = merge_dict(base, ours, theirs, when, rule)
@@ -160,13 +160,13 @@ def _merge_count(base: Any, ours: Any, theirs: Any, _: When) -> Any:
     return merge_counter(0 if base is MISSING else base, ours, theirs)
 
 
-def merge_set(base: Any, ours: Any, theirs: Any, _: When = NEVER) -> Any:
+def merge_set(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
     """Merge sets as they are stored, sorted lists: what either side removed stays removed."""
     sides = (set(_or_empty(side, list)) for side in (base, ours, theirs))
     return sorted(_merge_sets(*sides))
 
 
-def merge_sets(base: Any, ours: Any, theirs: Any, when: When = NEVER) -> Any:
+def merge_sets(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
     """Merge a dict of sets."""
     return merge_dict(base, ours, theirs, when, _merge_present_sets)
 
@@ -177,12 +177,12 @@ def _merge_present_sets(base: Any, ours: Any, theirs: Any, when: When) -> Any:
     return rule(base, ours, theirs, when)
 
 
-def merge_granted(base: Any, ours: Any, theirs: Any, _: When = NEVER) -> Any:
+def merge_granted(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
     """Merge roles or permissions: theirs when the base is unknown."""
     return theirs if base is MISSING else merge_set(base, ours, theirs)
 
 
-def merge_history(base: Any, ours: Any, theirs: Any, _: When = NEVER, *, ident: str) -> Any:
+def merge_history(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS, *, ident: str) -> Any:
     """
     Merge lists of records by their id, in time order.
 
@@ -243,7 +243,7 @@ def merge_part(
     base: PlainPart | None,
     ours: PlainPart | None,
     theirs: PlainPart | None,
-    when: When = NEVER,
+    when: When = NO_STAMPS,
     rules: Mapping[str, Rule] = RULES,
 ) -> PlainPart | None:
     """

@@ -31,7 +31,7 @@ STAMPS: Final = "stamps"
 LIFETIME: Final = timedelta(days=1) // timedelta(microseconds=1)
 """How long a stamp is kept at least, in microseconds: two changes hardly lie further apart and still meet."""
 
-NONE: Final = 0
+NO_STAMP: Final = 0
 """Stands where there is no stamp."""
 
 Tree = Any
@@ -50,7 +50,7 @@ def _split(tree: Tree) -> tuple[int, dict[Any, Tree]]:
         most, others = tree
         if type(most) is int and type(others) is dict:
             return most, others
-    return NONE, {}
+    return NO_STAMP, {}
 
 
 def _joined(most: int, others: dict[Any, Tree]) -> Tree:
@@ -84,9 +84,9 @@ class When(NamedTuple):
         theirs: Theirs.
     """
 
-    base: Tree = NONE
-    ours: Tree = NONE
-    theirs: Tree = NONE
+    base: Tree = NO_STAMP
+    ours: Tree = NO_STAMP
+    theirs: Tree = NO_STAMP
 
     def at(self, key: Any) -> When:
         """Return the same of an entry of the three dicts; of a side that lacks it, it says nothing."""
@@ -95,11 +95,11 @@ class When(NamedTuple):
         return When(at(self.base, key), at(self.ours, key), at(self.theirs, key))
 
 
-NEVER: Final = When()
+NO_STAMPS: Final = When()
 """Says nothing about any side."""
 
 
-def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
+def restamp(before: Any, after: Any, tree: Tree, now: int) -> Tree:
     """
     Return the stamps of a value that was changed now.
 
@@ -113,15 +113,15 @@ def marked(before: Any, after: Any, tree: Tree, now: int) -> Tree:
         return max(now, latest(tree) + 1)
     most, others = _split(tree)
     others = {key: stamps for key, stamps in others.items() if key in after}
-    for key in doubtful(before, after):
+    for key in maybe_changed(before, after):
         was, value = before.get(key, _MISSING), after[key]
         if isinstance(value, dict) or not same_content(was, value):
-            stamps = NONE if was is _MISSING else others.get(key, most)
-            others[key] = marked(was, value, stamps, now)
+            stamps = NO_STAMP if was is _MISSING else others.get(key, most)
+            others[key] = restamp(was, value, stamps, now)
     return _joined(most, others)
 
 
-def doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
+def maybe_changed(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
     """Return the keys under which *after* may have something else than *before*."""
     return [
         key
@@ -139,7 +139,7 @@ def doubtful(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
     ]
 
 
-def along(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> Tree:
+def merge_stamps(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> Tree:
     """
     Return the stamps of a merged value: of each entry those of the side that changed it, or the later of both.
 
@@ -183,8 +183,8 @@ def _entry(value: Any, key: Any, sides: list[dict[Any, Any]], when: When) -> Tre
         return at(when.ours, key)
     stamps = when.at(key)
     if key not in base:
-        stamps = stamps._replace(base=NONE)
-    return along(value, base.get(key), ours[key], theirs[key], stamps)
+        stamps = stamps._replace(base=NO_STAMP)
+    return merge_stamps(value, base.get(key), ours[key], theirs[key], stamps)
 
 
 def _changed_at(when: When) -> int:
@@ -196,10 +196,10 @@ def _changed_at(when: When) -> int:
     return max(latest(when.ours), latest(when.theirs))
 
 
-def since(tree: Tree, oldest: int) -> Tree:
+def prune(tree: Tree, oldest: int) -> Tree:
     """Return a tree in which no entry is told apart by a stamp before *oldest*."""
     most, others = _split(tree)
     recent = {
-        key: since(stamps, oldest) for key, stamps in others.items() if latest(stamps) >= oldest
+        key: prune(stamps, oldest) for key, stamps in others.items() if latest(stamps) >= oldest
     }
     return _joined(most, recent)

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from sessionkit.conflict import ConflictReport, decision_of
+from sessionkit.conflict import ConflictReport, resolve
 from sessionkit.encoding.codec import Encoded, EncodedParts, Note, SessionCodec
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import ConflictError
 from sessionkit.events import ValueNotSaved
-from sessionkit.merge.fields import conflict_of, met_fields
+from sessionkit.merge.fields import conflict_of, conflicting_fields
 from sessionkit.merge.merger import Stamper, stamp_changes
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.merge.strategies import Merge
@@ -107,7 +107,7 @@ def is_conflict(
         return bool(differing(ours, stored.parts))
     if not session.version or stored.parts == base or type(context.strategy) is Merge:
         return False  # never stored by us, nothing to decide, or a merge anyway
-    return bool(met_fields(context.codec, base, ours, stored.parts, stored.parts))
+    return bool(conflicting_fields(context.codec, base, ours, stored.parts, stored.parts))
 
 
 def differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
@@ -212,7 +212,7 @@ def _decide(
     if type(context.strategy) is Merge:
         return merged  # decoding it would be for nothing but to encode it again
     conflict = conflict_of(codec, session_id, base=base, ours=ours, theirs=theirs, merged=merged)
-    decided = decision_of(context.strategy, conflict)
+    decided = resolve(context.strategy, conflict)
     if decided is None:
         raise ConflictError(session_id, track.stored.head if track.stored else None)
     # What differs from a merge is a decision made now, and later than both.
@@ -225,7 +225,7 @@ def _meeting(
 ) -> Meeting:
     base = track.base
     theirs = track.stored.parts if track.stored else {}
-    report = ConflictReport(lambda: met_fields(context.codec, base, ours, theirs, target))
+    report = ConflictReport(lambda: conflicting_fields(context.codec, base, ours, theirs, target))
     return Meeting(differing(ours, theirs), report)
 
 

@@ -8,7 +8,7 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
-from sessionkit.merge.absorb import apply_parts
+from sessionkit.merge.absorb import absorb_changes
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.attempt import encode_held, encode_live, is_conflict
@@ -140,7 +140,7 @@ def _put_in(
     """Change a session that is as *live* into *merged*; return the names of the parts that differ."""
     names = tuple(sorted(n for n in {*live, *merged} - {STAMPS} if live.get(n) != merged.get(n)))
     before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
-    apply_parts(session, before, after, names)
+    absorb_changes(session, before, after, names)
     return names
 
 

@@ -70,7 +70,7 @@ def kept_factories() -> str:
 # ruff: noqa: ANN401
 
 
-KEPT: Final = frozenset({dict, Counter, OrderedDict, defaultdict})
+DICT_TYPES: Final = frozenset({dict, Counter, OrderedDict, defaultdict})
 """Types of dicts that come back as what they were."""
 
 
@@ -91,7 +91,7 @@ def kind_of_dict(value: Any) -> str | None:
     return f"{cls.__module__}.{cls.__qualname__} {getattr(value, 'default_factory', None)!r}"
 
 
-def filled(like: dict[Any, Any], entries: Mapping[Any, Any]) -> dict[Any, Any]:
+def dict_like(like: dict[Any, Any], entries: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return a dict of another one's kind that holds *entries*."""
     made = copy(like)
     made.clear()
