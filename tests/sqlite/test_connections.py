@@ -253,7 +253,7 @@ def test_storages_are_collected(file: Path) -> None:
 
 FORKING = """
 import os, sys
-from sessionkit.testing.storage_processes import count_up
+from sessionkit.testing.storage_races import count_up
 from sessionkit.testing.storage_samples import first
 from sessionkit_sqlite.storage import SqliteStorage
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many modules the main ways of data pass: the bounds are what they are now, and only ever fall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from session_harness.tracing import Trace, trace
+
+from sessionkit import SessionManager, load_settings
+from sessionkit.session import UserSession
+
+LATER = 600_000
+"""Milliseconds after which the background would save; no test waits so long."""
+
+Open = Callable[[], SessionManager]
+
+
+@pytest.fixture(name="open_manager")
+def _open_manager(tmp_path: Path) -> Iterator[Open]:
+    """Return a function that opens one more replica over one file; what a process makes once is made."""
+    opened: list[SessionManager] = []
+
+    def open_manager() -> SessionManager:
+        settings = load_settings(
+            storage="sqlite",
+            storages={"sqlite": {"url": f"sqlite:///{tmp_path}/sessions.db"}},
+            security={"secret_key": "a secret of thirty-two characters"},
+            persistence={"debounce_ms": LATER, "max_wait_ms": LATER, "refresh_interval_ms": 0},
+        )
+        opened.append(SessionManager(settings))
+        return opened[-1]
+
+    warm = open_manager()
+    warm.save(warm.bootstrap("warm"), immediate=True)
+    yield open_manager
+    for manager in opened:
+        manager.close(timeout=10)
+
+
+@pytest.fixture(name="manager")
+def _manager(open_manager: Open) -> SessionManager:
+    """Return a replica."""
+    return open_manager()
+
+
+@pytest.fixture(name="session")
+def _session(manager: SessionManager) -> UserSession:
+    """Return a session that is stored."""
+    session = manager.bootstrap("s")
+    session.set_input("name", "Ada")
+    manager.save(session, immediate=True)
+    return session
+
+
+def assert_within(most: Trace, found: Trace) -> None:
+    """Show both when one is over."""
+    assert found.modules <= most.modules, (found, most)
+    assert found.hops <= most.hops, (found, most)
+
+
+def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSession) -> None:
+    """``persist_input`` of a session that is saved puts it into the queue."""
+    assert session is manager.current()
+
+    assert_within(Trace(16, 27), trace(lambda: manager.persist_input("name", "Bob")))
+
+
+def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
+    """One field was changed."""
+    session.set_input("name", "Bob")
+
+    assert_within(Trace(31, 111), trace(lambda: manager.save(session, immediate=True)))
+
+
+def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
+    """On a replica that has not met it."""
+    other = open_manager()
+
+    assert_within(Trace(40, 130), trace(lambda: other.bootstrap(session.session_id)))
+
+
+def test_a_save_that_meets_another_one(
+    open_manager: Open, manager: SessionManager, session: UserSession
+) -> None:
+    """Both changed one field, and each another one."""
+    other = open_manager()
+    theirs = other.bootstrap(session.session_id)
+    session.set_input("name", "Bob")
+    manager.save(session, immediate=True)
+    theirs.set_input("name", "Cleo")
+    theirs.set_input("city", "Graz")
+
+    assert_within(Trace(38, 246), trace(lambda: other.save(theirs, immediate=True)))
+    assert {"name": "Cleo", "city": "Graz"} == theirs.inputs
+
+
+def test_the_start_of_a_process(tmp_path: Path) -> None:
+    """Settings are read and a manager is made; nothing is opened yet."""
+    keys = {"storage": "memory", "security": {"folder": tmp_path}}
+
+    assert_within(Trace(21, 39), trace(lambda: SessionManager(load_settings(**keys))))
