@@ -17,7 +17,7 @@ from sessionkit.host import Host
 from sessionkit.testing import HostConformance
 from sessionkit.testing.hosts import Connect
 from sessionkit.tokens import Tokens
-from sessionkit_streamlit.gate import gate
+from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.host import StreamlitHost
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ import sessionkit.manager.in_force
 from sessionkit import SessionManager, UserSession
 from sessionkit.events import SessionEvent
 from sessionkit.settings import Settings, load_settings
-from sessionkit_streamlit.gate import gate
+from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.internals.guard import moved
 
 

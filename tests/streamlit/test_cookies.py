@@ -13,8 +13,8 @@ import pytest
 
 from sessionkit.errors import ConfigError
 from sessionkit.tokens import TICKET_SECONDS, Tokens
-from sessionkit_streamlit.cookies import CookieMiddleware, CookieOptions, TicketRoute
-from sessionkit_streamlit.gate import gate
+from sessionkit_streamlit.browser.cookies import CookieMiddleware, CookieOptions, TicketRoute
+from sessionkit_streamlit.browser.gate import gate
 
 PAGE = {"sec-fetch-dest": "document"}
 

@@ -12,9 +12,9 @@ import streamlit as st
 
 from sessionkit import UserSession
 from sessionkit.host import ConnectedHost
-from sessionkit_streamlit import handshake
+from sessionkit_streamlit.browser import handshake
+from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.connection import Identity
-from sessionkit_streamlit.gate import gate
 from sessionkit_streamlit.host import StreamlitHost
 
 Page = Callable[..., Path]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessionkit_streamlit import late
+from sessionkit_streamlit.widgets import late
 
 Page = Callable[..., Path]
 

@@ -18,8 +18,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from sessionkit_streamlit import app_options, launcher
-from sessionkit_streamlit.cookies import CookieMiddleware, TicketRoute
-from sessionkit_streamlit.gate import gate
+from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
+from sessionkit_streamlit.browser.gate import gate
 
 
 @attrs.define

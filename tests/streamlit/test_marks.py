@@ -12,7 +12,8 @@ import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from sessionkit import UserSession
-from sessionkit_streamlit import handshake, late
+from sessionkit_streamlit.browser import handshake
+from sessionkit_streamlit.widgets import late
 
 Page = Callable[..., Path]
 

@@ -14,11 +14,12 @@ import pytest
 from sessionkit import SessionManager
 from sessionkit.conflict import REMOVED, FieldDecision
 from sessionkit.events import ValueDropped
-from sessionkit_streamlit import NoticeTexts, conflict_notice, tabs
-from sessionkit_streamlit import overtaken as overtaking
+from sessionkit_streamlit import NoticeTexts, conflict_notice
 from sessionkit_streamlit.connection import CONNECTION_KEY
 from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.wording import field_name, quoted
+from sessionkit_streamlit.notices.wording import field_name, quoted
+from sessionkit_streamlit.tabs import tabs
+from sessionkit_streamlit.widgets import overtaken as overtaking
 
 Page = Callable[..., Path]
 

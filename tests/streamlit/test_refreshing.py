@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sessionkit_streamlit import refresh_fragment, refreshing
+from sessionkit_streamlit import refresh_fragment
+from sessionkit_streamlit.tabs import refreshing
 
 Page = Callable[..., Path]
 Asked = list[tuple[str, Callable[[], bool], float, str | None]]

@@ -15,10 +15,11 @@ from streamlit.runtime.context import ContextProxy
 
 from sessionkit import NotKept, UserSession
 from sessionkit.status import PersistenceStatus, RejectedSave
-from sessionkit_streamlit import StatusTexts, following, save_status
+from sessionkit_streamlit import StatusTexts, save_status
 from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
 from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.status_wording import viewer_zone
+from sessionkit_streamlit.notices import following
+from sessionkit_streamlit.notices.status_wording import viewer_zone
 
 Page = Callable[..., Path]
 

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sessionkit_streamlit.app import app_options
-    from sessionkit_streamlit.notice import conflict_notice
-    from sessionkit_streamlit.refreshing import refresh_fragment
-    from sessionkit_streamlit.restore import persist
-    from sessionkit_streamlit.saving import save_status
-    from sessionkit_streamlit.status_wording import StatusTexts
-    from sessionkit_streamlit.wording import NoticeTexts
+    from sessionkit_streamlit.browser.app import app_options
+    from sessionkit_streamlit.notices.notice import conflict_notice
+    from sessionkit_streamlit.notices.saving import save_status
+    from sessionkit_streamlit.notices.status_wording import StatusTexts
+    from sessionkit_streamlit.notices.wording import NoticeTexts
+    from sessionkit_streamlit.tabs.refreshing import refresh_fragment
+    from sessionkit_streamlit.widgets.restore import persist
 
 __all__ = [
     "NoticeTexts",
@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "NoticeTexts": "sessionkit_streamlit.wording",
-    "StatusTexts": "sessionkit_streamlit.status_wording",
-    "app_options": "sessionkit_streamlit.app",
-    "conflict_notice": "sessionkit_streamlit.notice",
-    "persist": "sessionkit_streamlit.restore",
-    "refresh_fragment": "sessionkit_streamlit.refreshing",
-    "save_status": "sessionkit_streamlit.saving",
+    "NoticeTexts": "sessionkit_streamlit.notices.wording",
+    "StatusTexts": "sessionkit_streamlit.notices.status_wording",
+    "app_options": "sessionkit_streamlit.browser.app",
+    "conflict_notice": "sessionkit_streamlit.notices.notice",
+    "persist": "sessionkit_streamlit.widgets.restore",
+    "refresh_fragment": "sessionkit_streamlit.tabs.refreshing",
+    "save_status": "sessionkit_streamlit.notices.saving",
 }
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
-    from sessionkit_streamlit.following import Told
-    from sessionkit_streamlit.tabs import Tab
+    from sessionkit_streamlit.notices.following import Told
+    from sessionkit_streamlit.tabs.tabs import Tab
 
 PREFIX: Final = "_sessionkit"
 """What the keys of sessionkit's own entries in a host's state begin with."""

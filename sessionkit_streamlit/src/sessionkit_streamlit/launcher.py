@@ -12,7 +12,7 @@ import click
 
 from sessionkit.errors import ConfigError, PluginError
 from sessionkit.settings import load_settings
-from sessionkit_streamlit.app import app_options
+from sessionkit_streamlit.browser.app import app_options
 from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit_streamlit.handshake import reported_page
+from sessionkit_streamlit.browser.handshake import reported_page
 from sessionkit_streamlit.internals.state import snapshot
 from sessionkit_streamlit.internals.widgets import sent_values
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from sessionkit_streamlit.following import Told, what_of
 from sessionkit_streamlit.internals.page import current_fragment
 from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.notices.following import Told, what_of
+from sessionkit_streamlit.notices.status_wording import NO_LABELS, StatusTexts, viewer_zone
 from sessionkit_streamlit.state import current_connection
-from sessionkit_streamlit.status_wording import NO_LABELS, StatusTexts, viewer_zone
 
 if TYPE_CHECKING:
     from sessionkit.status import PersistenceStatus

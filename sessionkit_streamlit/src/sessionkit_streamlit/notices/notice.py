@@ -12,8 +12,8 @@ import streamlit as st
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit_streamlit.connection import PREFIX, Connection
 from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.notices.wording import NoticeTexts
 from sessionkit_streamlit.state import current_connection
-from sessionkit_streamlit.wording import NoticeTexts
 
 _ENGLISH: Final = NoticeTexts()
 _NO_LABELS: Final[Mapping[str, str]] = {}

@@ -15,7 +15,7 @@ from weakref import ref
 
 from sessionkit_streamlit.internals.page import fragments_of
 from sessionkit_streamlit.internals.rerun import rerun_when_idle
-from sessionkit_streamlit.status_wording import reason_of
+from sessionkit_streamlit.notices.status_wording import reason_of
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,7 +17,7 @@ import attrs
 from sessionkit.errors import ConfigError, InvalidTokenError, SessionKitError
 from sessionkit.events import RestoreRefused
 from sessionkit.session.fields import new_session_id
-from sessionkit_streamlit.gate import MAX_AGE, gate
+from sessionkit_streamlit.browser.gate import MAX_AGE, gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from sessionkit_streamlit.cookies import CookieMiddleware, CookieOptions, SameSite, TicketRoute
-from sessionkit_streamlit.gate import MAX_AGE, TICKET_PATH, gate
+from sessionkit_streamlit.browser.cookies import (
+    CookieMiddleware,
+    CookieOptions,
+    SameSite,
+    TicketRoute,
+)
+from sessionkit_streamlit.browser.gate import MAX_AGE, TICKET_PATH, gate
 
 if TYPE_CHECKING:
     from streamlit import App

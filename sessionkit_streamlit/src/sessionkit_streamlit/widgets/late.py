@@ -17,7 +17,7 @@ from sessionkit_streamlit.connection import MISSING, Connection, Replaced, same
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import snapshot
 from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values
-from sessionkit_streamlit.marks import untouched
+from sessionkit_streamlit.widgets.marks import untouched
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext

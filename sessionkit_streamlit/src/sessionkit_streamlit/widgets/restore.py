@@ -21,9 +21,9 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.state import adopt, context, entry, peek, raw, snapshot, unplug
 from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal
-from sessionkit_streamlit.late import is_late, note_crossing, note_replaced, sent_first
-from sessionkit_streamlit.overtaken import compare, shown
 from sessionkit_streamlit.state import current_connection
+from sessionkit_streamlit.widgets.late import is_late, note_crossing, note_replaced, sent_first
+from sessionkit_streamlit.widgets.overtaken import compare, shown
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext

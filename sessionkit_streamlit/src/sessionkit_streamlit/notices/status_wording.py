@@ -14,7 +14,7 @@ import attrs
 import streamlit as st
 
 from sessionkit.session.fields import utc_now
-from sessionkit_streamlit.wording import named, quoted
+from sessionkit_streamlit.notices.wording import named, quoted
 
 if TYPE_CHECKING:
     from sessionkit.status import PersistenceStatus

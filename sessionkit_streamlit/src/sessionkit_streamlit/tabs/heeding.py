@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from sessionkit.events import SessionEnded, SessionEvent, SessionGone, SessionSaved
-from sessionkit_streamlit.gate import gate
-from sessionkit_streamlit.tabs import open_tabs
+from sessionkit_streamlit.browser.gate import gate
+from sessionkit_streamlit.tabs.tabs import open_tabs
 
 
 def heed(event: SessionEvent) -> None:

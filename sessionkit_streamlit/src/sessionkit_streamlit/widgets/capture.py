@@ -20,11 +20,11 @@ from sessionkit_streamlit.connection import (
     Connection,
     same,
 )
-from sessionkit_streamlit.following import only_lines, run_ended
 from sessionkit_streamlit.internals.state import peek, snapshot
 from sessionkit_streamlit.internals.widgets import at_default
-from sessionkit_streamlit.late import is_late, note_sent
-from sessionkit_streamlit.tabs import open_tabs
+from sessionkit_streamlit.notices.following import only_lines, run_ended
+from sessionkit_streamlit.tabs.tabs import open_tabs
+from sessionkit_streamlit.widgets.late import is_late, note_sent
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
