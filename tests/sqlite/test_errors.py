@@ -212,7 +212,7 @@ def test_an_interrupted_save_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("sessionkit_sqlite.dialects.sqlite_saving._add", interrupt)
+        patched.setattr("sessionkit_sqlite.dialects.sqlite_saves._add", interrupt)
         with pytest.raises(KeyboardInterrupt):
             storage.write(following(2))
 

@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sessionkit.errors import NewerFormatError, RejectedError
-from sessionkit_sqlite.guarded import current_head
+from sessionkit_sqlite.rows import current_head
 from sessionkit_sqlite.schema import INDICES, SCHEMA, SESSION, TABLES, TABLES_VERSION
 
 if TYPE_CHECKING:
-    from sessionkit_sqlite.dialects import Cursor, Dialect
-    from sessionkit_sqlite.statements import Statements
+    from sessionkit_sqlite.dialect import Cursor, Dialect, Statements
 
 Step: TypeAlias = "Callable[[Dialect, Cursor], None]"
 """Takes the tables one version on; running it again after a crash is fine."""

@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.errors import RejectedError
+from sessionkit.errors import ConflictError, RejectedError
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit_sqlite.schema import LONGEST_ID, LONGEST_NAME, LONGEST_USER_ID
 
 if TYPE_CHECKING:
-    from sessionkit_sqlite.dialects import Sql
-    from sessionkit_sqlite.statements import Statements
+    from sessionkit_sqlite.dialect import Cursor, Sql, Statements
 
 _SEPARATOR: Final = ","
 
@@ -127,3 +126,17 @@ def unfit(write: SessionWrite) -> RejectedError | None:
 def _too_long(what: str, text: str, longest: int) -> RejectedError:
     msg = f"{what} {text[:40]!r}... has {len(text)} characters; the most is {longest}"
     return RejectedError(msg)
+
+
+def current_head(sql: Statements, session_id: str, cursor: Cursor) -> SessionHead | None:
+    """Return what is stored now."""
+    cursor.execute(sql.head, {"session_id": session_id})
+    rows = cursor.fetchall()
+    return head_of(rows[0]) if rows else None
+
+
+def outcome(write: SessionWrite, current: SessionHead | None) -> ConflictError | None:
+    """Return what a write that was refused met: its own save, sent before, is no conflict."""
+    if current is not None and current.save_id == write.head.save_id:
+        return None
+    return ConflictError(write.head.session_id, current)

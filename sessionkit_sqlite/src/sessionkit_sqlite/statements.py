@@ -11,74 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import attrs
 import sqlalchemy as sa
 
+from sessionkit_sqlite.dialect import Statements
 from sessionkit_sqlite.schema import HEAD, LIVING, PART, SCHEMA, SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sessionkit_sqlite.dialects import Dialect, Sql
+    from sessionkit_sqlite.dialect import Dialect
 
 _Number: TypeAlias = sa.BindParameter[int]
 
 _CHANGED: Final = [column.name for column in HEAD if column.name != "session_id"]
 _INDEXED: Final = ("user_id", "last_activity", "expires_at", "ended")
 _LIGHT: Final = [name for name in _CHANGED if name not in _INDEXED]
-
-
-@attrs.frozen(kw_only=True)
-class Statements:
-    """
-    SQL text by purpose; all parameters are named.
-
-    Attributes:
-        layout: The version of the tables' layout.
-        keep_layout: Notes a version, if none is noted.
-        set_layout: Notes another version.
-        read: A session's head, with one row for each part.
-        head: A session's head.
-        create: Inserts a head, with a part or without, unless one is there.
-        resave: Replaces a head and the part in its row, in one go, if ``expected`` is
-            stored and no index changes.
-        update: Replaces a head if ``expected`` is stored.
-        own_part: The name of the part in the head's row.
-        put_own: Replaces the part in the head's row.
-        put: Inserts or replaces a part in a row of its own.
-        remove: Removes a part that has a row of its own.
-        touch: Moves activity and expiry on.
-        delete: Removes a session; its parts follow.
-        find: All sessions by id, the first page.
-        find_after: The same, the following pages.
-        find_of: A user's sessions, latest first, the first page.
-        find_of_after: The same, the following pages.
-        count: Counts active sessions.
-        purge: Removes a batch of expired sessions.
-        purge_idle: Removes a batch of expired and idle sessions.
-    """
-
-    layout: Sql
-    keep_layout: Sql
-    set_layout: Sql
-    read: Sql
-    head: Sql
-    create: Sql
-    resave: Sql
-    update: Sql
-    own_part: Sql
-    put_own: Sql
-    put: Sequence[Sql]
-    remove: Sql
-    touch: Sql
-    delete: Sql
-    find: Sql
-    find_after: Sql
-    find_of: Sql
-    find_of_after: Sql
-    count: Sql
-    purge: Sql
-    purge_idle: Sql
 
 
 def compiled_for(dialect: Dialect) -> Statements:

@@ -7,22 +7,19 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from sessionkit.errors import ConfigError, RejectedError, UnavailableError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
-from sessionkit_sqlite.batches import stored_batch
-from sessionkit_sqlite.dialects.choosing import dialect_for
 from sessionkit_sqlite.dialects.sqlite import SqliteDialect
-from sessionkit_sqlite.dialects.sqlite_engine import check_url, open_file
-from sessionkit_sqlite.engines import open_engine
-from sessionkit_sqlite.guarded import current_head
+from sessionkit_sqlite.engines import check_url, open_engine, open_file
 from sessionkit_sqlite.layout import Layout
-from sessionkit_sqlite.rows import cursor_after, head_of, page_after, parts_of, unfit
+from sessionkit_sqlite.rows import current_head, cursor_after, head_of, page_after, parts_of, unfit
 from sessionkit_sqlite.statements import compiled_for
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from sessionkit.errors import StorageError
-    from sessionkit_sqlite.dialects import Cursor, Dialect, Sql
+    from sessionkit_sqlite.dialect import Cursor, Dialect, Saving, Sql
 
 KEPT: Final = 4
 """Idle connections that stay out of the pool: enough for a writer and a few readers."""
@@ -240,3 +237,75 @@ class SqliteStorage(SqlStorage):
             busy_timeout_ms=busy_timeout_ms,
             _owned=True,
         )
+
+
+# Many saves in one transaction, with an outcome for each.
+
+
+def stored_batch(store: Saving, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+    """
+    Store *writes*; one that fails fails no other.
+
+    Args:
+        store: Stores in one transaction.
+        writes: Of different sessions.
+
+    Returns:
+        An outcome for each, in their order.
+    """
+    outcomes: list[StorageError | None] = [unfit(write) for write in writes]
+    taken = [place for place, refused in enumerate(outcomes) if refused is None]
+    # One order of locks for all writers: no deadlocks where rows are locked.
+    order = sorted(taken, key=lambda place: writes[place].head.session_id)
+    stored = _stored(store, [writes[place] for place in order])
+    for place, outcome in zip(order, stored, strict=True):
+        outcomes[place] = outcome
+    return outcomes
+
+
+def _stored(store: Saving, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+    try:
+        return store(writes) if writes else ()
+    except UnavailableError as error:
+        return [error] * len(writes)
+    except RejectedError as error:
+        if len(writes) == 1:
+            return [error]
+    # All was rolled back; find out which one it was.
+    return [_stored(store, [write])[0] for write in writes]
+
+
+# Which dialect an engine needs; only its own driver is imported.
+
+
+def dialect_for(engine: sa.Engine, *, kept: int) -> Dialect:
+    """
+    Return the dialect for *engine*: by its driver, or the one that serves any.
+
+    Args:
+        engine: A synchronous engine.
+        kept: How many idle connections don't go back to the engine's pool.
+
+    Raises:
+        ConfigError: If the engine can't be used.
+    """
+    if engine.dialect.is_async:
+        msg = f"[storages.sql] {engine.url.drivername} is asynchronous; use a synchronous driver"
+        raise ConfigError(msg)
+    name, driver = engine.dialect.name, engine.dialect.driver
+    if name == "sqlite":
+        check_url(engine.url)
+        return SqliteDialect(engine, kept=kept)
+    if (name, driver) == ("postgresql", "psycopg"):
+        from sessionkit_sqlite.dialects.postgresql import (  # noqa: PLC0415 - loads its driver
+            PostgresqlDialect,
+        )
+
+        return PostgresqlDialect(engine, kept=kept)
+    if name in {"mysql", "mariadb"} and driver in {"pymysql", "mysqldb"}:
+        from sessionkit_sqlite.dialects.mysql import MysqlDialect  # noqa: PLC0415 - the same
+
+        return MysqlDialect(engine, kept=kept)
+    from sessionkit_sqlite.dialects.generic import GenericDialect  # noqa: PLC0415 - rarely needed
+
+    return GenericDialect(engine)

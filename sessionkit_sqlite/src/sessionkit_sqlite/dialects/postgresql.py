@@ -3,28 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import psycopg
 import sqlalchemy as sa
+import sqlalchemy.exc
+from psycopg.waiting import Ready, Wait
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sessionkit_sqlite.connections import Connections
-from sessionkit_sqlite.dialects import Cursor, Guard
-from sessionkit_sqlite.dialects.on_conflict import upsert
-from sessionkit_sqlite.dialects.postgresql_errors import PostgresqlFaults
-from sessionkit_sqlite.dialects.postgresql_pooling import prepare_nothing_if_pooled
-from sessionkit_sqlite.dialects.postgresql_saving import PostgresqlSaving
-from sessionkit_sqlite.running import Runner
+from sessionkit.errors import RejectedError, StorageError, UnavailableError
+from sessionkit_sqlite.dialect import Cursor, Guard, upsert
+from sessionkit_sqlite.dialects.postgresql_saves import PostgresqlSaving
+from sessionkit_sqlite.pool import Connections, Runner
 
 if TYPE_CHECKING:
+    from psycopg.abc import PQGen
     from sqlalchemy.pool import PoolProxiedConnection
 
-    from sessionkit_sqlite.dialects import Saving
-    from sessionkit_sqlite.statements import Statements
+    from sessionkit_sqlite.dialect import Saving, Statements
 
 T = TypeVar("T")
 
@@ -146,3 +147,192 @@ def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) 
     driver: Any = connection.dbapi_connection
     with driver.transaction():
         return work(_cursor(connection))
+
+
+# What psycopg's errors mean, and what would be right; by SQLSTATE where there is one.
+
+_SETUP: Final = "call init_session_tables(), or the storage's setup(), first"
+_RIGHTS: Final = "this user needs SELECT, INSERT, UPDATE and DELETE on the tables sessionkit_*"
+_SLOW: Final = "it took longer than timeout_ms"
+
+# By the beginning of a SQLSTATE (appendix A of PostgreSQL's manual); the longest that fits counts.
+_STATES: Final[dict[str, tuple[type[StorageError], str]]] = {
+    "08": (UnavailableError, "the connection was lost"),
+    "25006": (UnavailableError, "it only reads: a standby, or a primary that was demoted"),
+    "28": (RejectedError, "look at user and password in the url"),
+    "3D": (RejectedError, "there is no such database; create it, or name another one in the url"),
+    "3F": (RejectedError, "there is no such schema"),
+    "40": (UnavailableError, "it met another transaction"),
+    "42501": (RejectedError, _RIGHTS),
+    "42P01": (RejectedError, _SETUP),
+    "53": (UnavailableError, "the server is out of memory, disk space or connections"),
+    "54": (RejectedError, "a value is larger than PostgreSQL takes"),
+    "55P03": (UnavailableError, _SLOW),
+    "57014": (UnavailableError, _SLOW),
+    "57": (UnavailableError, "the server ended the connection"),
+    "58": (UnavailableError, "look at the server's disk"),
+    "XX": (UnavailableError, "look at the server's log"),
+}
+# libpq keeps the SQLSTATE of a refused connection to itself.
+_REFUSALS: Final = {
+    "password authentication failed": "look at user and password in the url",
+    "no password supplied": "the url needs a password",
+    "no pg_hba.conf entry": "the server lets nobody in from here as this user",
+    " does not exist": "create that database or role, or name another one in the url",
+}
+_LOST: Final = ("08", "57P")
+_PASSING: Final = ("40001", "40P01", *_LOST)
+
+
+class PostgresqlFaults:
+    """
+    What psycopg's errors mean for one database.
+
+    Attributes:
+        errors: What psycopg and the pool raise.
+    """
+
+    errors: tuple[type[Exception], ...] = (
+        psycopg.Error,
+        sqlalchemy.exc.TimeoutError,
+        sqlalchemy.exc.DBAPIError,
+        # The driver raises these for text that no UTF-8 is, or has NUL in it.
+        UnicodeEncodeError,
+        OverflowError,
+    )
+
+    def __init__(self, place: str) -> None:
+        """Take what messages call the database."""
+        self._place = place
+
+    def lost(self, error: Exception) -> bool:
+        """Return whether the connection is of no use any more."""
+        return _state(error).startswith(_LOST) or _without_answer(error)
+
+    def passing(self, error: Exception) -> bool:
+        """Return whether the same work may succeed at once on a sound connection."""
+        if isinstance(error, NoAnswerError):
+            return False  # waiting once more would double the wait
+        return _state(error).startswith(_PASSING) or _without_answer(error)
+
+    def explained(self, error: Exception) -> StorageError:
+        """Return one of our errors that says where it was and what would be right."""
+        if isinstance(error, sqlalchemy.exc.TimeoutError):
+            return UnavailableError(f"{self._place}: all connections are in use: {error}")
+        kind, advice = _meaning(error)
+        said = " ".join(str(error).split())
+        return kind(f"{self._place}: {said}{advice and '; '}{advice}")
+
+
+def _state(error: Exception) -> str:
+    return getattr(error, "sqlstate", None) or ""
+
+
+def _without_answer(error: Exception) -> bool:
+    """Return whether the driver noticed by itself that nobody is there."""
+    return isinstance(error, psycopg.OperationalError) and not _state(error)
+
+
+def _meaning(error: Exception) -> tuple[type[StorageError], str]:
+    state = _state(error)
+    for length in (5, 3, 2):
+        if state[:length] in _STATES:
+            return _STATES[state[:length]]
+    if not _without_answer(error):
+        return RejectedError, ""
+    said = str(error)
+    for words, advice in _REFUSALS.items():
+        if "FATAL" in said and words in said:
+            return RejectedError, advice
+    return UnavailableError, "is the server up, and the url's host and port right?"
+
+
+# A connection to PostgreSQL on which nothing waits for ever, not even for a server that hangs.
+
+_POOLER: Final = "unsupported startup parameter"
+"""What PgBouncer and its like say to ``options``: their connections are shared, and have no settings of one client."""
+
+
+class NoAnswerError(psycopg.OperationalError):
+    """Raised when the server keeps the connection and says nothing."""
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """
+    A connection that gives up after a while.
+
+    The server's own ``statement_timeout`` comes first; this is for a server, or
+    something on the way to it, that stands still.
+
+    Attributes:
+        patience: How long one call may take, in seconds.
+    """
+
+    patience: float = 10.0
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **keywords: Any) -> T:  # noqa: ANN401 - psycopg's
+        """
+        Run what psycopg has to wait for.
+
+        Raises:
+            NoAnswerError: If it takes too long; the connection is closed then.
+        """
+        try:
+            return super().wait(_bounded(gen, self.patience), *arguments, **keywords)
+        except NoAnswerError:
+            self.close()
+            raise
+
+
+def _bounded(gen: PQGen[T], patience: float) -> Generator[Wait, Ready | int, T]:
+    """Pass on what *gen* and psycopg say to each other; psycopg speaks at every interval."""
+    deadline = monotonic() + patience
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if ready == Ready.NONE and monotonic() > deadline:
+                msg = f"no answer within {patience:g} s"
+                raise NoAnswerError(msg)
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+def connected(arguments: Any, keywords: dict[str, Any], options: str, patience: float) -> Any:  # noqa: ANN401 - a driver's
+    """
+    Return a new connection.
+
+    Args:
+        arguments: Psycopg's own.
+        keywords: Psycopg's own; their ``options`` come after ours.
+        options: For the server, as libpq takes them; left out where a pooler on the way takes none.
+        patience: How long one call may take, in seconds.
+    """
+    both = f"{options} {keywords.get('options', '')}".strip()
+    try:
+        connection = BoundedConnection.connect(*arguments, **{**keywords, "options": both})
+    except psycopg.OperationalError as error:
+        if _POOLER not in str(error):
+            raise
+        connection = BoundedConnection.connect(*arguments, **keywords)
+    connection.patience = patience
+    return connection
+
+
+# Poolers between psycopg and the server, such as PgBouncer.
+
+
+def prepare_nothing_if_pooled(connection: PoolProxiedConnection) -> None:
+    """
+    Keep psycopg from preparing statements where a pooler is on the way.
+
+    It is found by the number of the server's process, which the server tells when a client
+    connects, so that a statement can be cancelled. A pooler tells a number of its own.
+    """
+    driver: Any = connection.dbapi_connection
+    if driver.prepare_threshold is not None:
+        ((process,),) = driver.execute("SELECT pg_backend_pid()").fetchall()
+        if process != driver.info.backend_pid:
+            driver.prepare_threshold = None

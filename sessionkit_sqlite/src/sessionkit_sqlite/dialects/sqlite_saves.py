@@ -14,16 +14,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sessionkit_sqlite.guarded import current_head, outcome
-from sessionkit_sqlite.rows import only_part, recent_as_text
+from sessionkit_sqlite.rows import current_head, only_part, outcome, recent_as_text
 from sessionkit_sqlite.schema import PART, SESSION
 
 if TYPE_CHECKING:
     from sessionkit.errors import ConflictError, StorageError
     from sessionkit.records import SessionHead, SessionWrite
-    from sessionkit_sqlite.dialects import Cursor
+    from sessionkit_sqlite.dialect import Cursor, Statements
     from sessionkit_sqlite.dialects.sqlite import SqliteDialect
-    from sessionkit_sqlite.statements import Statements
 
 _Values: TypeAlias = tuple[Any, ...]
 """Of a row or a statement; by place: a name costs as much as the value that it gives."""

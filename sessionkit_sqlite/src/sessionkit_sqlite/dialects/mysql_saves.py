@@ -22,9 +22,8 @@ from sessionkit_sqlite.schema import HEAD, SESSION
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
     from sessionkit.records import SessionHead, SessionWrite
-    from sessionkit_sqlite.dialects import Cursor, Sql
+    from sessionkit_sqlite.dialect import Cursor, Sql, Statements
     from sessionkit_sqlite.dialects.mysql import MysqlDialect
-    from sessionkit_sqlite.statements import Statements
 
 _COLUMNS: Final = ", ".join(column.name for column in (*HEAD, SESSION.c.part_name))
 _LOCK: Final = (

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit_sqlite.guarded import current_head, outcome
-from sessionkit_sqlite.rows import only_part, recent_as_text, values_of
+from sessionkit_sqlite.rows import current_head, only_part, outcome, recent_as_text, values_of
 
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
     from sessionkit.records import SessionWrite
-    from sessionkit_sqlite.dialects import Cursor
-    from sessionkit_sqlite.statements import Statements
+    from sessionkit_sqlite.dialect import Cursor, Statements
 
 # One session, one part: what most saves are. The part goes where it is.
 _RESAVE: Final = """
