@@ -11,7 +11,7 @@ from session_harness.processes import HOST, free_port, needed
 
 from sessionkit.errors import UnavailableError
 from sessionkit.testing.storage_samples import NOW, SECOND, first, tombstone
-from sessionkit_redis.keys import BUCKETS
+from sessionkit_redis.layout import BUCKETS
 from sessionkit_redis.storage import RedisStorage
 
 _SESSIONS = 20

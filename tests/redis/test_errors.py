@@ -20,7 +20,7 @@ from session_harness.processes import HOST, free_port
 from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
 from sessionkit.testing.storage_samples import NOW, first, following
 from sessionkit_redis.failures import explained
-from sessionkit_redis.saving import LARGE
+from sessionkit_redis.saves import LARGE
 from sessionkit_redis.storage import RedisStorage
 
 GUIDE: Final = Path(__file__).parents[2] / "docs" / "redis.md"

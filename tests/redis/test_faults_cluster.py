@@ -14,7 +14,7 @@ from session_harness.processes import needed
 
 from sessionkit.errors import UnavailableError
 from sessionkit.testing.storage_samples import first, following
-from sessionkit_redis.keys import Keys
+from sessionkit_redis.layout import Keys
 from sessionkit_redis.storage import RedisStorage
 
 

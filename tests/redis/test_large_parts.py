@@ -11,8 +11,8 @@ from session_harness import valkeys
 from sessionkit.errors import ConflictError
 from sessionkit.records import StoredSession
 from sessionkit.testing.storage_samples import NOW, first, following, head, save_id
-from sessionkit_redis.heads import ahead_field
-from sessionkit_redis.saving import LARGE
+from sessionkit_redis.layout import ahead_field
+from sessionkit_redis.saves import LARGE
 from sessionkit_redis.storage import RedisStorage
 
 BIG = b"\x00" * LARGE

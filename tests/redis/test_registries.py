@@ -12,7 +12,7 @@ from session_harness import valkeys
 
 from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, tombstone
-from sessionkit_redis.keys import BUCKETS, Keys
+from sessionkit_redis.layout import BUCKETS, Keys
 from sessionkit_redis.storage import RedisStorage
 
 HOUR = 3600 * SECOND

@@ -9,9 +9,8 @@ import pytest
 from redis.sentinel import SentinelConnectionPool
 
 from sessionkit.errors import ConfigError
-from sessionkit_redis.connect import open_link
+from sessionkit_redis.connect import hidden, open_link, parse_url
 from sessionkit_redis.storage import RedisStorage
-from sessionkit_redis.urls import hidden, parse_url
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import redis
-from redis.exceptions import NoScriptError
+from redis.connection import PythonRespSerializer
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as BrokenError
+from redis.exceptions import TimeoutError as LateError
 
 from sessionkit_redis.connect import Client, Link
 from sessionkit_redis.failures import DRIVER_ERRORS, TooFewReplicasError, explained
-from sessionkit_redis.lines import Lines
-from sessionkit_redis.node_calls import NodeCalls
 from sessionkit_redis.scripts import Command, in_full
 
 if TYPE_CHECKING:
+    from redis.cluster import ClusterNode
+
     from sessionkit.errors import StorageError
 
 
@@ -150,3 +162,155 @@ class Calls:
             return answers
         few = TooFewReplicasError(acknowledged, self._min_replicas)
         return [answer if isinstance(answer, BaseException) else few for answer in answers]
+
+
+# Connections of our own, kept between calls.
+
+_CUTOFF: Final = 6000
+"""Bytes from which on a value is a chunk of its own, as the driver has it."""
+
+
+class Lines:
+    """Sends commands and reads their answers, on one connection each time."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Take connections out of the pool of *client*, which speaks RESP3 and is nobody else's."""
+        self._pool: Any = client.connection_pool  # half of its methods have no types
+        self._packer: Any = PythonRespSerializer(_CUTOFF, client.get_encoder().encode)
+        self._idle: deque[Any] = deque()
+        self._process = os.getpid()
+
+    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """
+        Return an answer, or the server's error, for each command.
+
+        What fails by a broken connection is sent once more on a new one: a
+        server that comes back breaks all that were idle, and ``save_id`` makes
+        a repetition harmless.
+        """
+        try:
+            return self._tried(commands)
+        except (BrokenError, LateError, OSError):
+            self.close()
+            return self._tried(commands)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while (line := self._taken()) is not None:
+            self._drop(line)
+
+    def _tried(self, commands: Sequence[Command]) -> list[Any]:
+        line = self._ready()
+        try:
+            line.send_packed_command(self._packed(line, commands))
+            answers = [_answer(line) for _ in commands]
+        except BaseException:
+            # Answers may be under way that the next call would take for its own.
+            self._drop(line)
+            raise
+        self._idle.append(line)
+        return answers
+
+    def _packed(self, line: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401 - see above
+        if commands[0][0] != "HSET":
+            return line.pack_commands(commands)  # type: ignore[no-any-return]  # see above
+        # What is sent ahead is large; this way of packing doesn't copy it.
+        ahead = self._packer.pack(*commands[0])
+        return [*ahead, *line.pack_commands(commands[1:])]
+
+    def _ready(self) -> Any:  # noqa: ANN401 - see above
+        if self._process != os.getpid():
+            # A fork: these are the parent's.
+            self._process, self._idle = os.getpid(), deque()
+        while (line := self._taken()) is not None:
+            # After a failover those to the old master aren't the pool's any more.
+            if self._pool.owns_connection(line):
+                return line
+            self._drop(line)
+        return self._pool.get_connection()
+
+    def _taken(self) -> Any:  # noqa: ANN401 - see above
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _drop(self, line: Any) -> None:  # noqa: ANN401 - see above
+        line.disconnect()
+        self._pool.release(line)
+
+
+def _answer(line: Any) -> Any:  # noqa: ANN401 - see above
+    try:
+        return line.read_response()
+    except ResponseError as error:
+        return error
+
+
+# Commands on the very connections of a cluster's nodes.
+
+Send: TypeAlias = "Callable[[redis.Redis, Sequence[Command]], list[Any]]"
+
+_TRIES: Final = 4
+_ASKING: Final[Command] = ("ASKING",)
+_STALE: Final = (MovedError, ClusterDownError, BrokenError, LateError)
+_AGAIN: Final = (*_STALE, AskError, TryAgainError)
+
+
+class NodeCalls:
+    """Sends commands to the nodes that have their keys, and follows keys that move."""
+
+    def __init__(self, client: redis.RedisCluster, send: Send) -> None:
+        """
+        Use the connections of *client*.
+
+        Args:
+            client: Knows which node has which key.
+            send: Sends commands to one node in one packet.
+        """
+        self._client: Any = client  # half of its methods have no types
+        self._send = send
+
+    def sent(self, commands: Sequence[Command]) -> list[Any]:
+        """Return an answer, or the driver's error, for each command."""
+        answers: list[Any] = [None] * len(commands)
+        open_ = list(range(len(commands)))
+        for _ in range(_TRIES):
+            self._round(commands, open_, answers)
+            open_ = [at for at in open_ if isinstance(answers[at], _AGAIN)]
+            if not open_:
+                break
+            if any(isinstance(answers[at], _STALE) for at in open_):
+                # Whoever uses a node's own connections must tell the client that one is gone.
+                self._client.nodes_manager.initialize()
+        return answers
+
+    def _round(self, commands: Sequence[Command], open_: list[int], answers: list[Any]) -> None:
+        together: dict[ClusterNode, list[int]] = {}
+        for at in open_:
+            answer = answers[at]
+            if isinstance(answer, AskError) and not isinstance(answer, MovedError):
+                answers[at] = self._asked(commands[at], answer)
+            else:
+                together.setdefault(self._node(commands[at]), []).append(at)
+        for node, places in together.items():
+            found = self._on(node, [commands[at] for at in places])
+            for at, answer in zip(places, found, strict=True):
+                answers[at] = answer
+
+    def _asked(self, command: Command, error: AskError) -> Any:  # noqa: ANN401 - whatever Redis answers
+        node = self._client.get_node(host=error.host, port=error.port)
+        if node is None:
+            return error
+        return self._on(node, [_ASKING, command])[-1]
+
+    def _node(self, command: Command) -> ClusterNode:
+        key = command[3] if command[0].startswith("EVAL") else command[1]
+        node: ClusterNode = self._client.get_node_from_key(key)
+        return node
+
+    def _on(self, node: ClusterNode, commands: Sequence[Command]) -> list[Any]:
+        try:
+            return self._send(self._client.get_redis_connection(node), commands)
+        except DRIVER_ERRORS as error:
+            return [error] * len(commands)

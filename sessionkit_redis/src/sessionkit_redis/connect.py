@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias, TypedDict
+from typing import Any, Final, NoReturn, TypeAlias, TypedDict
+from urllib.parse import parse_qsl, unquote
 
 import attrs
 import redis
@@ -15,7 +17,6 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from sessionkit.errors import ConfigError
-from sessionkit_redis.urls import Target, parse_url
 
 Client: TypeAlias = redis.Redis | redis.RedisCluster
 
@@ -160,3 +161,177 @@ def _sentinel(target: Target, keywords: dict[str, Any]) -> redis.Redis:
     sentinels: Any = Sentinel(list(target.hosts), sentinel_kwargs=asking, **keywords)  # type: ignore[no-untyped-call]  # the driver's
     client: redis.Redis = sentinels.master_for(target.name)
     return client
+
+
+# Urls: which servers, which database, by which name and password.
+
+_SCHEMES: Final = {
+    "redis": ("single", False),
+    "rediss": ("single", True),
+    "unix": ("unix", False),
+    "redis+sentinel": ("sentinel", False),
+    "rediss+sentinel": ("sentinel", True),
+    "redis+cluster": ("cluster", False),
+    "rediss+cluster": ("cluster", True),
+}
+_PORTS: Final = {"single": 6379, "sentinel": 26379, "cluster": 6379}
+_TLS_OPTIONS: Final = (
+    "ssl_ca_certs",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+)
+_SENTINEL_OPTIONS: Final = ("sentinel_username", "sentinel_password")
+_BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_ADDRESS: Final = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+)(?::(?P<port>\d{1,5}))?\Z")
+_SECRETS: Final = (
+    (re.compile(r"(?<=://)([^:@/]*):.*@"), r"\1:***@"),
+    (re.compile(r"((?:sentinel_)?password)=[^&]*"), r"\1=***"),
+)
+
+
+@attrs.frozen
+class Target:
+    """
+    What a url says.
+
+    Attributes:
+        kind: ``"single"``, ``"unix"``, ``"sentinel"`` or ``"cluster"``.
+        hosts: Hosts and ports.
+        name: The socket's path, or the Sentinel service.
+        db: The database's number.
+        options: Keywords for the driver.
+        sentinel: Keywords for the driver's connections to sentinels.
+        tls: Whether to speak TLS.
+        shown: The place, for messages, without user and password.
+    """
+
+    kind: str
+    hosts: Sequence[tuple[str, int]]
+    name: str
+    db: int
+    options: Mapping[str, str | bool] = attrs.field(repr=False)
+    sentinel: Mapping[str, str] = attrs.field(repr=False)
+    tls: bool
+    shown: str
+
+
+def parse_url(url: str) -> Target:
+    """
+    Return what *url* says.
+
+    Raises:
+        ConfigError: If it is none that this storage understands.
+    """
+    if not isinstance(url, str):
+        msg = f"[storages.redis] url is a {type(url).__name__}; it must be a text"
+        raise ConfigError(msg)
+    return _Reader(url).target()
+
+
+def hidden(url: str) -> str:
+    """Return *url* without its passwords."""
+    for secret, shown in _SECRETS:
+        url = secret.sub(shown, url)
+    return url
+
+
+class _Reader:
+    """Takes one url apart."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._scheme, separator, rest = url.partition("://")
+        if not separator or self._scheme not in _SCHEMES:
+            self._refuse(f"begin it with {', '.join(f'{scheme}://' for scheme in _SCHEMES)}")
+        self._kind, self._tls = _SCHEMES[self._scheme]
+        rest, _, self._query = rest.partition("?")
+        # Passwords may hold any sign, so the last one parts them from the hosts.
+        self._user, _, place = rest.rpartition("@")
+        self._hosts, _, self._path = place.partition("/")
+
+    def target(self) -> Target:
+        hosts = [] if self._kind == "unix" else self._addresses()
+        options = self._options()
+        sentinel = self._sentinel(options)
+        name, db = self._name_and_db(str(options.pop("db", "")))
+        listed = ",".join(f"{host}:{port}" for host, port in hosts)
+        shown = f"{self._scheme}://{listed}" + (f"/{name.lstrip('/')}" if name else "")
+        return Target(
+            kind=self._kind,
+            hosts=hosts,
+            name=name,
+            db=db,
+            options={**self._account(), **options},
+            sentinel=sentinel,
+            tls=self._tls,
+            shown=shown,
+        )
+
+    def _refuse(self, what: str) -> NoReturn:
+        msg = f"[storages.redis] url is {hidden(self._url)!r}: {what}"
+        raise ConfigError(msg) from None
+
+    def _addresses(self) -> list[tuple[str, int]]:
+        addresses = [self._address(text) for text in self._hosts.split(",")]
+        if self._kind == "single" and len(addresses) > 1:
+            self._refuse(
+                "it names several servers; begin it with redis+cluster:// or redis+sentinel://"
+            )
+        return addresses
+
+    def _address(self, text: str) -> tuple[str, int]:
+        found = _ADDRESS.match(text)
+        port = int(found["port"] or _PORTS[self._kind]) if found else 0
+        if not found or not 0 < port < 1 << 16:
+            self._refuse(f"{text!r} is not host:port")
+        return unquote(found["host"]).strip("[]"), port
+
+    def _name_and_db(self, db: str) -> tuple[str, int]:
+        name, path = "", self._path.rstrip("/")
+        if self._kind == "unix":
+            if not path:
+                self._refuse("name the socket after unix://, as in unix:///run/redis.sock")
+            return f"/{unquote(path)}", self._number(db)
+        if self._kind == "sentinel":
+            name, _, path = path.partition("/")
+            if not name:
+                self._refuse("name the service after the sentinels, as in host:26379/mymaster")
+        number = self._number(db or path)
+        if number and self._kind == "cluster":
+            self._refuse("a cluster has database 0 only; leave it out")
+        return unquote(name), number
+
+    def _number(self, text: str) -> int:
+        if text and not text.isdecimal():
+            self._refuse(f"database {text!r} is not a number")
+        return int(text or 0)
+
+    def _account(self) -> dict[str, str]:
+        user, separator, password = self._user.partition(":")
+        if user and not separator and self._kind != "unix":
+            self._refuse("write user:password@, or :password@ without a user")
+        named = {"username": unquote(user), "password": unquote(password)}
+        return {key: value for key, value in named.items() if value}
+
+    def _options(self) -> dict[str, str | bool]:
+        options: dict[str, str | bool] = {}
+        for key, value in parse_qsl(self._query, keep_blank_values=True):
+            if key not in self._allowed():
+                self._refuse(f"unknown option {key!r}; allowed: {', '.join(self._allowed())}")
+            options[key] = value
+            if key == "ssl_check_hostname":
+                if value.lower() not in _BOOLEANS:
+                    self._refuse(f"{key} is {value!r}; it must be true or false")
+                options[key] = _BOOLEANS[value.lower()]
+        return options
+
+    def _allowed(self) -> tuple[str, ...]:
+        tls = _TLS_OPTIONS if self._tls else ()
+        sentinel = _SENTINEL_OPTIONS if self._kind == "sentinel" else ()
+        return ("db", "client_name", *tls, *sentinel)
+
+    def _sentinel(self, options: dict[str, str | bool]) -> dict[str, str]:
+        named = {key: options.pop(f"sentinel_{key}", None) for key in ("username", "password")}
+        return {key: str(value) for key, value in named.items() if value}

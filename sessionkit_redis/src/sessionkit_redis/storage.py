@@ -8,20 +8,18 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from redis.exceptions import ClusterCrossSlotError
+
 from sessionkit.errors import ConfigError, StorageError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
-from sessionkit_redis import counting
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.connect import Client, Keywords, Link, checked, link_to, open_link
 from sessionkit_redis.failures import unencodable
-from sessionkit_redis.heads import HEAD_FIELDS, head_of, session_of
-from sessionkit_redis.keys import Bucket, Keys
-from sessionkit_redis.listing import Listing
-from sessionkit_redis.purging import Purging
-from sessionkit_redis.saving import Saving
-from sessionkit_redis.scripts import REMOVE, TOUCH, call
-from sessionkit_redis.user_index import UserIndex
-from sessionkit_redis.watching import Watch
+from sessionkit_redis.layout import HEAD_FIELDS, Bucket, Keys, head_of, session_of
+from sessionkit_redis.registries import Listing, Purging, UserIndex
+from sessionkit_redis.saves import Saving
+from sessionkit_redis.scripts import COUNT, REMOVE, TOUCH, call
+from sessionkit_redis.watch import Watch
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -171,7 +169,7 @@ class RedisStorage:
         A session that the server collected, an hour after its end, counts until
         the next purge, if it was active since.
         """
-        return counting.active_since(self._calls, self._keys, active_since)
+        return _active_since(self._calls, self._keys, active_since)
 
     def purge(self, *, expired_before: int, idle_before: int | None = None, limit: int) -> int:
         """Remove one batch of expired and idle sessions; return how many."""
@@ -206,3 +204,19 @@ class RedisStorage:
     def _sender(self) -> bytes:
         # With the process, since a fork has the same token.
         return f"{self._token}.{os.getpid()}".encode()
+
+
+# Counts of sessions: in all buckets by one script, or by a command each where a cluster splits them.
+
+
+def _active_since(calls: Calls, keys: Keys, moment: int) -> int:
+    """Return how many sessions were active at *moment* or later."""
+    registries = tuple(bucket.active for bucket in keys.buckets)
+    if not calls.is_clustered:
+        try:
+            return int(calls.one(call(COUNT, registries, moment)))
+        except StorageError as error:
+            # A cluster of one server may be spoken to as if it were none.
+            if not isinstance(error.__cause__, ClusterCrossSlotError):
+                raise
+    return sum(calls.all([("ZCOUNT", registry, moment, "+inf") for registry in registries]))

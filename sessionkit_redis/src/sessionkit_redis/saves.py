@@ -12,10 +12,9 @@ from sessionkit.errors import ConflictError, RejectedError, StorageError
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.failures import unencodable
-from sessionkit_redis.heads import ahead_field, head_of, part_field, values_of
-from sessionkit_redis.keys import Keys
+from sessionkit_redis.layout import Keys, ahead_field, head_of, part_field, values_of
+from sessionkit_redis.registries import Entry, UserIndex
 from sessionkit_redis.scripts import NOT_AHEAD, SAVE, STORED, UNLISTED, Command, call
-from sessionkit_redis.user_index import Entry, UserIndex
 
 LARGE: Final = 50_000
 """Bytes from which on a part is sent ahead of the script: below, a copy through Lua costs less."""

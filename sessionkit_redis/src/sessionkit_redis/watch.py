@@ -14,7 +14,7 @@ from redis import RedisCluster
 
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.failures import DRIVER_ERRORS
-from sessionkit_redis.keys import Keys
+from sessionkit_redis.layout import Keys
 
 _log: Final = logging.getLogger("sessionkit.redis")
 
