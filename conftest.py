@@ -56,7 +56,7 @@ def read_toml(example: Example) -> None:
 
 def alone(namespace: dict[str, Any]) -> None:
     """Let a document begin as a new program does: in an empty folder, without a manager."""
-    from sessionkit.manager import in_force  # noqa: PLC0415 - tests without documents need no session
+    from sessionkit.manager import default_manager  # noqa: PLC0415 - tests without documents need no session
 
     stack = namespace["_cleanup"] = ExitStack()
     folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -64,7 +64,7 @@ def alone(namespace: dict[str, Any]) -> None:
     bare["SESSIONKIT_SECRET_KEY"] = secrets.token_urlsafe()
     stack.enter_context(mock.patch.dict(os.environ, bare, clear=True))
     stack.enter_context(chdir(folder))
-    stack.enter_context(mock.patch.object(in_force._DEFAULT, "manager", None))  # noqa: SLF001 - what a new process has
+    stack.enter_context(mock.patch.object(default_manager._DEFAULT, "manager", None))  # noqa: SLF001 - what a new process has
 
 
 def cleaned(namespace: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from session_harness.servers import Server
 from session_harness.stores import FaultyStore
 
 from sessionkit import SessionManager
-from sessionkit.manager import in_force
+from sessionkit.manager import default_manager
 from sessionkit_sqlite.storage import SqliteStorage
 
 
@@ -25,7 +25,7 @@ def _manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sessio
         monkeypatch.delenv(name)
     manager = SessionManager()
     # Not by ``with``: a page runs on a thread of its own, with a context of its own.
-    monkeypatch.setattr(in_force._DEFAULT, "manager", manager)
+    monkeypatch.setattr(default_manager._DEFAULT, "manager", manager)
     yield manager
     manager.close()
 

@@ -422,7 +422,7 @@ class Model(RuleBasedStateMachine):
     def over(self, ended: list[str]) -> None:
         """Look whether ids are over."""
         for session_id in ended:
-            found = self.replicas[0].repository.look_up(session_id)
+            found = self.replicas[0].repository.load_result(session_id)
             assert Absence.ENDED is found.absence
 
     def teardown(self) -> None:

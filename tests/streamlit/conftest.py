@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
-import sessionkit.manager.in_force
+import sessionkit.manager.default_manager
 from sessionkit import SessionManager, UserSession
 from sessionkit.events import SessionEvent
 from sessionkit.settings import Settings, load_settings
@@ -51,7 +51,7 @@ class Browser:
             tell(event)
 
         self.manager.emit = emit  # type: ignore[method-assign]
-        sessionkit.manager.in_force._DEFAULT.manager = self.manager
+        sessionkit.manager.default_manager._DEFAULT.manager = self.manager
 
     def settings(self) -> Settings:
         """Return the settings of the server, and of any other one over the same store."""
@@ -108,7 +108,7 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser
     monkeypatch.setattr(gate, "tokens", None)
     monkeypatch.setattr(gate, "keeper", None)
     monkeypatch.setattr(gate, "middleware", True)
-    monkeypatch.setattr(sessionkit.manager.in_force._DEFAULT, "manager", None)
+    monkeypatch.setattr(sessionkit.manager.default_manager._DEFAULT, "manager", None)
     moved.cache_clear()
     browser.restart()
     browser.hold("the-session")

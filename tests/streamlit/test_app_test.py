@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sessionkit import SessionManager, load_settings
-from sessionkit.manager import in_force
+from sessionkit.manager import default_manager
 
 _PAGE = """
 import streamlit as st
@@ -26,7 +26,7 @@ def test_a_page_uses_the_managers_block_that_it_is_run_in(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing goes to the developer's own store, and the stand-in for cookies is no news."""
-    monkeypatch.setattr(in_force._DEFAULT, "manager", None)
+    monkeypatch.setattr(default_manager._DEFAULT, "manager", None)
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.INFO, "sessionkit")
     with SessionManager(load_settings(storage="memory")) as manager:

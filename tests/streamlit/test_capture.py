@@ -44,7 +44,7 @@ def test_what_was_typed_is_kept_when_the_run_begins(browser: Any, page: Page) ->
 def test_a_login_during_a_run_loses_nothing_that_was_typed(browser: Any, page: Page) -> None:
     """The page was left for the login; its run goes on, and the session moves meanwhile."""
     body = (
-        "from sessionkit.repository.tracks import Owner\nmoves = get_manager()._mover.bind\n"
+        "from sessionkit.repository.tracks import Owner\nmoves = get_manager()._rotation.bind\n"
         "if st.session_state.get('city'):\n    moves(session, Owner('https://id|ada', True))\n"
         + CITY
     )

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
     from sessionkit.hookspecs import hookimpl
     from sessionkit.host import Host
-    from sessionkit.manager.in_force import configure, get_manager
+    from sessionkit.manager.default_manager import configure, get_manager
     from sessionkit.manager.lifecycle import SessionSummary
     from sessionkit.manager.manager import SessionManager
     from sessionkit.persistence.exits import install_signal_handlers
@@ -142,7 +142,7 @@ _MODULES: Final = {
     "conflict": ("Conflict", "ConflictReport", "ConflictStrategy", "FieldDecision"),
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
-    "manager.in_force": ("configure", "get_manager"),
+    "manager.default_manager": ("configure", "get_manager"),
     "manager.lifecycle": ("SessionSummary",),
     "manager.manager": ("SessionManager",),
     "persistence.exits": ("install_signal_handlers",),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sessionkit.manager.in_force import get_manager
+from sessionkit.manager.default_manager import get_manager
 
 if TYPE_CHECKING:
     from sessionkit.manager.lifecycle import SessionSummary

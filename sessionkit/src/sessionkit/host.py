@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
 
 STATE_KEY: Final = "_sessionkit_connection"
-"""Where a host's state holds the :class:`Connection`."""
+"""Where a host's state holds the :class:`~sessionkit.manager.claims.ConnectedSession`."""
 
 
 class Host(Protocol):

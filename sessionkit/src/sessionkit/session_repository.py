@@ -10,7 +10,7 @@ from typing import Any
 
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.errors import NewerFormatError
-from sessionkit.manager.in_force import get_manager
+from sessionkit.manager.default_manager import get_manager
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION, USER_ID
 from sessionkit.session.session import UserSession

@@ -494,7 +494,7 @@ def test_a_session_that_moved_is_replayed_under_its_new_id(start: Start) -> None
     session = process.new(name="Ada")
     session.set_input("town", "Paris")
     process.journal.keep(session)
-    process.repository.rotations.leave(session, "t", lambda: None)
+    process.repository.rotation.rotate_in_memory(session, "t", lambda: None)
     process.journal.keep(session)
     process = process.killed()
 
@@ -509,7 +509,7 @@ def test_a_session_that_was_rotated_is_all_stored(start: Start) -> None:
     session = process.new(name="Ada")
     session.set_input("town", "Paris")
     process.journal.keep(session)
-    process.repository.rotations.rotate(session, "t")
+    process.repository.rotation.rotate(session, "t")
 
     assert {"name": "Ada", "town": "Paris"} == process.load("t").inputs
     assert [20] == [path.stat().st_size for path in process.files()]
@@ -523,7 +523,7 @@ def test_a_session_that_could_not_be_rotated_keeps_its_changes(start: Start) -> 
     process.journal.keep(session)
     process.store.down = True
     with pytest.raises(UnavailableError):
-        process.repository.rotations.rotate(session, "t")
+        process.repository.rotation.rotate(session, "t")
     process = process.killed()
     process.replay()
 

@@ -215,12 +215,12 @@ def test_a_storage_without_heads_is_read(open_server: OpenServer, seconds: Secon
 def test_times_that_are_not_looked_at_any_more_are_forgotten(here: Server) -> None:
     """A process that runs for months keeps one for each session of the last interval."""
     seconds = Seconds()
-    lookout = type(here.manager._lookout)(1.0, opened=lambda: None, clock=seconds)
+    check = type(here.manager._rerun_check)(1.0, opened=lambda: None, clock=seconds)
     for number in range(1000):
         seconds.time += 0.1
-        lookout.note(str(number))
+        check.record_refreshed(str(number))
 
-    assert len(lookout._looked) <= 12
+    assert len(check._refreshed_at) <= 12
 
 
 def test_refresh_of_a_repository_always_looks(replica: Replica) -> None:

@@ -17,7 +17,7 @@ from session_harness.servers import Server, Tab, session_of
 from session_harness.stores import PATIENCE, FaultyStore, Gate
 from session_harness.writers import Seconds
 
-from sessionkit.manager.lookout import PAUSE, SLOW
+from sessionkit.manager.rerun_check import PAUSE, SLOW
 from sessionkit.persistence.health import LONGEST
 
 OpenServer = Callable[..., Server]
@@ -56,7 +56,7 @@ def connected(tab: Tab) -> Any:
 def probed() -> None:
     """Wait until the look that goes ahead is back."""
     for thread in threads():
-        if thread.name == "sessionkit-lookout":
+        if thread.name == "sessionkit-rerun-check":
             thread.join(PATIENCE)
             assert not thread.is_alive()
 
@@ -139,7 +139,7 @@ def test_nobody_waits_behind_one_who_waits(here: Server, seconds: Seconds) -> No
     tab, other = opened_tab(here), opened_tab(here)
     gate = here.store.on_look = Gate()
     seconds.time = 1.0
-    waiting = Thread(target=here.manager._live.catch_up, args=[connected(tab)])
+    waiting = Thread(target=here.manager._live.refresh_if_due, args=[connected(tab)])
     waiting.start()
     assert gate.reached.wait(PATIENCE)
     seconds.time += SLOW
@@ -229,15 +229,15 @@ def test_after_a_fork_the_child_looks_though_the_parent_waits(
     here: Server, seconds: Seconds
 ) -> None:
     """A look that was under way is the parent's."""
-    lookout = here.manager._lookout
-    lookout._asking[0] = -100.0
-    lookout._lock.acquire()
+    check = here.manager._rerun_check
+    check._asking[0] = -100.0
+    check._lock.acquire()
     seconds.time = 1.0
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         child = os.fork()  # other threads are what this is about
     if not child:
-        os._exit(0 if not lookout._asking and lookout._lock.acquire(blocking=False) else 1)
-    lookout._lock.release()
+        os._exit(0 if not check._asking and check._lock.acquire(blocking=False) else 1)
+    check._lock.release()
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -246,6 +246,6 @@ def test_a_store_that_was_never_opened(open_server: OpenServer) -> None:
     """There is nothing to look for."""
     store = FaultyStore()
     server = open_server(store)
-    server.manager._lookout.look(Replica().new())
+    server.manager._rerun_check.refresh_if_due(Replica().new())
 
     assert [] == store.calls

@@ -25,7 +25,7 @@ from sessionkit.errors import (
     PluginError,
     SessionKitError,
 )
-from sessionkit.manager import in_force
+from sessionkit.manager import default_manager
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings
 from sessionkit.settings.settings import SecuritySettings
@@ -36,10 +36,10 @@ OpenServer = Callable[..., Server]
 @pytest.fixture(name="fresh_process")
 def _fresh_process(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Be a process without a manager, in an empty folder; close what it opened."""
-    monkeypatch.setattr(in_force._DEFAULT, "manager", None)
+    monkeypatch.setattr(default_manager._DEFAULT, "manager", None)
     yield bare
-    if in_force._DEFAULT.manager is not None:
-        in_force._DEFAULT.manager.close()
+    if default_manager._DEFAULT.manager is not None:
+        default_manager._DEFAULT.manager.close()
 
 
 def in_memory() -> Settings:

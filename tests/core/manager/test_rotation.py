@@ -14,7 +14,7 @@ from session_harness.visitors import ALICE, BOB, keep
 
 from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
 from sessionkit.events import SaveFailed, SessionRotated, log_event
-from sessionkit.manager.lifecycle import Mover
+from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite
 from sessionkit.repository.tracks import Owner
@@ -266,7 +266,7 @@ def test_the_end_of_the_old_id_is_repeated_by_itself(
 
     assert ended(server, old_id)
     assert 1 == len(server.told(SessionRotated))
-    assert set() == server.manager._live._left
+    assert set() == server.manager._live._former_ids
     assert {} == replica_of(server, open_server).tab(token_for(old_id)).run().inputs
 
 
@@ -292,7 +292,7 @@ def test_a_session_that_another_thread_moves_is_ended_all_the_same(server: Serve
 
     def rotate_first(session_id: str, *args: Any, **keywords: Any) -> bool:
         if session.session_id == session_id and not server.told(SessionRotated):
-            server.manager._mover.rotate(session)
+            server.manager._rotation.rotate(session)
         return end(session_id, *args, **keywords)
 
     repository.end = rotate_first  # type: ignore[method-assign]
@@ -488,7 +488,7 @@ def test_a_new_id_that_was_revoked_at_once_takes_the_old_one_with_it(
 
     assert ended(server, old_id)
     assert ended(server, session.session_id)
-    assert set() == server.manager._live._left
+    assert set() == server.manager._live._former_ids
 
 
 def test_a_login_before_the_store_could_be_opened(
@@ -570,14 +570,14 @@ def test_whom_another_tab_was_faster_than_gets_a_session_of_their_own(
     """Alice and Bob log in at the same moment with one cookie: neither gets the other's."""
     tab = server.visited()
     session = tab.run()
-    bind = Mover.bind
+    bind = LiveRotation.bind
 
-    def bob_first(mover: Mover, moving: UserSession, owner: Owner | None) -> None:
-        bind(mover, moving, Owner(BOB, authenticated=True))
+    def bob_first(rotation: LiveRotation, moving: UserSession, owner: Owner | None) -> None:
+        bind(rotation, moving, Owner(BOB, authenticated=True))
         moving.inputs["bobs"] = 1
-        bind(mover, moving, owner)
+        bind(rotation, moving, owner)
 
-    monkeypatch.setattr(Mover, "bind", bob_first)
+    monkeypatch.setattr(LiveRotation, "bind", bob_first)
     tab.connection.account = ALICE
     hers = tab.run()
 

@@ -19,7 +19,7 @@ from session_harness.writers import Seconds
 
 from sessionkit.errors import ConfigError, PluginError, UnavailableError
 from sessionkit.host import NotifiedHost
-from sessionkit.manager.watch import LONGEST, PAUSE, SHORTEST, Echo
+from sessionkit.manager.watch import LONGEST, PAUSE, SHORTEST, TabNotification
 from sessionkit.settings.settings import PersistenceSettings
 
 OpenServer = Callable[..., Server]
@@ -351,22 +351,22 @@ def test_two_tabs_dont_wake_each_other_for_ever(
 
 def test_a_tab_that_does_not_answer_is_told_at_once() -> None:
     """However often others save."""
-    echo = Echo.after(None, 0.0)
+    echo = TabNotification.after(None, 0.0)
 
     assert 0.0 == echo.next_at(0.0)
-    assert 0.1 == Echo.after(echo, 0.0).next_at(0.1)
+    assert 0.1 == TabNotification.after(echo, 0.0).next_at(0.1)
 
 
 def test_gaps_double_up_to_a_minute_while_answers_come() -> None:
     """And begin anew after a rest."""
-    now, gaps, echo = 0.0, [], Echo.after(None, 0.0)
+    now, gaps, echo = 0.0, [], TabNotification.after(None, 0.0)
     for _ in range(9):
         echo.answered = True
         gaps.append(echo.next_at(now) - now)
         now = echo.next_at(now)
-        echo = Echo.after(echo, now)
+        echo = TabNotification.after(echo, now)
 
     assert [1, 2, 4, 8, 16, 32, 60, 60, 60] == gaps
     assert LONGEST == gaps[-1]
     echo.answered = True
-    assert SHORTEST == Echo.after(echo, now + 2 * LONGEST + 1).gap
+    assert SHORTEST == TabNotification.after(echo, now + 2 * LONGEST + 1).gap

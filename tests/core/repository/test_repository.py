@@ -92,7 +92,7 @@ def test_the_head_says_who_owns_the_session(replica: Replica) -> None:
 def test_nothing_is_found_where_nothing_is(replica: Replica) -> None:
     """The id is free."""
     assert replica.repository.load("s") is None
-    assert Absence.FREE is replica.repository.look_up("s").absence
+    assert Absence.FREE is replica.repository.load_result("s").absence
 
 
 def test_a_session_that_is_too_large_is_rejected(replica: Replica) -> None:
@@ -160,7 +160,7 @@ def test_the_earlier_end_counts(clock: Clock, expiry: Expiry, hours: int) -> Non
     clock.advance(seconds=2)
 
     assert replica.repository.load("s") is None
-    assert Absence.FREE is replica.repository.look_up("s").absence
+    assert Absence.FREE is replica.repository.load_result("s").absence
     assert replica.store.stored("s")
 
 
@@ -217,7 +217,7 @@ def test_the_end_is_a_tombstone(clock: Clock) -> None:
     assert 3 == stored.head.version
     assert stored.head.expires_at is not None
     assert stored.head.expires_at >= to_micros(clock() + timedelta(days=399))
-    assert Absence.ENDED is replica.repository.look_up("s").absence
+    assert Absence.ENDED is replica.repository.load_result("s").absence
     assert ["s"] == [event.session_id for event in replica.told(SessionEnded)]
 
 

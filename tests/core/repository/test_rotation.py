@@ -21,8 +21,8 @@ from sessionkit.session import UserSession
 
 def rotate(replica: Replica, session: UserSession, new_id: str = "new") -> bool:
     """Move a session and end its old id; return whether others' changes came along."""
-    rotations = replica.repository.rotations
-    return rotations.finish(rotations.rotate(session, new_id))
+    rotation = replica.repository.rotation
+    return rotation.finish(rotation.rotate(session, new_id))
 
 
 def kept(replica: Replica, session_id: str) -> UserSession | None:
@@ -148,13 +148,13 @@ def test_a_lost_answer_for_the_new_id_leaves_the_old_one(replica: Replica, fate:
 def test_the_end_of_the_old_id_is_repeated(replica: Replica, fate: str) -> None:
     """Whether or not the tombstone landed: the session has moved."""
     session = replica.new(a=1)
-    rotations = replica.repository.rotations
-    left = rotations.rotate(session, "new")
+    rotation = replica.repository.rotation
+    former = rotation.rotate(session, "new")
     replica.store.next_writes(fate)
     with pytest.raises(UnavailableError):
-        rotations.finish(left)
+        rotation.finish(former)
 
-    assert not rotations.finish(left)
+    assert not rotation.finish(former)
     assert_ended(replica)
     assert {"a": 1} == replica.load("new").inputs
     assert [] == replica.told(SessionGone)
@@ -164,7 +164,7 @@ def test_in_between_both_are_there(replica: Replica) -> None:
     """After a crash the old id is what it was last stored as."""
     session = replica.new(a=1)
     session.inputs["b"] = 2
-    replica.repository.rotations.rotate(session, "new")
+    replica.repository.rotation.rotate(session, "new")
 
     assert {"a": 1} == replica.load().inputs
     assert {"a": 1, "b": 2} == replica.load("new").inputs
@@ -199,15 +199,15 @@ def test_what_others_saved_meanwhile_moves_along_once(
     session.page_views["cart"] = 1
     other = replica.again()
     theirs = other.load()
-    rotations = replica.repository.rotations
-    left = rotations.rotate(session, "new")
+    rotation = replica.repository.rotation
+    former = rotation.rotate(session, "new")
     theirs.page_views["cart"] = 2
     other.save(theirs)
     replica.store.next_writes(None, *fates)
     with pytest.raises(UnavailableError):
-        rotations.finish(left)
+        rotation.finish(former)
 
-    rotations.finish(left)
+    rotation.finish(former)
 
     assert {"cart": 3} == replica.load("new").page_views
     assert_ended(replica)
@@ -238,10 +238,10 @@ def test_a_write_in_doubt_is_left_behind_while_the_store_is_down(
     with pytest.raises(UnavailableError):
         replica.save(session)
     replica.store.down = True
-    left = replica.repository.rotations.leave(session, "new", lambda: None)
+    former = replica.repository.rotation.rotate_in_memory(session, "new", lambda: None)
     replica.store.down = False
     replica.save(session)
-    replica.repository.rotations.finish(left)
+    replica.repository.rotation.finish(former)
 
     assert {"cart": 1} == replica.load("new").page_views
     assert_ended(replica)
@@ -259,10 +259,10 @@ def test_someone_on_top_of_a_write_in_doubt_moves_along(replica: Replica) -> Non
     theirs.page_views["cart"] += 1
     other.save(theirs)
     replica.store.down = True
-    left = replica.repository.rotations.leave(session, "new", lambda: None)
+    former = replica.repository.rotation.rotate_in_memory(session, "new", lambda: None)
     replica.store.down = False
     replica.save(session)
-    replica.repository.rotations.finish(left)
+    replica.repository.rotation.finish(former)
 
     assert {"cart": 2} == replica.load("new").page_views
 
@@ -304,10 +304,10 @@ def test_two_processes_move_a_session_at_once(replica: Replica) -> None:
     ours = replica.new(a=1)
     other = replica.again()
     theirs = other.load()
-    left = replica.repository.rotations.rotate(ours, "ours")
+    former = replica.repository.rotation.rotate(ours, "ours")
     rotate(other, theirs, "theirs")
     with pytest.raises(SessionGoneError, match="ended"):
-        replica.repository.rotations.finish(left)
+        replica.repository.rotation.finish(former)
 
     assert kept(replica, "ours") is None
     assert {"a": 1} == replica.load("theirs").inputs
@@ -318,13 +318,13 @@ def test_an_id_that_is_somebody_elses_now_stays(replica: Replica) -> None:
     session = replica.new(a=1)
     other = replica.again()
     hers = other.load()
-    rotations = replica.repository.rotations
-    left = rotations.rotate(session, "new")
+    rotation = replica.repository.rotation
+    former = rotation.rotate(session, "new")
     session.user_id = "bob"
     hers.user_id = "alice"
     other.save(hers)
     with pytest.raises(SessionGoneError, match="owner"):
-        rotations.finish(left)
+        rotation.finish(former)
 
     assert "alice" == replica.load().user_id
     assert kept(replica, "new") is None
@@ -334,10 +334,10 @@ def test_an_old_id_that_expired_meanwhile_is_ended(clock: Clock) -> None:
     """What lies there is over; it neither moves nor stays."""
     replica = Replica(now=clock, expiry=Expiry(idle=None, absolute=None))
     session = replica.new(a=1)
-    left = replica.repository.rotations.rotate(session, "new")
+    former = replica.repository.rotation.rotate(session, "new")
     rewrite(replica, lambda parts: parts, save_id="other", expires_at=1)
 
-    assert not replica.repository.rotations.finish(left)
+    assert not replica.repository.rotation.finish(former)
     assert_ended(replica)
 
 
@@ -348,11 +348,11 @@ def test_after_a_failover_the_old_state_does_not_come_along(replica: Replica) ->
     session.inputs["a"] = 2
     session.page_views["cart"] = 1
     replica.save(session)
-    left = replica.repository.rotations.rotate(session, "new")
+    former = replica.repository.rotation.rotate(session, "new")
     moved = replica.store.keep()["new"]
     replica.store.go_back({**before, "new": moved})
 
-    replica.repository.rotations.finish(left)
+    replica.repository.rotation.finish(former)
 
     found = replica.load("new")
     assert ({"a": 2}, {"cart": 1}) == (found.inputs, found.page_views)
@@ -376,9 +376,9 @@ def test_a_change_is_stored_under_the_new_id_only(replica: Replica) -> None:
     def own() -> None:
         session.user_id = "alice"
 
-    left = replica.repository.rotations.leave(session, "new", own)
+    former = replica.repository.rotation.rotate_in_memory(session, "new", own)
     replica.save(session)
-    replica.repository.rotations.finish(left)
+    replica.repository.rotation.finish(former)
 
     owners = {write.head.user_id for write in replica.store.writes if write.head.session_id == "s"}
     assert {None} == owners

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from sessionkit.records import RECENT_SAVES, SessionHead
-from sessionkit.repository.tracks import Seen, went_back, why_gone
+from sessionkit.repository.tracks import LastSeen, gone_reason, went_back
 
 
 def head(version: int = 1, **fields: Any) -> SessionHead:
@@ -24,9 +24,9 @@ def head(version: int = 1, **fields: Any) -> SessionHead:
     return SessionHead(**(values | fields))
 
 
-def seen(*, usable: bool = True, **fields: Any) -> Seen:
+def seen(*, usable: bool = True, **fields: Any) -> LastSeen:
     """Return what a store holds."""
-    return Seen(head=head(**fields), parts={}, layout=frozenset(), usable=usable)
+    return LastSeen(head=head(**fields), parts={}, layout=frozenset(), usable=usable)
 
 
 KNOWN = head()
@@ -56,10 +56,10 @@ OTHER_BEGINNING: dict[str, Any] = {"created_at": 5}
     ],
 )
 def test_why_a_session_is_gone(
-    reason: str | None, known: SessionHead | None, found: Seen | None, user: str | None
+    reason: str | None, known: SessionHead | None, found: LastSeen | None, user: str | None
 ) -> None:
     """Deleted, ended, replaced or another user's; a tombstone whose time is over frees the id."""
-    assert reason == why_gone(known, found, user)
+    assert reason == gone_reason(known, found, user)
 
 
 @pytest.mark.parametrize(

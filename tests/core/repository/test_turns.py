@@ -111,10 +111,10 @@ def test_a_place_is_kept_as_long_as_a_session() -> None:
     tracks = Tracks()
     one, two = UserSession(session_id="s"), UserSession(session_id="s")
     tracks.put(one, Track(base=None))
-    shared = tracks.get_or_make(two, lambda: Track(base=None)).place
+    shared = tracks.get_or_make(two, lambda: Track(base=None)).shared
     first = tracks.get(one)
     assert first is not None
-    assert shared is first.place
+    assert shared is first.shared
 
     held = ref(shared)
     del one, two, first, shared

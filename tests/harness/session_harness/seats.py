@@ -214,8 +214,8 @@ class Seat:
 
     def rotate(self, new_id: str, now: int) -> World:
         """Move the session to a fresh id; return the world there."""
-        was, rotations = shown(self.session), self.replica.repository.rotations
-        rotations.finish(rotations.rotate(self.session, new_id))
+        was, rotation = shown(self.session), self.replica.repository.rotation
+        rotation.finish(rotation.rotate(self.session, new_id))
         there = World(new_id, self.world.look)
         there.put(self._moved(was, now))
         head = self.track.stored.head if self.track.stored else None

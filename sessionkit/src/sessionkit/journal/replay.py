@@ -24,7 +24,7 @@ from sessionkit.journal.owner import take_turn
 from sessionkit.journal.segment import SUFFIX
 from sessionkit.merge.merger import stamp_changes
 from sessionkit.repository.repository import Repository
-from sessionkit.repository.tracks import Seen, Track
+from sessionkit.repository.tracks import LastSeen, Track
 from sessionkit.session.fields import from_micros, short
 from sessionkit.session.session import UserSession
 
@@ -56,11 +56,11 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
     """
     codec = repository.codec
     _translate(codec, state)
-    seen = repository.look(state.session_id) if _may_be_stored(state) else None
+    seen = repository.load_parts(state.session_id) if _may_be_stored(state) else None
     if _has_landed(state, seen):
         state.land()
     if state.known is not None and seen is not None and not seen.usable:
-        if repository.is_over(seen.head):
+        if repository.head_has_expired(seen.head):
             return None
         state.known, state.base = None, None  # it can't be read: what we have is all there is
         track = Track(base={}, replaces=seen)
@@ -69,7 +69,7 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
     track.last = _stamped(codec, state, track)
     session = _session(codec, state, track.last)
     if track.base is not None or track.stored is not None:
-        repository.begin_at(session, track)
+        repository.put_track(session, track)
     return session
 
 
@@ -77,13 +77,13 @@ def _may_be_stored(state: LineState) -> bool:
     return state.known is not None or state.sent is not None
 
 
-def _has_landed(state: LineState, seen: Seen | None) -> bool:
+def _has_landed(state: LineState, seen: LastSeen | None) -> bool:
     if state.sent is None or seen is None:
         return False
     return state.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
 
 
-def _track(state: LineState, seen: Seen | None) -> Track:
+def _track(state: LineState, seen: LastSeen | None) -> Track:
     if state.known is None:
         # Never stored: all its parts are in the line. Without a base, the app had read it
         # from somewhere, and the repository finds where it stands.
@@ -96,7 +96,7 @@ def _track(state: LineState, seen: Seen | None) -> Track:
         return Track(base=base, stored=seen, foreign=foreign)
     # As the live session knew the store: its save meets what is there now.
     layout = frozenset() if seen is None else seen.layout
-    stored = Seen(head=state.known, parts=start if base is None else base, layout=layout)
+    stored = LastSeen(head=state.known, parts=start if base is None else base, layout=layout)
     return Track(base=base, stored=stored, foreign=foreign)
 
 

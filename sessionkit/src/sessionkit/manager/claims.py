@@ -49,7 +49,7 @@ class Claim:
 
 
 @attrs.frozen(kw_only=True)
-class Connection:
+class ConnectedSession:
     """
     The session that a connection has, and the claim that it was given for.
 
@@ -97,7 +97,7 @@ class Connection:
 
 def connected_session(state: Mapping[str, Any]) -> UserSession | None:
     """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
-    connection: Connection | None = state.get(STATE_KEY)
+    connection: ConnectedSession | None = state.get(STATE_KEY)
     return None if connection is None or connection.has_moved else connection.session
 
 
@@ -122,7 +122,7 @@ class Claims:
         host: Host,
         session_id: str | None,
         user_id: str | None,
-        before: Connection | None = None,
+        before: ConnectedSession | None = None,
     ) -> Claim:
         """
         Return what the calling connection says about itself.

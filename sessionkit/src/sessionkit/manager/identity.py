@@ -24,9 +24,9 @@ from sessionkit.events import (
     StoreUnavailable,
 )
 from sessionkit.host import STATE_KEY, Host, ShowingHost
-from sessionkit.manager.claims import Claim, Claims, Connection
-from sessionkit.manager.lifecycle import Mover
-from sessionkit.manager.live import LiveSessions
+from sessionkit.manager.claims import Claim, Claims, ConnectedSession
+from sessionkit.manager.lifecycle import LiveRotation
+from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.repository.tracks import Absence, Owner
 from sessionkit.session.fields import new_session_id, short
 from sessionkit.session.forms import FormState
@@ -85,7 +85,7 @@ def _is_blank_form(form: object) -> bool:
 
 
 @attrs.frozen(kw_only=True)
-class Homecoming:
+class LatestSessions:
     """
     Finds the stored sessions of users.
 
@@ -110,7 +110,11 @@ class Homecoming:
             self.emit(StoreUnavailable(session_id=None, error=str(error)))
             return None
         found = None if latest is None else self.live.find(latest).session
-        if found is None or found.user_id != user_id or not self.live.admit(found, claim.may_have):
+        if (
+            found is None
+            or found.user_id != user_id
+            or not self.live.absorb_for(found, claim.may_have)
+        ):
             return None  # the list is older than the session: another tab may have it now
         return found
 
@@ -148,7 +152,7 @@ class Homecoming:
 
 
 @attrs.frozen(kw_only=True)
-class Identifier:
+class Identity:
     """
     Finds or makes the session of a connection.
 
@@ -157,7 +161,7 @@ class Identifier:
         repository: Returns the repository; raises what opening the store raises.
         tokens: Returns the app's tokens.
         claims: Reads what connections say about themselves.
-        mover: Moves sessions to fresh ids.
+        rotation: Moves sessions to fresh ids.
         discard: Takes the session of an id out of the queue of saves.
         emit: Takes events.
     """
@@ -166,15 +170,15 @@ class Identifier:
     repository: Callable[[], Repository]
     tokens: Callable[[], Tokens]
     claims: Claims
-    mover: Mover
+    rotation: LiveRotation
     discard: Callable[[str], None]
     emit: Callable[[SessionEvent], None]
     _unproven: WeakSet[UserSession] = attrs.field(init=False, factory=WeakSet)
-    _home: Homecoming = attrs.field(init=False)
+    _latest: LatestSessions = attrs.field(init=False)
 
-    @_home.default
-    def _make_home(self) -> Homecoming:
-        return Homecoming(live=self.live, repository=self.repository, emit=self.emit)
+    @_latest.default
+    def _make_home(self) -> LatestSessions:
+        return LatestSessions(live=self.live, repository=self.repository, emit=self.emit)
 
     def connect(
         self, host: Host, session_id: str | None, user_id: str | None, *, restore: bool
@@ -189,66 +193,68 @@ class Identifier:
             restore: False to begin anew when the connection begins.
         """
         state = host.state()
-        before: Connection | None = state.get(STATE_KEY)
+        before: ConnectedSession | None = state.get(STATE_KEY)
         claim = self.claims.of(host, session_id, user_id, before)
         if before is not None and self._holds(before, claim):
-            session = self._come_home(host, before.session, claim, restore=restore)
+            session = self._or_latest(host, before.session, claim, restore=restore)
             if session is not before.session:
                 self._tell_restored(session)
             if self._bind(host, session, claim):
                 if session.session_id != before.session_id:
                     self._give_token(host, claim, session)
-                state[STATE_KEY] = Connection.of(session, claim)
+                state[STATE_KEY] = ConnectedSession.of(session, claim)
                 return session
         session = self._restored(host, before, claim, restore=restore)
         self._give_token(host, claim, session)
         if before is not None:
             self._abandon(before, claim)
-        state[STATE_KEY] = Connection.of(session, claim)
+        state[STATE_KEY] = ConnectedSession.of(session, claim)
         return session
 
     def renew(self, host: Host) -> None:
         """Let a connection whose session has moved keep it, and give its browser the new token."""
         state = host.state()
-        before: Connection = state[STATE_KEY]
+        before: ConnectedSession = state[STATE_KEY]
         self._give_token(host, before.claim, before.session)
-        state[STATE_KEY] = Connection.of(before.session, before.claim)
+        state[STATE_KEY] = ConnectedSession.of(before.session, before.claim)
 
     def _restored(
-        self, host: Host, before: Connection | None, claim: Claim, *, restore: bool
+        self, host: Host, before: ConnectedSession | None, claim: Claim, *, restore: bool
     ) -> UserSession:
         """Return the session that the claim leads to, bound; else a new one."""
         gone = before is not None and self.live.is_gone(before.session)
         if before is None or not gone or before.shows_another(claim):
             found = self._restore(host, claim, restore=restore)
             if found is not None:
-                session = self._come_home(host, found, claim, restore=restore)
+                session = self._or_latest(host, found, claim, restore=restore)
                 self._tell_restored(session)
                 if self._bind(host, session, claim):
                     return session
         return self._begin(claim, new_session_id())
 
-    def _come_home(
+    def _or_latest(
         self, host: Host, session: UserSession, claim: Claim, *, restore: bool
     ) -> UserSession:
         """Return what the claim's user left behind, if the session is nobody's and nothing was done in it."""
         owned = host.trusted or session.user_id is not None
         if owned or not restore or claim.asked == session.session_id:
             return session
-        return self._home.instead_of(session, claim, host)
+        return self._latest.instead_of(session, claim, host)
 
     def _tell_restored(self, session: UserSession) -> None:
         if session.version:
             self.emit(SessionRestored(session_id=session.session_id))
 
-    def _holds(self, connection: Connection, claim: Claim) -> bool:
-        self.live.catch_up(connection.session)
-        if self.live.is_over(connection.session):
+    def _holds(self, connection: ConnectedSession, claim: Claim) -> bool:
+        self.live.refresh_if_due(connection.session)
+        if self.live.is_gone_or_expired(connection.session):
             self.live.drop(connection.session)
             return False
-        return connection.holds_for(claim) and self.live.admit(connection.session, claim.may_have)
+        return connection.holds_for(claim) and self.live.absorb_for(
+            connection.session, claim.may_have
+        )
 
-    def _abandon(self, before: Connection, claim: Claim) -> None:
+    def _abandon(self, before: ConnectedSession, claim: Claim) -> None:
         """Store nothing of a session that was only begun until the browser could say who it is."""
         unknown = before.claim.presented is None and claim.presented is not None
         if unknown and before.session.version == 0 and before.session.user_id is None:
@@ -282,11 +288,11 @@ class Identifier:
             return True
         if session in self._unproven and session.version:
             self._unproven.discard(session)
-            self.mover.bind(session, None)
+            self.rotation.bind(session, None)
         elif session.user_id is None and host.trusted:
             session.user_id, session.authenticated = owner
         elif session.user_id is None:
-            self.mover.bind(session, owner)
+            self.rotation.bind(session, owner)
         return session.user_id == claim.user_id
 
     def _may_have(self, host: Host, claim: Claim, session_id: str) -> UserSession | None:
@@ -307,10 +313,10 @@ class Identifier:
 
     def _is_for(self, host: Host, claim: Claim, session: UserSession) -> bool:
         if host.trusted:
-            return self.live.admit(session, lambda _: True)
+            return self.live.absorb_for(session, lambda _: True)
         owned = session.user_id is not None and session.user_id == claim.user_id
         held = session.session_id == claim.token_id
-        return (owned or held) and self.live.admit(session, claim.may_have)
+        return (owned or held) and self.live.absorb_for(session, claim.may_have)
 
     def _restore(self, host: Host, claim: Claim, *, restore: bool) -> UserSession | None:
         if claim.asked is not None and host.trusted:
@@ -322,18 +328,18 @@ class Identifier:
             if asked is not None:
                 return asked
         held = None if claim.token_id is None else self._at(claim, claim.token_id)
-        return self._home.of_user(claim) if held is None else held
+        return self._latest.of_user(claim) if held is None else held
 
     def _at(self, claim: Claim, session_id: str, *, restore: bool = True) -> UserSession | None:
         """Return the session of an id, or begin one there; None when the id is not for this claim."""
         found = self.live.find(session_id)
         if found.session is not None:
-            mine = restore and self.live.admit(found.session, claim.may_have)
+            mine = restore and self.live.absorb_for(found.session, claim.may_have)
             return found.session if mine else None
         if found.absence is Absence.ENDED:
             return None
         if found.absence is Absence.FREE and claim.asked is None:
-            latest = self._home.of_user(claim)
+            latest = self._latest.of_user(claim)
             if latest is not None:
                 return latest
         planted = claim.user_id is not None and session_id == claim.token_id

@@ -13,7 +13,7 @@ import attrs
 
 from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, UnavailableError
 from sessionkit.events import SessionEvent, SessionRotated
-from sessionkit.manager.live import LiveSessions
+from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.session.arguments import ONLY, USER_ID
 from sessionkit.session.fields import from_micros, new_session_id, short
@@ -22,14 +22,14 @@ from sessionkit.session.session import UserSession
 if TYPE_CHECKING:
     from sessionkit.records import SessionHead
     from sessionkit.repository.repository import Repository
-    from sessionkit.repository.rotation import Left
+    from sessionkit.repository.rotation import FormerId
     from sessionkit.repository.tracks import Owner
 
 # Live sessions that move to a fresh id, so that whoever knows the old one has nothing.
 
 
 @attrs.frozen(kw_only=True)
-class Mover:
+class LiveRotation:
     """
     Moves live sessions.
 
@@ -58,19 +58,19 @@ class Mover:
         if not self.live.is_saved(session):
             self.bind(session, None)
             return
-        rotations, new_id = self.repository().rotations, new_session_id()
-        with self.live.moving(session):
+        rotation, new_id = self.repository().rotation, new_session_id()
+        with self.live.lock_for_rotation(session):
             try:
-                left = rotations.rotate(session, new_id)
+                former = rotation.rotate(session, new_id)
             except UnavailableError:
                 # A copy may have been stored, its answer lost.
                 self._later(new_id, lambda: self.repository().end(new_id))
                 raise
-        self.emit(SessionRotated(session_id=new_id, old_id=left.session_id))
+        self.emit(SessionRotated(session_id=new_id, old_id=former.session_id))
         try:
-            self._finish(left)
+            self._finish(former)
         except StorageError:
-            self._later(left.session_id, partial(self._finish, left))
+            self._later(former.session_id, partial(self._finish, former))
 
     def bind(self, session: UserSession, owner: Owner | None) -> None:
         """
@@ -83,52 +83,52 @@ class Mover:
             session: The session.
             owner: The user; None changes the id alone.
         """
-        with self.live.moving(session):
+        with self.live.lock_for_rotation(session):
             if owner is not None and session.user_id is not None:
                 return  # another tab was first
-            left = self._leave(session, owner)
-            if left is not None and (left.known is not None or left.attempt is not None):
+            former = self._rotate_in_memory(session, owner)
+            if former is not None and (former.known is not None or former.attempt is not None):
                 error = self.repository().save_many([session], whole=False)[0]
                 if error is not None and not isinstance(error, SessionKitError):
                     raise error  # of the others the writer tells, and tries again
-        if left is not None:
-            self.emit(SessionRotated(session_id=session.session_id, old_id=left.session_id))
-            self._later(left.session_id, partial(self._finish, left))
+        if former is not None:
+            self.emit(SessionRotated(session_id=session.session_id, old_id=former.session_id))
+            self._later(former.session_id, partial(self._finish, former))
 
-    def _leave(self, session: UserSession, owner: Owner | None) -> Left | None:
-        from sessionkit.repository.rotation import Left  # noqa: PLC0415 - imports what saves; few sessions move
+    def _rotate_in_memory(self, session: UserSession, owner: Owner | None) -> FormerId | None:
+        from sessionkit.repository.rotation import FormerId  # noqa: PLC0415 - imports what saves; few sessions move
 
         def own() -> None:
             if owner is not None:
                 session.user_id, session.authenticated = owner
 
         new_id = new_session_id()
-        left = None
+        former = None
         try:
             if self.live.is_saved(session):
-                return self.repository().rotations.leave(session, new_id, own)
+                return self.repository().rotation.rotate_in_memory(session, new_id, own)
         except SessionGoneError:
             own()
             return None  # the next rerun begins anew
         except UnavailableError:  # the store was never opened
-            left = Left(session_id=session.session_id, session=session)
+            former = FormerId(session_id=session.session_id, session=session)
         with session.lock:
             session.session_id = new_id
             own()
-        return left
+        return former
 
-    def _finish(self, left: Left) -> None:
-        """Store a session under its new id, and end the one that it left."""
+    def _finish(self, former: FormerId) -> None:
+        """Store a session under its new id, and end its former id."""
         repository = self.repository()
-        error = repository.save_many([left.session], whole=False)[0]
+        error = repository.save_many([former.session], whole=False)[0]
         if isinstance(error, SessionGoneError):
-            repository.end(left.session_id)  # who ended the session meant all of it
+            repository.end(former.session_id)  # who ended the session meant all of it
         elif error is not None:
             raise error
-        elif repository.rotations.finish(left):
+        elif repository.rotation.finish(former):
             with suppress(StorageError, SessionGoneError):
-                repository.refresh(left.session)
-        self.live.has_ended(left.session_id)
+                repository.refresh(former.session)
+        self.live.record_ended(former.session_id)
 
     def _later(self, session_id: str, work: Callable[[], object]) -> None:
         """Have the writer do something about an id, again and again while the store is down."""
@@ -174,7 +174,7 @@ class SessionSummary:
 
 
 @attrs.frozen(kw_only=True)
-class Ender:
+class SessionEnds:
     """
     Ends sessions for good.
 
@@ -227,7 +227,7 @@ class Ender:
             TypeError: If *user_id* is no text: where nobody is logged in nobody is logged out.
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
-        from sessionkit.repository.stored import ATTEMPTS  # noqa: PLC0415 - imports what saves
+        from sessionkit.repository.stored_sessions import ATTEMPTS  # noqa: PLC0415 - imports what saves
 
         _check_user(user_id)
         chosen = _chosen(only)

@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost
 from sessionkit.manager.claims import Claims, connected_session
-from sessionkit.manager.identity import Identifier
-from sessionkit.manager.lifecycle import Ender, Mover, SessionSummary
+from sessionkit.manager.identity import Identity
+from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
 from sessionkit.manager.overrides import OVERRIDES
-from sessionkit.manager.saver import WriteBehind
+from sessionkit.manager.saver import BackgroundSaver
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.session.fields import utc_now
@@ -25,7 +25,7 @@ from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
 
 
-class Connecting(WriteBehind):
+class SessionGiver(BackgroundSaver):
     """Gives each connection its session, and keeps what it types."""
 
     def __init__(
@@ -37,18 +37,18 @@ class Connecting(WriteBehind):
     ) -> None:
         """Begin with no connection."""
         super().__init__(settings, plugins, now, clock)
-        self._mover = Mover(
+        self._rotation = LiveRotation(
             live=self._live,
             repository=lambda: self.repository,
             persistence=self.persistence,
             emit=self.emit,
         )
-        self._identifier = Identifier(
+        self._identity = Identity(
             live=self._live,
             repository=lambda: self.repository,
             tokens=self._sign,
             claims=Claims(tokens=self._sign, emit=self.emit),
-            mover=self._mover,
+            rotation=self._rotation,
             discard=self.discard,
             emit=self.emit,
         )
@@ -79,7 +79,7 @@ class Connecting(WriteBehind):
         """
         _check_user(user_id)
         host = self._hosts.of_connection()
-        session = self._identifier.connect(host, session_id, user_id, restore=restore_from_db)
+        session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
         _GIVERS[session] = self
         session.touch()
         self.schedule_save(session)
@@ -124,7 +124,7 @@ class Connecting(WriteBehind):
         """
         SESSION_ID.check(session_id)
         _check_user(user_id)
-        session = self._identifier.recover(self.host, session_id, user_id)
+        session = self._identity.recover(self.host, session_id, user_id)
         if session is not None:
             _GIVERS[session] = self
         return session
@@ -172,10 +172,10 @@ def _can_judge(host: Host) -> TypeGuard[InputHost]:
     return hasattr(host, "is_news")
 
 
-_GIVERS: Final[WeakKeyDictionary[UserSession, Connecting]] = WeakKeyDictionary()
+_GIVERS: Final[WeakKeyDictionary[UserSession, SessionGiver]] = WeakKeyDictionary()
 
 
-def giver_of(session: UserSession) -> Connecting | None:
+def giver_of(session: UserSession) -> SessionGiver | None:
     """Return who gave a session out, or None."""
     SESSION.check(session)
     return _GIVERS.get(session)
@@ -184,7 +184,7 @@ def giver_of(session: UserSession) -> Connecting | None:
 # Wires settings, plugins, host, repository and persistence together.
 
 
-class SessionManager(Connecting):
+class SessionManager(SessionGiver):
     """
     Keeps the sessions of one app.
 
@@ -220,7 +220,7 @@ class SessionManager(Connecting):
             clock,
         )
         self._override: Token[SessionManager | None] | None = None
-        self._ender = Ender(
+        self._ends = SessionEnds(
             live=self._live,
             repository=lambda: self.repository,
             discard=self.discard,
@@ -245,7 +245,7 @@ class SessionManager(Connecting):
         ending = session or connected
         if ending is None:
             return
-        self._ender.end(ending)
+        self._ends.end(ending)
         if connected is ending:
             del self.host.state()[STATE_KEY]
 
@@ -266,8 +266,8 @@ class SessionManager(Connecting):
             ConflictError: If two writers met and the strategy refused; nothing changed.
         """
         session = self.current()
-        self._mover.rotate(session)
-        self._identifier.renew(self.host)
+        self._rotation.rotate(session)
+        self._identity.renew(self.host)
         return session
 
     def list_sessions(self, user_id: str | None) -> tuple[SessionSummary, ...]:
@@ -282,7 +282,7 @@ class SessionManager(Connecting):
             TypeError: If *user_id* is neither a text nor None.
             UnavailableError: If the store can't be reached.
         """
-        return self._ender.summaries(user_id, self._own_session())
+        return self._ends.summaries(user_id, self._own_session())
 
     def revoke_sessions(
         self, user_id: str, only: Iterable[str] | None = None, *, keep_current: bool = False
@@ -304,7 +304,7 @@ class SessionManager(Connecting):
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
         current = self._own_session()
-        ended = self._ender.revoke(user_id, only, current if keep_current else None)
+        ended = self._ends.revoke(user_id, only, current if keep_current else None)
         if current is not None and self._live.is_gone(current):
             del self.host.state()[STATE_KEY]
         return ended

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from sessionkit.errors import QueueFullError, SessionGoneError
 from sessionkit.events import SaveFailed
-from sessionkit.manager.wiring import Wiring
+from sessionkit.manager.parts import ManagerParts
 from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.plugins.plugins import Plugins
@@ -32,7 +32,7 @@ _KEPT_IN_MEMORY: Final = (
 )
 
 
-class WriteBehind(Wiring):
+class BackgroundSaver(ManagerParts):
     """
     Settings, plugins, host, repository, and what saves.
 

@@ -21,7 +21,7 @@ import attrs
 
 from sessionkit.errors import ConfigError, SessionKitError, StorageError
 from sessionkit.host import Host, NotifiedHost
-from sessionkit.manager.live import LiveSessions
+from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Closeable, Storage, WatchStorage
@@ -36,7 +36,7 @@ LONGEST: Final = 60.0
 
 
 @attrs.define
-class Echo:
+class TabNotification:
     """
     When the tabs of a session were told last, and what came of it.
 
@@ -51,8 +51,8 @@ class Echo:
     answered: bool = False
 
     @classmethod
-    def after(cls, before: Echo | None, now: float) -> Echo:
-        """Return the echo of telling now: twice as slow, if the last one was answered and is not long ago."""
+    def after(cls, before: TabNotification | None, now: float) -> TabNotification:
+        """Return the notification of telling now: twice as slow, if the last one was answered and is not long ago."""
         if before is None or not before.answered or now > before.told_at + 2 * before.gap:
             return cls(now)
         return cls(now, min(LONGEST, 2 * before.gap))
@@ -111,7 +111,7 @@ class Watcher:
         """Begin anew; after a fork the threads are the parent's."""
         self._changed = Condition()
         self._waiting: dict[str, float] = {}
-        self._echoes: WeakKeyDictionary[UserSession, Echo] = WeakKeyDictionary()
+        self._notifications: WeakKeyDictionary[UserSession, TabNotification] = WeakKeyDictionary()
         self._thread: Thread | None = None
         self._watching: Closeable | None = None
         self._retry_at = 0.0
@@ -153,7 +153,7 @@ class Watcher:
         if session is not None:
             self._put(session)
 
-    def note_saved(self, session_id: str, version: int) -> None:
+    def record_saved(self, session_id: str, version: int) -> None:
         """Take note of a save in this process, of which no storage tells."""
         session = self._live.held(session_id) if self._wanted else None
         if session is None:
@@ -161,9 +161,9 @@ class Watcher:
         if session.version != version:
             self._put(session)  # another object of the id, such as a job's
             return
-        echo = self._echoes.get(session)
-        if echo is not None:
-            echo.answered = True
+        notification = self._notifications.get(session)
+        if notification is not None:
+            notification.answered = True
         if self._live.has_news(session):
             self._put(session)  # it was merged with what others did
 
@@ -182,11 +182,13 @@ class Watcher:
 
     def _put(self, session: UserSession) -> None:
         now = self._clock()
-        echo = self._echoes.get(session)
+        notification = self._notifications.get(session)
         with self._changed:
             if not self._wanted:
                 return
-            self._waiting.setdefault(session.session_id, echo.next_at(now) if echo else now)
+            self._waiting.setdefault(
+                session.session_id, notification.next_at(now) if notification else now
+            )
             if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._run, name="sessionkit-watcher", daemon=True)
                 self._thread.start()
@@ -198,7 +200,7 @@ class Watcher:
         while (session_id := self._next()) is not None:
             session = self._live.held(session_id)
             if session is not None:
-                self._catch_up(session)
+                self._refresh(session)
 
     def _next(self) -> str | None:
         """Wait for the next id; return None when the thread has nothing to live for."""
@@ -215,11 +217,13 @@ class Watcher:
             self._thread = None
             return None
 
-    def _catch_up(self, session: UserSession) -> None:
-        self._live.look_now(session)
+    def _refresh(self, session: UserSession) -> None:
+        self._live.refresh_now(session)
         if not self._live.has_news(session):
             return
-        self._echoes[session] = Echo.after(self._echoes.get(session), self._clock())
+        self._notifications[session] = TabNotification.after(
+            self._notifications.get(session), self._clock()
+        )
         for host in self._notified():
             try:
                 host.changed(session.session_id)

@@ -16,7 +16,7 @@ from sessionkit.merge.merger import Stamper, stamp_changes
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.merge.strategies import Merge
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
-from sessionkit.repository.tracks import Attempt, Meeting, SaveContext, Track
+from sessionkit.repository.tracks import Attempt, ResolvedConflict, SaveContext, Track
 from sessionkit.session.fields import new_save_id, to_micros
 from sessionkit.session.forms import FORM
 from sessionkit.session.held_forms import held_parts
@@ -124,11 +124,11 @@ class Intent(NamedTuple):
 
     Attributes:
         attempt: The write; None when the store has it all.
-        met: The writers who met, if any did.
+        resolved: The conflict with another writer that was resolved, if there was one.
     """
 
     attempt: Attempt | None
-    met: Meeting | None = None
+    resolved: ResolvedConflict | None = None
 
 
 def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> Encoded:
@@ -163,11 +163,11 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
     stored = track.stored
     conflict = is_conflict(context, session, track, ours)
     target = _target(context, session.session_id, track, ours, conflict=conflict)
-    met = _meeting(context, track, ours, target) if conflict else None
+    resolved = _resolved_conflict(context, track, ours, target) if conflict else None
     before = stored.parts if stored and not track.rewrite else {}
     changed = differing(before, target)
     if stored is not None and before == target:
-        return Intent(attempt=None, met=met)
+        return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else ())
     profile = context.codec.decode_part("profile", target["profile"])
@@ -183,7 +183,7 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
         target=target,
         layout=sealed.layout,
         changed=changed,
-        met=met,
+        resolved=resolved,
         authenticated=profile.get("authenticated", False),
     )
     return Intent(attempt=attempt)
@@ -220,13 +220,13 @@ def _decide(
     return stamp_changes(codec, merged, parts, to_micros(context.now()))
 
 
-def _meeting(
+def _resolved_conflict(
     context: SaveContext, track: Track, ours: EncodedParts, target: EncodedParts
-) -> Meeting:
+) -> ResolvedConflict:
     base = track.base
     theirs = track.stored.parts if track.stored else {}
     report = ConflictReport(lambda: conflicting_fields(context.codec, base, ours, theirs, target))
-    return Meeting(differing(ours, theirs), report)
+    return ResolvedConflict(differing(ours, theirs), report)
 
 
 def _head(

@@ -12,12 +12,12 @@ from sessionkit.merge.absorb import absorb_changes
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.attempt import encode_held, encode_live, is_conflict
-from sessionkit.repository.tracks import SaveContext, Seen, Track, went_back, why_gone
+from sessionkit.repository.tracks import LastSeen, SaveContext, Track, gone_reason, went_back
 from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 
 
-def look_again(context: SaveContext, session: UserSession, track: Track) -> bool:
+def refresh_track(context: SaveContext, session: UserSession, track: Track) -> bool:
     """
     Note in *track* what is stored now, if someone else has saved the session.
 
@@ -32,27 +32,27 @@ def look_again(context: SaveContext, session: UserSession, track: Track) -> bool
     known = track.stored
     if known is None or track.attempt is not None:
         return False  # the next save meets what is stored
-    head = None if context.look_head is None else context.look_head(session.session_id)
+    head = None if context.read_head is None else context.read_head(session.session_id)
     if head is not None and head.save_id in (known.head.save_id, track.unfit):
-        _note_times(track, known, head)
+        _record_times(track, known, head)
         return True
-    seen = _look_whole(context, session, track, head)
-    track.gone = track.gone or why_gone(known.head, seen, session.user_id)
+    seen = _load_parts(context, session, track, head)
+    track.gone = track.gone or gone_reason(known.head, seen, session.user_id)
     if track.gone is not None:
         context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
         raise SessionGoneError(session.session_id, track.gone)
     if seen is not None and seen.usable:
         if seen.head.save_id != known.head.save_id:
-            take_note(context, session, track, seen)
-        _note_times(track, known, seen.head)
+            record_seen(context, session, track, seen)
+        _record_times(track, known, seen.head)
     return True
 
 
-def _look_whole(
+def _load_parts(
     context: SaveContext, session: UserSession, track: Track, head: SessionHead | None
-) -> Seen | None:
+) -> LastSeen | None:
     try:
-        seen = context.look(session.session_id, track.stored)
+        seen = context.load_parts(session.session_id, track.stored)
     except NewerFormatError:
         # An event told; until it is saved again, its head is enough to know it by.
         track.unfit = None if head is None else head.save_id
@@ -61,16 +61,16 @@ def _look_whole(
     return seen
 
 
-def _note_times(track: Track, known: Seen, head: SessionHead) -> None:
+def _record_times(track: Track, known: LastSeen, head: SessionHead) -> None:
     """Note when a session that nobody has saved since was in use elsewhere, and so when it ends."""
     if track.stored is known and head.save_id == known.head.save_id:
         track.stored = attrs.evolve(known, head=head)
 
 
-def take_note(context: SaveContext, session: UserSession, track: Track, seen: Seen) -> None:
+def record_seen(context: SaveContext, session: UserSession, track: Track, seen: LastSeen) -> None:
     """Note that someone else has saved the session, or that the store went back."""
     known = track.stored
-    track.place.seen = seen
+    track.shared.last_seen = seen
     if seen.head.save_id == session.save_id:
         # This very object was saved through another repository.
         track.base, track.stored, track.replaces = seen.parts, seen, None
@@ -86,10 +86,10 @@ def take_note(context: SaveContext, session: UserSession, track: Track, seen: Se
             found=seen.head.version,
         )
         context.emit(event)
-        _take_back(track, known, seen)
+        _record_went_back(track, known, seen)
 
 
-def _take_back(track: Track, known: Seen, seen: Seen) -> None:
+def _record_went_back(track: Track, known: LastSeen, seen: LastSeen) -> None:
     if seen.head.save_id in known.head.recent:
         write_over(track, seen)
     else:
@@ -97,7 +97,7 @@ def _take_back(track: Track, known: Seen, seen: Seen) -> None:
         track.base, track.stored, track.foreign = None, seen, True
 
 
-def write_over(track: Track, seen: Seen) -> None:
+def write_over(track: Track, seen: LastSeen) -> None:
     """Have all parts stored again: what was acknowledged, or else what we have, is the truth."""
     if track.stored is None:
         track.replaces = seen
@@ -106,7 +106,7 @@ def write_over(track: Track, seen: Seen) -> None:
         track.rewrite = True
 
 
-def take_in(context: SaveContext, session: UserSession, track: Track) -> tuple[str, ...]:
+def absorb_track(context: SaveContext, session: UserSession, track: Track) -> tuple[str, ...]:
     """
     Put what others changed, from base to stored, into the live session; then base is stored.
 
@@ -147,7 +147,7 @@ def _put_in(
 # Where a session stands that its repository has not loaded itself.
 
 
-def adopt(context: SaveContext, session: UserSession) -> Track:
+def begin_track(context: SaveContext, session: UserSession) -> Track:
     """
     Return a track for a session that was made by the app, or read back from a dict.
 
@@ -157,13 +157,13 @@ def adopt(context: SaveContext, session: UserSession) -> Track:
     """
     if session.save_id is None:
         return Track(base=_blank(context.codec, session))
-    seen = context.look(session.session_id, None)
+    seen = context.load_parts(session.session_id, None)
     if seen is None:
         return Track(base=None, gone="deleted")
     if not seen.usable:
         return Track(base=_blank(context.codec, session), replaces=seen)
     began = attrs.evolve(seen.head, created_at=to_micros(session.created_at))
-    gone = why_gone(began, seen, session.user_id)
+    gone = gone_reason(began, seen, session.user_id)
     if gone is not None:
         return Track(base=None, gone=gone)
     if seen.head.save_id == session.save_id:

@@ -20,17 +20,17 @@ from sessionkit.merge.merger import Merger
 from sessionkit.records import SessionHead
 from sessionkit.repository.decisions import open_decisions, settle
 from sessionkit.repository.expiry import Expiry
-from sessionkit.repository.refresh import adopt, look_again, take_in
-from sessionkit.repository.rotation import Rotations
+from sessionkit.repository.refresh import absorb_track, begin_track, refresh_track
+from sessionkit.repository.rotation import StoredRotation
 from sessionkit.repository.save import save_each, save_one
-from sessionkit.repository.stored import StoredSessions, Tombstones
+from sessionkit.repository.stored_sessions import StoredSessions, Tombstones
 from sessionkit.repository.tracks import (
     Absence,
-    Found,
+    LastSeen,
+    LoadResult,
     Owner,
     SaveContext,
     SaveObserver,
-    Seen,
     Track,
     Tracks,
 )
@@ -42,14 +42,14 @@ from sessionkit.storage import HeadStorage, Storage
 # What a repository knows of live sessions, and how they learn what others have saved.
 
 
-class CatchingUp:
+class LiveSide:
     """The side of a repository that live sessions are kept up to date by."""
 
     _context: SaveContext
     _tracks: Tracks
 
     def _track(self, session: UserSession) -> Track:
-        return self._tracks.get_or_make(session, lambda: adopt(self._context, session))
+        return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
 
     # -- what a journal works with ---------------------------------------------
 
@@ -58,7 +58,7 @@ class CatchingUp:
         """Encodes and decodes."""
         return self._context.codec
 
-    def look(self, session_id: str) -> Seen | None:
+    def load_parts(self, session_id: str) -> LastSeen | None:
         """
         Return what is stored under an id, as a track has it.
 
@@ -66,9 +66,9 @@ class CatchingUp:
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
-        return self._context.look(session_id, None)
+        return self._context.load_parts(session_id, None)
 
-    def begin_at(self, session: UserSession, track: Track) -> None:
+    def put_track(self, session: UserSession, track: Track) -> None:
         """Take a session that stands where *track* says."""
         self._tracks.put(session, track)
 
@@ -89,9 +89,9 @@ class CatchingUp:
         """
         track = self._track(session)
         with track.lock:
-            look_again(self._context, session, track)
+            refresh_track(self._context, session, track)
 
-    def glance(self, session: UserSession, *, wait: bool = False) -> bool:
+    def try_refresh(self, session: UserSession, *, wait: bool = False) -> bool:
         """
         Do as :meth:`refresh`, but ask for nothing that is known: what was never stored, or is gone.
 
@@ -106,7 +106,7 @@ class CatchingUp:
         if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
             return False
         try:
-            return look_again(self._context, session, track)
+            return refresh_track(self._context, session, track)
         finally:
             track.lock.release()
 
@@ -124,7 +124,7 @@ class CatchingUp:
         if track is None or not track.diverged or not track.lock.acquire(blocking=False):
             return ()
         try:
-            return take_in(self._context, session, track)
+            return absorb_track(self._context, session, track)
         finally:
             track.lock.release()
 
@@ -162,7 +162,7 @@ class Catalog:
         """Keeps the bytes."""
         return self._stored.storage
 
-    def is_over(self, head: SessionHead) -> bool:
+    def head_has_expired(self, head: SessionHead) -> bool:
         """Return whether a stored session's time is over."""
         return self._stored.has_expired(head)
 
@@ -199,14 +199,14 @@ def _ignore(_: SessionEvent) -> None:
     """Take an event and do nothing."""
 
 
-class Repository(Catalog, CatchingUp):
+class Repository(Catalog, LiveSide):
     """
     Loads and saves sessions.
 
     Any number of threads use one repository at once; saves of one session take turns.
 
     Attributes:
-        rotations: Moves sessions to fresh ids.
+        rotation: Moves sessions to fresh ids.
     """
 
     def __init__(  # noqa: PLR0913 - each is handed in, by keyword
@@ -247,13 +247,13 @@ class Repository(Catalog, CatchingUp):
             strategy=strategy,
             merger=Merger() if merger is None else merger,
             expiry=expiry,
-            look=self._stored.look,
-            look_head=storage.read_head if isinstance(storage, HeadStorage) else None,
+            load_parts=self._stored.load_parts,
+            read_head=storage.read_head if isinstance(storage, HeadStorage) else None,
             now=now,
             emit=emit,
             observer=observer,
         )
-        self.rotations: Final = Rotations(
+        self.rotation: Final = StoredRotation(
             context=self._context,
             tracks=self._tracks,
             track_of=self._track,
@@ -274,21 +274,23 @@ class Repository(Catalog, CatchingUp):
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
-        return self.look_up(session_id).session
+        return self.load_result(session_id).session
 
-    def look_up(self, session_id: str) -> Found:
+    def load_result(self, session_id: str) -> LoadResult:
         """Do as :meth:`load`, and tell an id that was ended from one that is free."""
         SESSION_ID.check(session_id)
         stored = self.storage.read(session_id)
         if stored is None:
-            return Found(absence=Absence.FREE)
-        seen, session = self._stored.see(stored)
+            return LoadResult(absence=Absence.FREE)
+        seen, session = self._stored.decode(stored)
         if session is None:
-            return Found(absence=Absence.ENDED if seen.usable and seen.head.ended else Absence.FREE)
+            return LoadResult(
+                absence=Absence.ENDED if seen.usable and seen.head.ended else Absence.FREE
+            )
         self._tracks.put(session, Track(base=seen.parts, stored=seen))
         session.version, session.save_id = seen.head.version, seen.head.save_id
         session.activity.micros = seen.head.last_activity
-        return Found(session=session)
+        return LoadResult(session=session)
 
     # -- saving ----------------------------------------------------------------
 

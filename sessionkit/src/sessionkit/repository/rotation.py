@@ -17,26 +17,26 @@ from sessionkit.encoding.codec import EncodedParts
 from sessionkit.errors import ConflictError, SessionGoneError, StorageError, UnavailableError
 from sessionkit.events import SessionEnded, SessionGone
 from sessionkit.merge.strategies import Merge
-from sessionkit.repository.refresh import take_in
+from sessionkit.repository.refresh import absorb_track
 from sessionkit.repository.save import save_one
-from sessionkit.repository.stored import ATTEMPTS, Tombstones
+from sessionkit.repository.stored_sessions import ATTEMPTS, Tombstones
 from sessionkit.repository.tracks import (
     Attempt,
+    LastSeen,
     SaveContext,
-    Seen,
     Track,
     Tracks,
+    gone_reason,
     went_back,
-    why_gone,
 )
 from sessionkit.session.fields import new_save_id, short
 from sessionkit.session.session import UserSession
 
 
 @attrs.define(kw_only=True, eq=False)
-class Left:
+class FormerId:
     """
-    An id that a session has left, until it is ended.
+    An id that a session had until it was rotated, until it is ended.
 
     Attributes:
         session_id: The id.
@@ -52,11 +52,11 @@ class Left:
     session: UserSession
     save_id: str = attrs.field(factory=new_save_id)
     base: EncodedParts | None = None
-    known: Seen | None = None
+    known: LastSeen | None = None
     attempt: Attempt | None = None
-    late: tuple[UserSession, Seen] | None = None
+    late: tuple[UserSession, LastSeen] | None = None
 
-    def base_of(self, seen: Seen) -> EncodedParts | None:
+    def base_of(self, seen: LastSeen) -> EncodedParts | None:
         """Return what others who stored *seen* started from; all of it is in the session."""
         attempt, known = self.attempt, self.known
         saves = (seen.head.save_id, *seen.head.recent)
@@ -70,7 +70,7 @@ class Left:
 
 
 @attrs.frozen(kw_only=True)
-class Rotations:
+class StoredRotation:
     """
     Moves sessions to fresh ids.
 
@@ -86,7 +86,7 @@ class Rotations:
     track_of: Callable[[UserSession], Track]
     tombstones: Tombstones
 
-    def rotate(self, session: UserSession, new_id: str) -> Left:
+    def rotate(self, session: UserSession, new_id: str) -> FormerId:
         """
         Store a session under a fresh id, unsaved changes too; it has that id from now on.
 
@@ -106,14 +106,16 @@ class Rotations:
         with track.lock:
             self._settle(session, track)
             before = (session.version, session.save_id, track.replaces, track.rewrite)
-            left = self._leave(session, track, new_id)
+            former = self._change_id(session, track, new_id)
             error = save_one(self.context, self.track_of, session).error
             if error is not None:
-                _come_back(session, track, left, before)
+                _restore_id(session, track, former, before)
                 raise error
-        return left
+        return former
 
-    def leave(self, session: UserSession, new_id: str, change: Callable[[], None]) -> Left:
+    def rotate_in_memory(
+        self, session: UserSession, new_id: str, change: Callable[[], None]
+    ) -> FormerId:
         """
         Give a session a fresh id in memory: its next save stores it there whole.
 
@@ -135,9 +137,9 @@ class Rotations:
             except StorageError:
                 track.foreign = False  # what is in doubt is in the session, and moves with it
             with session.lock:
-                left = self._leave(session, track, new_id)
+                former = self._change_id(session, track, new_id)
                 change()
-        return left
+        return former
 
     def _settle(self, session: UserSession, track: Track) -> None:
         """Let nothing be in doubt or undecided between the session and the store."""
@@ -148,11 +150,11 @@ class Rotations:
         if track.gone is not None:
             raise SessionGoneError(session.session_id, track.gone)
 
-    def _leave(self, session: UserSession, track: Track, new_id: str) -> Left:
+    def _change_id(self, session: UserSession, track: Track, new_id: str) -> FormerId:
         attempt, track.attempt = track.attempt, None
         with session.lock:
-            take_in(self.context, session, track)
-            left = Left(
+            absorb_track(self.context, session, track)
+            former = FormerId(
                 session_id=session.session_id,
                 session=session,
                 base=track.base,
@@ -162,9 +164,9 @@ class Rotations:
             self.tracks.move(track, new_id)
             track.stored, track.replaces, track.rewrite = None, None, False
             session.session_id, session.version, session.save_id = new_id, 0, None
-        return left
+        return former
 
-    def finish(self, left: Left) -> bool:
+    def finish(self, former: FormerId) -> bool:
         """
         End the id that a stored session has left; what others stored there meanwhile moves along.
 
@@ -175,76 +177,76 @@ class Rotations:
             UnavailableError: If the store can't be reached; call it again.
             SessionGoneError: If the old id was ended by someone else, or deleted: the new one ends, too.
         """
-        moved = left.late is not None
-        self._move_late(left)
+        moved = former.late is not None
+        self._move_late(former)
         for _ in range(ATTEMPTS):
-            if self._end(left):
+            if self._end(former):
                 return moved
-            seen = self.context.look(left.session_id, None)
-            self._check(left, seen)
-            moved |= self._meet(left, seen)
-        msg = f"session {short(left.session_id)} could not be ended: met another writer {ATTEMPTS} times"
+            seen = self.context.load_parts(former.session_id, None)
+            self._check(former, seen)
+            moved |= self._meet(former, seen)
+        msg = f"session {short(former.session_id)} could not be ended: met another writer {ATTEMPTS} times"
         raise UnavailableError(msg)
 
-    def _end(self, left: Left) -> bool:
-        known = left.known
+    def _end(self, former: FormerId) -> bool:
+        known = former.known
         head, layout = (known.head, known.layout) if known else (None, ())
         try:
             self.context.storage.write(
-                self.tombstones.over(left.session_id, head, layout, left.save_id)
+                self.tombstones.over(former.session_id, head, layout, former.save_id)
             )
         except ConflictError:
             return False
-        self.context.emit(SessionEnded(session_id=left.session_id))
+        self.context.emit(SessionEnded(session_id=former.session_id))
         return True
 
-    def _check(self, left: Left, seen: Seen | None) -> None:
-        known = None if left.known is None else left.known.head
-        reason = why_gone(known, seen, left.session.user_id)
+    def _check(self, former: FormerId, seen: LastSeen | None) -> None:
+        known = None if former.known is None else former.known.head
+        reason = gone_reason(known, seen, former.session.user_id)
         if reason is None:
             return
         # Whoever logged out or removed the session meant all of it.
-        self.tombstones.end(left.session.session_id)
-        self.track_of(left.session).gone = reason
-        self.context.emit(SessionGone(session_id=left.session.session_id, reason=reason))
-        raise SessionGoneError(left.session_id, reason)
+        self.tombstones.end(former.session.session_id)
+        self.track_of(former.session).gone = reason
+        self.context.emit(SessionGone(session_id=former.session.session_id, reason=reason))
+        raise SessionGoneError(former.session_id, reason)
 
-    def _meet(self, left: Left, seen: Seen | None) -> bool:
+    def _meet(self, former: FormerId, seen: LastSeen | None) -> bool:
         """Take along what others stored under the old id."""
-        news = seen is not None and seen.usable and seen.parts != left.base_of(seen)
-        there = self.context.look(left.session.session_id, None) if news else None
+        news = seen is not None and seen.usable and seen.parts != former.base_of(seen)
+        there = self.context.load_parts(former.session.session_id, None) if news else None
         if seen is None or there is None:
-            left.known = seen
+            former.known = seen
             return False
-        left.late = (self._carrier(left, seen, there), seen)
-        self._move_late(left)
+        former.late = (self._carrier(former, seen, there), seen)
+        self._move_late(former)
         return True
 
-    def _carrier(self, left: Left, seen: Seen, there: Seen) -> UserSession:
+    def _carrier(self, former: FormerId, seen: LastSeen, there: LastSeen) -> UserSession:
         """Return what others stored under the old id as if they had changed the new one."""
-        carrier = self.context.codec.decode(left.session.session_id, seen.parts)
-        self.tracks.put(carrier, Track(base=left.base_of(seen), last=seen.parts, stored=there))
+        carrier = self.context.codec.decode(former.session.session_id, seen.parts)
+        self.tracks.put(carrier, Track(base=former.base_of(seen), last=seen.parts, stored=there))
         return carrier
 
-    def _move_late(self, left: Left) -> None:
-        if left.late is None:
+    def _move_late(self, former: FormerId) -> None:
+        if former.late is None:
             return
-        carrier, seen = left.late
+        carrier, seen = former.late
         # Nobody is there to be asked or refused: an old id that is never ended is worse.
         context = attrs.evolve(self.context, strategy=Merge())
         error = save_one(context, self.track_of, carrier).error
         if error is not None and not isinstance(error, SessionGoneError):
             raise error
-        left.late, left.known, left.attempt = None, seen, None
+        former.late, former.known, former.attempt = None, seen, None
 
 
-def _come_back(
+def _restore_id(
     session: UserSession,
     track: Track,
-    left: Left,
-    before: tuple[int, str | None, Seen | None, bool],
+    former: FormerId,
+    before: tuple[int, str | None, LastSeen | None, bool],
 ) -> None:
     with session.lock:
-        session.session_id = left.session_id
+        session.session_id = former.session_id
         session.version, session.save_id, track.replaces, track.rewrite = before
-        track.stored, track.attempt = left.known, None
+        track.stored, track.attempt = former.known, None

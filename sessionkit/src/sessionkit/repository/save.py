@@ -26,9 +26,16 @@ from sessionkit.events import (
 )
 from sessionkit.records import SessionWrite
 from sessionkit.repository.attempt import encode_to_save, intend
-from sessionkit.repository.refresh import take_note, write_over
-from sessionkit.repository.stored import ATTEMPTS
-from sessionkit.repository.tracks import Attempt, Meeting, SaveContext, Seen, Track, why_gone
+from sessionkit.repository.refresh import record_seen, write_over
+from sessionkit.repository.stored_sessions import ATTEMPTS
+from sessionkit.repository.tracks import (
+    Attempt,
+    LastSeen,
+    ResolvedConflict,
+    SaveContext,
+    Track,
+    gone_reason,
+)
 from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.storage import BatchStorage, Storage
@@ -77,7 +84,7 @@ class Save:
     def _make_attempt(self) -> None:
         if self.track.gone is not None:
             raise SessionGoneError(self.session.session_id, self.track.gone)
-        self._catch_up()
+        self._record_shared()
         if self._encoded is None:
             # Once: what the app changes from now on is the next save's, however often this one
             # meets other writers.
@@ -86,18 +93,18 @@ class Save:
         intent = intend(self.context, self.session, self.track, ours)
         self.track.attempt = intent.attempt
         if intent.attempt is None:
-            self._contributed(ours)
-            self._tell_resolved(intent.met)
+            self._record_contributed(ours)
+            self._tell_resolved(intent.resolved)
         self._fresh = True
 
-    def _catch_up(self) -> None:
+    def _record_shared(self) -> None:
         """Take note of what another object of this id stored, rather than meet it in the store."""
-        known, seen = self.track.stored, self.track.place.seen
+        known, seen = self.track.stored, self.track.shared.last_seen
         if known is None or seen is None or seen.head.version <= known.head.version:
             return
         same = all(getattr(seen.head, name) == getattr(known.head, name) for name in _IDENTITY)
         if same and seen.usable and not seen.head.ended:
-            take_note(self.context, self.session, self.track, seen)
+            record_seen(self.context, self.session, self.track, seen)
 
     def settle(self, outcome: StorageError | None) -> None:
         """Take a write's outcome; unless ``done``, ask for the next write."""
@@ -106,7 +113,7 @@ class Save:
             msg = "an outcome without a write"
             raise RuntimeError(msg)
         if outcome is None:
-            self._landed(attempt)
+            self._record_landed(attempt)
         elif isinstance(outcome, ConflictError):
             self._meet(attempt)
         else:
@@ -137,40 +144,40 @@ class Save:
 
     # -- what came of it -------------------------------------------------------
 
-    def _landed(self, attempt: Attempt) -> None:
+    def _record_landed(self, attempt: Attempt) -> None:
         track, head = self.track, attempt.write.head
         track.attempt = None
-        track.stored = Seen(
+        track.stored = LastSeen(
             head=head,
             parts=attempt.target,
             layout=attempt.layout,
             authenticated=attempt.authenticated,
         )
-        track.place.seen = track.stored
+        track.shared.last_seen = track.stored
         track.replaces = None
         track.rewrite = False
-        self._contributed(attempt.ours)
+        self._record_contributed(attempt.ours)
         # After a resent write the newer state follows; otherwise that was all.
         self.done = self._fresh
         event = SessionSaved(
             session_id=head.session_id, version=head.version, parts=attempt.changed
         )
         self.context.emit(event)
-        self._tell_resolved(attempt.met)
+        self._tell_resolved(attempt.resolved)
 
-    def _tell_resolved(self, met: Meeting | None) -> None:
-        if met is None:
+    def _tell_resolved(self, resolved: ResolvedConflict | None) -> None:
+        if resolved is None:
             return
-        self.track.reports.append(met.report)
+        self.track.reports.append(resolved.report)
         event = ConflictResolved(
             session_id=self.session.session_id,
             strategy=name_of(self.context.strategy),
-            parts=met.parts,
-            report=met.report,
+            parts=resolved.parts,
+            report=resolved.report,
         )
         self.context.emit(event)
 
-    def _contributed(self, ours: EncodedParts) -> None:
+    def _record_contributed(self, ours: EncodedParts) -> None:
         self.track.base = ours
         self.track.foreign = False
         stored = self.track.stored
@@ -193,7 +200,7 @@ class Save:
             found = self.context.storage.touch(
                 self.session.session_id, last_activity=activity, expires_at=ends
             )
-            seen = None if found else self.context.look(self.session.session_id, stored)
+            seen = None if found else self.context.load_parts(self.session.session_id, stored)
         except StorageError as error:
             self._fail(error)
             return
@@ -201,22 +208,22 @@ class Save:
             head = attrs.evolve(stored.head, last_activity=activity, expires_at=ends)
             self.track.stored = attrs.evolve(stored, head=head)
         else:
-            self._gone(why_gone(stored.head, seen, self.session.user_id) or "deleted")
+            self._record_gone(gone_reason(stored.head, seen, self.session.user_id) or "deleted")
 
     # -- what is no conflict, before any strategy is asked ---------------------
 
     def _meet(self, attempt: Attempt) -> None:
         try:
-            seen = self.context.look(self.session.session_id, self.track.stored)
+            seen = self.context.load_parts(self.session.session_id, self.track.stored)
         except SessionKitError as error:
             self._fail(error)  # the attempt stays: what became of it is not known yet
             return
         track = self.track
         track.attempt = None
         known = track.stored
-        reason = why_gone(known.head if known else None, seen, self.session.user_id)
+        reason = gone_reason(known.head if known else None, seen, self.session.user_id)
         if reason is not None:
-            self._gone(reason)
+            self._record_gone(reason)
         elif seen is None:
             track.replaces = None
         elif not seen.usable:
@@ -224,11 +231,11 @@ class Save:
         elif attempt.write.head.save_id in seen.head.recent:
             # Ours landed, its answer was lost, and someone wrote on top.
             track.base, track.stored, track.foreign = attempt.ours, seen, True
-            track.place.seen = seen
+            track.shared.last_seen = seen
         else:
-            take_note(self.context, self.session, track, seen)
+            record_seen(self.context, self.session, track, seen)
 
-    def _gone(self, reason: str) -> None:
+    def _record_gone(self, reason: str) -> None:
         self.track.gone = reason
         self.context.emit(SessionGone(session_id=self.session.session_id, reason=reason))
         self._fail(SessionGoneError(self.session.session_id, reason))

@@ -53,7 +53,7 @@ class Owner(NamedTuple):
 
 
 @attrs.frozen(kw_only=True)
-class Seen:
+class LastSeen:
     """
     What the store holds of a session.
 
@@ -72,7 +72,7 @@ class Seen:
     authenticated: bool = False
 
 
-class Meeting(NamedTuple):
+class ResolvedConflict(NamedTuple):
     """
     Two writers that met in one session.
 
@@ -95,7 +95,7 @@ class Attempt(NamedTuple):
         target: The parts that it stores.
         layout: The stored names afterwards.
         changed: Names of the parts that it changes.
-        met: The writers who met, if any did.
+        resolved: The conflict with another writer that was resolved, if there was one.
         authenticated: True when the host vouched for the owner that it stores.
     """
 
@@ -104,22 +104,22 @@ class Attempt(NamedTuple):
     target: EncodedParts
     layout: frozenset[str]
     changed: tuple[str, ...]
-    met: Meeting | None = None
+    resolved: ResolvedConflict | None = None
     authenticated: bool = False
 
 
 @attrs.define(eq=False)
-class Place:
+class SharedState:
     """
     An id's place in this process: objects of one id take turns here before they meet in the store.
 
     Attributes:
         lock: Held while one of them is saved or absorbed.
-        seen: What one of them stored last, or met in the store; None when none has yet.
+        last_seen: What one of them stored last, or met in the store; None when none has yet.
     """
 
     lock: RLock = attrs.field(factory=RLock)
-    seen: Seen | None = None
+    last_seen: LastSeen | None = None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -140,13 +140,13 @@ class Track:
         gone: Why the session can't be saved any more, or None.
         reports: What was decided lately where this session met another writer.
         settled: The fields in there that someone has seen to.
-        place: Shared with other objects of the same id.
+        shared: What it has in common with other objects of the same id.
     """
 
     base: EncodedParts | None
     last: EncodedParts | None = None
-    stored: Seen | None = None
-    replaces: Seen | None = None
+    stored: LastSeen | None = None
+    replaces: LastSeen | None = None
     attempt: Attempt | None = None
     foreign: bool = False
     rewrite: bool = False
@@ -154,12 +154,12 @@ class Track:
     gone: str | None = None
     reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
     settled: set[FieldDecision] = attrs.field(factory=set)
-    place: Place = attrs.field(factory=Place)
+    shared: SharedState = attrs.field(factory=SharedState)
 
     @property
     def lock(self) -> RLock:
         """Held while the session, or another object of its id, is saved or absorbed."""
-        return self.place.lock
+        return self.shared.lock
 
     @property
     def last_known(self) -> EncodedParts:
@@ -180,7 +180,7 @@ class Tracks:
     """The tracks of live sessions; a session that nobody holds takes its track with it."""
 
     _by_session: WeakKeyDictionary[UserSession, Track] = attrs.field(factory=WeakKeyDictionary)
-    _places: WeakValueDictionary[str, Place] = attrs.field(factory=WeakValueDictionary)
+    _shared: WeakValueDictionary[str, SharedState] = attrs.field(factory=WeakValueDictionary)
     _lock: RLock = attrs.field(factory=RLock)
 
     def get(self, session: UserSession) -> Track | None:
@@ -194,23 +194,23 @@ class Tracks:
         if track is None:
             made = make()
             with self._lock:
-                track = self._by_session.get(session) or self._placed(session, made)
+                track = self._by_session.get(session) or self._attach(session, made)
         return track
 
     def put(self, session: UserSession, track: Track) -> None:
         """Set a session's track."""
         with self._lock:
-            self._placed(session, track)
+            self._attach(session, track)
 
     def move(self, track: Track, new_id: str) -> None:
         """Let objects of a session's new id take turns with it, at the place that it has."""
         with self._lock:
             # Not at another one: who waits for its lock would come in beside who has the other.
-            self._places[new_id] = track.place
-            track.place.seen = None
+            self._shared[new_id] = track.shared
+            track.shared.last_seen = None
 
-    def _placed(self, session: UserSession, track: Track) -> Track:
-        track.place = self._places.setdefault(session.session_id, track.place)
+    def _attach(self, session: UserSession, track: Track) -> Track:
+        track.shared = self._shared.setdefault(session.session_id, track.shared)
         self._by_session[session] = track
         return track
 
@@ -255,8 +255,8 @@ class SaveContext:
         strategy: Decides when two writers met.
         merger: Merges what needs no decision, and what a strategy leaves to it.
         expiry: When sessions end by themselves.
-        look: Reads what the store holds of an id; what is known of it need not be decoded again.
-        look_head: Reads the head alone; None where the store can't.
+        load_parts: Returns what the store holds of an id; what is known of it need not be decoded again.
+        read_head: Reads the head alone; None where the store can't.
         now: Returns the present moment, aware.
         emit: Takes events.
         observer: Told of writes before they are sent, and of what became of them; None for nobody.
@@ -267,8 +267,8 @@ class SaveContext:
     strategy: ConflictStrategy
     merger: Merger
     expiry: Expiry
-    look: Callable[[str, Seen | None], Seen | None]
-    look_head: Callable[[str], SessionHead | None] | None
+    load_parts: Callable[[str, LastSeen | None], LastSeen | None]
+    read_head: Callable[[str], SessionHead | None] | None
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
     observer: SaveObserver | None = None
@@ -277,7 +277,9 @@ class SaveContext:
 # What a refused write met in the store: the cases that are no conflict, settled before any strategy is asked.
 
 
-def why_gone(known: SessionHead | None, seen: Seen | None, user_id: str | None) -> str | None:
+def gone_reason(
+    known: SessionHead | None, seen: LastSeen | None, user_id: str | None
+) -> str | None:
     """
     Tell whether a session is gone, and why.
 
@@ -298,7 +300,7 @@ def why_gone(known: SessionHead | None, seen: Seen | None, user_id: str | None) 
     return "owner" if seen.usable and _belongs_to_other(known, seen, user_id) else None
 
 
-def _belongs_to_other(known: SessionHead | None, seen: Seen, user_id: str | None) -> bool:
+def _belongs_to_other(known: SessionHead | None, seen: LastSeen, user_id: str | None) -> bool:
     owner = seen.head.user_id
     if owner is None or (known is not None and known.user_id == owner):
         return False
@@ -339,7 +341,7 @@ class Absence(Enum):
 
 
 @attrs.frozen(kw_only=True)
-class Found:
+class LoadResult:
     """
     What a look-up of an id found.
 

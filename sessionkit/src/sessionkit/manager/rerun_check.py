@@ -34,7 +34,7 @@ SLOW: Final = 0.25
 _LOGGER: Final = logging.getLogger("sessionkit")
 
 
-class Lookout:
+class RerunCheck:
     """Looks for all live sessions of a process; raises nothing, whatever the store does."""
 
     def __init__(
@@ -61,11 +61,11 @@ class Lookout:
     def _start_empty(self) -> None:
         """Begin anew; after a fork the parent's looks are not under way here."""
         self._lock = Lock()
-        self._looked: dict[str, float] = {}
+        self._refreshed_at: dict[str, float] = {}
         self._asking: dict[int, float] = {}
         self._breaker = Breaker(shortest=PAUSE)
 
-    def look(self, session: UserSession) -> None:
+    def refresh_if_due(self, session: UserSession) -> None:
         """Look whether someone else has saved *session*, if it is time; what there is waits in the repository."""
         repository = self._opened()
         if repository is None or self._interval is None or not self._take_turn(session):
@@ -73,32 +73,39 @@ class Lookout:
         if self._breaker.is_failing:
             # Nobody waits for a store that was down: this thread does, and nobody for it.
             Thread(
-                target=self._ask, args=(repository, session), name="sessionkit-lookout", daemon=True
+                target=self._ask,
+                args=(repository, session),
+                name="sessionkit-rerun-check",
+                daemon=True,
             ).start()
         else:
             self._ask(repository, session)
 
-    def look_now(self, session: UserSession) -> None:
+    def refresh_now(self, session: UserSession) -> None:
         """Look whatever was looked at before: for a thread that may wait, when there is a reason."""
         repository = self._opened()
         if repository is not None:
-            self.note(session.session_id)
+            self.record_refreshed(session.session_id)
             self._ask(repository, session, wait=True)
 
-    def note(self, session_id: str) -> None:
+    def record_refreshed(self, session_id: str) -> None:
         """Note that what the store holds of a session is known as of now, as after a save."""
         with self._lock:
-            self._note(session_id, self._clock())
+            self._record(session_id, self._clock())
 
-    def _note(self, session_id: str, now: float) -> None:
-        self._looked.pop(session_id, None)
-        self._looked[session_id] = now
-        while (oldest := next(iter(self._looked))) != session_id and self._is_due(oldest, now):
-            del self._looked[oldest]
+    def _record(self, session_id: str, now: float) -> None:
+        self._refreshed_at.pop(session_id, None)
+        self._refreshed_at[session_id] = now
+        while (oldest := next(iter(self._refreshed_at))) != session_id and self._is_due(
+            oldest, now
+        ):
+            del self._refreshed_at[oldest]
 
     def _is_due(self, session_id: str, now: float) -> bool:
-        looked = self._looked.get(session_id)
-        return looked is None or self._interval is None or now - looked >= self._interval
+        refreshed_at = self._refreshed_at.get(session_id)
+        return (
+            refreshed_at is None or self._interval is None or now - refreshed_at >= self._interval
+        )
 
     def _take_turn(self, session: UserSession) -> bool:
         """Return whether this caller is the one who looks."""
@@ -109,14 +116,14 @@ class Lookout:
             patience = 0 if self._breaker.is_failing else SLOW
             if any(now - since >= patience for since in self._asking.values()):
                 return False  # another one waits already
-            self._note(session.session_id, now)
+            self._record(session.session_id, now)
             return True
 
     def _ask(self, repository: Repository, session: UserSession, *, wait: bool = False) -> None:
         began, error = self._clock(), None
         self._asking[get_ident()] = began
         try:
-            answered = repository.glance(session, wait=wait)
+            answered = repository.try_refresh(session, wait=wait)
         except (NewerFormatError, SessionGoneError):
             answered = True  # an event told
         except Exception as raised:  # noqa: BLE001 - a storage's code, on the way of every rerun
@@ -136,12 +143,12 @@ class Lookout:
             _LOGGER.warning("reruns don't look for now at what others have saved: %s", reason)
 
 
-_LIVE: Final[WeakSet[Lookout]] = WeakSet()
+_LIVE: Final[WeakSet[RerunCheck]] = WeakSet()
 
 
 def _forget_all() -> None:
-    for lookout in list(_LIVE):
-        lookout._start_empty()  # noqa: SLF001 - the same module
+    for check in list(_LIVE):
+        check._start_empty()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):

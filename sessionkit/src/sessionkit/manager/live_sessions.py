@@ -18,8 +18,8 @@ import attrs
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
 from sessionkit.events import SessionEvent, StoreUnavailable
-from sessionkit.manager.lookout import Lookout
-from sessionkit.repository.tracks import Absence, Found, Owner
+from sessionkit.manager.rerun_check import RerunCheck
+from sessionkit.repository.tracks import Absence, LoadResult, Owner
 from sessionkit.session.session import UserSession
 
 if TYPE_CHECKING:
@@ -48,31 +48,31 @@ class LiveSessions:
         repository: Returns the repository; raises what opening the store raises.
         opened: Returns the repository, or None while the store was never opened; never waits.
         emit: Takes events.
-        lookout: Looks whether others have saved.
+        rerun_check: Looks whether others have saved.
     """
 
     repository: Callable[[], Repository]
     opened: Callable[[], Repository | None]
     emit: Callable[[SessionEvent], None]
-    lookout: Lookout
+    rerun_check: RerunCheck
     _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
     _all_saved: bool = True
-    _left: set[str] = attrs.field(factory=set)
+    _former_ids: set[str] = attrs.field(factory=set)
     _locks: WeakValueDictionary[str, _IdLock] = attrs.field(factory=WeakValueDictionary)
     _lock: Lock = attrs.field(factory=Lock)
 
-    def find(self, session_id: str) -> Found:
+    def find(self, session_id: str) -> LoadResult:
         """Return the session of an id: the live one, else the stored one; or why there is none."""
         with self._lock_of(session_id):
-            if session_id in self._left:
-                return Found(absence=Absence.ENDED)
-            found = self._live(session_id) or self._stored(session_id)
+            if session_id in self._former_ids:
+                return LoadResult(absence=Absence.ENDED)
+            found = self._refreshed(session_id) or self._load(session_id)
             if found.session is None:
                 self._sessions.pop(session_id, None)
             else:
                 self._sessions[session_id] = found.session
-                self.lookout.note(session_id)
+                self.rerun_check.record_refreshed(session_id)
             return found
 
     def begin(
@@ -99,11 +99,11 @@ class LiveSessions:
             return session
 
     @contextmanager
-    def moving(self, session: UserSession) -> Iterator[None]:
+    def lock_for_rotation(self, session: UserSession) -> Iterator[None]:
         """
         Let nobody find a session while it moves to another id.
 
-        An id that it has left counts as ended, until :meth:`has_ended` says that it is.
+        An id that it has left counts as ended, until :meth:`record_ended` says that it is.
         """
         with self._lock_of(session.session_id):
             old_id = session.session_id  # it may have moved while we waited
@@ -111,13 +111,13 @@ class LiveSessions:
                 yield
             finally:
                 if session.session_id != old_id:
-                    self._left.add(old_id)
+                    self._former_ids.add(old_id)
                     self._sessions.pop(old_id, None)
                     self._sessions[session.session_id] = session
 
-    def has_ended(self, session_id: str) -> None:
+    def record_ended(self, session_id: str) -> None:
         """Note that the store knows the end of an id that a session has left."""
-        self._left.discard(session_id)
+        self._former_ids.discard(session_id)
 
     def of_user(self, user_id: str) -> list[UserSession]:
         """Return the live sessions of a user."""
@@ -127,28 +127,28 @@ class LiveSessions:
         with self._lock:
             return self._locks.setdefault(session_id, _IdLock())
 
-    def _live(self, session_id: str) -> Found | None:
+    def _refreshed(self, session_id: str) -> LoadResult | None:
         session = self._sessions.get(session_id)
         if session is None:
             return None
         try:
             self.repository().refresh(session)
         except SessionGoneError as error:
-            return Found(absence=Absence.ENDED) if error.reason == "ended" else None
+            return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
         except (UnavailableError, NewerFormatError):
-            return Found(session=session)
-        return None if self.repository().has_expired(session) else Found(session=session)
+            return LoadResult(session=session)
+        return None if self.repository().has_expired(session) else LoadResult(session=session)
 
-    def _stored(self, session_id: str) -> Found:
+    def _load(self, session_id: str) -> LoadResult:
         try:
-            return self.repository().look_up(session_id)
+            return self.repository().load_result(session_id)
         except UnavailableError as error:
             self.emit(StoreUnavailable(session_id=session_id, error=str(error)))
-            return Found(absence=Absence.UNAVAILABLE)
+            return LoadResult(absence=Absence.UNAVAILABLE)
         except NewerFormatError:
-            return Found(absence=Absence.NEWER)  # the repository told why
+            return LoadResult(absence=Absence.NEWER)  # the repository told why
 
-    def admit(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
+    def absorb_for(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
         """
         Bring a live session up to what is known of the store, for someone who may have it.
 
@@ -174,27 +174,27 @@ class LiveSessions:
         """Return the live session of an id, or None; asks no store."""
         return self._sessions.get(session_id)
 
-    def catch_up(self, session: UserSession) -> None:
+    def refresh_if_due(self, session: UserSession) -> None:
         """Look whether others have saved a live session, if it is time; waits for no store that is down."""
         if self.is_saved(session):
-            self.lookout.look(session)
+            self.rerun_check.refresh_if_due(session)
 
-    def note_saved(self, session_id: str, version: int) -> None:
+    def record_saved(self, session_id: str, version: int) -> None:
         """Take note of a save in this process: of a live session itself, it counts as a look."""
         session = self.held(session_id)
         if session is not None and session.version == version:
-            self.lookout.note(session_id)
+            self.rerun_check.record_refreshed(session_id)
 
-    def look_now(self, session: UserSession) -> None:
+    def refresh_now(self, session: UserSession) -> None:
         """Look whether others have saved a live session; may wait."""
-        self.lookout.look_now(session)
+        self.rerun_check.refresh_now(session)
 
     def has_news(self, session: UserSession) -> bool:
         """Return whether what others did to a live session waits for its next rerun; asks no store."""
         repository = self.opened()
         return repository is not None and repository.has_news(session)
 
-    def is_over(self, session: UserSession) -> bool:
+    def is_gone_or_expired(self, session: UserSession) -> bool:
         """Return whether a live session is gone or has expired, by what is known; asks no store."""
         repository = self.opened()
         return repository is not None and (

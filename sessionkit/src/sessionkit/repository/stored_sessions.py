@@ -15,7 +15,7 @@ from sessionkit.errors import ConflictError, NewerFormatError, SerializationErro
 from sessionkit.events import NewerFormat, SessionEnded, SessionEvent, SessionQuarantined
 from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession
 from sessionkit.repository.expiry import Expiry
-from sessionkit.repository.tracks import Seen
+from sessionkit.repository.tracks import LastSeen
 from sessionkit.session.arguments import SESSION_ID, USER_ID
 from sessionkit.session.fields import new_save_id, short, to_micros
 from sessionkit.session.session import UserSession
@@ -129,7 +129,7 @@ class StoredSessions:
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
 
-    def look(self, session_id: str, known: Seen | None = None) -> Seen | None:
+    def load_parts(self, session_id: str, known: LastSeen | None = None) -> LastSeen | None:
         """
         Return what is stored under an id.
 
@@ -142,19 +142,17 @@ class StoredSessions:
             NewerFormatError: If a newer release wrote it.
         """
         stored = self.storage.read(session_id)
-        return None if stored is None else self._seen(stored, known)[0]
+        return None if stored is None else self.decode(stored, known)[0]
 
-    def see(self, stored: StoredSession) -> tuple[Seen, UserSession | None]:
-        """Return what is stored, and the session if there is one to restore."""
-        return self._seen(stored, None)
-
-    def _seen(self, stored: StoredSession, known: Seen | None) -> tuple[Seen, UserSession | None]:
-        """Return what is stored, and the session that those parts make which are not *known*."""
+    def decode(
+        self, stored: StoredSession, known: LastSeen | None = None
+    ) -> tuple[LastSeen, UserSession | None]:
+        """Return what is stored, and the session that those parts make which are not *known*, if there is one."""
         head, layout = stored.head, frozenset(stored.parts)
         try:
             _refuse_newer(head)
             if head.ended or self.has_expired(head):
-                return Seen(
+                return LastSeen(
                     head=head, parts={}, layout=layout, usable=not self.has_expired(head)
                 ), None
             parts = self.codec.open(stored.parts)
@@ -166,10 +164,10 @@ class StoredSessions:
             raise
         except SerializationError as error:
             self._quarantine(stored, error)
-            return Seen(head=head, parts={}, layout=layout, usable=False), None
+            return LastSeen(head=head, parts={}, layout=layout, usable=False), None
         same_owner = known is not None and "profile" in parts.keys() - news.keys()
         vouched = known.authenticated if known and same_owner else session.authenticated
-        return Seen(head=head, parts=parts, layout=layout, authenticated=vouched), session
+        return LastSeen(head=head, parts=parts, layout=layout, authenticated=vouched), session
 
     def has_expired(self, head: SessionHead) -> bool:
         """Return whether a record's time is over."""

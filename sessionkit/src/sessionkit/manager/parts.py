@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sessionkit.events import SessionEvent, SessionSaved, log_event
 from sessionkit.host import Host
-from sessionkit.manager.live import LiveSessions
-from sessionkit.manager.lookout import Lookout
+from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.manager.watch import Watcher
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.settings.settings import Settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
 
 
-class Wiring:
+class ManagerParts:
     """
     Settings, plugins, host, tokens, storage and repository of one app.
 
@@ -52,12 +52,14 @@ class Wiring:
         self._repository: Repository | None = None
         self._sign = lambda: self.tokens
         self._hosts = plugins.hosts(settings.hosts, self._sign, where=settings.where)
-        self._lookout = Lookout(_interval(settings), opened=lambda: self._repository, clock=clock)
+        self._rerun_check = RerunCheck(
+            _interval(settings), opened=lambda: self._repository, clock=clock
+        )
         self._live = LiveSessions(
             repository=lambda: self.repository,
             opened=lambda: self._repository,
             emit=self.emit,
-            lookout=self._lookout,
+            rerun_check=self._rerun_check,
         )
         self._watcher = Watcher(self._live, self._hosts.imported, wanted=self.watching, clock=clock)
         if settings.conflict.fields:
@@ -117,8 +119,8 @@ class Wiring:
     def emit(self, event: SessionEvent) -> None:
         """Log an event and tell the observers."""
         if isinstance(event, SessionSaved) and event.session_id is not None:
-            self._live.note_saved(event.session_id, event.version)
-            self._watcher.note_saved(event.session_id, event.version)
+            self._live.record_saved(event.session_id, event.version)
+            self._watcher.record_saved(event.session_id, event.version)
         log_event(event)
         self.plugins.emit(event)
 
