@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Signed tokens: what a browser is given instead of a session.
+Signed tokens, what a browser is given instead of a session, and the secret that they are signed with.
 
 A token carries a session id and nothing else. Three kinds are signed with
 three salts, so that none passes for another: the cookie, the readable token
@@ -27,127 +27,13 @@ from itsdangerous.url_safe import URLSafeTimedSerializer
 from sessionkit.errors import ConfigError, InvalidSessionIdError, InvalidTokenError
 from sessionkit.session.fields import check_session_id
 
-# The app's secret: the one that the settings give, else the one in a file that is made once.
+TICKET_SECONDS: Final = 60
+"""How long a ticket is honoured."""
 
 SHORTEST_SECRET: Final = 16
 """How many characters a secret has, at least."""
 
 _LOG: Final = logging.getLogger("sessionkit")
-_FILE: Final = "secret"
-_REFERENCE: Final = "env:"
-_REMEDY: Final = "or set security.secret_key (environment variable SESSIONKIT_SECRET_KEY)"
-
-
-class SecretSettings(Protocol):
-    """What :func:`load_secret` has to know; ``Settings.security`` is one."""
-
-    @property
-    def secret_key(self) -> str | None:
-        """The secret, or None for the one in the folder."""
-
-    @property
-    def folder(self) -> Path:
-        """Where a secret that sessionkit makes itself is kept."""
-
-
-def check_secret(secret: str) -> str:
-    """
-    Return *secret* unchanged if it can be signed with.
-
-    Raises:
-        ConfigError: If it is too short; the message doesn't show it.
-    """
-    if len(secret.strip()) < SHORTEST_SECRET:
-        msg = f"a secret has at least {SHORTEST_SECRET} characters, this one has {len(secret.strip())}"
-        raise ConfigError(msg)
-    return secret
-
-
-def load_secret(security: SecretSettings) -> str:
-    """
-    Return the app's secret.
-
-    Where the settings give none, ``<folder>/secret`` is read; the first process
-    that finds none makes it, for its own user only, and logs a warning.
-    Processes that start at once agree on one.
-
-    Args:
-        security: The secret, or the folder that keeps it.
-
-    Raises:
-        ConfigError: If the secret is too short, or the file can't be read or made.
-    """
-    if security.secret_key is not None:
-        return _given(security.secret_key)
-    path = security.folder / _FILE
-    try:
-        return _read(path)
-    except FileNotFoundError:
-        return _made(path)
-    except OSError as error:
-        raise _unusable(path, f"can't be read: {error.strerror or error}") from error
-
-
-def _given(secret: str) -> str:
-    if secret.startswith(_REFERENCE):
-        # Whoever knows the configuration file would know the key.
-        msg = "security.secret_key: a reference that load_settings did not resolve is no secret"
-        raise ConfigError(msg)
-    try:
-        return check_secret(secret)
-    except ConfigError as error:
-        msg = f"security.secret_key: {error}"
-        raise ConfigError(msg) from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return check_secret(path.read_text("utf-8").strip())
-    except (ConfigError, UnicodeDecodeError) as error:
-        reason = error if isinstance(error, ConfigError) else "it is not UTF-8"
-        raise _unusable(path, f"holds no secret: {reason}") from error
-
-
-def _made(path: Path) -> str:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _write_once(path, secrets.token_urlsafe(32)):
-            _LOG.warning(
-                "a new secret was made in %s; replicas must share it: set security.secret_key "
-                "(environment variable SESSIONKIT_SECRET_KEY) in all of them, or give them this file",
-                path,
-            )
-        return _read(path)
-    except OSError as error:
-        raise _unusable(path, f"can't be made: {error.strerror or error}") from error
-
-
-def _write_once(path: Path, secret: str) -> bool:
-    """Write the file unless another process was first; it appears whole or not at all."""
-    draft = path.with_name(f".{_FILE}-{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{secret}\n")
-            file.flush()
-            os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-            return True
-        return False
-    finally:
-        draft.unlink()
-
-
-def _unusable(path: Path, what: str) -> ConfigError:
-    return ConfigError(f"{path.absolute()} {what}; mend or delete that file, {_REMEDY}")
-
-
-__all__ = ["TICKET_SECONDS", "TokenContent", "Tokens", "load_secret"]
-
-TICKET_SECONDS: Final = 60
-"""How long a ticket is honoured."""
-
 _CLOCK_SKEW: Final = 5
 _PAIR: Final = 2
 _LONGEST_TOKEN: Final = 4096
@@ -167,15 +53,6 @@ class TokenContent:
 
     session_id: str
     readable: bool
-
-
-class _Signer(TimestampSigner):
-    def __init__(self, *args: Any, now: Callable[[], float], **keywords: Any) -> None:  # noqa: ANN401 - the parent's
-        super().__init__(*args, **keywords)
-        self._now = now
-
-    def get_timestamp(self) -> int:
-        return int(self._now())
 
 
 class Tokens:
@@ -227,9 +104,9 @@ class Tokens:
         """
         session_id = check_session_id(session_id)
         return (
-            _READABLE + _signed(self._readable, session_id)
+            _READABLE + _sign(self._readable, session_id)
             if readable
-            else _signed(self._cookie, session_id)
+            else _sign(self._cookie, session_id)
         )
 
     def read(self, token: object) -> str:
@@ -248,10 +125,10 @@ class Tokens:
         Raises:
             InvalidTokenError: If the token is not one that this key has signed.
         """
-        text = _presentable(token)
+        text = _check_token(token)
         readable = text.startswith(_READABLE)
         serializer = self._readable if readable else self._cookie
-        session_id = _session_id(_opened(serializer, text.removeprefix(_READABLE)), text)
+        session_id = _session_id(_open(serializer, text.removeprefix(_READABLE)), text)
         return TokenContent(session_id, readable)
 
     def issue_ticket(self, old_ids: Iterable[str], new_id: str) -> str:
@@ -265,7 +142,7 @@ class Tokens:
         Raises:
             InvalidSessionIdError: If one of them can't be a session id.
         """
-        return _signed(self._ticket, [check_session_id(one) for one in (*old_ids, new_id)])
+        return _sign(self._ticket, [check_session_id(one) for one in (*old_ids, new_id)])
 
     def read_ticket(self, ticket: object, old_id: str) -> str:
         """
@@ -279,8 +156,8 @@ class Tokens:
             InvalidTokenError: If this key has not signed it, it is older than
                 60 seconds, or the cookie is of none of its sessions.
         """
-        text = _presentable(ticket)
-        content, signed_at = _opened(self._ticket, text, return_timestamp=True)
+        text = _check_token(ticket)
+        content, signed_at = _open(self._ticket, text, return_timestamp=True)
         age = self._now() - signed_at.timestamp()
         if not -_CLOCK_SKEW <= age <= TICKET_SECONDS:
             msg = f"the ticket is {age:.0f} seconds old; it is honoured for {TICKET_SECONDS}"
@@ -293,12 +170,21 @@ class Tokens:
         return _session_id(content[-1], text)
 
 
-def _signed(serializer: Serializer[str], content: Any) -> str:  # noqa: ANN401 - plain JSON
+class _Signer(TimestampSigner):
+    def __init__(self, *args: Any, now: Callable[[], float], **keywords: Any) -> None:  # noqa: ANN401 - the parent's
+        super().__init__(*args, **keywords)
+        self._now = now
+
+    def get_timestamp(self) -> int:
+        return int(self._now())
+
+
+def _sign(serializer: Serializer[str], content: Any) -> str:  # noqa: ANN401 - plain JSON
     signed: str = serializer.dumps(content)
     return signed
 
 
-def _presentable(token: object) -> str:
+def _check_token(token: object) -> str:
     if not isinstance(token, str):
         msg = f"a token is a str, not {type(token).__name__}"
         raise InvalidTokenError(msg)
@@ -307,7 +193,7 @@ def _presentable(token: object) -> str:
     return token
 
 
-def _opened(serializer: Serializer[str], token: str, **keywords: Any) -> Any:  # noqa: ANN401 - plain JSON
+def _open(serializer: Serializer[str], token: str, **keywords: Any) -> Any:  # noqa: ANN401 - plain JSON
     try:
         return serializer.loads(token, **keywords)
     except BadData:
@@ -326,3 +212,116 @@ def _foreign(token: str) -> InvalidTokenError:
     return InvalidTokenError(
         f"a token of {len(token)} characters was not signed with this app's key"
     )
+
+
+# -- the app's secret: the one that the settings give, else the one in a file that is made once ---
+
+
+_FILE: Final = "secret"
+_REFERENCE: Final = "env:"
+_REMEDY: Final = "or set security.secret_key (environment variable SESSIONKIT_SECRET_KEY)"
+
+
+class SecretSettings(Protocol):
+    """What :func:`load_secret` has to know; ``Settings.security`` is one."""
+
+    @property
+    def secret_key(self) -> str | None:
+        """The secret, or None for the one in the folder."""
+
+    @property
+    def folder(self) -> Path:
+        """Where a secret that sessionkit makes itself is kept."""
+
+
+def load_secret(security: SecretSettings) -> str:
+    """
+    Return the app's secret.
+
+    Where the settings give none, ``<folder>/secret`` is read; the first process
+    that finds none makes it, for its own user only, and logs a warning.
+    Processes that start at once agree on one.
+
+    Args:
+        security: The secret, or the folder that keeps it.
+
+    Raises:
+        ConfigError: If the secret is too short, or the file can't be read or made.
+    """
+    if security.secret_key is not None:
+        return _check_given(security.secret_key)
+    path = security.folder / _FILE
+    try:
+        return _read_file(path)
+    except FileNotFoundError:
+        return _make_file(path)
+    except OSError as error:
+        raise _unusable(path, f"can't be read: {error.strerror or error}") from error
+
+
+def check_secret(secret: str) -> str:
+    """
+    Return *secret* unchanged if it can be signed with.
+
+    Raises:
+        ConfigError: If it is too short; the message doesn't show it.
+    """
+    if len(secret.strip()) < SHORTEST_SECRET:
+        msg = f"a secret has at least {SHORTEST_SECRET} characters, this one has {len(secret.strip())}"
+        raise ConfigError(msg)
+    return secret
+
+
+def _check_given(secret: str) -> str:
+    if secret.startswith(_REFERENCE):
+        # Whoever knows the configuration file would know the key.
+        msg = "security.secret_key: a reference that load_settings did not resolve is no secret"
+        raise ConfigError(msg)
+    try:
+        return check_secret(secret)
+    except ConfigError as error:
+        msg = f"security.secret_key: {error}"
+        raise ConfigError(msg) from error
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return check_secret(path.read_text("utf-8").strip())
+    except (ConfigError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, ConfigError) else "it is not UTF-8"
+        raise _unusable(path, f"holds no secret: {reason}") from error
+
+
+def _make_file(path: Path) -> str:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _write_once(path, secrets.token_urlsafe(32)):
+            _LOG.warning(
+                "a new secret was made in %s; replicas must share it: set security.secret_key "
+                "(environment variable SESSIONKIT_SECRET_KEY) in all of them, or give them this file",
+                path,
+            )
+        return _read_file(path)
+    except OSError as error:
+        raise _unusable(path, f"can't be made: {error.strerror or error}") from error
+
+
+def _write_once(path: Path, secret: str) -> bool:
+    """Write the file unless another process was first; it appears whole or not at all."""
+    draft = path.with_name(f".{_FILE}-{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+            return True
+        return False
+    finally:
+        draft.unlink()
+
+
+def _unusable(path: Path, what: str) -> ConfigError:
+    return ConfigError(f"{path.absolute()} {what}; mend or delete that file, {_REMEDY}")

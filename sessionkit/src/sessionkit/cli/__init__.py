@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``sessionkit``; needs the extra ``cli``."""
+"""
+The command ``sessionkit``; needs the extra ``cli``.
+
+:func:`main` is the entry point of the script; nothing else imports from here. Plugins add
+commands by the hook ``sessionkit_commands``.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the distribution of a new plugin from templates."""
+"""The command ``sessionkit new-plugin``: writes the distribution of a new plugin from templates."""
 
 from __future__ import annotations
 
@@ -26,141 +26,14 @@ from sessionkit.plugins.registry import (
     core,
 )
 
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_LONGEST: Final = 40
+_OURS: Final = frozenset({"core", "redis", "sqlite", "streamlit"})
 _EVERY: Final = {
     "pyproject.toml": "pyproject.toml",
     "README.md": "README.md",
     "__init__.py": "src/{package}/__init__.py",
 }
-
-
-@attrs.frozen
-class PluginTemplate:
-    """
-    A kind of plugin that there are templates for.
-
-    Attributes:
-        thing: What it is called on the command line; the templates' folder and the module.
-        kind: What it offers.
-        needs: Requirements of the module, besides sessionkit.
-        keywords: Its settings table, as the README shows it.
-    """
-
-    thing: str
-    kind: PluginKind
-    needs: tuple[str, ...] = ()
-    keywords: str = ""
-
-    def files(self) -> Mapping[str, str]:
-        """Return the templates' names and where each goes to, ``{package}`` left open."""
-        mine = {
-            "hooks.py": "src/{package}/hooks.py",
-            f"{self.thing}.py": f"src/{{package}}/{self.thing}.py",
-            f"test_{self.thing}.py": f"tests/test_{self.thing}.py",
-        }
-        return {
-            **{f"every/{name}": place for name, place in _EVERY.items()},
-            **{f"{self.thing}/{name}": place for name, place in mine.items()},
-        }
-
-
-TEMPLATES: Final = {
-    one.thing: one
-    for one in (
-        PluginTemplate("storage", STORAGE, ("attrs>=24.2",), 'path = ".sessionkit/sessions.db"'),
-        PluginTemplate("serializer", SERIALIZER),
-        PluginTemplate("strategy", STRATEGY, (), 'keep = ["theme", "language", "timezone"]'),
-    )
-}
-"""The kinds by the word for them."""
-
-
-@attrs.frozen
-class NewPlugin:
-    """
-    A plugin that is to be written.
-
-    Attributes:
-        kind: What it is.
-        name: The name that users will choose it by.
-        core: The version of sessionkit-core that it is written for.
-    """
-
-    kind: PluginTemplate
-    name: str
-    core: str
-
-    @property
-    def distribution(self) -> str:
-        """The name to install it by."""
-        return f"sessionkit-{self.name.replace('_', '-')}"
-
-    @property
-    def package(self) -> str:
-        """The name to import it by."""
-        return self.distribution.replace("-", "_")
-
-    @property
-    def class_name(self) -> str:
-        """The name of the class that does the work."""
-        words = (*self.name.replace("-", "_").split("_"), self.kind.thing)
-        return "".join(word.capitalize() for word in words)
-
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Yield each file: where it goes to in the distribution's folder, and what it holds."""
-        words = self._words()
-        for template, place in self.kind.files().items():
-            source = files("sessionkit.cli") / "templates" / f"{template}.template"
-            text = Template(source.read_text(encoding="utf-8")).substitute(words)
-            yield place.format(package=self.package), text
-        yield f"src/{self.package}/py.typed", ""
-
-    def _words(self) -> dict[str, str]:
-        public, _, _ = self.core.partition("+")  # a version of somebody's own has no successors
-        core = f"{CORE}~={public}"
-        return {
-            "name": self.name,
-            "distribution": self.distribution,
-            "package": self.package,
-            "class_name": self.class_name,
-            "thing": self.kind.thing,
-            "word": self.kind.kind.word,
-            "setting": self.kind.kind.setting,
-            "table": self._table(),
-            "dependencies": ", ".join(f'"{one}"' for one in (core, *self.kind.needs)),
-        }
-
-    def _table(self) -> str:
-        keywords = self.kind.keywords
-        return f"\n[{self.kind.kind.section}.{self.name}]\n{keywords}\n" if keywords else ""
-
-
-def write_plugin(plugin: NewPlugin, folder: Path) -> list[Path]:
-    """
-    Write the distribution into *folder*, which is made.
-
-    Returns:
-        The files.
-
-    Raises:
-        FileExistsError: If something bears the folder's name.
-        OSError: If the folder can't be made or written.
-    """
-    texts = list(plugin.texts())  # a template that fails leaves nothing half written
-    folder.mkdir(parents=True)
-    written = []
-    for place, text in texts:
-        file = folder / place
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        written.append(file)
-    return written
-
-
-# The command ``sessionkit new-plugin``.
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
-_LONGEST: Final = 40
-_OURS: Final = frozenset({"core", "redis", "sqlite", "streamlit"})
 
 
 def new_plugin_command(plugins: Plugins) -> click.Command:
@@ -217,18 +90,144 @@ def _check(plugins: Plugins, plugin: NewPlugin) -> None:
     if name in _OURS:
         _refuse(f"{plugin.distribution} is a distribution of sessionkit itself; take another name")
     for installed in plugins.installed():
-        if name == installed.name or name in _offered(plugins, plugin.kind, installed):
+        if name == installed.name or name in _offered(plugins, plugin.template.kind, installed):
             _refuse(f"{name!r} is taken by {installed}; take another name")
     if find_spec(plugin.package) is not None:
         _refuse(f"there is a package {plugin.package!r} already; take another name")
 
 
-def _offered(plugins: Plugins, kind: PluginTemplate, installed: InstalledPlugin) -> tuple[str, ...]:
+def _offered(plugins: Plugins, kind: PluginKind, installed: InstalledPlugin) -> tuple[str, ...]:
     try:
-        return plugins.offers(installed.name).get(kind.kind.word, ())
+        return plugins.offers(installed.name).get(kind.word, ())
     except PluginError:
         return ()  # what can't be loaded offers nothing; its own name is taken all the same
 
 
 def _refuse(reason: str) -> NoReturn:
     raise click.BadParameter(reason, param_hint="NAME")
+
+
+# -- what is written -------------------------------------------------------------------
+
+
+@attrs.frozen
+class PluginTemplate:
+    """
+    A kind of plugin that there are templates for.
+
+    Attributes:
+        thing: What it is called on the command line; the templates' folder and the module.
+        kind: What it offers.
+        needs: Requirements of the module, besides sessionkit.
+        keywords: Its settings table, as the README shows it.
+    """
+
+    thing: str
+    kind: PluginKind
+    needs: tuple[str, ...] = ()
+    keywords: str = ""
+
+    def files(self) -> Mapping[str, str]:
+        """Return the templates' names and where each goes to, ``{package}`` left open."""
+        mine = {
+            "hooks.py": "src/{package}/hooks.py",
+            f"{self.thing}.py": f"src/{{package}}/{self.thing}.py",
+            f"test_{self.thing}.py": f"tests/test_{self.thing}.py",
+        }
+        return {
+            **{f"every/{name}": place for name, place in _EVERY.items()},
+            **{f"{self.thing}/{name}": place for name, place in mine.items()},
+        }
+
+
+TEMPLATES: Final = {
+    one.thing: one
+    for one in (
+        PluginTemplate("storage", STORAGE, ("attrs>=24.2",), 'path = ".sessionkit/sessions.db"'),
+        PluginTemplate("serializer", SERIALIZER),
+        PluginTemplate("strategy", STRATEGY, (), 'keep = ["theme", "language", "timezone"]'),
+    )
+}
+"""The templates by the word for what they make."""
+
+
+@attrs.frozen
+class NewPlugin:
+    """
+    A plugin that is to be written.
+
+    Attributes:
+        template: What it is written from.
+        name: The name that users will choose it by.
+        core: The version of sessionkit-core that it is written for.
+    """
+
+    template: PluginTemplate
+    name: str
+    core: str
+
+    @property
+    def distribution(self) -> str:
+        """The name to install it by."""
+        return f"sessionkit-{self.name.replace('_', '-')}"
+
+    @property
+    def package(self) -> str:
+        """The name to import it by."""
+        return self.distribution.replace("-", "_")
+
+    @property
+    def class_name(self) -> str:
+        """The name of the class that does the work."""
+        words = (*self.name.replace("-", "_").split("_"), self.template.thing)
+        return "".join(word.capitalize() for word in words)
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield each file: where it goes to in the distribution's folder, and what it holds."""
+        words = self._words()
+        for template, place in self.template.files().items():
+            source = files("sessionkit.cli") / "templates" / f"{template}.template"
+            text = Template(source.read_text(encoding="utf-8")).substitute(words)
+            yield place.format(package=self.package), text
+        yield f"src/{self.package}/py.typed", ""
+
+    def _words(self) -> dict[str, str]:
+        public, _, _ = self.core.partition("+")  # a version of somebody's own has no successors
+        core = f"{CORE}~={public}"
+        return {
+            "name": self.name,
+            "distribution": self.distribution,
+            "package": self.package,
+            "class_name": self.class_name,
+            "thing": self.template.thing,
+            "word": self.template.kind.word,
+            "setting": self.template.kind.setting,
+            "table": self._table(),
+            "dependencies": ", ".join(f'"{one}"' for one in (core, *self.template.needs)),
+        }
+
+    def _table(self) -> str:
+        keywords = self.template.keywords
+        return f"\n[{self.template.kind.section}.{self.name}]\n{keywords}\n" if keywords else ""
+
+
+def write_plugin(plugin: NewPlugin, folder: Path) -> list[Path]:
+    """
+    Write the distribution into *folder*, which is made.
+
+    Returns:
+        The files.
+
+    Raises:
+        FileExistsError: If something bears the folder's name.
+        OSError: If the folder can't be made or written.
+    """
+    texts = list(plugin.texts())  # a template that fails leaves nothing half written
+    folder.mkdir(parents=True)
+    written = []
+    for place, text in texts:
+        file = folder / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        written.append(file)
+    return written

@@ -11,7 +11,7 @@ import click
 
 from sessionkit.errors import PluginError
 from sessionkit.plugins.plugins import Plugins
-from sessionkit.plugins.registry import STORAGE, InstalledPlugin, unknown
+from sessionkit.plugins.registry import STORAGE, InstalledPlugin, unknown_plugin
 from sessionkit.settings.settings import load_settings
 
 _HEADING: Final = ("name", "distribution", "version", "offers")
@@ -36,7 +36,7 @@ def print_plugins(plugins: Plugins) -> None:
     said = settings.where("storage")
     storages = {one for _, offered in found for one in _names(offered)}
     if name not in storages:
-        raise unknown(STORAGE.word, name, storages, said=said)
+        raise unknown_plugin(STORAGE.word, name, storages, said=said)
     chosen = "it alone has settings" if settings.storages else "no setting names one"
     because = f"set by {said}" if settings.storage else chosen
     click.echo(f"\nstorage: {name} ({because})")

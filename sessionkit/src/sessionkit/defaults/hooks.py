@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sessionkit plugs into itself, by the same door as any plugin."""
+"""The hooks of sessionkit's own plugin: memory storage, two serializers, strategies, the local host."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin's factory is called with its settings table, checked against its signature first."""
+"""Calls a plugin's factory with its settings table, checked against its signature first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 from sessionkit.errors import ConfigError, PluginError, SessionKitError
 from sessionkit.settings.suggestions import suggest
-from sessionkit.settings.types import VARIABLE
+from sessionkit.settings.types import VARIABLE, read_as
 
 T = TypeVar("T")
 
@@ -82,8 +82,6 @@ def check_table(
 def _value(
     value: object, kind: object, section: str, key: str, where: Callable[[str], str]
 ) -> object:
-    from sessionkit.settings.types import read_as  # noqa: PLC0415 - imports cattrs; most tables are empty
-
     try:
         return read_as(value, kind, is_text=where(f"{section}.{key}").startswith(VARIABLE))
     except ConfigError as error:

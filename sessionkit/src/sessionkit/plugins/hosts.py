@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from sessionkit.errors import PluginError, SessionKitError
-from sessionkit.plugins.registry import HOST, offering, pick
+from sessionkit.plugins.registry import HOST, offers_named, pick
 
 if TYPE_CHECKING:
     from sessionkit.host import Host, ServingHost
@@ -96,7 +96,10 @@ class Hosts:
         for name in imported:
             self._registry.load(name)
         offers = self._registry.offers(HOST, imported)
-        return [*(name for name in imported if name != _LOCAL and offering(name, offers)), _LOCAL]
+        return [
+            *(name for name in imported if name != _LOCAL and offers_named(name, offers)),
+            _LOCAL,
+        ]
 
     def _host(self, name: str, imported: AbstractSet[str]) -> Host:
         if name not in self._made:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.hosts import Hosts
 from sessionkit.plugins.registry import (
     COMMAND,
@@ -26,11 +27,11 @@ from sessionkit.plugins.registry import (
     Offer,
     PluginKind,
     Registry,
-    offering,
+    offers_named,
     pick,
     the_only_storage,
     the_only_table,
-    unknown,
+    unknown_plugin,
 )
 
 if TYPE_CHECKING:
@@ -144,8 +145,6 @@ class Plugins:
             ConfigError: If a key is unknown or missing, storages have to be chosen from, or
                 a policy is unknown.
         """
-        from sessionkit.merge.policies import read_policies  # noqa: PLC0415 - a command's help merges nothing
-
         read_policies(settings.conflict.fields, where=settings.where)
         used: list[tuple[PluginKind, object]] = [
             (STORAGE, settings.storage or self.choose_storage(settings.storages)),
@@ -258,14 +257,14 @@ class Plugins:
         if name in self._registry.points:
             self._registry.load(name)
         offers = self._registry.offers(kind, {name})
-        if not offering(name, offers):
+        if not offers_named(name, offers):
             # It may be offered under another name than its plugin's; if not, the error lists all.
             self._registry.load_all()
             offers = self._registry.offers(kind, {name})
-        if not offering(name, offers):
+        if not offers_named(name, offers):
             available = {one for offer in offers for one in offer.factories}
             broken, said = self._registry.broken.values(), where(kind.setting)
-            raise unknown(kind.word, name, available, said=said, broken=broken)
+            raise unknown_plugin(kind.word, name, available, said=said, broken=broken)
         return pick(kind, name, offers)
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports plugins by need and asks them: the only file that touches pluggy's managers."""
+"""
+The plugins that are installed, and what each offers: found by name, imported by need.
+
+The only module that makes pluggy's managers.
+"""
 
 from __future__ import annotations
 
@@ -21,119 +25,21 @@ from sessionkit.settings.suggestions import suggest
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-# Which plugins are installed, found without importing any.
-
 CORE: Final = "sessionkit-core"
 """The distribution of this package."""
 
-_UNKNOWN: Final = "unknown"
-
-
-@attrs.frozen
-class InstalledPlugin:
-    """
-    An entry point of the group ``sessionkit``.
-
-    Attributes:
-        name: The name that users type.
-        distribution: The distribution that brought it.
-        version: The distribution's version.
-        module: The module, or the module and the object in it, that it names.
-        loaded: Whether it was imported.
-        error: Why it can't be imported, or None.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    module: str
-    loaded: bool = False
-    error: str | None = None
-
-    def __str__(self) -> str:
-        """Return name and distribution, as messages say them."""
-        return f"plugin {self.name!r} of {self.distribution} {self.version}"
-
-
-class EntryPoints:
-    """
-    Entry points by name.
-
-    Attributes:
-        names: All names, sorted.
-    """
-
-    def __init__(self, group: str, points: Iterable[EntryPoint] | None = None) -> None:
-        """
-        Take those of the installed distributions, or given ones.
-
-        Args:
-            group: The group to look in.
-            points: What to use instead, in tests.
-        """
-        self._by_name: dict[str, dict[InstalledPlugin, EntryPoint]] = {}
-        for point in _installed(group) if points is None else points:
-            self._by_name.setdefault(point.name, {})[_described(point)] = point
-        self.names: Final = tuple(sorted(self._by_name))
-
-    def __contains__(self, name: object) -> bool:
-        """Return whether a plugin bears the name."""
-        return name in self._by_name
-
-    def all(self) -> tuple[InstalledPlugin, ...]:
-        """Return all plugins, sorted by name; of a name that is offered twice, both."""
-        return tuple(plugin for name in self.names for plugin in self._by_name[name])
-
-    def one(self, name: str) -> tuple[InstalledPlugin, EntryPoint]:
-        """
-        Return the plugin of a name that is there.
-
-        Raises:
-            DuplicatePluginError: If several distributions offer the name.
-        """
-        found = self._by_name[name]
-        if len(found) > 1:
-            owners = " and ".join(
-                f"{one.distribution} {one.version} ({one.module})" for one in found
-            )
-            msg = f"plugin {name!r} is offered by {owners}; uninstall all but one"
-            raise DuplicatePluginError(msg)
-        return next(iter(found.items()))
-
-
-def _installed(group: str) -> Iterable[EntryPoint]:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - costs some 30 ms
-
-    return entry_points(group=group)
-
-
-def _described(point: EntryPoint) -> InstalledPlugin:
-    if point.dist is None:
-        return InstalledPlugin(point.name, _UNKNOWN, _UNKNOWN, point.value)
-    return InstalledPlugin(point.name, point.dist.name, point.dist.version, point.value)
-
-
-def core() -> InstalledPlugin:
-    """Return the record of what this package plugs into itself."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs some 30 ms
-
-    try:
-        found = version(CORE)
-    except PackageNotFoundError:
-        found = _UNKNOWN
-    return InstalledPlugin("defaults", CORE, found, "sessionkit.defaults.hooks", loaded=True)
-
-
-# What plugins offer: the kinds, and how one offer is picked by its name.
-
 MEMORY: Final = "memory"
 PREFERRED: Final = "sqlite"
-
 _LOG: Final = logging.getLogger("sessionkit")
+_UNKNOWN: Final = "unknown"
+_DEFAULTS: Final = "defaults"
+_PLUGIN: Final = "plugin"
+_PREFIX: Final = "sessionkit_"
 _IN_MEMORY: Final = (
     "no storage is installed: sessions are kept in memory and end with this process; "
     "install sessionkit-sqlite, or set storage = %r to say that this is meant"
 )
+
 _BROUGHT_BY: Final = {
     "redis": "sessionkit-redis",
     "sql": "sessionkit-sqlite",
@@ -170,154 +76,53 @@ STRATEGY: Final = PluginKind(
     "conflict_strategy",
     "conflict_strategies",
 )
+
 HOST: Final = PluginKind("host", "sessionkit_hosts", "hosts", "hosts")
 COMMAND: Final = PluginKind("command", "sessionkit_commands", "commands", "commands")
 KINDS: Final = (STORAGE, SERIALIZER, STRATEGY, HOST, COMMAND)
 
 
 @attrs.frozen
-class Offer:
+class InstalledPlugin:
     """
-    What one plugin offers of one kind.
+    An entry point of the group ``sessionkit``.
 
     Attributes:
-        plugin: The plugin.
-        factories: Its factories by name.
+        name: The name that users type.
+        distribution: The distribution that brought it.
+        version: The distribution's version.
+        module: The module, or the module and the object in it, that it names.
+        loaded: Whether it was imported.
+        error: Why it can't be imported, or None.
     """
 
-    plugin: InstalledPlugin
-    factories: Factories
+    name: str
+    distribution: str
+    version: str
+    module: str
+    loaded: bool = False
+    error: str | None = None
 
-    def make(
-        self,
-        kind: PluginKind,
-        name: str,
-        table: Mapping[str, Any],
-        where: Callable[[str], str],
-        **injected: object,
-    ) -> Any:  # noqa: ANN401 - whatever the plugin makes
-        """Call the factory called *name*; see :func:`~sessionkit.plugins.factories.call_factory`."""
-        return call_factory(
-            self.factories[name],
-            table,
-            section=f"{kind.section}.{name}",
-            plugin=str(self.plugin),
-            where=where,
-            **injected,
-        )
-
-    def check(
-        self,
-        kind: PluginKind,
-        name: str,
-        table: Mapping[str, Any],
-        where: Callable[[str], str],
-        injected: Collection[str],
-    ) -> None:
-        """Refuse what the factory called *name* would not take; see :func:`~sessionkit.plugins.factories.check_table`."""
-        check_table(self.factories[name], table, f"{kind.section}.{name}", where, injected)
+    def __str__(self) -> str:
+        """Return name and distribution, as messages say them."""
+        return f"plugin {self.name!r} of {self.distribution} {self.version}"
 
 
-def offering(name: str, offers: Sequence[Offer]) -> list[Offer]:
-    """Return those of *offers* that bear *name*."""
-    return [offer for offer in offers if name in offer.factories]
+def core() -> InstalledPlugin:
+    """Return the record of what this package plugs into itself."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs some 30 ms
+
+    try:
+        found = version(CORE)
+    except PackageNotFoundError:
+        found = _UNKNOWN
+    return InstalledPlugin("defaults", CORE, found, "sessionkit.defaults.hooks", loaded=True)
 
 
-def pick(kind: PluginKind, name: str, offers: Sequence[Offer]) -> Offer:
-    """
-    Return the one offer that bears *name*; there is one at least.
+# -- plugins that were imported --------------------------------------------------------
 
-    Raises:
-        DuplicatePluginError: If several plugins offer it; the message names them.
-    """
-    first, *more = offering(name, offers)
-    if more:
-        owners = " and ".join(str(offer.plugin) for offer in (first, *more))
-        msg = f"{kind.word} {name!r} is offered by {owners}; uninstall all but one"
-        raise DuplicatePluginError(msg)
-    return first
-
-
-def unknown(
-    word: str,
-    name: str,
-    available: Collection[str],
-    *,
-    said: str = "",
-    broken: Collection[str] = (),
-) -> UnknownPluginError:
-    """
-    Return the error about a name that no plugin offers.
-
-    Args:
-        word: What was asked for.
-        name: Its name.
-        available: The names that are offered.
-        said: Who asked: a file, an environment variable; empty when not known.
-        broken: Why other plugins could not be loaded.
-    """
-    place = f"{said}: " if said else ""
-    what = f"{place}no installed plugin offers a {word} named {name!r}; "
-    if brought_by := _BROUGHT_BY.get(name.casefold()):
-        what += f"the distribution {brought_by} brings it: install that; "
-    what += suggest(name, available, what="available")
-    return UnknownPluginError("; ".join([what, *(f"not loaded: {reason}" for reason in broken)]))
-
-
-def the_only_storage(names: Collection[str]) -> str:
-    """
-    Return the storage to use where none is named, of those that are installed.
-
-    Raises:
-        ConfigError: If there are several, none of them ``sqlite``.
-    """
-    if PREFERRED in names:
-        return PREFERRED
-    _refuse_several(names, "are installed")
-    if not names:
-        _LOG.warning(_IN_MEMORY, MEMORY)
-    return next(iter(names), MEMORY)
-
-
-def the_only_table(names: Collection[str]) -> str:
-    """
-    Return the storage to use where none is named, of those that have settings.
-
-    Raises:
-        ConfigError: If there are several.
-    """
-    _refuse_several(names, "have settings")
-    return next(iter(names))
-
-
-def _refuse_several(names: Collection[str], why: str) -> None:
-    if len(names) > 1:
-        msg = (
-            f"several storages {why} ({', '.join(sorted(names))}) and none is named; set "
-            'storage = "..." in sessionkit.toml, or environment variable SESSIONKIT_STORAGE'
-        )
-        raise ConfigError(msg)
-
-
-_DEFAULTS: Final = "defaults"
-_PLUGIN: Final = "plugin"
-_PREFIX: Final = "sessionkit_"
 
 Observer = tuple[InstalledPlugin, Callable[..., object]]
-
-
-@attrs.define(eq=False)
-class _Loaded:
-    """
-    A plugin that was imported, with a manager of its own.
-
-    In one manager for all, a hook of one plugin that fails would silence the others.
-    """
-
-    plugin: object
-    names: list[str]
-    manager: pluggy.PluginManager
-    offered: dict[str, Factories] = attrs.field(factory=dict)
 
 
 class Registry:
@@ -341,7 +146,7 @@ class Registry:
         self.broken: dict[str, str] = {}
         self.observers: tuple[Observer, ...] = ()
         self._given = points
-        self._loaded = [_Loaded(defaults, [_DEFAULTS], _managed(defaults))]
+        self._loaded = [_Loaded(defaults, [_DEFAULTS], _make_manager(defaults))]
 
     @cached_property
     def points(self) -> EntryPoints:
@@ -365,10 +170,10 @@ class Registry:
             if any(name in one.names for one in self._loaded):
                 return
             if name not in self.points:
-                raise unknown(_PLUGIN, name, self.points.names, said=said)
+                raise unknown_plugin(_PLUGIN, name, self.points.names, said=said)
             try:
                 record, point = self.points.one(name)
-                self._register(_imported(record, point), record)
+                self._register(_import(record, point), record)
             except PluginError as error:
                 self.broken[name] = str(error)
                 raise
@@ -438,10 +243,10 @@ class Registry:
 
     def _factories(self, one: _Loaded, kind: PluginKind) -> Factories:
         if kind.hook not in one.offered:
-            one.offered[kind.hook] = self._asked(one, kind.hook)
+            one.offered[kind.hook] = self._ask(one, kind.hook)
         return one.offered[kind.hook]
 
-    def _asked(self, one: _Loaded, hook: str) -> Factories:
+    def _ask(self, one: _Loaded, hook: str) -> Factories:
         try:
             answers = getattr(one.manager.hook, hook)()
         except Exception as error:  # a plugin's code, which may raise anything
@@ -462,7 +267,7 @@ class Registry:
                 one.names.append(record.name)
                 return
         try:
-            manager = _managed(plugin)
+            manager = _make_manager(plugin)
         except pluggy.PluginValidationError as error:
             msg = f"{record}: {' '.join(str(error).split())}"
             raise PluginError(msg) from error
@@ -471,7 +276,21 @@ class Registry:
             self.observers += ((record, manager.hook.sessionkit_event),)
 
 
-def _managed(plugin: object) -> pluggy.PluginManager:
+@attrs.define(eq=False)
+class _Loaded:
+    """
+    A plugin that was imported, with a manager of its own.
+
+    In one manager for all, a hook of one plugin that fails would silence the others.
+    """
+
+    plugin: object
+    names: list[str]
+    manager: pluggy.PluginManager
+    offered: dict[str, Factories] = attrs.field(factory=dict)
+
+
+def _make_manager(plugin: object) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.NAME)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
@@ -489,9 +308,197 @@ def _managed(plugin: object) -> pluggy.PluginManager:
     return manager
 
 
-def _imported(record: InstalledPlugin, point: EntryPoint) -> object:
+def _import(record: InstalledPlugin, point: EntryPoint) -> object:
     try:
         return point.load()
     except Exception as error:  # a plugin's code, which may raise anything
         msg = f"{record} can't be imported: {type(error).__name__}: {error}"
         raise PluginError(msg) from error
+
+
+# -- one of several offers -------------------------------------------------------------
+
+
+@attrs.frozen
+class Offer:
+    """
+    What one plugin offers of one kind.
+
+    Attributes:
+        plugin: The plugin.
+        factories: Its factories by name.
+    """
+
+    plugin: InstalledPlugin
+    factories: Factories
+
+    def make(
+        self,
+        kind: PluginKind,
+        name: str,
+        table: Mapping[str, Any],
+        where: Callable[[str], str],
+        **injected: object,
+    ) -> Any:  # noqa: ANN401 - whatever the plugin makes
+        """Call the factory called *name*; see :func:`~sessionkit.plugins.factories.call_factory`."""
+        return call_factory(
+            self.factories[name],
+            table,
+            section=f"{kind.section}.{name}",
+            plugin=str(self.plugin),
+            where=where,
+            **injected,
+        )
+
+    def check(
+        self,
+        kind: PluginKind,
+        name: str,
+        table: Mapping[str, Any],
+        where: Callable[[str], str],
+        injected: Collection[str],
+    ) -> None:
+        """Refuse what the factory called *name* would not take; see :func:`~sessionkit.plugins.factories.check_table`."""
+        check_table(self.factories[name], table, f"{kind.section}.{name}", where, injected)
+
+
+def offers_named(name: str, offers: Sequence[Offer]) -> list[Offer]:
+    """Return those of *offers* that bear *name*."""
+    return [offer for offer in offers if name in offer.factories]
+
+
+def pick(kind: PluginKind, name: str, offers: Sequence[Offer]) -> Offer:
+    """
+    Return the one offer that bears *name*; there is one at least.
+
+    Raises:
+        DuplicatePluginError: If several plugins offer it; the message names them.
+    """
+    first, *more = offers_named(name, offers)
+    if more:
+        owners = " and ".join(str(offer.plugin) for offer in (first, *more))
+        msg = f"{kind.word} {name!r} is offered by {owners}; uninstall all but one"
+        raise DuplicatePluginError(msg)
+    return first
+
+
+def unknown_plugin(
+    word: str,
+    name: str,
+    available: Collection[str],
+    *,
+    said: str = "",
+    broken: Collection[str] = (),
+) -> UnknownPluginError:
+    """
+    Return the error about a name that no plugin offers.
+
+    Args:
+        word: What was asked for.
+        name: Its name.
+        available: The names that are offered.
+        said: Who asked: a file, an environment variable; empty when not known.
+        broken: Why other plugins could not be loaded.
+    """
+    place = f"{said}: " if said else ""
+    what = f"{place}no installed plugin offers a {word} named {name!r}; "
+    if brought_by := _BROUGHT_BY.get(name.casefold()):
+        what += f"the distribution {brought_by} brings it: install that; "
+    what += suggest(name, available, what="available")
+    return UnknownPluginError("; ".join([what, *(f"not loaded: {reason}" for reason in broken)]))
+
+
+def the_only_storage(names: Collection[str]) -> str:
+    """
+    Return the storage to use where none is named, of those that are installed.
+
+    Raises:
+        ConfigError: If there are several, none of them ``sqlite``.
+    """
+    if PREFERRED in names:
+        return PREFERRED
+    _refuse_several(names, "are installed")
+    if not names:
+        _LOG.warning(_IN_MEMORY, MEMORY)
+    return next(iter(names), MEMORY)
+
+
+def the_only_table(names: Collection[str]) -> str:
+    """
+    Return the storage to use where none is named, of those that have settings.
+
+    Raises:
+        ConfigError: If there are several.
+    """
+    _refuse_several(names, "have settings")
+    return next(iter(names))
+
+
+def _refuse_several(names: Collection[str], why: str) -> None:
+    if len(names) > 1:
+        msg = (
+            f"several storages {why} ({', '.join(sorted(names))}) and none is named; set "
+            'storage = "..." in sessionkit.toml, or environment variable SESSIONKIT_STORAGE'
+        )
+        raise ConfigError(msg)
+
+
+# -- what is installed, found without an import ----------------------------------------
+
+
+class EntryPoints:
+    """
+    Entry points by name.
+
+    Attributes:
+        names: All names, sorted.
+    """
+
+    def __init__(self, group: str, points: Iterable[EntryPoint] | None = None) -> None:
+        """
+        Take those of the installed distributions, or given ones.
+
+        Args:
+            group: The group to look in.
+            points: What to use instead, in tests.
+        """
+        self._by_name: dict[str, dict[InstalledPlugin, EntryPoint]] = {}
+        for point in _find_installed(group) if points is None else points:
+            self._by_name.setdefault(point.name, {})[_describe(point)] = point
+        self.names: Final = tuple(sorted(self._by_name))
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether a plugin bears the name."""
+        return name in self._by_name
+
+    def all(self) -> tuple[InstalledPlugin, ...]:
+        """Return all plugins, sorted by name; of a name that is offered twice, both."""
+        return tuple(plugin for name in self.names for plugin in self._by_name[name])
+
+    def one(self, name: str) -> tuple[InstalledPlugin, EntryPoint]:
+        """
+        Return the plugin of a name that is there.
+
+        Raises:
+            DuplicatePluginError: If several distributions offer the name.
+        """
+        found = self._by_name[name]
+        if len(found) > 1:
+            owners = " and ".join(
+                f"{one.distribution} {one.version} ({one.module})" for one in found
+            )
+            msg = f"plugin {name!r} is offered by {owners}; uninstall all but one"
+            raise DuplicatePluginError(msg)
+        return next(iter(found.items()))
+
+
+def _find_installed(group: str) -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - costs some 30 ms
+
+    return entry_points(group=group)
+
+
+def _describe(point: EntryPoint) -> InstalledPlugin:
+    if point.dist is None:
+        return InstalledPlugin(point.name, _UNKNOWN, _UNKNOWN, point.value)
+    return InstalledPlugin(point.name, point.dist.name, point.dist.version, point.value)

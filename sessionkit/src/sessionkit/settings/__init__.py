@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be set, and from where."""
+"""
+What is set, and from where: code, environment variables, a file.
+
+To be imported from here: :class:`Settings` and :func:`load_settings`. Rooms above may also import
+the tables of ``settings.settings``, ``settings.types`` (values of a needed type, durations) and
+``settings.suggestions`` (what an error says after an unknown name). Nothing here is shared
+between threads but frozen objects; the room has no lock.
+"""
 
 from __future__ import annotations
 

@@ -28,13 +28,21 @@ from sessionkit.settings.sources import (
     from_table,
     overlay,
     own_variables,
-    with_secret,
+    resolve_secret,
 )
+from sessionkit.settings.structure import build_settings, check_entries
 from sessionkit.tokens import check_secret
 
-# What a setting's value has to be, beyond its type: validators for attrs.
+Table = Mapping[str, Any]
 
+Tables = Mapping[str, Table]
+
+_DERIVED: Final = {DERIVED: True}
+_MOST_MS: Final = 2**31 - 1
 _LONGEST: Final = timedelta(days=36500)
+
+
+# -- what a value has to be, beyond its type: validators and converters for attrs ------
 
 
 def whole_number(least: int, most: int) -> Callable[[Any, Any, int], None]:
@@ -67,27 +75,6 @@ def lifetime(_: object, __: object, value: timedelta | None) -> None:
         raise ConfigError(msg)
 
 
-def path_or_none(path: Path | None) -> Path | None:
-    """Return a path; None for an empty one, which is how a variable says that there is none."""
-    return path if path != Path() else None
-
-
-def check_journal(persistence: Any, where: Callable[[str], str]) -> None:  # noqa: ANN401 - PersistenceSettings, which use this module
-    """
-    Refuse to spill sessions into a journal that is not there.
-
-    Args:
-        persistence: The table ``persistence``, from all sources together.
-        where: Returns who set a key.
-    """
-    if persistence.when_full == "spill" and persistence.journal is None:
-        msg = (
-            f"{where('persistence.when_full')}: persistence.when_full is 'spill', which needs a journal:"
-            " set persistence.journal, such as '.sessionkit/journal', or take 'block' or 'raise'"
-        )
-        raise ConfigError(msg)
-
-
 def plugin_name(_: object, __: Any, value: Any) -> None:  # noqa: ANN401 - attrs hands over anything
     """Refuse an empty name of a plugin."""
     if isinstance(value, str) and not value.strip():
@@ -107,15 +94,17 @@ def long_enough(_: object, __: object, secret: str | None) -> None:
         check_secret(secret)
 
 
-Table = Mapping[str, Any]
-Tables = Mapping[str, Table]
-
-_MOST_MS: Final = 2**31 - 1
-_DERIVED: Final = {DERIVED: True}
+def path_or_none(path: Path | None) -> Path | None:
+    """Return a path; None for an empty one, which is how a variable says that there is none."""
+    return path if path != Path() else None
 
 
 def _frozen(tables: Tables) -> Tables:
     return MappingProxyType({name: MappingProxyType(dict(table)) for name, table in tables.items()})
+
+
+def _texts(fields: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(fields))
 
 
 def _keys_only(tables: Tables) -> str:
@@ -125,6 +114,9 @@ def _keys_only(tables: Tables) -> str:
 
 def _hidden(secret: str | None) -> str:
     return "None" if secret is None else "'...'"
+
+
+# -- the tables ------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -204,10 +196,6 @@ class LimitSettings:
     session_bytes: int = attrs.field(default=16 * 2**20, validator=whole_number(1024, 2**31 - 1))
 
 
-def _texts(fields: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(fields))
-
-
 @attrs.frozen(kw_only=True)
 class ConflictSettings:
     """
@@ -278,6 +266,9 @@ class Settings:
         return next(near, "")
 
 
+# -- from all sources ------------------------------------------------------------------
+
+
 def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its own type
     """
     Return the settings of this process, as it stands now.
@@ -293,16 +284,30 @@ def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its o
         ConfigError: If something is unknown, malformed or can't be read; the
             message says where it stands and what would be right.
     """
-    from sessionkit.settings.structure import checked, structured  # noqa: PLC0415 - imports cattrs
-
     own = own_variables(os.environ)
     file = find_file(own)
-    entries = checked(Settings, from_table(file.table, str(file.path)) if file else {})
-    entries = overlay(entries, checked(Settings, from_environment(own)))
-    entries = overlay(entries, checked(Settings, from_table(code, CODE)))
-    entries = with_secret(entries, os.environ)
-    origins = {".".join(path): given.origin for path, given in entries.items()}
+    entries = check_entries(Settings, from_table(file.table, str(file.path)) if file else {})
+    entries = overlay(entries, check_entries(Settings, from_environment(own)))
+    entries = overlay(entries, check_entries(Settings, from_table(code, CODE)))
+    entries = resolve_secret(entries, os.environ)
+    origins = {".".join(path): entry.origin for path, entry in entries.items()}
     source = file.path if file else None
-    settings = attrs.evolve(structured(Settings, entries), source=source, origins=origins)
-    check_journal(settings.persistence, settings.where)
+    settings = attrs.evolve(build_settings(Settings, entries), source=source, origins=origins)
+    _check_journal(settings.persistence, settings.where)
     return settings
+
+
+def _check_journal(persistence: PersistenceSettings, where: Callable[[str], str]) -> None:
+    """
+    Refuse to spill sessions into a journal that is not there.
+
+    Args:
+        persistence: The table ``persistence``, from all sources together.
+        where: Returns who set a key.
+    """
+    if persistence.when_full == "spill" and persistence.journal is None:
+        msg = (
+            f"{where('persistence.when_full')}: persistence.when_full is 'spill', which needs a journal:"
+            " set persistence.journal, such as '.sessionkit/journal', or take 'block' or 'raise'"
+        )
+        raise ConfigError(msg)

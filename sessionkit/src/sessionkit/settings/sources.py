@@ -2,8 +2,8 @@
 """
 What is said about settings: in code, in environment variables, in a file's tables.
 
-Each source becomes a flat mapping from the key's path to what was given, with
-the place that an error has to name. Nothing here knows which keys exist.
+Each source becomes a flat mapping from the key's path to an entry: what was said, and the place
+that an error has to name. Nothing here knows which keys exist.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ FILE_VARIABLE: Final = "SESSIONKIT_CONFIG"
 SECRET_VARIABLE: Final = "SESSIONKIT_SECRET_KEY"  # noqa: S105 - a variable's name
 _OWN_MEANING: Final = frozenset({FILE_VARIABLE, SECRET_VARIABLE})
 _SECRET: Final = ("security", "secret_key")
+_PYPROJECT: Final = "pyproject.toml"
 
 
 @attrs.frozen
-class Given:
+class Entry:
     """
-    What a source gives for one key.
+    What one source says of one key.
 
     Attributes:
         value: The value; text from an environment variable.
@@ -50,14 +51,14 @@ class Given:
     is_text: bool = False
 
 
-Entries = dict[KeyPath, Given]
+Entries = dict[KeyPath, Entry]
 
 
 def overlay(lower: Entries, upper: Entries) -> Entries:
     """Return both; a key of *upper* replaces what *lower* says there, an empty table replaces nothing."""
     said = {path: new for path, new in upper.items() if new.value != {} or not _below(path, lower)}
     kept = {
-        path: given for path, given in lower.items() if not any(_meet(path, new) for new in said)
+        path: entry for path, entry in lower.items() if not any(_meet(path, new) for new in said)
     }
     return kept | said
 
@@ -70,7 +71,7 @@ def _below(path: KeyPath, entries: Entries) -> bool:
     return any(other[: len(path)] == path for other in entries)
 
 
-def nested(entries: Mapping[KeyPath, Any]) -> dict[str, Any]:
+def nest(entries: Mapping[KeyPath, Any]) -> dict[str, Any]:
     """Return values by path as tables within tables."""
     root: dict[str, Any] = {}
     for path, value in entries.items():
@@ -81,9 +82,12 @@ def nested(entries: Mapping[KeyPath, Any]) -> dict[str, Any]:
     return root
 
 
+# -- code and tables -------------------------------------------------------------------
+
+
 def from_table(table: Mapping[str, Any], origin: str) -> Entries:
     """Return what nested tables say, in a file or in code; an empty table stays as it is."""
-    return {path: Given(value, origin) for path, value in _leaves(table, (), origin)}
+    return {path: Entry(value, origin) for path, value in _leaves(table, (), origin)}
 
 
 def _leaves(table: Mapping[Any, Any], above: KeyPath, origin: str) -> Iterator[tuple[KeyPath, Any]]:
@@ -97,6 +101,9 @@ def _leaves(table: Mapping[Any, Any], above: KeyPath, origin: str) -> Iterator[t
             yield from _leaves(value, path, origin)
         else:
             yield path, value
+
+
+# -- environment variables -------------------------------------------------------------
 
 
 def own_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -119,7 +126,7 @@ def own_variables(environ: Mapping[str, str]) -> dict[str, str]:
 def from_environment(own: Mapping[str, str]) -> Entries:
     """Return what variables say; *own* are those of :func:`own_variables`."""
     return {
-        tuple(name[len(PREFIX) :].lower().split("__")): Given(
+        tuple(name[len(PREFIX) :].lower().split("__")): Entry(
             text, f"{VARIABLE} {name}", is_text=True
         )
         for name, text in own.items()
@@ -132,7 +139,7 @@ def as_variable(path: KeyPath) -> str:
     return PREFIX + "__".join(path).upper()
 
 
-def with_secret(entries: Entries, environ: Mapping[str, str]) -> Entries:
+def resolve_secret(entries: Entries, environ: Mapping[str, str]) -> Entries:
     """
     Return *entries* with the secret that ``env:NAME`` stands for.
 
@@ -156,12 +163,10 @@ def with_secret(entries: Entries, environ: Mapping[str, str]) -> Entries:
     except ConfigError as error:
         msg = f"{place}{VARIABLE} {name}: {error}"
         raise ConfigError(msg) from error
-    return entries | {_SECRET: Given(secret, f"{VARIABLE} {name}")}
+    return entries | {_SECRET: Entry(secret, f"{VARIABLE} {name}")}
 
 
-# The file that holds the settings: which one it is, and what it says.
-
-_PYPROJECT: Final = "pyproject.toml"
+# -- the file --------------------------------------------------------------------------
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ import cattrs
 
 from sessionkit.conflict import ConflictStrategy, as_strategy
 from sessionkit.errors import ConfigError
-from sessionkit.settings.sources import DERIVED, Entries, Given, KeyPath, as_variable, nested
+from sessionkit.settings.sources import DERIVED, Entries, Entry, KeyPath, as_variable, nest
 from sessionkit.settings.suggestions import suggest
 from sessionkit.settings.types import FROM_TEXT, TYPED, literal, text
 
@@ -27,21 +27,7 @@ _PLUGIN_KEY: Final = 3
 _TABLE_OF_TEXTS: Final = 2
 
 
-def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 - what a source said
-    return value if isinstance(value, str) else as_strategy(value)
-
-
-def _with_strategies(converter: cattrs.Converter) -> cattrs.Converter:
-    own = converter.copy()
-    own.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
-    return own
-
-
-_TYPED: Final = _with_strategies(TYPED)
-_FROM_TEXT: Final = _with_strategies(FROM_TEXT)
-
-
-def checked(cls: type[Any], entries: Entries) -> Entries:
+def check_entries(cls: type[Any], entries: Entries) -> Entries:
     """
     Return what one source says, each value of its key's type.
 
@@ -52,14 +38,19 @@ def checked(cls: type[Any], entries: Entries) -> Entries:
     Raises:
         ConfigError: If a key is unknown or its value doesn't fit.
     """
-    values = {path: _value(cls, path, given) for path, given in entries.items()}
+    values = {path: _value(cls, path, entry) for path, entry in entries.items()}
     return {
-        _joined(cls, path): attrs.evolve(given, value=values[path])
-        for path, given in entries.items()
+        _join_texts(cls, path): attrs.evolve(entry, value=values[path])
+        for path, entry in entries.items()
     }
 
 
-def _joined(cls: type[Any], path: KeyPath) -> KeyPath:
+def build_settings(cls: type[T], entries: Entries) -> T:
+    """Return the settings, from entries that :func:`check_entries` returned."""
+    return _TYPED.structure(nest({path: entry.value for path, entry in entries.items()}), cls)
+
+
+def _join_texts(cls: type[Any], path: KeyPath) -> KeyPath:
     """Return *path*, with what leads into a mapping of texts as one key: there tables are dotted keys."""
     kinds: Any = cls
     for depth, name in enumerate(path, start=1):
@@ -69,69 +60,84 @@ def _joined(cls: type[Any], path: KeyPath) -> KeyPath:
     return path
 
 
-def structured(cls: type[T], entries: Entries) -> T:
-    """Return the settings, from entries that were :func:`checked`."""
-    return _TYPED.structure(nested({path: given.value for path, given in entries.items()}), cls)
+# -- the value of one key --------------------------------------------------------------
 
 
-def _value(cls: type[Any], path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key's value
-    kind = _field(cls, path, 0, given).type
+def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 - what a source said
+    return value if isinstance(value, str) else as_strategy(value)
+
+
+def _accept_strategies(converter: cattrs.Converter) -> cattrs.Converter:
+    own = converter.copy()
+    own.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
+    return own
+
+
+_TYPED: Final = _accept_strategies(TYPED)
+_FROM_TEXT: Final = _accept_strategies(FROM_TEXT)
+
+
+def _value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
+    kind = _field(cls, path, 0, entry).type
     if _is_tables(kind):
-        return _plugin_value(path, given)
+        return _plugin_value(path, entry)
     if not attrs.has(kind):
-        _no_deeper(path, 1, given)
-        return _own_value(cls, path, given)
+        _no_deeper(path, 1, entry)
+        return _own_value(cls, path, entry)
     if len(path) == 1:
-        return _table(path, given)
-    if _is_texts(_field(kind, path, 1, given).type):
-        return _table(path, given) if len(path) == _TABLE_OF_TEXTS else _text_value(path, given)
-    _no_deeper(path, 2, given)
-    return _own_value(kind, path, given)
+        return _table(path, entry)
+    if _is_texts(_field(kind, path, 1, entry).type):
+        return _table(path, entry) if len(path) == _TABLE_OF_TEXTS else _text_value(path, entry)
+    _no_deeper(path, 2, entry)
+    return _own_value(kind, path, entry)
 
 
-def _own_value(cls: type[Any], path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key's value
-    converter = _FROM_TEXT if given.is_text else _TYPED
+def _own_value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
+    converter = _FROM_TEXT if entry.is_text else _TYPED
     try:
         # All other keys have defaults, so whatever is wrong is wrong with this one.
-        return getattr(converter.structure({path[-1]: given.value}, cls), path[-1])
+        return getattr(converter.structure({path[-1]: entry.value}, cls), path[-1])
     except ConfigError as error:
-        raise _wrong(path, given, str(error)) from error
+        raise _wrong(path, entry, str(error)) from error
 
 
-def _plugin_value(path: KeyPath, given: Given) -> Any:  # noqa: ANN401 - the key's value
+def _plugin_value(path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
     if len(path) < _PLUGIN_KEY:
-        return _table(path, given)
-    return literal(given.value) if given.is_text else given.value
+        return _table(path, entry)
+    return literal(entry.value) if entry.is_text else entry.value
 
 
-def _text_value(path: KeyPath, given: Given) -> str:
+def _text_value(path: KeyPath, entry: Entry) -> str:
     try:
-        return text(given.value)
+        return text(entry.value)
     except ConfigError as error:
-        raise _wrong(path, given, str(error)) from error
+        raise _wrong(path, entry, str(error)) from error
 
 
-def _table(path: KeyPath, given: Given) -> Mapping[str, Any]:
-    if isinstance(given.value, Mapping):
-        return given.value
-    advice = f"; set its keys, as in {as_variable((*path, 'key'))}" if given.is_text else ""
-    raise _wrong(path, given, f"a table is needed, not {type(given.value).__name__}{advice}")
+def _table(path: KeyPath, entry: Entry) -> Mapping[str, Any]:
+    if isinstance(entry.value, Mapping):
+        return entry.value
+    advice = f"; set its keys, as in {as_variable((*path, 'key'))}" if entry.is_text else ""
+    raise _wrong(path, entry, f"a table is needed, not {type(entry.value).__name__}{advice}")
 
 
-def _field(cls: type[Any], path: KeyPath, level: int, given: Given) -> Any:  # noqa: ANN401 - an attrs.Attribute
+# -- keys and their types --------------------------------------------------------------
+
+
+def _field(cls: type[Any], path: KeyPath, level: int, entry: Entry) -> Any:  # noqa: ANN401 - an attrs.Attribute
     known = _keys(cls)
     if path[level] in known:
         return known[path[level]]
     above = path[: level + 1]
-    if given.is_text:
+    if entry.is_text:
         right = [as_variable((*path[:level], name)) for name in known]
-        raise _wrong(above, given, f"unknown; {suggest(as_variable(above), right)}")
-    raise _wrong(above, given, f"unknown; {suggest(path[level], known)}")
+        raise _wrong(above, entry, f"unknown; {suggest(as_variable(above), right)}")
+    raise _wrong(above, entry, f"unknown; {suggest(path[level], known)}")
 
 
-def _no_deeper(path: KeyPath, depth: int, given: Given) -> None:
+def _no_deeper(path: KeyPath, depth: int, entry: Entry) -> None:
     if len(path) > depth:
-        raise _wrong(path[:depth], given, "a single value is needed, not a table")
+        raise _wrong(path[:depth], entry, "a single value is needed, not a table")
 
 
 def _keys(cls: type[Any]) -> dict[str, Any]:
@@ -147,5 +153,5 @@ def _is_texts(kind: Any) -> bool:  # noqa: ANN401 - a field's type
     return bool(kind == Mapping[str, str])
 
 
-def _wrong(path: KeyPath, given: Given, what: str) -> ConfigError:
-    return ConfigError(f"{given.origin}: {'.'.join(path)}: {what}")
+def _wrong(path: KeyPath, entry: Entry, what: str) -> ConfigError:
+    return ConfigError(f"{entry.origin}: {'.'.join(path)}: {what}")

@@ -21,10 +21,65 @@ from cattrs.strategies import configure_union_passthrough
 
 from sessionkit.errors import ConfigError
 
-# Durations as people write them: ``"24h"``, ``"1h30m"``, ``"500ms"``, ``"never"``.
+VARIABLE: Final = "environment variable"
+"""Begins the place that a message names where a variable said something."""
 
 NO_LIMIT: Final = "never"
 """Stands for no limit: None in code."""
+
+_SHOWN: Final = 40
+_WORDS: Final = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Path: "a path",
+    NoneType: "nothing",
+}
+
+
+def read_as(value: Any, kind: Any, *, is_text: bool) -> Any:  # noqa: ANN401 - of that type
+    """
+    Return a value of the type that is needed.
+
+    >>> read_as(5, str, is_text=True)
+    '5'
+
+    Args:
+        value: What a source said.
+        kind: The type. A value for one that settings don't have is returned as it is.
+        is_text: Whether it stood in a variable, and was read as a :func:`literal`.
+
+    Raises:
+        ConfigError: If the value is not of the type; says what is needed.
+    """
+    if not _is_known(kind):
+        return value
+    try:
+        return _structure(TYPED, value, kind)
+    except ConfigError:
+        if not is_text or not isinstance(value, bool | int | str):
+            raise
+    return _structure(FROM_TEXT, as_text(value), kind)
+
+
+def _structure(converter: cattrs.Converter, value: Any, kind: Any) -> Any:  # noqa: ANN401 - of that type
+    try:
+        return converter.structure(value, kind)
+    except TypeError:  # cattrs' own, of a union
+        needs(_listed([_WORDS[one] for one in get_args(kind)]), value)
+
+
+def _is_known(kind: Any) -> bool:  # noqa: ANN401 - what stands at a parameter
+    if _is_names(kind) or _is_literal(kind) or _is_duration(kind):
+        return True
+    if _is_union(kind):
+        return all(one in list(_WORDS) for one in get_args(kind))
+    return kind is not NoneType and kind in list(_WORDS)
+
+
+# -- durations as people write them: "24h", "1h30m", "500ms", "never" ------------------
+
 
 _UNITS: Final = {
     "d": timedelta(days=1),
@@ -33,11 +88,12 @@ _UNITS: Final = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
+
 _DURATION: Final = re.compile(
     r"\s*".join(rf"(?:(?P<{unit}>[0-9]{{1,12}}){unit}(?![a-z]))?" for unit in _UNITS)
 )
+
 _LONGEST: Final = timedelta(days=365_250)
-_SHOWN: Final = 40
 _RIGHT: Final = "write a number and a unit (d, h, m, s, ms), such as '30d', '1h30m' or '500ms'"
 
 
@@ -69,6 +125,22 @@ def parse_duration(text: str) -> timedelta | None:
         raise ConfigError(msg) from None
 
 
+def format_duration(duration: timedelta | None) -> str:
+    """
+    Return *duration* as :func:`parse_duration` reads it; less than a millisecond is cut off.
+
+    >>> format_duration(timedelta(minutes=90))
+    '1h30m'
+    """
+    if duration is None:
+        return NO_LIMIT
+    written, rest = "", duration
+    for unit, size in _UNITS.items():
+        count, rest = divmod(rest, size)
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
+
+
 def length_of(number: float, unit: str, name: str) -> timedelta:
     """
     Return the time that a function or a command was given as a number.
@@ -95,26 +167,8 @@ def length_of(number: float, unit: str, name: str) -> timedelta:
     return length
 
 
-def format_duration(duration: timedelta | None) -> str:
-    """
-    Return *duration* as :func:`parse_duration` reads it; less than a millisecond is cut off.
+# -- texts of environment variables whose type isn't known yet, and back ---------------
 
-    >>> format_duration(timedelta(minutes=90))
-    '1h30m'
-    """
-    if duration is None:
-        return NO_LIMIT
-    written, rest = "", duration
-    for unit, size in _UNITS.items():
-        count, rest = divmod(rest, size)
-        written += f"{count}{unit}" if count else ""
-    return written or "0s"
-
-
-# What the text of an environment variable stands for where its type isn't known yet, and back.
-
-VARIABLE: Final = "environment variable"
-"""Begins the place that a message names where a variable said something."""
 
 _WHOLE_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -134,22 +188,7 @@ def as_text(value: bool | int | str) -> str:  # noqa: FBT001 - what literal() re
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_WORDS: Final = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    Path: "a path",
-    NoneType: "nothing",
-}
-
-
-def needs(kind: str, value: object) -> NoReturn:
-    """Raise a :class:`ConfigError` that says what is needed instead of *value*."""
-    shown = repr(value)
-    found = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    msg = f"{kind} is needed, not {type(value).__name__} {found}"
-    raise ConfigError(msg)
+# -- readers: one a type ---------------------------------------------------------------
 
 
 def text(value: Any, _: object = str) -> str:  # noqa: ANN401 - what a source said
@@ -159,6 +198,14 @@ def text(value: Any, _: object = str) -> str:  # noqa: ANN401 - what a source sa
         msg = f"a text is needed, not {type(value).__name__}"
         raise ConfigError(msg)
     return value
+
+
+def needs(kind: str, value: object) -> NoReturn:
+    """Raise a :class:`ConfigError` that says what is needed instead of *value*."""
+    shown = repr(value)
+    found = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    msg = f"{kind} is needed, not {type(value).__name__} {found}"
+    raise ConfigError(msg)
 
 
 def _whole(value: Any, _: object) -> int:  # noqa: ANN401 - what a source said
@@ -223,6 +270,10 @@ def _one_of(value: Any, kind: Any) -> Any:  # noqa: ANN401 - a Literal's value
     return value
 
 
+def _listed(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def _is_duration(kind: Any) -> bool:  # noqa: ANN401 - a type
     return bool(kind == timedelta | None)
 
@@ -239,7 +290,7 @@ def _is_union(kind: Any) -> bool:  # noqa: ANN401 - a type
     return get_origin(kind) in {Union, UnionType}
 
 
-def _converter(whole: Any, number: Any, flag: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
+def _make_converter(whole: Any, number: Any, flag: Any, names: Any) -> cattrs.Converter:  # noqa: ANN401 - structure hooks
     converter = cattrs.Converter(detailed_validation=False, forbid_extra_keys=True)
     converter.register_structure_hook(str, text)
     converter.register_structure_hook(int, whole)
@@ -253,54 +304,10 @@ def _converter(whole: Any, number: Any, flag: Any, names: Any) -> cattrs.Convert
     return converter
 
 
-TYPED: Final = _converter(_whole, _number, _flag, _names)
+TYPED: Final = _make_converter(_whole, _number, _flag, _names)
 """Takes what code and files give."""
 
-FROM_TEXT: Final = _converter(
+FROM_TEXT: Final = _make_converter(
     _whole_from_text, _number_from_text, _flag_from_text, _names_from_text
 )
 """Takes what variables give: texts."""
-
-
-def read_as(value: Any, kind: Any, *, is_text: bool) -> Any:  # noqa: ANN401 - of that type
-    """
-    Return a value of the type that is needed.
-
-    >>> read_as(5, str, is_text=True)
-    '5'
-
-    Args:
-        value: What a source said.
-        kind: The type. A value for one that settings don't have is returned as it is.
-        is_text: Whether it stood in a variable, and was read as a :func:`literal`.
-
-    Raises:
-        ConfigError: If the value is not of the type; says what is needed.
-    """
-    if not _is_known(kind):
-        return value
-    try:
-        return _structured(TYPED, value, kind)
-    except ConfigError:
-        if not is_text or not isinstance(value, bool | int | str):
-            raise
-    return _structured(FROM_TEXT, as_text(value), kind)
-
-
-def _structured(converter: cattrs.Converter, value: Any, kind: Any) -> Any:  # noqa: ANN401 - of that type
-    try:
-        return converter.structure(value, kind)
-    except TypeError:  # cattrs' own, of a union
-        needs(_listed([_WORDS[one] for one in get_args(kind)]), value)
-
-
-def _is_known(kind: Any) -> bool:  # noqa: ANN401 - what stands at a parameter
-    if _is_names(kind) or _is_literal(kind) or _is_duration(kind):
-        return True
-    if _is_union(kind):
-        return all(one in list(_WORDS) for one in get_args(kind))
-    return kind is not NoneType and kind in list(_WORDS)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
