@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What happened to sessions: one frozen class an event.
+What happened to sessions: one frozen class an event, and how each is logged.
 
-Observers get them through the hook ``sessionkit_event``; sessionkit itself
+Observers get events through the hook ``sessionkit_event``; sessionkit itself
 logs each under the logger ``sessionkit``.
 """
 
@@ -15,6 +15,8 @@ import attrs
 
 from sessionkit.conflict import ConflictReport
 from sessionkit.session.fields import short
+
+_LOGGER: Final = logging.getLogger("sessionkit")
 
 
 @attrs.frozen(kw_only=True)
@@ -232,9 +234,8 @@ class NewerFormat(SessionEvent):
     reason: str
 
 
-# Writes events to the logger ``sessionkit``; ids in short form, since they are secrets in full.
+# -- the log -------------------------------------------------------------------
 
-_LOGGER: Final = logging.getLogger("sessionkit")
 _WARNINGS: Final = (
     JournalFailed,
     JournalSetAside,
@@ -251,7 +252,7 @@ _WARNINGS: Final = (
 
 
 def log_event(event: SessionEvent) -> None:
-    """Log what went wrong as a warning, all else at debug level."""
+    """Log what went wrong as a warning, all else at debug level; ids in short form, since they are secrets in full."""
     level = logging.WARNING if isinstance(event, _WARNINGS) else logging.DEBUG
     if _LOGGER.isEnabledFor(level):
         details = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the queue of saves tells who asks: what waits, what was refused, and whether the store is down."""
+"""How saves stand, for whoever asks: what waits, what was rejected, and whether the store is down."""
 
 from __future__ import annotations
 
@@ -11,22 +11,6 @@ import attrs
 from sessionkit.session.session import NotKept, UserSession
 
 State = Literal["saved", "incomplete", "saving", "offline", "rejected"]
-
-
-@attrs.frozen
-class RejectedSave:
-    """
-    A save that will never go through as it is, kept for its owner to fix or to export.
-
-    Attributes:
-        session: The session, as it is now; :meth:`~sessionkit.UserSession.to_json` exports it.
-        error: Why it was not stored.
-        since: When it was first refused so, in UTC.
-    """
-
-    session: UserSession
-    error: str
-    since: datetime
 
 
 @attrs.frozen(kw_only=True)
@@ -59,3 +43,19 @@ class PersistenceStatus:
     rejected: tuple[RejectedSave, ...] = ()
     spilled: int = 0
     not_kept: tuple[NotKept, ...] = ()
+
+
+@attrs.frozen
+class RejectedSave:
+    """
+    A save that will never go through as it is, kept for its owner to fix or to export.
+
+    Attributes:
+        session: The session, as it is now; :meth:`~sessionkit.UserSession.to_json` exports it.
+        error: Why it was not stored.
+        since: When it was first refused so, in UTC.
+    """
+
+    session: UserSession
+    error: str
+    since: datetime

@@ -210,7 +210,7 @@ def test_who_waits_for_room_with_the_sessions_lock_lets_it_go(make: Make, store:
             seen.append(batch[0].session_id)
         return [None]
 
-    object.__setattr__(persistence._ways, "save_many", encode)
+    object.__setattr__(persistence._options, "save_many", encode)
     persistence.schedule_save(None, one)
     with two.lock:
         persistence.schedule_save(None, two)
@@ -303,7 +303,7 @@ def test_what_the_journal_can_not_take_is_not_let_go_of(make: Make, journal: Jou
     )
     one, two = sessions(2)
     persistence.schedule_save(None, one)
-    object.__setattr__(persistence._ways, "keep", full)
+    object.__setattr__(persistence._options, "keep", full)
     with pytest.raises(QueueFullError, match="No space left"):
         persistence.schedule_save(None, two)
 

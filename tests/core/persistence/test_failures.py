@@ -208,7 +208,7 @@ def test_the_thread_ends_when_there_is_nothing_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The next session starts another one."""
-    monkeypatch.setattr("sessionkit.persistence.writer._LINGER", 0.0)
+    monkeypatch.setattr("sessionkit.persistence.writer._IDLE_WAIT", 0.0)
     for now in (1.0, 2.0):
         persistence.schedule_save("s", UserSession(session_id="s"))
         thread = persistence._thread

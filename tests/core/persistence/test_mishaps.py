@@ -380,7 +380,7 @@ def test_who_joins_during_the_end_ends_nobody() -> None:
     exits, over = Exits(), Event()
     kept = [One() for _ in range(300)]
     for one in kept:
-        exits._leaving.add(one)  # type: ignore[arg-type]
+        exits._savers.add(one)  # type: ignore[arg-type]
 
     def join() -> None:
         while not over.is_set():

@@ -155,7 +155,7 @@ def test_a_save_lingers_for_those_whom_the_last_one_served(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are likely to be back at once; when all are, nobody waits any longer."""
-    monkeypatch.setattr(immediate, "_LINGER", 2 * PATIENCE)
+    monkeypatch.setattr(immediate, "_SHARE_WAIT", 2 * PATIENCE)
     save = Counted()
     persistence = make(save_one=save)
     session = UserSession(session_id="s")
@@ -183,10 +183,10 @@ def test_who_is_alone_lingers_once(make: Make) -> None:
     session = UserSession(session_id="s")
     persistence.schedule_save(None, session)
     slot = persistence._queue.slots[id(session)]
-    slot.crowd = 4
+    slot.expected = 4
     persistence.save_now(session)
 
-    assert 1 == slot.crowd
+    assert 1 == slot.expected
 
 
 def test_who_shares_a_save_tries_again_where_it_was_broken_off(
@@ -233,7 +233,7 @@ def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that is to make it may wait for saves in flight to end, as before a fork."""
-    monkeypatch.setattr(immediate, "_LINGER", 2 * PATIENCE)
+    monkeypatch.setattr(immediate, "_SHARE_WAIT", 2 * PATIENCE)
     one, other = UserSession(session_id="one"), UserSession(session_id="other")
 
     def save(session: UserSession) -> None:
@@ -242,7 +242,7 @@ def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(
 
     persistence = make(save_one=save, save_many=lambda sessions: [None for _ in sessions])
     persistence.schedule_save(None, other)
-    persistence._queue.slots[id(other)].crowd = 9
+    persistence._queue.slots[id(other)].expected = 9
     threads = in_threads(lambda: persistence.save_now(other))
     wait_for_waiters(persistence, other, 1)
     threads += in_threads(lambda: persistence.save_now(one))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways in which a process ends or splits: what waits is saved first, and once."""
+"""How a process ends or forks: what waits is saved before, and by one process only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,38 @@ from sessionkit.errors import ConfigError
 _ENDING: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
 )
+
 _FAILED: Final = 128
 """A process that a signal ended has this and the signal's number as its exit code."""
+
+
+def install_signal_handlers(signals: Iterable[int] = _ENDING) -> None:
+    """
+    Have what waits saved when a signal ends the process, too.
+
+    Python ends at once on SIGTERM and SIGHUP, without its ``atexit`` functions. With this
+    it ends by ``SystemExit(128 + number)``, and what waits is saved within
+    ``[persistence] exit_timeout_ms``. A handler that is there already, such as that
+    of a web server or Python's own for SIGINT, is called instead and has the say;
+    a signal that is ignored stays ignored. Signals that come while
+    the last saves go on change nothing. Call it once, in the main thread of a script; calling it
+    again is fine. A server such as Streamlit's handles signals itself.
+
+    Args:
+        signals: The signals.
+
+    Raises:
+        ConfigError: If it is not called in the main thread, where alone Python handles signals.
+    """
+    if current_thread() is not main_thread():
+        msg = f"install_signal_handlers() was called in {current_thread().name}; call it in the main thread"
+        raise ConfigError(msg)
+    _EXITS.install(signals)
+
+
+def save_before_exit(one: ExitSaver) -> None:
+    """Have someone save before this process ends, and begin anew after a fork."""
+    _EXITS.add(one)
 
 
 class ExitSaver(Protocol):
@@ -51,7 +81,7 @@ class Exits:
         self.ending = False
         self._forking = RLock()
         self._adding = RLock()  # a set that grows while it is read raises
-        self._leaving: WeakSet[ExitSaver] = WeakSet()
+        self._savers: WeakSet[ExitSaver] = WeakSet()
         self._at_rest: list[ExitSaver] = []
         self._before: dict[int, Any] = {}
         self._finalized = self._told = False
@@ -59,7 +89,7 @@ class Exits:
     def add(self, one: ExitSaver) -> None:
         """Have someone save before the process ends."""
         with self._adding:
-            self._leaving.add(one)
+            self._savers.add(one)
         self.end_with_multiprocessing()
 
     def save_all(self) -> None:
@@ -73,7 +103,7 @@ class Exits:
 
     def _everyone(self) -> list[ExitSaver]:
         with self._adding:
-            return list(self._leaving)
+            return list(self._savers)
 
     def end_with_multiprocessing(self) -> None:
         """A process of :mod:`multiprocessing` ends without ``atexit``: it has finalizers of its own."""
@@ -138,36 +168,9 @@ class Exits:
 _EXITS: Final = Exits()
 
 
-def save_before_exit(one: ExitSaver) -> None:
-    """Have someone save before this process ends, and begin anew after a fork."""
-    _EXITS.add(one)
-
-
-def install_signal_handlers(signals: Iterable[int] = _ENDING) -> None:
-    """
-    Have what waits saved when a signal ends the process, too.
-
-    Python ends at once on SIGTERM and SIGHUP, without its ``atexit`` functions. With this
-    it ends by ``SystemExit(128 + number)``, and what waits is saved within
-    ``[persistence] exit_timeout_ms``. A handler that is there already, such as that
-    of a web server or Python's own for SIGINT, is called instead and has the say;
-    a signal that is ignored stays ignored. Signals that come while
-    the last saves go on change nothing. Call it once, in the main thread of a script; calling it
-    again is fine. A server such as Streamlit's handles signals itself.
-
-    Args:
-        signals: The signals.
-
-    Raises:
-        ConfigError: If it is not called in the main thread, where alone Python handles signals.
-    """
-    if current_thread() is not main_thread():
-        msg = f"install_signal_handlers() was called in {current_thread().name}; call it in the main thread"
-        raise ConfigError(msg)
-    _EXITS.install(signals)
-
-
 atexit.register(_EXITS.save_all)
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_EXITS.before_fork,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to try again after the store was down: one breaker for all sessions, not a timer for each."""
+"""When to retry after the store was down: one breaker for all sessions, not a timer for each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,6 @@ LONGEST: Final = 30.0
 """Seconds between tries, at most."""
 
 _DOUBLINGS: Final = 16
-
-
-def retry_delay(failures: int, shortest: float = SHORTEST) -> float:
-    """
-    Return how long to wait: exponential, with full jitter, so that replicas don't come back all at once.
-
-    Args:
-        failures: How many tries failed before the last one.
-        shortest: Seconds before the first new try.
-    """
-    ceiling = min(LONGEST, shortest * 2 ** min(failures, _DOUBLINGS))
-    return random.uniform(shortest, ceiling)  # noqa: S311 - jitter, no secret
 
 
 @attrs.define
@@ -88,3 +76,15 @@ class Breaker:
         """Let the next try through at once; if it fails, too, the pauses go on growing."""
         self.retry_at = 0.0
         self._let = self.tries
+
+
+def retry_delay(failures: int, shortest: float = SHORTEST) -> float:
+    """
+    Return how long to wait: exponential, with full jitter, so that replicas don't come back all at once.
+
+    Args:
+        failures: How many tries failed before the last one.
+        shortest: Seconds before the first new try.
+    """
+    ceiling = min(LONGEST, shortest * 2 ** min(failures, _DOUBLINGS))
+    return random.uniform(shortest, ceiling)  # noqa: S311 - jitter, no secret

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits is saved now: at a flush, at the end, and before a process forks."""
+"""
+What an app does with saves: schedule them, save now, flush, ask how they stand, close.
+
+:class:`SessionPersistence`, at the end, is the whole; the classes before it are its parts, one on top of the other.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -21,11 +26,10 @@ from sessionkit.persistence.queue import AwaitedSave, SaveFunction, SharedSave, 
 from sessionkit.persistence.spill import SpilledSession
 from sessionkit.persistence.writer import (
     FailureObserver,
-    SaveFunctions,
     SaveMany,
+    SaveOptions,
     Writer,
     log_failure,
-    logger,
     outcome_of,
     release_locks,
     save_slots,
@@ -35,14 +39,20 @@ from sessionkit.session.fields import short, utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.status import PersistenceStatus, RejectedSave, State
 
-# Saves that someone waits for: those who wait for one session are served by one save.
+_LOGGER: Final = logging.getLogger("sessionkit")
 
-_LINGER: Final = 50e-6
+_SHARE_WAIT: Final = 50e-6
 """Seconds that a save waits for others to share it, where the last one was shared."""
+
+_PATIENCE: Final = 2.0
+"""Seconds that a fork waits for saves in flight, at most."""
+
+_NAMED: Final = 10
+"""How many sessions a report names."""
 
 
 class ImmediateSaves(Writer):
-    """Saves at once, on the thread of one of those who wait."""
+    """Saves now, on the thread of one of those who wait: one save serves all who wait for a session."""
 
     def save_now(self, session: UserSession) -> None:
         """
@@ -75,18 +85,18 @@ class ImmediateSaves(Writer):
     def _outcome(self, session: UserSession) -> Exception | None:
         """Return what came of a save that began after now: another thread's, or our own."""
         while True:
-            slot, flight, leads = self._board(session)
+            slot, shared, leads = self._share_next(session)
             try:
                 if leads:
-                    self._lead(slot, flight)
+                    self._lead(slot, shared)
                 else:
-                    flight.wait()
+                    shared.wait()
             finally:
-                self._leave(slot, flight if leads else None)
-            if flight.done:
-                return flight.error
+                self._leave(slot, shared if leads else None)
+            if shared.done:
+                return shared.error
 
-    def _board(self, session: UserSession) -> tuple[Slot, SharedSave, bool]:
+    def _share_next(self, session: UserSession) -> tuple[Slot, SharedSave, bool]:
         """Join those who wait for the next save of a session; the first of them is to make it."""
         saving = get_ident() in self._saving
         with self._lock:
@@ -97,47 +107,47 @@ class ImmediateSaves(Writer):
                 msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
                 raise SessionKitError(msg)
             # In the midst of a save nobody may wait for a thread that waits for saves to end.
-            flight, leads = None if saving else slot.boarding, False
-            if flight is None:
-                flight, leads = SharedSave(), True
-                slot.boarding = slot.boarding or flight
+            shared, leads = None if saving else slot.next_shared, False
+            if shared is None:
+                shared, leads = SharedSave(), True
+                slot.next_shared = slot.next_shared or shared
             else:
-                self._join(slot, flight)
+                self._join(slot, shared)
             slot.waiters += 1
-            return slot, flight, leads
+            return slot, shared, leads
 
-    def _join(self, slot: Slot, flight: SharedSave) -> None:
-        flight.aboard += 1
-        if slot.turn is not None and flight.aboard == slot.crowd:
+    def _join(self, slot: Slot, shared: SharedSave) -> None:
+        shared.threads += 1
+        if slot.turn is not None and shared.threads == slot.expected:
             slot.turn.notify_all()  # nobody else is to be waited for
 
     def _open(self, session: UserSession) -> Slot:
         self._check_open(session)
         known = id(session) in self._queue.slots
         slot = self._queue.open(session)
-        if not known and self._ways.save_one is None and self._ways.save_many is None:
+        if not known and self._options.save_one is None and self._options.save_many is None:
             self._queue.drop(slot)
             msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
             raise ConfigError(msg)
         return slot
 
-    def _lead(self, slot: Slot, flight: SharedSave) -> None:
+    def _lead(self, slot: Slot, shared: SharedSave) -> None:
         """Save for all who wait, once nobody else saves."""
         with self._lock:
             self._await_turn(slot)
-            if slot.boarding is flight and flight.aboard < slot.crowd:
+            if slot.next_shared is shared and shared.threads < slot.expected:
                 # Whom the last save served are likely to be back at once, and to share this one.
-                self._turn(slot).wait(_LINGER)
+                self._turn(slot).wait(_SHARE_WAIT)
                 self._await_turn(slot)
-            if slot.boarding is flight:
-                slot.boarding = None  # who comes from now on waits for the next one
-            slot.flight = flight
+            if slot.next_shared is shared:
+                slot.next_shared = None  # who comes from now on waits for the next one
+            slot.shared = shared
             slot.begin(get_ident(), self._clock())
             self._begun([slot])
         with self._in_save([slot]):
             self._conclude([slot], [self._save(slot)], asked=True)
-        if isinstance(flight.error, UnavailableError) and not isinstance(
-            flight.error, QueueFullError
+        if isinstance(shared.error, UnavailableError) and not isinstance(
+            shared.error, QueueFullError
         ):
             self._keep_queued(slot)
 
@@ -152,12 +162,12 @@ class ImmediateSaves(Writer):
                 if slot.dirty:
                     self._wake()
 
-    def _break_off(self, slot: Slot, flight: SharedSave) -> None:
+    def _break_off(self, slot: Slot, shared: SharedSave) -> None:
         if slot.in_flight and slot.saver == get_ident():
             self._put_back([slot], get_ident())
-        if slot.boarding is flight:
-            slot.boarding = None
-        flight.end(None, done=False)
+        if slot.next_shared is shared:
+            slot.next_shared = None
+        shared.end(None, done=False)
 
     def _await_turn(self, slot: Slot) -> None:
         """Wait until a save may begin."""
@@ -174,53 +184,50 @@ class ImmediateSaves(Writer):
         return slot.turn
 
     def _save(self, slot: Slot) -> Exception | None:
-        save_one = slot.save_fn or self._ways.save_one
+        save_one = slot.save_fn or self._options.save_one
         if save_one is None:
-            return save_slots([slot], self._ways.save_many)[0]
+            return save_slots([slot], self._options.save_many)[0]
         return outcome_of(save_one, slot.session)
 
     def _keep_queued(self, slot: Slot) -> None:
         """Have the journal keep what waits for the store now."""
-        if self._ways.keep is not None and slot.save_fn is None:
-            self._ways.keep(slot.session)
-
-
-# Which sessions may wait to be saved, and what is done with more than that.
+        if self._options.keep is not None and slot.save_fn is None:
+            self._options.keep(slot.session)
 
 
 class QueueAdmission(ImmediateSaves):
-    """Lets a bounded number of sessions wait. One that waits already is never refused."""
+    """Lets a bounded number of sessions wait, and does what the limits say with more. One that waits already stays."""
 
     def _enter(
         self, session: UserSession, save_fn: SaveFunction | None, *, bounded: bool = True
     ) -> bool:
         """Queue a session, or do what the limits say; return whether the journal was told."""
-        if save_fn is None and self._ways.save_many is None:
+        if save_fn is None and self._options.save_many is None:
             msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
             raise ConfigError(msg)
         size = 0 if id(session) in self._queue.slots else self._size_of(session)
         deadline: float | None = None
         while not self._admit(session, save_fn, size if bounded else None):
-            if self._ways.limits.when_full == SPILL and save_fn is None:
+            if self._options.limits.when_full == SPILL and save_fn is None:
                 self._spill_over(session)
                 return True
             # Who saves makes the room that others wait for.
-            if self._ways.limits.when_full == RAISE or get_ident() in self._saving:
+            if self._options.limits.when_full == RAISE or get_ident() in self._saving:
                 raise self._full(session)
             now = time.monotonic()
-            deadline = deadline or now + self._ways.limits.full_timeout_ms / 1000
+            deadline = deadline or now + self._options.limits.full_timeout_ms / 1000
             self._await_room(session, size, deadline - now)
         return False
 
     def _admit(self, session: UserSession, save_fn: SaveFunction | None, size: int | None) -> bool:
-        debounce_of = self._ways.debounce_of
+        debounce_of = self._options.debounce_of
         debounce = None if debounce_of is None else debounce_of(session)
         with self._lock:
             self._check_open(session)
             new = id(session) not in self._queue.slots
             if new and size is not None and not self._fits(size):
                 # Room is made by saving, sooner than would be needed else.
-                self._queue.relieve(self._clock(), self._ways.batch_size)
+                self._queue.relieve(self._clock(), self._options.batch_size)
                 self._wake()
                 return False
             # A thread that could not be started, such as for a limit of the system, may start now.
@@ -231,7 +238,7 @@ class QueueAdmission(ImmediateSaves):
             return True
 
     def _fits(self, size: int) -> bool:
-        return self._ways.limits.takes(len(self._queue), self._queue.size, size)
+        return self._options.limits.takes(len(self._queue), self._queue.size, size)
 
     def _await_room(self, session: UserSession, size: int, timeout: float) -> None:
         # The writer may need the lock of the very session that the caller holds.
@@ -242,7 +249,7 @@ class QueueAdmission(ImmediateSaves):
     def _spill_over(self, session: UserSession) -> None:
         """Leave a session to the journal, and keep its id; one that it can't take is not let go of."""
         try:
-            kept = self._ways.keep is None or self._ways.keep(session) is not False
+            kept = self._options.keep is None or self._options.keep(session) is not False
         except Exception as error:
             # Whatever a journal raises, it does not have the session: that is what the app is told.
             raise self._full(session, error) from error
@@ -252,15 +259,8 @@ class QueueAdmission(ImmediateSaves):
             self._spill.add(session, self._clock())
 
 
-_PATIENCE: Final = 2.0
-"""Seconds that a fork waits for saves in flight, at most."""
-
-_NAMED: Final = 10
-"""How many sessions a report names."""
-
-
 class ShutdownSaves(QueueAdmission):
-    """Saves what waits before it is too late."""
+    """Saves what waits before it is too late: a flush, the close, the end of the process, a fork."""
 
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
         """
@@ -343,7 +343,7 @@ class ShutdownSaves(QueueAdmission):
         names = {slot.session.session_id for slot in slots} | {one.session_id for one in spilled}
         oldest = self._clock() - min(self._since(slots, spilled))
         errors = [slot.error for slot in slots if slot.error]
-        logger.error(
+        _LOGGER.error(
             "closed with unsaved changes of %s, the oldest %.1f s old: %s; %s",
             _listed(names),
             oldest,
@@ -355,11 +355,11 @@ class ShutdownSaves(QueueAdmission):
         if rejected := self._rejected.of(None):
             names = {one.session.session_id for one in rejected}
             said = "closed with rejected changes of %s: %s; %s"
-            logger.error(said, _listed(names), rejected[-1].error, self._fate)
+            _LOGGER.error(said, _listed(names), rejected[-1].error, self._fate)
 
     @property
     def _fate(self) -> str:
-        return "the journal has them" if self._ways.keep else "they are lost"
+        return "the journal has them" if self._options.keep else "they are lost"
 
     @staticmethod
     def _since(slots: Sequence[Slot], spilled: Sequence[SpilledSession]) -> list[float]:
@@ -377,7 +377,7 @@ class ShutdownSaves(QueueAdmission):
 
     def save_at_exit(self) -> None:
         """Save what waits, trying again until ``exit_timeout`` is over, and log what was not saved."""
-        begin, timeout = time.monotonic(), self._ways.exit_timeout
+        begin, timeout = time.monotonic(), self._options.exit_timeout
         if not self._closed and not self.flush(timeout=timeout):
             with self._lock:
                 if self._thread is not None:  # it tries again by itself
@@ -418,11 +418,8 @@ def _listed(session_ids: Collection[str]) -> str:
     return f"{len(session_ids)} session{plural} ({', '.join(shown)}{more})"
 
 
-# How saves stand: read off the queue, without its lock.
-
-
 class StatusReport(ShutdownSaves):
-    """Says what waits, what was refused, and whether the store is down."""
+    """Says what waits, what was rejected, and whether the store is down; read off the queue, without its lock."""
 
     def status(self, session: str | UserSession | None = None) -> PersistenceStatus:
         """
@@ -493,12 +490,9 @@ def _state(*, offline: bool, rejected: bool, waiting: bool, incomplete: bool) ->
     return "incomplete" if incomplete else "saved"
 
 
-# Write-behind: saves sessions a little later, together, on one thread.
-
-
 class SessionPersistence(StatusReport):
     """
-    Saves sessions after their changes have paused.
+    Saves sessions write-behind: debounced, in batches on one thread, retried while the store is down.
 
     However often a session is scheduled within the window, it is saved once,
     as it is at that moment. Never are two saves of one session in flight. What
@@ -561,7 +555,7 @@ class SessionPersistence(StatusReport):
             )
             raise ConfigError(msg)
         super().__init__(
-            SaveFunctions(
+            SaveOptions(
                 debounce=debounce_ms / 1000,
                 max_wait=max_wait_ms / 1000,
                 save_many=save_many,

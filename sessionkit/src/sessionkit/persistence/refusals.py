@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Saves that were refused, and values that could not be kept."""
+"""What a save could not store: rejected sessions, and values that can't be kept."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from sessionkit.status import RejectedSave
 MOST_REJECTED: Final = 100
 """How many rejected saves are kept, at most; the oldest go first."""
 
-
 _LOGGER: Final = logging.getLogger("sessionkit")
-
 
 _NUMBER: Final = re.compile(r"\d+")
 
 
 class RejectedSaves:
-    """The saves that were refused, a bounded number of them. The caller holds a lock."""
+    """The saves that were rejected, a bounded number of them. The caller holds a lock."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -64,6 +62,11 @@ class RejectedSaves:
             self.saved(rejected.session)
 
 
+def _reason(error: str) -> str:
+    # A session that is too large is so by another number of bytes each time.
+    return _NUMBER.sub("0", error)
+
+
 class IncompleteSaves:
     """The sessions that were saved but for values that can't be kept, while they are in use. The caller holds a lock."""
 
@@ -93,8 +96,3 @@ class IncompleteSaves:
             session = reference()
             if session is not None and session.session_id == session_id:
                 self._sessions.pop(id(session), None)
-
-
-def _reason(error: str) -> str:
-    # A session that is too large is so by another number of bytes each time.
-    return _NUMBER.sub("0", error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions that the queue had no room for: only their ids are kept, a journal holds what they are."""
+"""Sessions that the queue had no room for: only their ids are kept here, the journal holds what they are."""
 
 from __future__ import annotations
 
@@ -10,43 +10,6 @@ import attrs
 
 from sessionkit.persistence.queue import AwaitedSave
 from sessionkit.session.session import UserSession
-
-
-@attrs.define(eq=False)
-class SpilledSession:
-    """
-    An id that was let go of.
-
-    Attributes:
-        session_id: The id.
-        since: When its oldest change came that is not stored, in seconds.
-        live: Its objects, for as long as someone else holds them.
-        awaited: What waits of it again; empty before it is brought back.
-        gone: Whether there is nothing to bring back any more.
-        lost: Whether it could not be brought back.
-    """
-
-    session_id: str
-    since: float
-    live: list[ref[UserSession]] = attrs.field(factory=list)
-    awaited: list[AwaitedSave] = attrs.field(factory=list)
-    gone: bool = False
-    lost: bool = False
-
-    @property
-    def tried(self) -> bool:
-        """Whether it was brought back and saved, or failed."""
-        return self.gone or (bool(self.awaited) and all(one.tried for one in self.awaited))
-
-    @property
-    def stored(self) -> bool:
-        """Whether nothing of it is left to save."""
-        return not self.lost and self.tried and all(one.stored for one in self.awaited)
-
-    def sessions(self) -> list[UserSession]:
-        """Return the objects that still live."""
-        found = [live() for live in list(self.live)]
-        return [session for session in found if session is not None]
 
 
 class Spill:
@@ -91,3 +54,40 @@ class Spill:
         entry = self._by_id.pop(session_id, None)
         if entry is not None:
             entry.gone = True
+
+
+@attrs.define(eq=False)
+class SpilledSession:
+    """
+    An id that was let go of.
+
+    Attributes:
+        session_id: The id.
+        since: When its oldest change came that is not stored, in seconds.
+        live: Its objects, for as long as someone else holds them.
+        awaited: What waits of it again; empty before it is brought back.
+        gone: Whether there is nothing to bring back any more.
+        lost: Whether it could not be brought back.
+    """
+
+    session_id: str
+    since: float
+    live: list[ref[UserSession]] = attrs.field(factory=list)
+    awaited: list[AwaitedSave] = attrs.field(factory=list)
+    gone: bool = False
+    lost: bool = False
+
+    @property
+    def tried(self) -> bool:
+        """Whether it was brought back and saved, or failed."""
+        return self.gone or (bool(self.awaited) and all(one.tried for one in self.awaited))
+
+    @property
+    def stored(self) -> bool:
+        """Whether nothing of it is left to save."""
+        return not self.lost and self.tried and all(one.stored for one in self.awaited)
+
+    def sessions(self) -> list[UserSession]:
+        """Return the objects that still live."""
+        found = [live() for live in list(self.live)]
+        return [session for session in found if session is not None]

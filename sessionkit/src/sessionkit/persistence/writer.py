@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of saves: who is told, what is kept, and when it is tried again."""
+"""
+The one thread that saves what is due, and what follows from each outcome: stored, retried or rejected.
+
+:class:`SaveOptions` is how, :class:`SaveOutcomes` keeps what is known of saves and of the store, :class:`Writer` is
+the thread; what else :class:`~sessionkit.SessionPersistence` can do is built on it in ``persistence``.
+"""
 
 from __future__ import annotations
 
@@ -30,22 +35,439 @@ from sessionkit.persistence.spill import Spill, SpilledSession
 from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
-# Saves what is due: together where a batch save takes it, else one by one.
-
 SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
 """Saves a batch; returns an outcome for each."""
-
 
 FailureObserver = Callable[[UserSession, Exception, bool], None]
 """Told of each failed save: the session, the error, and whether it will be tried again."""
 
+Predicate = Callable[[], bool]
+
+_IDLE_WAIT: Final = 10.0
+"""Seconds that the thread waits for work before it ends."""
+
 _LOGGER: Final = logging.getLogger("sessionkit")
 
 
-def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
-    """Log a failed save: what is done when nobody else is told."""
-    then = "trying again" if retrying else "this state is not stored"
-    _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
+@attrs.frozen(kw_only=True)
+class SaveOptions:
+    """
+    How a queue saves; the arguments of :class:`~sessionkit.SessionPersistence`, in seconds.
+
+    Attributes:
+        debounce: How long a save waits for more changes.
+        max_wait: How long it waits at most.
+        save_many: Saves a batch.
+        save_one: Saves one session that someone waits for.
+        batch_size: Sessions saved together, at most.
+        limits: How much may wait.
+        exit_timeout: How long the process's end waits.
+        on_failure: Told of failed saves.
+        clock: Returns seconds that never go back.
+        now: Returns the present moment; only shown.
+        debounce_of: Returns how long a session's save waits for more changes, or None.
+        keep: Told of each session that was queued.
+        revive: Makes a session again that was let go of.
+        size_of: Returns how many bytes a session holds.
+        stored_as: Returns what each write of a session changes.
+    """
+
+    debounce: float
+    max_wait: float
+    save_many: SaveMany | None
+    save_one: SaveFunction | None
+    batch_size: int
+    limits: QueueLimits
+    exit_timeout: float
+    on_failure: FailureObserver
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+    debounce_of: Callable[[UserSession], float | None] | None
+    keep: Callable[[UserSession], Any] | None
+    revive: Callable[[str], UserSession | None] | None
+    size_of: Callable[[UserSession], int] | None
+    stored_as: Callable[[UserSession], object] | None
+
+
+class SaveOutcomes:
+    """The queue, what is known of the store, and what was rejected, all under one lock; takes each outcome."""
+
+    def __init__(self, options: SaveOptions) -> None:
+        """Begin with nothing to save."""
+        self._options = options
+        self._clock = options.clock
+        self._closed = False
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        """Begin anew; after a fork the parent still owns what waited."""
+        self._lock = RLock()
+        self._changed = Condition(self._lock)  # for the writer: there is something to look at
+        self._settled = Waiters(self._lock)  # for all others: saves are over
+        self._queue = WriteQueue(self._options.debounce, self._options.max_wait)
+        self._breaker = Breaker()
+        self._offline_since: datetime | None = None
+        self._offline_error = ""
+        self._rejected, self._incomplete = RejectedSaves(), IncompleteSaves()
+        self._spill = Spill()
+
+    def _check_open(self, session: UserSession) -> None:
+        if self._closed:
+            msg = f"session {session.session_id!r} is scheduled after close(): it would be lost"
+            raise SessionKitError(msg)
+
+    def _size_of(self, session: UserSession) -> int:
+        # Not under the lock: whoever knows it may have to wait for a save that wants the lock.
+        try:
+            return 0 if self._options.size_of is None else self._options.size_of(session)
+        except Exception:  # its bug must neither end the writer nor reach the app
+            _LOGGER.exception("the size of session %s is not known", short(session.session_id))
+            return 0
+
+    def _may_spill(self, slot: Slot) -> bool:
+        """Return whether a session may be let go of: the policy is so, and the journal has it."""
+        keep = self._options.keep
+        if self._options.limits.when_full != SPILL or slot.save_fn is not None or keep is None:
+            return False
+        try:
+            return keep(slot.session) is not False
+        except Exception:  # a journal's bug must not end the writer
+            _LOGGER.exception("session %s was not kept", short(slot.session.session_id))
+            return False
+
+    def _begun(self, slots: Sequence[Slot]) -> None:
+        """Number a try, and remember what tells later whether the store took a write."""
+        number = self._breaker.begin()
+        for slot in slots:
+            slot.batch = number
+        if self._options.stored_as is not None:
+            for slot in slots:
+                slot.mark = self._options.stored_as(slot.session)
+
+    def _conclude(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool = False
+    ) -> None:
+        """
+        Take what came of saves.
+
+        Args:
+            slots: What was saved.
+            outcomes: An outcome for each.
+            asked: Whether someone waited for it, who is told by an exception.
+        """
+        if not any(outcomes):
+            self._conclude_well(slots)
+            return
+        for slot, error in self._note(slots, outcomes):
+            if not asked:
+                self._report(slot.session, error)
+        pairs = zip(slots, outcomes, strict=True)
+        down = [slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)]
+        sizes = {slot: self._size_of(slot.session) for slot in down}
+        kept = {slot for slot in down if self._may_spill(slot)}
+        with self._lock:
+            alone = self._judge(slots, outcomes, asked=asked)
+            for slot, outcome in zip(slots, outcomes, strict=True):
+                size = sizes.get(slot, 0)
+                self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
+            self._settled.notify()
+
+    def _conclude_well(self, slots: Sequence[Slot]) -> None:
+        with self._lock:
+            if any(map(self._was_answered, slots)):
+                self._answered()
+            for slot in slots:
+                self._settle(slot, None)
+            self._settled.notify()
+
+    def _note(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None]
+    ) -> list[tuple[Slot, Exception]]:
+        """Keep what was refused; return the failures that nobody was told of."""
+        now = self._options.now()
+        news = []
+        with self._lock:
+            for slot, error in zip(slots, outcomes, strict=True):
+                if error is None or is_stored(error):
+                    continue
+                if self._is_news(slot, error, now):
+                    news.append((slot, error))
+                slot.error = text_of(error)
+        return news
+
+    def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
+        if isinstance(error, UnavailableError):
+            first = slot.down_since is None
+            slot.down_since = slot.down_since or now
+            return first
+        if isinstance(error, SessionGoneError):
+            self._rejected.saved(slot.session)
+            return True
+        return self._rejected.note(slot.session, error, now)
+
+    def _report(self, session: UserSession, error: Exception) -> None:
+        retrying = isinstance(error, UnavailableError) and not self._closed
+        try:
+            self._options.on_failure(session, error, retrying)
+        except Exception:  # an observer's bug must not end the writer
+            _LOGGER.exception("the observer of failed saves failed itself")
+
+    # -- is the store down? ----------------------------------------------------
+
+    def _judge(
+        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool
+    ) -> set[Slot]:
+        """
+        Open or close the breaker.
+
+        Returns:
+            The slots that the store is unavailable for although it takes others: each waits by
+            itself, and they hold nobody up.
+        """
+        pairs = list(zip(slots, outcomes, strict=True))
+        down = {slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)}
+        if any(is_stored(outcome) and self._was_answered(slot) for slot, outcome in pairs):
+            self._answered()
+            return down
+        troubled = {
+            slot
+            for slot in down
+            if slot.alone or (slot.failures and self._breaker.answers > slot.answers)
+        }
+        if down - troubled and not (asked and self._breaker.is_failing):
+            first = next(slot for slot in slots if slot in down)
+            self._went_down(first.error or "", first.batch)
+        return troubled
+
+    def _went_down(self, error: str, number: int | None) -> float:
+        """Hold all tries back, after the one of this number; return until when."""
+        self._offline_since = self._offline_since or self._options.now()
+        self._offline_error = error
+        return self._breaker.note(self._clock(), down=True, number=number)
+
+    def _was_answered(self, slot: Slot) -> bool:
+        """Return whether a save that succeeded has met the store: where nothing changed it asks no store."""
+        stored_as = self._options.stored_as
+        return (
+            stored_as is None or slot.down_since is not None or stored_as(slot.session) != slot.mark
+        )
+
+    def _answered(self) -> None:
+        if self._breaker.is_failing:
+            self._changed.notify_all()
+        self._offline_since = None
+        self._breaker.note(self._clock(), down=False)
+
+    def _settle(
+        self,
+        slot: Slot,
+        outcome: Exception | None,
+        size: int = 0,
+        *,
+        alone: bool = False,
+        kept: bool = False,
+    ) -> None:
+        error = outcome
+        if is_stored(outcome):
+            self._queue.saved(slot)
+            self._rejected.saved(slot.session)
+            self._incomplete.saved(slot.session)
+        elif isinstance(outcome, UnavailableError) and not self._closed:
+            error = self._try_again(slot, outcome, size, alone=alone, kept=kept)
+        else:
+            self._queue.failed(slot, None)
+        slot.tell(error)
+
+    def _try_again(
+        self, slot: Slot, error: Exception, size: int, *, alone: bool, kept: bool
+    ) -> Exception:
+        """Queue it again, if it may wait; return what to tell those who do."""
+        now, waited = self._clock(), slot.queued or slot.dirty
+        # Where the store is down for all it is the breaker that holds them back.
+        retry_at = now + retry_delay(slot.failures) if alone else now
+        slot.alone, slot.answers = alone, self._breaker.answers
+        self._queue.failed(slot, retry_at)
+        self._queue.weigh(slot, size)
+        if not slot.dirty or not self._options.limits.is_over(len(self._queue), self._queue.size):
+            return error
+        if kept:
+            self._spill.add(slot.session, slot.first)
+            self._let_go(slot)
+        elif not waited:
+            self._let_go(slot)
+            return self._full(slot.session, error)
+        return error
+
+    def _let_go(self, slot: Slot) -> None:
+        slot.dirty = False
+        self._queue.again_or_out(slot)
+
+    def _full(self, session: UserSession, cause: Exception | None = None) -> QueueFullError:
+        """Return what is raised where a session can't wait."""
+        reason = f"; {cause}" if cause else ""
+        error = QueueFullError(
+            f"session {short(session.session_id)} can't wait to be saved: {len(self._queue)} sessions with"
+            f" {self._queue.size} bytes wait already (max_pending {self._options.limits.max_pending},"
+            f" max_pending_bytes {self._options.limits.max_pending_bytes}){reason}"
+        )
+        error.__cause__ = cause
+        return error
+
+
+class Writer(SaveOutcomes):
+    """The thread that saves what is due in batches, one after the other."""
+
+    def _start_empty(self) -> None:
+        super()._start_empty()
+        self._thread: Thread | None = None
+        self._saving: set[int] = set()  # the threads that are in the midst of a save
+        self._resting = False
+
+    def _wake(self) -> None:
+        """Have the writer look; a new one takes the place of one that ended or died."""
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            if thread is not None:
+                self._put_back(self._queue.of(None), thread.ident)
+            self._thread = Thread(target=self._run, name="sessionkit-writer", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is shutting down: ``flush`` saves by itself
+                self._thread = None
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            while self._wait():
+                self._recall()
+                self._save_due()
+        except BaseException:
+            _LOGGER.exception("the writer died; another one takes its place")
+        with self._lock:
+            if self._thread is current_thread():  # it died
+                self._put_back(self._queue.of(None), get_ident())
+                self._thread = None
+                if self._next_due() is not None:
+                    self._wake()
+
+    def _wait(self) -> bool:
+        """Wait until something is due; return False when the thread has nothing to live for."""
+        with self._lock:
+            while True:
+                while self._resting:
+                    self._changed.wait()
+                due = self._next_due()
+                if due is None:
+                    idle = self._closed or not self._changed.wait(_IDLE_WAIT)
+                    if idle and self._next_due() is None:
+                        self._thread = None
+                        return False
+                    continue
+                left = max(due, self._breaker.retry_at) - self._clock()
+                if left <= 0:
+                    return True
+                self._changed.wait(min(left, TIMEOUT_MAX))
+
+    def _next_due(self) -> float | None:
+        if len(self._spill) and self._room():
+            return -math.inf
+        return self._queue.next_due()
+
+    def _save_due(self) -> bool:
+        """Save a batch of what is due; return whether there was any."""
+        with self._lock:
+            if self._resting:
+                return False
+            # One is enough to find out whether the store is back.
+            limit = 1 if self._breaker.is_failing else self._options.batch_size
+            slots = self._queue.take(self._clock(), limit, get_ident())
+            if not slots:
+                return False
+            self._begun(slots)
+        with self._in_save(slots):
+            self._conclude(slots, save_slots(slots, self._options.save_many))
+        return True
+
+    @contextmanager
+    def _in_save(self, slots: Sequence[Slot]) -> Iterator[None]:
+        """Mark the thread; whatever ends it, what it did not finish is tried again."""
+        thread = get_ident()
+        outermost = thread not in self._saving
+        self._saving.add(thread)
+        try:
+            yield
+        finally:
+            if outermost:
+                self._saving.discard(thread)
+            if any(slot.in_flight and slot.saver == thread for slot in slots):
+                with self._lock:
+                    self._put_back(slots, thread)
+
+    def _put_back(self, slots: Iterator[Slot] | Sequence[Slot], thread: int | None) -> None:
+        """Queue what a thread left behind in the midst of a save, and pause: it may happen again."""
+        left = [slot for slot in slots if slot.in_flight and slot.saver == thread]
+        retry_at = self._went_down("a save was broken off", left[0].batch if left else None)
+        for slot in left:
+            self._queue.failed(slot, retry_at)
+            slot.tell(None, done=False)
+        self._settled.notify()
+
+    # -- what was let go of ----------------------------------------------------
+
+    def _room(self) -> int:
+        return self._options.limits.room(len(self._queue), self._queue.size)
+
+    def _recall(self) -> None:
+        """Bring back what was let go of, as far as there is room."""
+        for _ in range(self._options.batch_size):
+            with self._lock:
+                entries = self._spill.first(1) if self._room() and not self._resting else []
+            if not entries or not self._bring_back(entries[0]):
+                return
+
+    def _bring_back(self, entry: SpilledSession) -> bool:
+        """Queue what an id stands for; return False if that has to wait."""
+        with self._lock:
+            number = self._breaker.begin()
+        try:
+            sessions = entry.sessions() or self._revived(entry)
+        except UnavailableError as error:
+            with self._lock:
+                self._went_down(text_of(error), number)
+            return False
+        sizes = [self._size_of(session) for session in sessions]
+        with self._lock:
+            if self._spill.remove(entry):
+                for session, size in zip(sessions, sizes, strict=True):
+                    slot = self._queue_again(session, size, entry.since)
+                    entry.awaited.append(AwaitedSave.of(slot))
+                entry.gone = not sessions
+                self._settled.notify()
+        return True
+
+    def _queue_again(self, session: UserSession, size: int, since: float) -> Slot:
+        self._queue.put(session, None, self._clock())
+        slot = self._queue.open(session)
+        slot.first = min(slot.first, since)
+        self._queue.hurry_one(slot)
+        self._queue.weigh(slot, size)
+        return slot
+
+    def _revived(self, entry: SpilledSession) -> list[UserSession]:
+        """Make a session again; none when all of it was stored meanwhile, or the journal can't."""
+        revive = self._options.revive
+        session = None
+        try:
+            session = None if revive is None else revive(entry.session_id)
+        except UnavailableError:
+            raise
+        except Exception:
+            _LOGGER.exception("session %s could not be revived", short(entry.session_id))
+            entry.lost = True
+        return [] if session is None else [session]
+
+
+# -- saving, and what came of it -------------------------------------------------
 
 
 def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:
@@ -81,11 +503,6 @@ def _together(batch: Sequence[Slot], save_many: SaveMany) -> Sequence[Exception 
     return outcomes
 
 
-def is_stored(outcome: Exception | None) -> bool:
-    """Return whether a save is done: all is stored, but perhaps values that can't be kept."""
-    return outcome is None or isinstance(outcome, PartlySavedError)
-
-
 def outcome_of(save_fn: SaveFunction, session: UserSession) -> Exception | None:
     """Save one session and return what went wrong, or None."""
     try:
@@ -95,9 +512,18 @@ def outcome_of(save_fn: SaveFunction, session: UserSession) -> Exception | None:
     return None
 
 
-# Threads that wait for something of their own to become true.
+def is_stored(outcome: Exception | None) -> bool:
+    """Return whether a save is done: all is stored, but perhaps values that can't be kept."""
+    return outcome is None or isinstance(outcome, PartlySavedError)
 
-Predicate = Callable[[], bool]
+
+def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
+    """Log a failed save: what is done when nobody else is told."""
+    then = "trying again" if retrying else "this state is not stored"
+    _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
+
+
+# -- locks that many wait for ----------------------------------------------------
 
 
 class Waiters:
@@ -154,439 +580,6 @@ class Waiters:
     def __len__(self) -> int:
         """Return how many wait."""
         return len(self._waiting)
-
-
-# What a queue of saves is made of: how it saves, how much may wait, and by which times.
-
-
-@attrs.frozen(kw_only=True)
-class SaveFunctions:
-    """
-    How a queue saves; the arguments of :class:`~sessionkit.SessionPersistence`, in seconds.
-
-    Attributes:
-        debounce: How long a save waits for more changes.
-        max_wait: How long it waits at most.
-        save_many: Saves a batch.
-        save_one: Saves one session that someone waits for.
-        batch_size: Sessions saved together, at most.
-        limits: How much may wait.
-        exit_timeout: How long the process's end waits.
-        on_failure: Told of failed saves.
-        clock: Returns seconds that never go back.
-        now: Returns the present moment; only shown.
-        debounce_of: Returns how long a session's save waits for more changes, or None.
-        keep: Told of each session that was queued.
-        revive: Makes a session again that was let go of.
-        size_of: Returns how many bytes a session holds.
-        stored_as: Returns what each write of a session changes.
-    """
-
-    debounce: float
-    max_wait: float
-    save_many: SaveMany | None
-    save_one: SaveFunction | None
-    batch_size: int
-    limits: QueueLimits
-    exit_timeout: float
-    on_failure: FailureObserver
-    clock: Callable[[], float]
-    now: Callable[[], datetime]
-    debounce_of: Callable[[UserSession], float | None] | None
-    keep: Callable[[UserSession], Any] | None
-    revive: Callable[[str], UserSession | None] | None
-    size_of: Callable[[UserSession], int] | None
-    stored_as: Callable[[UserSession], object] | None
-
-
-logger: Final = logging.getLogger("sessionkit")
-
-
-class SaveOutcomes:
-    """The queue, what is known of the store, and what was refused; all of it under one lock."""
-
-    def __init__(self, ways: SaveFunctions) -> None:
-        """Begin with nothing to save."""
-        self._ways = ways
-        self._clock = ways.clock
-        self._closed = False
-        self._start_empty()
-
-    def _start_empty(self) -> None:
-        """Begin anew; after a fork the parent still owns what waited."""
-        self._lock = RLock()
-        self._changed = Condition(self._lock)  # for the writer: there is something to look at
-        self._settled = Waiters(self._lock)  # for all others: saves are over
-        self._queue = WriteQueue(self._ways.debounce, self._ways.max_wait)
-        self._breaker = Breaker()
-        self._offline_since: datetime | None = None
-        self._offline_error = ""
-        self._rejected, self._incomplete = RejectedSaves(), IncompleteSaves()
-        self._spill = Spill()
-
-    def _check_open(self, session: UserSession) -> None:
-        if self._closed:
-            msg = f"session {session.session_id!r} is scheduled after close(): it would be lost"
-            raise SessionKitError(msg)
-
-    def _size_of(self, session: UserSession) -> int:
-        # Not under the lock: whoever knows it may have to wait for a save that wants the lock.
-        try:
-            return 0 if self._ways.size_of is None else self._ways.size_of(session)
-        except Exception:  # its bug must neither end the writer nor reach the app
-            logger.exception("the size of session %s is not known", short(session.session_id))
-            return 0
-
-    def _may_spill(self, slot: Slot) -> bool:
-        """Return whether a session may be let go of: the policy is so, and the journal has it."""
-        keep = self._ways.keep
-        if self._ways.limits.when_full != SPILL or slot.save_fn is not None or keep is None:
-            return False
-        try:
-            return keep(slot.session) is not False
-        except Exception:  # a journal's bug must not end the writer
-            logger.exception("session %s was not kept", short(slot.session.session_id))
-            return False
-
-    def _begun(self, slots: Sequence[Slot]) -> None:
-        """Number a try, and remember what tells later whether the store took a write."""
-        number = self._breaker.begin()
-        for slot in slots:
-            slot.batch = number
-        if self._ways.stored_as is not None:
-            for slot in slots:
-                slot.mark = self._ways.stored_as(slot.session)
-
-    def _conclude(
-        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool = False
-    ) -> None:
-        """
-        Take what came of saves.
-
-        Args:
-            slots: What was saved.
-            outcomes: An outcome for each.
-            asked: Whether someone waited for it, who is told by an exception.
-        """
-        if not any(outcomes):
-            self._conclude_well(slots)
-            return
-        for slot, error in self._note(slots, outcomes):
-            if not asked:
-                self._report(slot.session, error)
-        pairs = zip(slots, outcomes, strict=True)
-        down = [slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)]
-        sizes = {slot: self._size_of(slot.session) for slot in down}
-        kept = {slot for slot in down if self._may_spill(slot)}
-        with self._lock:
-            alone = self._judge(slots, outcomes, asked=asked)
-            for slot, outcome in zip(slots, outcomes, strict=True):
-                size = sizes.get(slot, 0)
-                self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
-            self._settled.notify()
-
-    def _conclude_well(self, slots: Sequence[Slot]) -> None:
-        with self._lock:
-            if any(map(self._was_answered, slots)):
-                self._answered()
-            for slot in slots:
-                self._settle(slot, None)
-            self._settled.notify()
-
-    def _note(
-        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None]
-    ) -> list[tuple[Slot, Exception]]:
-        """Keep what was refused; return the failures that nobody was told of."""
-        now = self._ways.now()
-        news = []
-        with self._lock:
-            for slot, error in zip(slots, outcomes, strict=True):
-                if error is None or is_stored(error):
-                    continue
-                if self._is_news(slot, error, now):
-                    news.append((slot, error))
-                slot.error = text_of(error)
-        return news
-
-    def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
-        if isinstance(error, UnavailableError):
-            first = slot.down_since is None
-            slot.down_since = slot.down_since or now
-            return first
-        if isinstance(error, SessionGoneError):
-            self._rejected.saved(slot.session)
-            return True
-        return self._rejected.note(slot.session, error, now)
-
-    def _report(self, session: UserSession, error: Exception) -> None:
-        retrying = isinstance(error, UnavailableError) and not self._closed
-        try:
-            self._ways.on_failure(session, error, retrying)
-        except Exception:  # an observer's bug must not end the writer
-            logger.exception("the observer of failed saves failed itself")
-
-    # -- is the store down? ----------------------------------------------------
-
-    def _judge(
-        self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool
-    ) -> set[Slot]:
-        """
-        Open or close the breaker.
-
-        Returns:
-            The slots that the store is unavailable for although it takes others: each waits by
-            itself, and they hold nobody up.
-        """
-        pairs = list(zip(slots, outcomes, strict=True))
-        down = {slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)}
-        if any(is_stored(outcome) and self._was_answered(slot) for slot, outcome in pairs):
-            self._answered()
-            return down
-        troubled = {
-            slot
-            for slot in down
-            if slot.alone or (slot.failures and self._breaker.answers > slot.answers)
-        }
-        if down - troubled and not (asked and self._breaker.is_failing):
-            first = next(slot for slot in slots if slot in down)
-            self._went_down(first.error or "", first.batch)
-        return troubled
-
-    def _went_down(self, error: str, number: int | None) -> float:
-        """Hold all tries back, after the one of this number; return until when."""
-        self._offline_since = self._offline_since or self._ways.now()
-        self._offline_error = error
-        return self._breaker.note(self._clock(), down=True, number=number)
-
-    def _was_answered(self, slot: Slot) -> bool:
-        """Return whether a save that succeeded has met the store: where nothing changed it asks no store."""
-        stored_as = self._ways.stored_as
-        return (
-            stored_as is None or slot.down_since is not None or stored_as(slot.session) != slot.mark
-        )
-
-    def _answered(self) -> None:
-        if self._breaker.is_failing:
-            self._changed.notify_all()
-        self._offline_since = None
-        self._breaker.note(self._clock(), down=False)
-
-    def _settle(
-        self,
-        slot: Slot,
-        outcome: Exception | None,
-        size: int = 0,
-        *,
-        alone: bool = False,
-        kept: bool = False,
-    ) -> None:
-        error = outcome
-        if is_stored(outcome):
-            self._queue.saved(slot)
-            self._rejected.saved(slot.session)
-            self._incomplete.saved(slot.session)
-        elif isinstance(outcome, UnavailableError) and not self._closed:
-            error = self._try_again(slot, outcome, size, alone=alone, kept=kept)
-        else:
-            self._queue.failed(slot, None)
-        slot.tell(error)
-
-    def _try_again(
-        self, slot: Slot, error: Exception, size: int, *, alone: bool, kept: bool
-    ) -> Exception:
-        """Queue it again, if it may wait; return what to tell those who do."""
-        now, waited = self._clock(), slot.queued or slot.dirty
-        # Where the store is down for all it is the breaker that holds them back.
-        retry_at = now + retry_delay(slot.failures) if alone else now
-        slot.alone, slot.answers = alone, self._breaker.answers
-        self._queue.failed(slot, retry_at)
-        self._queue.weigh(slot, size)
-        if not slot.dirty or not self._ways.limits.is_over(len(self._queue), self._queue.size):
-            return error
-        if kept:
-            self._spill.add(slot.session, slot.first)
-            self._let_go(slot)
-        elif not waited:
-            self._let_go(slot)
-            return self._full(slot.session, error)
-        return error
-
-    def _let_go(self, slot: Slot) -> None:
-        slot.dirty = False
-        self._queue.again_or_out(slot)
-
-    def _full(self, session: UserSession, cause: Exception | None = None) -> QueueFullError:
-        """Return what is raised where a session can't wait."""
-        reason = f"; {cause}" if cause else ""
-        error = QueueFullError(
-            f"session {short(session.session_id)} can't wait to be saved: {len(self._queue)} sessions with"
-            f" {self._queue.size} bytes wait already (max_pending {self._ways.limits.max_pending},"
-            f" max_pending_bytes {self._ways.limits.max_pending_bytes}){reason}"
-        )
-        error.__cause__ = cause
-        return error
-
-
-# The one thread that saves what is due.
-
-_LINGER: Final = 10.0
-"""Seconds that the thread waits for work before it ends."""
-
-
-class Writer(SaveOutcomes):
-    """Saves what is due in batches, one after the other."""
-
-    def _start_empty(self) -> None:
-        super()._start_empty()
-        self._thread: Thread | None = None
-        self._saving: set[int] = set()  # the threads that are in the midst of a save
-        self._resting = False
-
-    def _wake(self) -> None:
-        """Have the writer look; a new one takes the place of one that ended or died."""
-        thread = self._thread
-        if thread is None or not thread.is_alive():
-            if thread is not None:
-                self._put_back(self._queue.of(None), thread.ident)
-            self._thread = Thread(target=self._run, name="sessionkit-writer", daemon=True)
-            try:
-                self._thread.start()
-            except RuntimeError:  # the interpreter is shutting down: ``flush`` saves by itself
-                self._thread = None
-        self._changed.notify_all()
-
-    def _run(self) -> None:
-        try:
-            while self._wait():
-                self._recall()
-                self._save_due()
-        except BaseException:
-            logger.exception("the writer died; another one takes its place")
-        with self._lock:
-            if self._thread is current_thread():  # it died
-                self._put_back(self._queue.of(None), get_ident())
-                self._thread = None
-                if self._next_due() is not None:
-                    self._wake()
-
-    def _wait(self) -> bool:
-        """Wait until something is due; return False when the thread has nothing to live for."""
-        with self._lock:
-            while True:
-                while self._resting:
-                    self._changed.wait()
-                due = self._next_due()
-                if due is None:
-                    idle = self._closed or not self._changed.wait(_LINGER)
-                    if idle and self._next_due() is None:
-                        self._thread = None
-                        return False
-                    continue
-                left = max(due, self._breaker.retry_at) - self._clock()
-                if left <= 0:
-                    return True
-                self._changed.wait(min(left, TIMEOUT_MAX))
-
-    def _next_due(self) -> float | None:
-        if len(self._spill) and self._room():
-            return -math.inf
-        return self._queue.next_due()
-
-    def _save_due(self) -> bool:
-        """Save a batch of what is due; return whether there was any."""
-        with self._lock:
-            if self._resting:
-                return False
-            # One is enough to find out whether the store is back.
-            limit = 1 if self._breaker.is_failing else self._ways.batch_size
-            slots = self._queue.take(self._clock(), limit, get_ident())
-            if not slots:
-                return False
-            self._begun(slots)
-        with self._in_save(slots):
-            self._conclude(slots, save_slots(slots, self._ways.save_many))
-        return True
-
-    @contextmanager
-    def _in_save(self, slots: Sequence[Slot]) -> Iterator[None]:
-        """Mark the thread; whatever ends it, what it did not finish is tried again."""
-        thread = get_ident()
-        outermost = thread not in self._saving
-        self._saving.add(thread)
-        try:
-            yield
-        finally:
-            if outermost:
-                self._saving.discard(thread)
-            if any(slot.in_flight and slot.saver == thread for slot in slots):
-                with self._lock:
-                    self._put_back(slots, thread)
-
-    def _put_back(self, slots: Iterator[Slot] | Sequence[Slot], thread: int | None) -> None:
-        """Queue what a thread left behind in the midst of a save, and pause: it may happen again."""
-        left = [slot for slot in slots if slot.in_flight and slot.saver == thread]
-        retry_at = self._went_down("a save was broken off", left[0].batch if left else None)
-        for slot in left:
-            self._queue.failed(slot, retry_at)
-            slot.tell(None, done=False)
-        self._settled.notify()
-
-    # -- what was let go of ----------------------------------------------------
-
-    def _room(self) -> int:
-        return self._ways.limits.room(len(self._queue), self._queue.size)
-
-    def _recall(self) -> None:
-        """Bring back what was let go of, as far as there is room."""
-        for _ in range(self._ways.batch_size):
-            with self._lock:
-                entries = self._spill.first(1) if self._room() and not self._resting else []
-            if not entries or not self._bring_back(entries[0]):
-                return
-
-    def _bring_back(self, entry: SpilledSession) -> bool:
-        """Queue what an id stands for; return False if that has to wait."""
-        with self._lock:
-            number = self._breaker.begin()
-        try:
-            sessions = entry.sessions() or self._revived(entry)
-        except UnavailableError as error:
-            with self._lock:
-                self._went_down(text_of(error), number)
-            return False
-        sizes = [self._size_of(session) for session in sessions]
-        with self._lock:
-            if self._spill.remove(entry):
-                for session, size in zip(sessions, sizes, strict=True):
-                    slot = self._queue_again(session, size, entry.since)
-                    entry.awaited.append(AwaitedSave.of(slot))
-                entry.gone = not sessions
-                self._settled.notify()
-        return True
-
-    def _queue_again(self, session: UserSession, size: int, since: float) -> Slot:
-        self._queue.put(session, None, self._clock())
-        slot = self._queue.open(session)
-        slot.first = min(slot.first, since)
-        self._queue.hurry_one(slot)
-        self._queue.weigh(slot, size)
-        return slot
-
-    def _revived(self, entry: SpilledSession) -> list[UserSession]:
-        """Make a session again; none when all of it was stored meanwhile, or the journal can't."""
-        revive = self._ways.revive
-        session = None
-        try:
-            session = None if revive is None else revive(entry.session_id)
-        except UnavailableError:
-            raise
-        except Exception:
-            logger.exception("session %s could not be revived", short(entry.session_id))
-            entry.lost = True
-        return [] if session is None else [session]
-
-
-# Lets go of locks for as long as their holder waits for someone who may need them.
 
 
 @contextmanager
