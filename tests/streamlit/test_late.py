@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessionkit_streamlit.widgets import late
+from sessionkit_streamlit.widgets import edits as late
 
 Page = Callable[..., Path]
 

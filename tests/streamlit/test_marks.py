@@ -13,7 +13,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from sessionkit import UserSession
 from sessionkit_streamlit.browser import handshake
-from sessionkit_streamlit.widgets import late
+from sessionkit_streamlit.widgets import edits as late
 
 Page = Callable[..., Path]
 

@@ -14,12 +14,12 @@ import pytest
 from sessionkit import SessionManager
 from sessionkit.conflict import REMOVED, FieldDecision
 from sessionkit.events import ValueDropped
-from sessionkit_streamlit import NoticeTexts, conflict_notice
+from sessionkit_streamlit import NoticeTexts, conflict_notice, connection
 from sessionkit_streamlit.connection import CONNECTION_KEY
 from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.notices.wording import field_name, quoted
-from sessionkit_streamlit.tabs import tabs
-from sessionkit_streamlit.widgets import overtaken as overtaking
+from sessionkit_streamlit.notices.conflict_notice import field_name
+from sessionkit_streamlit.notices.markdown import quoted
+from sessionkit_streamlit.widgets import edits as overtaking
 
 Page = Callable[..., Path]
 
@@ -176,7 +176,7 @@ def test_a_value_that_came_by_itself_may_lie_under_half_typed_text(
     one, two = browser.open(script).run(), browser.open(script).run()
     one.text_input(key="city").set_value("Ghent").run()
     _tab(two).asked = True
-    monkeypatch.setattr(tabs, "by_browser", lambda _: False)
+    monkeypatch.setattr(connection, "by_browser", lambda _: False)
     assert "Ghent" == city(two.run())
     began = time.monotonic()
     monkeypatch.setattr(overtaking, "monotonic", lambda: began + passed)

@@ -17,11 +17,12 @@ from sessionkit.events import SessionEnded, SessionGone, SessionRestored, Sessio
 from sessionkit.host import InputHost, NotifiedHost
 from sessionkit_streamlit import hooks
 from sessionkit_streamlit.browser.gate import gate
+from sessionkit_streamlit.connection import Tab
 from sessionkit_streamlit.host import StreamlitHost
 from sessionkit_streamlit.internals import rerun
 from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.tabs import tabs
-from sessionkit_streamlit.tabs.tabs import OpenTabs, Tab, open_tabs
+from sessionkit_streamlit.tabs.tabs import OpenTabs, open_tabs
 
 Page = Callable[..., Path]
 

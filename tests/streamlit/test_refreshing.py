@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessionkit_streamlit import refresh_fragment
-from sessionkit_streamlit.tabs import refreshing
+from sessionkit_streamlit.tabs import refresh_fragment as refreshing
 
 Page = Callable[..., Path]
 Asked = list[tuple[str, Callable[[], bool], float, str | None]]

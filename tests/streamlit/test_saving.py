@@ -18,8 +18,8 @@ from sessionkit.status import PersistenceStatus, RejectedSave
 from sessionkit_streamlit import StatusTexts, save_status
 from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
 from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.notices import following
-from sessionkit_streamlit.notices.status_wording import viewer_zone
+from sessionkit_streamlit.notices import save_status as following
+from sessionkit_streamlit.notices.save_status import viewer_zone
 
 Page = Callable[..., Path]
 

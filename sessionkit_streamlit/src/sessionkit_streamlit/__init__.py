@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sessionkit_streamlit.browser.app import app_options
-    from sessionkit_streamlit.notices.notice import conflict_notice
-    from sessionkit_streamlit.notices.saving import save_status
-    from sessionkit_streamlit.notices.status_wording import StatusTexts
-    from sessionkit_streamlit.notices.wording import NoticeTexts
-    from sessionkit_streamlit.tabs.refreshing import refresh_fragment
+    from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
+    from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
+    from sessionkit_streamlit.tabs.refresh_fragment import refresh_fragment
     from sessionkit_streamlit.widgets.restore import persist
 
 __all__ = [
@@ -26,13 +24,13 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "NoticeTexts": "sessionkit_streamlit.notices.wording",
-    "StatusTexts": "sessionkit_streamlit.notices.status_wording",
+    "NoticeTexts": "sessionkit_streamlit.notices.conflict_notice",
+    "StatusTexts": "sessionkit_streamlit.notices.save_status",
     "app_options": "sessionkit_streamlit.browser.app",
-    "conflict_notice": "sessionkit_streamlit.notices.notice",
+    "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
     "persist": "sessionkit_streamlit.widgets.restore",
-    "refresh_fragment": "sessionkit_streamlit.tabs.refreshing",
-    "save_status": "sessionkit_streamlit.notices.saving",
+    "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",
+    "save_status": "sessionkit_streamlit.notices.save_status",
 }
 
 

@@ -3,46 +3,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from datetime import datetime
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
-from weakref import ref
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakSet, ref
 
 import attrs
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from sessionkit_streamlit.internals.rerun import (
+    by_browser,
+)
+from sessionkit_streamlit.internals.state import MISSING, PREFIX, Private, hidden
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.conflict import FieldDecision
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
-    from sessionkit_streamlit.notices.following import Told
-    from sessionkit_streamlit.tabs.tabs import Tab
-
-PREFIX: Final = "_sessionkit"
-"""What the keys of sessionkit's own entries in a host's state begin with."""
-
-CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
-EXTENSION: Final = "streamlit"
-"""This plugin's name in ``UserSession.extensions``."""
-
-MISSING: Final = object()
 
 
 @attrs.define(eq=False)
-class Private:
+class Showing:
     """
-    Holds a value in Streamlit's session state.
+    One session, as the tabs of this process show it.
 
-    Streamlit can be told to pickle the whole state after each run as a check;
-    what is held here is live and comes out of a pickle as nothing.
+    Attributes:
+        tabs: Those that show it.
+        edits: What a tab changed last, and when, by key.
+        changes: Counts the users' runs that ended: each may have changed it.
     """
 
-    value: Any
+    tabs: WeakSet[Tab] = attrs.field(factory=WeakSet)
+    edits: dict[str, tuple[Any, datetime]] = attrs.field(factory=dict)
+    changes: int = 0
 
-    def __reduce__(self) -> tuple[type[Private], tuple[None]]:
-        """Let the check pass."""
-        return Private, (None,)
+
+@attrs.define(eq=False)
+class Tab:
+    """
+    One tab.
+
+    Attributes:
+        name: What Streamlit calls it.
+        showing: The session that it shows.
+        seen: Of the session's changes, how many its latest run of the script began after.
+        made: Which of them was the latest that it made.
+        running: Whether a run of the script that its user asked for is under way.
+        due: Whether it is to rerun by itself.
+        asked: Whether we asked for the run that begins next.
+        ours: Whether we asked for the latest run of the script.
+        request: What asked for that run, if we did.
+    """
+
+    name: str
+    showing: Showing
+    seen: int = 0
+    made: int = 0
+    running: bool = False
+    due: bool = False
+    asked: bool = False
+    ours: bool = False
+    request: Any = None
+
+    def begin(self, request: Any) -> None:  # noqa: ANN401 - Streamlit's
+        """Note that a run of the script begins to show the session."""
+        again = self.ours and request is self.request  # the app called st.rerun()
+        self.ours = again or (self.asked and not by_browser(request))
+        self.request = request if self.ours else None
+        self.seen, self.due, self.asked = self.showing.changes, False, False
+        self.running = not self.ours
+
+    def lacks(self, other: Tab) -> bool:
+        """Return whether *other* may have changed what this one does not show yet."""
+        return other is not self and (other.running or other.made > self.seen)
+
+
+class What(NamedTuple):
+    """
+    The part of a status that a line is made of.
+
+    Attributes:
+        state: The status's.
+        since: Since when the store is down.
+        names: What the line quotes.
+    """
+
+    state: str
+    since: datetime | None = None
+    names: tuple[str | None, ...] = ()
+
+
+class Told(NamedTuple):
+    """
+    What a status line says.
+
+    Attributes:
+        what: The part of the status that it is made of.
+        interactions: The session's count of interactions when it was drawn.
+    """
+
+    what: What
+    interactions: int
+
+
+CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
+
+
+EXTENSION: Final = "streamlit"
+"""This plugin's name in ``UserSession.extensions``."""
 
 
 @attrs.define(eq=False)
@@ -187,3 +262,58 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may
         return bool(one == other)
     except (TypeError, ValueError):
         return False
+
+
+class ConnectionState(MutableMapping[str, Any]):
+    """
+    ``st.session_state``, with sessionkit's own entries hidden in it.
+
+    Setting the value of a widget that this run has already made waits for the
+    next run: Streamlit refuses it now.
+    """
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - any stored value
+        """Return the value under *key*."""
+        if not key.startswith(PREFIX):
+            return st.session_state[key]
+        held = st.session_state[hidden(key)]
+        return held.value if isinstance(held, Private) else held
+
+    def __setitem__(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value
+        """Set the value under *key*, now or when the next run begins."""
+        if key.startswith(PREFIX):
+            st.session_state[hidden(key)] = Private(value)
+        elif not same(st.session_state.get(key, MISSING), value):
+            self._set(key, value)
+
+    def _set(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value
+        connection = current_connection()
+        try:
+            if key not in connection.forms.fields:
+                st.session_state[key] = value
+                return
+        except StreamlitAPIException:  # the widget exists already
+            pass
+        connection.waiting[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        """Remove *key*."""
+        del st.session_state[hidden(key) if key.startswith(PREFIX) else key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the app's own keys and those of widgets."""
+        return iter(st.session_state)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(st.session_state)
+
+
+def current_connection() -> Connection:
+    """Return what is known about the connection that the calling code serves."""
+    state = ConnectionState()
+    connection = state.get(CONNECTION_KEY)
+    if not isinstance(connection, Connection):
+        connection = Connection()
+        state[CONNECTION_KEY] = connection
+    return connection

@@ -12,16 +12,27 @@ from streamlit import runtime
 from sessionkit.errors import InvalidTokenError
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.browser.handshake import mount, reported_token
-from sessionkit_streamlit.connection import EXTENSION, Connection, Identity
+from sessionkit_streamlit.connection import (
+    EXTENSION,
+    Connection,
+    ConnectionState,
+    Identity,
+    current_connection,
+)
 from sessionkit_streamlit.internals.observe import install
 from sessionkit_streamlit.internals.state import context
-from sessionkit_streamlit.state import ConnectionState, current_connection
 from sessionkit_streamlit.tabs import lifecycle
 from sessionkit_streamlit.tabs.tabs import open_tabs
-from sessionkit_streamlit.widgets import capture, clearing, restore
-from sessionkit_streamlit.widgets.beginnings import is_only_shown, note_beginning
-from sessionkit_streamlit.widgets.late import is_showing, is_unchanged
-from sessionkit_streamlit.widgets.marks import page_of, shows_another
+from sessionkit_streamlit.widgets import capture, restore
+from sessionkit_streamlit.widgets import capture as clearing
+from sessionkit_streamlit.widgets.edits import (
+    is_only_shown,
+    is_showing,
+    is_unchanged,
+    note_beginning,
+    page_of,
+    shows_another,
+)
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from sessionkit_streamlit.browser.gate import MAX_AGE, TICKET_PATH
-from sessionkit_streamlit.connection import PREFIX, Identity
+from sessionkit_streamlit.connection import Identity
 from sessionkit_streamlit.internals.page import aside, mountable
-from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.internals.state import PREFIX, context
 from sessionkit_streamlit.internals.widgets import sent_triggers
 
 if TYPE_CHECKING:

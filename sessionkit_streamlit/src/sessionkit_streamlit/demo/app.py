@@ -14,11 +14,22 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from sessionkit import UserSession, bootstrap_session
-from sessionkit_streamlit import conflict_notice
+from sessionkit_streamlit import conflict_notice, save_status
 from sessionkit_streamlit.demo.draft import draft
 from sessionkit_streamlit.demo.issues import issues
 from sessionkit_streamlit.demo.journal import journal
-from sessionkit_streamlit.demo.status import show_status
+
+SHORT_ID = 8
+
+
+def show_status(session: UserSession) -> None:
+    """Show whose page this is, and whether all is saved."""
+    # Decided once a connection: later everyone has typed something.
+    first = "restored" if session.interaction_count else "new"
+    origin = st.session_state.setdefault(f"origin-{session.session_id}", first)
+    st.caption(f"Session {session.session_id[:SHORT_ID]} · {origin}")
+    save_status()
+
 
 TRY_IT = """
 Type something, file an issue, vote. Then try to lose it:

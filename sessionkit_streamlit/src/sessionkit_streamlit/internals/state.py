@@ -4,15 +4,38 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from sessionkit_streamlit.connection import MISSING, PREFIX, Private
 from sessionkit_streamlit.internals.guard import guarded
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
+
+
+PREFIX: Final = "_sessionkit"
+"""What the keys of sessionkit's own entries in a host's state begin with."""
+
+
+MISSING: Final = object()
+
+
+@attrs.define(eq=False)
+class Private:
+    """
+    Holds a value in Streamlit's session state.
+
+    Streamlit can be told to pickle the whole state after each run as a check;
+    what is held here is live and comes out of a pickle as nothing.
+    """
+
+    value: Any
+
+    def __reduce__(self) -> tuple[type[Private], tuple[None]]:
+        """Let the check pass."""
+        return Private, (None,)
 
 
 def context() -> ScriptRunContext | None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit_streamlit.connection import MISSING
 from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
-from sessionkit_streamlit.internals.state import raw
+from sessionkit_streamlit.internals.state import MISSING, raw
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext

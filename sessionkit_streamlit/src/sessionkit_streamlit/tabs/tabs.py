@@ -9,16 +9,15 @@ keep two tabs busy for ever. (Between replicas the manager sees to that.)
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet, WeakValueDictionary
+from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
-import attrs
-
+from sessionkit.events import SessionEnded, SessionEvent, SessionGone, SessionSaved
+from sessionkit_streamlit.browser.gate import gate
+from sessionkit_streamlit.connection import Showing, Tab
 from sessionkit_streamlit.internals.rerun import (
-    by_browser,
     by_timer,
     of_script,
     request_of,
@@ -28,64 +27,9 @@ from sessionkit_streamlit.internals.rerun import (
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
+
 _GATHER: Final = 0.1
 """Seconds in which several changes become one rerun; a save that told of one ends meanwhile."""
-
-
-@attrs.define(eq=False)
-class Showing:
-    """
-    One session, as the tabs of this process show it.
-
-    Attributes:
-        tabs: Those that show it.
-        edits: What a tab changed last, and when, by key.
-        changes: Counts the users' runs that ended: each may have changed it.
-    """
-
-    tabs: WeakSet[Tab] = attrs.field(factory=WeakSet)
-    edits: dict[str, tuple[Any, datetime]] = attrs.field(factory=dict)
-    changes: int = 0
-
-
-@attrs.define(eq=False)
-class Tab:
-    """
-    One tab.
-
-    Attributes:
-        name: What Streamlit calls it.
-        showing: The session that it shows.
-        seen: Of the session's changes, how many its latest run of the script began after.
-        made: Which of them was the latest that it made.
-        running: Whether a run of the script that its user asked for is under way.
-        due: Whether it is to rerun by itself.
-        asked: Whether we asked for the run that begins next.
-        ours: Whether we asked for the latest run of the script.
-        request: What asked for that run, if we did.
-    """
-
-    name: str
-    showing: Showing
-    seen: int = 0
-    made: int = 0
-    running: bool = False
-    due: bool = False
-    asked: bool = False
-    ours: bool = False
-    request: Any = None
-
-    def begin(self, request: Any) -> None:  # noqa: ANN401 - Streamlit's
-        """Note that a run of the script begins to show the session."""
-        again = self.ours and request is self.request  # the app called st.rerun()
-        self.ours = again or (self.asked and not by_browser(request))
-        self.request = request if self.ours else None
-        self.seen, self.due, self.asked = self.showing.changes, False, False
-        self.running = not self.ours
-
-    def lacks(self, other: Tab) -> bool:
-        """Return whether *other* may have changed what this one does not show yet."""
-        return other is not self and (other.running or other.made > self.seen)
 
 
 class OpenTabs:
@@ -167,3 +111,14 @@ class OpenTabs:
 
 open_tabs: Final = OpenTabs()
 """The tabs of this process: Streamlit serves one app in each."""
+
+
+def heed(event: SessionEvent) -> None:
+    """Have tabs rerun whose session was changed or ended in this process, where the app wants that."""
+    keeper = gate.keeper
+    if keeper is None or event.session_id is None or not keeper.watching:
+        return
+    if isinstance(event, SessionSaved):
+        open_tabs.saved(event.session_id)
+    elif isinstance(event, SessionEnded | SessionGone):
+        open_tabs.changed(event.session_id)

@@ -13,23 +13,47 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.events import ValueDropped
 from sessionkit.session.fields import utc_now
-from sessionkit_streamlit.connection import (
-    CONNECTION_KEY,
-    EXTENSION,
-    MISSING,
-    Connection,
-    same,
-)
-from sessionkit_streamlit.internals.state import peek, snapshot
+from sessionkit_streamlit.connection import CONNECTION_KEY, EXTENSION, Connection, same
+from sessionkit_streamlit.internals.drawing import Field, Form, drawn, is_pressed
+from sessionkit_streamlit.internals.state import MISSING, peek, snapshot
 from sessionkit_streamlit.internals.widgets import at_default
-from sessionkit_streamlit.notices.following import only_lines, run_ended
+from sessionkit_streamlit.notices.save_status import only_lines, run_ended
 from sessionkit_streamlit.tabs.tabs import open_tabs
-from sessionkit_streamlit.widgets.late import is_late, note_sent
+from sessionkit_streamlit.widgets.edits import is_late, note_sent
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.session import UserSession
+
+
+def drawing(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+    """
+    Look at what a run sends to the page: which forms clear, what lies in them, which was submitted.
+
+    Args:
+        run: The run's context.
+        message: What it sends.
+    """
+    what = drawn(message)
+    connection = None if what is None else peek(run, CONNECTION_KEY)
+    if what is None or not isinstance(connection, Connection):
+        return
+    forms = connection.forms
+    if isinstance(what, Form):
+        (forms.clearing.add if what.clears else forms.clearing.discard)(what.form_id)
+    elif what.submits:
+        if is_pressed(run, what.widget_id):
+            forms.submitted.add(what.form_id)
+    else:
+        _note_field(connection, what)
+
+
+def _note_field(connection: Connection, field: Field) -> None:
+    key = field.key
+    if key is not None and field.form_id in connection.forms.clearing:
+        connection.forms.fields[key] = field.form_id
+
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -15,15 +15,29 @@ from sessionkit.events import ValueDropped
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
-    MISSING,
     Connection,
+    current_connection,
     same,
 )
-from sessionkit_streamlit.internals.state import adopt, context, entry, peek, raw, snapshot, unplug
+from sessionkit_streamlit.internals.state import (
+    MISSING,
+    adopt,
+    context,
+    entry,
+    peek,
+    raw,
+    snapshot,
+    unplug,
+)
 from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal
-from sessionkit_streamlit.state import current_connection
-from sessionkit_streamlit.widgets.late import is_late, note_crossing, note_replaced, sent_first
-from sessionkit_streamlit.widgets.overtaken import compare, shown
+from sessionkit_streamlit.widgets.edits import (
+    compare,
+    is_late,
+    note_crossing,
+    note_replaced,
+    sent_first,
+    shown,
+)
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext

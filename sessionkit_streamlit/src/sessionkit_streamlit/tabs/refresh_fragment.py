@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+from sessionkit_streamlit.connection import current_connection
 from sessionkit_streamlit.internals.page import current_fragment
 from sessionkit_streamlit.internals.rerun import rerun_when_idle
 from sessionkit_streamlit.internals.state import context
-from sessionkit_streamlit.state import current_connection
 
 
 def refresh_fragment(after: float = 1.0) -> None:

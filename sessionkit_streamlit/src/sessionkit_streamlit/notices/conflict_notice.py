@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from reprlib import Repr
+from hashlib import blake2b
 from typing import Any, Final
 
 import attrs
+import streamlit as st
 
-from sessionkit.conflict import REMOVED, FieldDecision
+from sessionkit.conflict import REMOVED, FieldDecision, Side
 from sessionkit.session.fields import utc_now
+from sessionkit_streamlit.connection import Connection, current_connection
+from sessionkit_streamlit.internals.state import PREFIX, context
+from sessionkit_streamlit.notices.markdown import named, quoted
 
-_LONGEST: Final = 60
-_PLAIN: Final = re.compile(r"[^\W_][\w ]*")
 _STEPS: Final = (
     (timedelta(days=1), "days"),
     (timedelta(hours=1), "hours"),
@@ -102,42 +103,77 @@ def field_name(decision: FieldDecision, labels: Mapping[str, str]) -> str:
     return named(decision.path, str(decision.keys[-1]) if decision.keys else None, labels)
 
 
-def named(path: str, key: str | None, labels: Mapping[str, str]) -> str:
+_ENGLISH: Final = NoticeTexts()
+
+
+_NO_LABELS: Final[Mapping[str, str]] = {}
+
+
+_AT_ONCE: Final = 3
+"""How many fields are shown; the others follow as these are settled."""
+
+
+def conflict_notice(
+    *, labels: Mapping[str, str] = _NO_LABELS, texts: NoticeTexts = _ENGLISH
+) -> None:
     """
-    Return what people call what lies at a path, as Markdown.
+    Show which fields were changed in another tab as well, and let the user choose.
+
+    Nothing is drawn while there is none. Call it once a page, after
+    ``bootstrap_session()``, wherever the notice is to stand; in a fragment, too,
+    but not inside ``st.form``.
 
     Args:
-        path: Where it lies, as users write it.
-        key: The app's own key of it, if it has one.
-        labels: The app's own names, by path, or by the key alone.
+        labels: What people call the fields, as Markdown, by key
+            (``{"email": "E-mail"}``) or by path (``"form_states['order'].data['city']"``).
+        texts: What the notice says, for other languages.
+
+    Example:
+        ::
+
+            bootstrap_session()
+            conflict_notice(labels={"email": "E-mail"})
     """
-    key = path if key is None else key
-    label = labels.get(path, labels.get(key))
-    if label is not None:
-        return label
-    return key.replace("_", " ") if _PLAIN.fullmatch(key) else quoted(key)
+    if context() is None:
+        return
+    connection = current_connection()
+    for decision in _open(connection)[:_AT_ONCE]:
+        with st.container(border=True, gap="small"):
+            st.markdown(f":material/sync_problem: {texts.headline(decision, labels)}")
+            st.caption(texts.outcome(decision))
+            _buttons(connection, decision, texts)
 
 
-def quoted(value: object, longest: int = _LONGEST) -> str:
-    """
-    Return a value as a short piece of code in Markdown: nothing in it is markup, link or picture.
-
-    What is stored came from a browser once, and Streamlit turns more than
-    Markdown into something else: ``:red[..]``, ``$..$``, addresses, icons.
-
-    Args:
-        value: The value.
-        longest: How many characters are shown; what is no text is cut sooner.
-    """
-    text = value if isinstance(value, str) else _SHORT.repr(value)
-    text = "".join(one if one.isprintable() else " " for one in text[: longest + 1])
-    text = " ".join(text.split())
-    if len(text) > longest:
-        text = f"{text[: longest - 1]}…"
-    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    # Spaces inside the fence: a value may begin with a backtick, or be empty.
-    return f"{fence} {text or ' '} {fence}"
+def _open(connection: Connection) -> list[FieldDecision]:
+    session, keeper = connection.session, connection.keeper
+    if session is None or keeper is None:
+        return []
+    decided = {one.path: one for one in keeper.decisions(session)}
+    return list((connection.overtaken | decided).values())
 
 
-_SHORT: Final = Repr()
-_SHORT.maxother = _SHORT.maxstring = _SHORT.maxlong = _LONGEST + 1
+def _buttons(connection: Connection, decision: FieldDecision, texts: NoticeTexts) -> None:
+    name = _name(decision)
+    with st.container(horizontal=True):
+        if st.button(texts.keep, key=f"{name}_keep"):
+            _settle(connection, decision, "ours")
+        if st.button(texts.take, key=f"{name}_take"):
+            _settle(connection, decision, "theirs")
+        if st.button(texts.dismiss, key=f"{name}_dismiss", type="tertiary"):
+            _settle(connection, decision, None)
+
+
+def _name(decision: FieldDecision) -> str:
+    """Return a key for the buttons: a click must not choose what the user did not see."""
+    known = (decision.path, decision.ours_at, decision.theirs_at, decision.question)
+    return f"{PREFIX}_notice_{blake2b(repr(known).encode(), digest_size=8).hexdigest()}"
+
+
+def _settle(connection: Connection, decision: FieldDecision, take: Side | None) -> None:
+    session, keeper = connection.session, connection.keeper
+    if session is None or keeper is None:
+        return
+    connection.overtaken.pop(decision.path, None)
+    keeper.settle(session, decision, take)
+    # The widget may be placed already: the next run puts the value there before it is.
+    st.rerun()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stored values as Markdown that nobody can do harm with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from reprlib import Repr
+from typing import Final
+
+_LONGEST: Final = 60
+
+
+_PLAIN: Final = re.compile(r"[^\W_][\w ]*")
+
+
+def named(path: str, key: str | None, labels: Mapping[str, str]) -> str:
+    """
+    Return what people call what lies at a path, as Markdown.
+
+    Args:
+        path: Where it lies, as users write it.
+        key: The app's own key of it, if it has one.
+        labels: The app's own names, by path, or by the key alone.
+    """
+    key = path if key is None else key
+    label = labels.get(path, labels.get(key))
+    if label is not None:
+        return label
+    return key.replace("_", " ") if _PLAIN.fullmatch(key) else quoted(key)
+
+
+def quoted(value: object, longest: int = _LONGEST) -> str:
+    """
+    Return a value as a short piece of code in Markdown: nothing in it is markup, link or picture.
+
+    What is stored came from a browser once, and Streamlit turns more than
+    Markdown into something else: ``:red[..]``, ``$..$``, addresses, icons.
+
+    Args:
+        value: The value.
+        longest: How many characters are shown; what is no text is cut sooner.
+    """
+    text = value if isinstance(value, str) else _SHORT.repr(value)
+    text = "".join(one if one.isprintable() else " " for one in text[: longest + 1])
+    text = " ".join(text.split())
+    if len(text) > longest:
+        text = f"{text[: longest - 1]}…"
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    # Spaces inside the fence: a value may begin with a backtick, or be empty.
+    return f"{fence} {text or ' '} {fence}"
+
+
+_SHORT: Final = Repr()
+
+
+_SHORT.maxother = _SHORT.maxstring = _SHORT.maxlong = _LONGEST + 1

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which values of a tab its user did not touch, as another server can tell.
+
+After a restart or a fail-over a tab sends all that it shows. What it shows may be
+old: another tab has changed it since. So each run leaves a mark of every value
+in the page, which the page hands to the server that it finds. Its session may be
+another one by now, too: somebody logged in or out in another tab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from datetime import datetime
+from hashlib import blake2b
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import streamlit as st
+
+from sessionkit.conflict import FieldDecision
+from sessionkit.session.fields import utc_now
+from sessionkit.values.equality import is_empty
+from sessionkit_streamlit.browser.handshake import reported_page
+from sessionkit_streamlit.connection import EXTENSION, Connection, Replaced, same
+from sessionkit_streamlit.internals.page import is_placed
+from sessionkit_streamlit.internals.state import MISSING, snapshot
+from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+    from sessionkit.session import UserSession
+    from sessionkit_streamlit.connection import Connection
+
+
+_SESSION: Final = "the session"
+
+
+def page_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
+    """Return what the page of this run is to say at another server: marks of its session, and of each value by key."""
+    state, session_id = snapshot(run), connection.session_id or ""
+    found = {key: _mark(session_id, state[key]) for key in connection.known if key in state}
+    shown = {key: mark for key, mark in found.items() if mark is not None}
+    return {"session": _mark(session_id, _SESSION), "shown": shown}
+
+
+def shows_another(run: ScriptRunContext, session: UserSession) -> bool:
+    """
+    Return whether the browser's page shows another session than a stored one, and says so.
+
+    Args:
+        run: The run; only a page that has found another server says what it shows.
+        session: The session that the connection is to show. If it has just begun
+            the page's own is lost, and what the page holds is all that is left.
+    """
+    page = reported_page(run) if session.version else None
+    told = None if page is None else page.get("session")
+    return told is not None and told != _mark(session.session_id, _SESSION)
+
+
+def untouched(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
+    """
+    Return by key the values that the browser sent as the page that it comes from showed them.
+
+    Args:
+        run: The run; only a page that has found another server says what it shows.
+        session_id: The session that the connection shows.
+    """
+    page = reported_page(run)
+    shown = None if page is None else page.get("shown")
+    if not isinstance(shown, dict):
+        return {}
+    return {
+        key: value
+        for key, value in sent_values(run).items()
+        if _is_as_shown(shown, session_id, key, value)
+    }
+
+
+def _is_as_shown(shown: Mapping[str, str], session_id: str, key: str, value: Any) -> bool:  # noqa: ANN401
+    # A widget that the page's own run has made has no mark; touched, it would have had a run since.
+    return _mark(session_id, value) == shown[key] if key in shown else not value
+
+
+def _mark(session_id: str, value: Any) -> str | None:  # noqa: ANN401 - any value of a widget
+    """Return a mark of a plain value that says nothing to whoever doesn't know the session's id."""
+    if not isinstance(value, str | bool | int | float):
+        return None
+    plain = value if isinstance(value, str | bool) else float(value)
+    secret = session_id.encode()[:64]
+    return blake2b(repr(plain).encode(), key=secret, digest_size=6).hexdigest()
+
+
+_ON_THE_WAY: Final = 2.0
+"""Seconds that a page and the request that crosses it take, at most."""
+
+
+def note_replaced(connection: Connection, key: str, before: Any) -> None:  # noqa: ANN401
+    """Note the value that a widget shows until the page of this run has arrived."""
+    known = connection.replaced.get(key)
+    if before is MISSING:
+        return
+    if known is None or _has_arrived(known):
+        connection.replaced[key] = known = Replaced()
+    known.values.append(before)
+    known.sent_at = None
+
+
+def note_sent(connection: Connection) -> None:
+    """Note that a run has ended: its page is on the way."""
+    now = monotonic()
+    for key, replaced in list(connection.replaced.items()):
+        if replaced.sent_at is None:
+            replaced.sent_at = now
+        elif _has_arrived(replaced):
+            connection.replaced.pop(key, None)
+
+
+def _has_arrived(replaced: Replaced) -> bool:
+    return replaced.sent_at is not None and monotonic() - replaced.sent_at > _ON_THE_WAY
+
+
+def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
+    """
+    Return the keys of which a request holds what the browser's page showed, not what its user typed.
+
+    A page that has just found another server says what it shows, and may ask more
+    than once before the first answer has arrived. What it says is remembered for
+    the requests that cross that answer without saying anything, as a click's does.
+
+    Args:
+        connection: The tab's, with its session.
+        run: The context of the script's run.
+    """
+    told = untouched(run, connection.session_id or "")
+    for key, value in told.items():
+        note_replaced(connection, key, value)
+    sent = sent_values(run) if connection.replaced else {}
+    return {*told, *(key for key, value in sent.items() if is_late(connection, key, value))}
+
+
+def sent_first(run: ScriptRunContext) -> set[str]:
+    """
+    Return the keys of widgets whose values came with a connection's first request.
+
+    A widget that this run has made already looks as if it had come, too: at its
+    default it counts as not sent.
+    """
+    state = snapshot(run)
+    return {
+        key
+        for key in sent_keys(run)
+        if not (is_placed(run, key) and at_default(run, key, state.get(key, MISSING)))
+    }
+
+
+def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401
+    """Return whether the browser sent *value* before it had what was put in its place."""
+    replaced = connection.replaced.get(key)
+    if replaced is None or _has_arrived(replaced) or same(connection.shown.get(key), value):
+        return False
+    return any(same(one, value) for one in replaced.values)
+
+
+def is_showing(session: UserSession, run: ScriptRunContext, key: str) -> bool:
+    """Return whether a widget of this run shows what the session keeps under *key*, or did."""
+    return key in session.inputs and is_placed(run, key)
+
+
+def is_unchanged(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
+    """
+    Return whether a value is just what the key's widget went on showing.
+
+    Another tab may have changed the session's value while this run was under way.
+
+    Args:
+        connection: The tab's.
+        run: The context of the script's run.
+        key: A key that :func:`is_showing`.
+        value: What the app wants to keep.
+    """
+    if key in connection.unsettable:
+        return False  # nothing is put there: Streamlit takes a button back by itself
+    if connection.forms.is_submitted(key):
+        return False
+    if not same(st.session_state.get(key, MISSING), value):
+        return False  # the app made something else of it
+    if key in connection.shown:
+        return same(connection.shown[key], value) or is_late(connection, key, value)
+    return key not in connection.sent and at_default(run, key, value)
+
+
+_PART: Final = "inputs"
+
+
+_TYPING: Final = 10.0
+"""Seconds: for so long someone may go on typing over a value that appeared by itself."""
+
+
+def compare(connection: Connection, key: str, theirs: Any, ours: Any) -> None:  # noqa: ANN401
+    """
+    Note it when both changed: the user what the tab shows, someone else what the session holds.
+
+    Args:
+        connection: The tab's.
+        key: The widget's key.
+        theirs: What the session holds.
+        ours: What Streamlit's state holds; it goes into the session when the run ends.
+    """
+    if key not in connection.shown or key in connection.waiting or ours is MISSING:
+        return
+    before = connection.shown[key]
+    if same(before, ours) or same(ours, theirs):
+        return
+    path, known = path_of(key), connection.overtaken.get(path_of(key))
+    moved = not same(connection.kept.get(key, MISSING), theirs) and not same(before, theirs)
+    if moved or _is_hidden(connection, key, ours):
+        connection.overtaken[path] = _met(connection, key, ours, theirs)
+    elif known is not None and same(ours, known.theirs):
+        del connection.overtaken[path]  # the user took it, by hand
+    elif known is not None:
+        connection.overtaken[path] = attrs.evolve(known, ours=ours)  # the user goes on typing
+
+
+def shown(connection: Connection, key: str) -> None:
+    """Note that a new value is put into a widget."""
+    connection.overtaken.pop(path_of(key), None)
+    connection.unasked.pop(key, None)
+    if connection.tab is not None and connection.tab.ours:
+        connection.unasked[key] = monotonic()
+
+
+def _is_hidden(connection: Connection, key: str, ours: Any) -> bool:  # noqa: ANN401
+    """Return whether what was put there just now may have lain under half-typed text."""
+    moment = connection.unasked.pop(key, None)
+    typed = isinstance(ours, str | int | float) and not isinstance(ours, bool)
+    return typed and moment is not None and monotonic() - moment < _TYPING
+
+
+def path_of(key: str) -> str:
+    """Return where an input lies in a session, as users write it."""
+    return f"{_PART}[{key!r}]"
+
+
+def _met(connection: Connection, key: str, ours: Any, theirs: Any) -> FieldDecision:  # noqa: ANN401
+    return FieldDecision(
+        path=path_of(key),
+        taken="ours",
+        ours=ours,
+        theirs=theirs,
+        ours_at=utc_now(),
+        theirs_at=_when(connection, key, theirs),
+        part=_PART,
+        keys=(_PART, key),
+    )
+
+
+def _when(connection: Connection, key: str, value: Any) -> datetime | None:  # noqa: ANN401
+    """Return when another tab of this process changed a key to *value*; None if none did."""
+    edits = {} if connection.tab is None else connection.tab.showing.edits
+    known, moment = edits.get(key, (MISSING, None))
+    return moment if same(known, value) else None
+
+
+_BEGUN: Final = "begun"
+
+
+def note_beginning(
+    connection: Connection,
+    session: UserSession,
+    run: ScriptRunContext,
+    key: str,
+    value: Any,  # noqa: ANN401
+) -> None:
+    """
+    Note what a widget begins with, before its value is kept for the first time.
+
+    Args:
+        connection: The tab's.
+        session: The session that it shows.
+        run: The context of the script's run.
+        key: What the app keeps the value under.
+        value: What it is about to keep.
+    """
+    if session.user_id is not None or is_empty(value):
+        return
+    if key in connection.sent or not is_placed(run, key):
+        return
+    if at_default(run, key, value):
+        with session.lock:
+            noted = _noted(session)
+            begun = {**_begun(noted), key: copy(value)}  # the app may change its own
+            session.extensions[EXTENSION] = {**noted, _BEGUN: begun}
+
+
+def is_only_shown(session: UserSession, key: str) -> bool:
+    """Return whether an input is what its widget began with; whether a button was pressed counts for nothing."""
+    noted, value = _noted(session), session.inputs.get(key, MISSING)
+    if isinstance(value, bool) and key in noted.get("unsettable", ()):
+        return True
+    return same(_begun(noted).get(key, MISSING), value)
+
+
+def _noted(session: UserSession) -> Mapping[str, Any]:
+    noted = session.extensions.get(EXTENSION)
+    return noted if isinstance(noted, Mapping) else {}
+
+
+def _begun(noted: Mapping[str, Any]) -> Mapping[str, Any]:
+    begun = noted.get(_BEGUN)
+    return begun if isinstance(begun, Mapping) else {}
