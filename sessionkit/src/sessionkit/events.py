@@ -234,7 +234,7 @@ class NewerFormat(SessionEvent):
     reason: str
 
 
-# -- the log -------------------------------------------------------------------
+# -- the log -----------------------------------------------------------------
 
 _WARNINGS: Final = (
     JournalFailed,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes over what a process that died has recorded, and goes on with it as its own."""
+"""Adoption: what a process that died has recorded becomes this process's own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,6 @@ from sessionkit.journal.owner import ASIDE, OwnedFolder
 from sessionkit.journal.segment import SUFFIX, Segment
 
 _LOGGER: Final = logging.getLogger("sessionkit")
-
-
-class _Read(NamedTuple):
-    """A segment, its records with their places, and whether more was in it that can't be read."""
-
-    segment: Segment
-    records: list[tuple[Record, RecordSpan]]
-    damaged: bool
 
 
 def adopt_log(owned: OwnedFolder, *, fsync: bool) -> Log | None:
@@ -64,6 +56,14 @@ def _adopted(owned: OwnedFolder, *, fsync: bool) -> Log | None:
     log = Log(owned, [one.segment for one in read], fsync=fsync)
     _file(log, read)
     return log
+
+
+class _Read(NamedTuple):
+    """A segment, its records with their places, and whether more was in it that can't be read."""
+
+    segment: Segment
+    records: list[tuple[Record, RecordSpan]]
+    damaged: bool
 
 
 def _read(path: Path, data: bytes, found: Scan) -> _Read:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The records of a journal, and their bytes.
+What a journal records of a session: the records, their bytes, what they add up to, and what is new to record.
 
-A *line* is what one live session does to one id: it begins with :class:`LineBegin`,
-goes on with any number of :class:`LineChange` and :class:`WriteLanded`, and is over with :class:`LineEnd`.
+A *line* is what one live session does to one id: it begins with :class:`LineBegin`, goes on
+with any number of :class:`LineChange` and :class:`WriteLanded`, and is over with :class:`LineEnd`.
 The values in them are the serializer's bytes, as a store has them.
 """
 
@@ -25,39 +25,16 @@ from sessionkit.records import SessionHead
 Parts = dict[str, bytes | None]
 """Encoded parts by name; None where a part is not there."""
 
-
-class LastWrite(IntEnum):
-    """What became of the write that was sent last, as a change knows it."""
-
-    OPEN = 0
-    LANDED = 1
-    OVER = 2
+_STEPS: Final = 5
+"""Moments of which a line that is written anew remembers the parts."""
 
 
-class Step(NamedTuple):
-    """
-    Parts as they were at a moment.
+_BEGIN, _CHANGE, _LANDED, _DONE = range(4)
 
-    Attributes:
-        at: Microseconds since the epoch.
-        parts: Those that changed then.
-    """
-
-    at: int
-    parts: Parts
+_HEAD_FIELDS: Final = tuple(field.name for field in attrs.fields(SessionHead))
 
 
-class SentWrite(NamedTuple):
-    """
-    A write whose answer is not known.
-
-    Attributes:
-        head: What it stores; the store knows it by its ``save_id``.
-        parts: The parts that it changes, and the stamps of all.
-    """
-
-    head: SessionHead
-    parts: Parts
+# -- the records -------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +67,14 @@ class LineBegin:
     steps: Sequence[Step] = ()
     sent: SentWrite | None = None
     after: Sequence[Step] = ()
+
+
+class LastWrite(IntEnum):
+    """What became of the write that was sent last, as a change knows it."""
+
+    OPEN = 0
+    LANDED = 1
+    OVER = 2
 
 
 @attrs.frozen(kw_only=True)
@@ -136,10 +121,36 @@ class LineEnd:
     line: int
 
 
+class Step(NamedTuple):
+    """
+    Parts as they were at a moment.
+
+    Attributes:
+        at: Microseconds since the epoch.
+        parts: Those that changed then.
+    """
+
+    at: int
+    parts: Parts
+
+
+class SentWrite(NamedTuple):
+    """
+    A write whose answer is not known.
+
+    Attributes:
+        head: What it stores; the store knows it by its ``save_id``.
+        parts: The parts that it changes, and the stamps of all.
+    """
+
+    head: SessionHead
+    parts: Parts
+
+
 Record = LineBegin | LineChange | WriteLanded | LineEnd
 
-_BEGIN, _CHANGE, _LANDED, _DONE = range(4)
-_HEAD_FIELDS: Final = tuple(field.name for field in attrs.fields(SessionHead))
+
+# -- their bytes -------------------------------------------------------------
 
 
 def pack(record: Record) -> bytes:
@@ -232,10 +243,7 @@ _MAKE: Final = (
 )
 
 
-# What the records of a line add up to.
-
-_STEPS: Final = 5
-"""Moments of which a line that is written anew remembers the parts."""
+# -- what the records of a line add up to ------------------------------------
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -403,7 +411,7 @@ def add_up(records: Iterable[Record]) -> dict[int, LineState]:
     return lines
 
 
-# What a line has to say of a session as it stands now.
+# -- what is new to record of a session --------------------------------------
 
 
 class SessionView(NamedTuple):
@@ -454,15 +462,15 @@ def changed_parts(view: SessionView, sent: SentWrite | None = None) -> Parts:
     return changed
 
 
-def make_sent_write(head: SessionHead, view: SessionView, changed: Parts) -> SentWrite:
-    """Return what a write contributes that is made of a session as it stands."""
-    return SentWrite(head, {**changed, **_stamps(view.ours)})
-
-
 def sent_parts(view: SessionView, state: LineState | None) -> Parts:
     """Return the parts that a write changes, or could: those that the line has changed, too."""
     names = () if state is None else state.ours
     return {**{name: view.ours.get(name) for name in names}, **changed_parts(view)}
+
+
+def make_sent_write(head: SessionHead, view: SessionView, changed: Parts) -> SentWrite:
+    """Return what a write contributes that is made of a session as it stands."""
+    return SentWrite(head, {**changed, **_stamps(view.ours)})
 
 
 def make_begin(  # noqa: PLR0913 - each is another fact about one line

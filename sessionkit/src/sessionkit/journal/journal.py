@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal of a process: what waits to be stored, in files that outlive it."""
+"""
+The journal of a process: what waits to be stored is recorded in files that outlive it.
+
+:class:`Journal` is told what live sessions do; the functions after it say what has to be recorded of that.
+"""
 
 from __future__ import annotations
 
@@ -41,209 +45,7 @@ from sessionkit.session.fields import to_micros
 from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import UserSession
 
-# Live sessions and their lines: says what a log has to be told. The caller holds the journal's lock.
-
-
-class PendingWrite(NamedTuple):
-    """
-    A write whose answer is not known.
-
-    Attributes:
-        attempt: The write.
-        sent: What it contributes.
-        base: What the session's changes rested on when it was made.
-    """
-
-    attempt: Attempt
-    sent: SentWrite
-    base: EncodedParts | None
-
-
-@attrs.define(eq=False)
-class LiveEntry:
-    """
-    What the journal knows of a live session.
-
-    Attributes:
-        log: Where its line is, or will be.
-        line: The line; None when all is stored.
-        state: What the line says; None when there is none, or that is not known.
-        former: Its lines under ids that it had before, until this one has all of them.
-        pending: A write whose answer is not known.
-        seen: The parts that a save had encoded when the session was last kept: by that it is
-            known which of the two is ahead.
-    """
-
-    log: Log
-    line: JournalLine | None = None
-    former: list[JournalLine] = attrs.field(factory=list)
-    state: LineState | None = None
-    pending: PendingWrite | None = None
-    seen: EncodedParts | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has a line that is not done."""
-        return self.line is not None and not self.line.done
-
-    def before(self, base: EncodedParts | None, known: SessionHead | None) -> LastWrite:
-        """Return what became of the write that was sent last, by what changes rest on now, and what is stored."""
-        pending = self.pending
-        if pending is None:
-            sent = None if self.state is None else self.state.sent
-            return LastWrite.OPEN if sent is None else LastWrite.OVER
-        if base is pending.base:
-            return LastWrite.OPEN
-        # A save that met someone may also find that nothing is left to write.
-        saves = () if known is None else (known.save_id, *known.recent)
-        return LastWrite.LANDED if pending.attempt.write.head.save_id in saves else LastWrite.OVER
-
-
-def encoded(codec: SessionCodec, session: UserSession, track: Track) -> EncodedParts:
-    """Encode a session as its next save does, but for the stamps."""
-    return codec.encode(session, track.last_known, held=held_parts(session)).parts
-
-
-def new_track(codec: SessionCodec, session: UserSession) -> Track:
-    """Return where a session stands that no repository has met yet."""
-    if session.save_id is not None:
-        return Track(base=None)
-    blank = UserSession(session_id=session.session_id, created_at=session.created_at)
-    return Track(base=codec.encode(blank, {}).parts)
-
-
-def view_of(session: UserSession, track: Track | None, ours: EncodedParts) -> SessionView:
-    """Return how a session stands, with *ours* for its parts."""
-    stored = None if track is None else track.stored
-    return SessionView(
-        session_id=session.session_id,
-        created_at=to_micros(session.created_at),
-        save_id=session.save_id,
-        ours=ours,
-        base=None if track is None else track.base,
-        known=None if stored is None else stored.head,
-        foreign=track is not None and track.foreign,
-    )
-
-
-def entries_when_kept(
-    kept: LiveEntry, view: SessionView, serializer: str, at: int
-) -> Iterator[JournalEntry]:
-    """
-    Yield what has to be recorded for a session that is to be kept as it is now.
-
-    Args:
-        kept: What is known of it.
-        view: How it stands.
-        serializer: The name of what encoded it.
-        at: Microseconds since the epoch.
-    """
-    before = kept.before(view.base, view.known)
-    sent = kept.pending.sent if kept.pending is not None and before is LastWrite.OPEN else None
-    line, state = kept.line, kept.state
-    settled = view.base is not None and view.known is not None and sent is None
-    changed = changed_parts(view, sent)
-    if settled and not changed:
-        yield from _done(kept)
-    elif line is None or state is None or not kept.is_open:
-        yield _begin(kept, view, changed, serializer, at, sent)
-    elif not fits(state, view, None if sent is None else sent.head.save_id):
-        yield _begin(kept, view, changed, serializer, at, sent)
-        others = [] if line.session_id == view.session_id else [line]
-        yield from _over(kept, [*kept.former, *others])
-    else:
-        change = make_change(state, view, changed, line.number, at, before=before)
-        if change is not None:
-            yield kept.log, line, change
-
-
-def _done(kept: LiveEntry) -> Iterator[JournalEntry]:
-    return _over(kept, [*kept.former, *([] if kept.line is None else [kept.line])])
-
-
-def _over(kept: LiveEntry, lines: Iterable[JournalLine]) -> Iterator[JournalEntry]:
-    return ((kept.log, line, LineEnd(line=line.number)) for line in lines if not line.done)
-
-
-def _begin(  # noqa: PLR0913, PLR0917 - each is another fact about one line
-    kept: LiveEntry,
-    view: SessionView,
-    changed: Parts,
-    serializer: str,
-    at: int,
-    sent: SentWrite | None,
-) -> JournalEntry:
-    line = kept.line
-    if line is None or line.done or line.session_id != view.session_id:
-        line = JournalLine(number=kept.log.new_number(), session_id=view.session_id)
-    return kept.log, line, make_begin(view, changed, serializer, line.number, at, sent=sent)
-
-
-def entries_when_sent(
-    kept: LiveEntry, session: UserSession, track: Track, serializer: str, at: int
-) -> Iterator[JournalEntry]:
-    """Yield what has to be recorded before a session's write is sent; note in *kept* that it is."""
-    attempt = track.attempt
-    if attempt is None or (kept.pending is not None and kept.pending.attempt is attempt):
-        return  # the very same write is sent again
-    view = view_of(session, track, attempt.ours)
-    before = kept.before(view.base, view.known)
-    if before is LastWrite.OPEN and kept.pending is not None:
-        before = LastWrite.OVER  # or there would not be another one
-    line, state = kept.line, kept.state
-    ahead = kept.seen is attempt.ours
-    changed = sent_parts(view, state if ahead else None)
-    sent = make_sent_write(attempt.write.head, view, changed)
-    kept.pending = PendingWrite(attempt, sent, view.base)
-    if line is None or state is None or not kept.is_open:
-        return  # nothing was recorded that could be stored twice
-    if fits(state, view, None):
-        head = attempt.write.head
-        change = make_change(
-            state, view, changed, line.number, at, before=before, sending=head, ahead=ahead
-        )
-        if change is not None:
-            yield kept.log, line, change
-    else:
-        if line.session_id != view.session_id:
-            kept.former.append(line)  # the session may come back to the id that it had
-        now = {**changed, **state.ours} if ahead else changed
-        yield _begin(kept, view, now, serializer, at, sent)
-
-
-def entries_when_settled(
-    kept: LiveEntry, track: Track, error: Exception | None
-) -> Iterator[JournalEntry]:
-    """Yield what has to be recorded after a session's save; note in *kept* what became of its write."""
-    line, state, base = kept.line, kept.state, track.base
-    before = kept.before(base, None if track.stored is None else track.stored.head)
-    if track.attempt is None:
-        kept.pending = None
-    if line is None or not kept.is_open:
-        return
-    if isinstance(error, SessionGoneError) or (state is None and error is None):
-        yield from _done(kept)
-    elif state is None:
-        return
-    elif track.attempt is None and base is not None:
-        if all(base.get(name) == data for name, data in state.ours.items()):
-            yield from _done(kept)
-        elif before is LastWrite.LANDED and state.sent is not None:
-            yield kept.log, line, WriteLanded(line=line.number)
-            yield from _over(kept, kept.former)
-
-
-def note(kept: LiveEntry, told: JournalEntry) -> None:
-    """Note that a record of a session's line was written."""
-    _, line, record = told
-    if isinstance(record, LineBegin):
-        kept.line, kept.state = line, LineState.of(record, remembers=False)
-    elif isinstance(record, LineChange | WriteLanded) and kept.state is not None:
-        kept.state.apply(record)
-    elif line is kept.line:
-        kept.line = kept.state = None
-    elif line in kept.former:
-        kept.former.remove(line)
+_LIVE: Final[WeakSet[Journal]] = WeakSet()
 
 
 class Journal:
@@ -291,10 +93,10 @@ class Journal:
 
     def _start_empty(self) -> None:
         self.logs = Logs(self.folder, fsync=self._fsync)
-        self._kept: WeakKeyDictionary[UserSession, LiveEntry] = WeakKeyDictionary()
+        self._live_entries: WeakKeyDictionary[UserSession, LiveEntry] = WeakKeyDictionary()
         self._failing = False
 
-    # -- what live sessions do -------------------------------------------------
+    # -- what live sessions do ------------------------------------------------
 
     def keep(self, session: UserSession) -> bool:
         """
@@ -319,33 +121,33 @@ class Journal:
             ours = encoded(codec, session, track)
             at = to_micros(self._now())
             with self.logs.lock:
-                kept = self._of(session)
-                kept.seen = track.last
+                live = self._of(session)
+                live.seen = track.last
                 view = view_of(session, track, ours)
-                told = list(entries_when_kept(kept, view, codec.name, at))
-                self._write(told, [session] * len(told))
-        return kept.log
+                entries = list(entries_when_kept(live, view, codec.name, at))
+                self._write(entries, [session] * len(entries))
+        return live.log
 
     def _of(self, session: UserSession) -> LiveEntry:
-        kept = self._kept.get(session)
-        if kept is None:
-            kept = self._kept[session] = LiveEntry(self.logs.own())
-        elif not kept.is_open:
-            kept.log = self.logs.own()  # the one that it was in may be gone
-        return kept
+        live = self._live_entries.get(session)
+        if live is None:
+            live = self._live_entries[session] = LiveEntry(self.logs.own())
+        elif not live.is_open:
+            live.log = self.logs.own()  # the one that it was in may be gone
+        return live
 
     def sending(self, saves: Sequence[SaveInProgress]) -> None:
         """Record that writes are about to be sent: whether they landed is then found in the store."""
         self._note(
             saves,
-            lambda kept, save: entries_when_sent(
-                kept, save.session, save.track, self._codec().name, to_micros(self._now())
+            lambda live, save: entries_when_sent(
+                live, save.session, save.track, self._codec().name, to_micros(self._now())
             ),
         )
 
     def settled(self, saves: Sequence[SaveInProgress]) -> None:
         """Record what became of saves."""
-        self._note(saves, lambda kept, save: entries_when_settled(kept, save.track, save.error))
+        self._note(saves, lambda live, save: entries_when_settled(live, save.track, save.error))
 
     def _note(
         self,
@@ -354,28 +156,28 @@ class Journal:
     ) -> None:
         try:
             with self.logs.lock:
-                told: list[JournalEntry] = []
+                entries: list[JournalEntry] = []
                 sessions: list[UserSession] = []
                 for save in saves:
                     mine = list(news(self._of(save.session), save))
-                    told += mine
+                    entries += mine
                     sessions += [save.session] * len(mine)
-                self._write(told, sessions)
-            for log in {log for log, _, _ in told}:
+                self._write(entries, sessions)
+            for log in {log for log, _, _ in entries}:
                 log.sync()
         except Exception as error:  # noqa: BLE001 - a save must not fail for its safety net
             self._failed(error, None)
 
-    def _write(self, told: Sequence[JournalEntry], sessions: Sequence[UserSession]) -> None:
+    def _write(self, entries: Sequence[JournalEntry], sessions: Sequence[UserSession]) -> None:
         try:
-            self.logs.write(told)
+            self.logs.write(entries)
         except BaseException:  # Ctrl-C too: what the files say now is not known; raised again
             for session in sessions:
-                self._kept[session].state = None
+                self._live_entries[session].state = None
             raise
-        for session, one in zip(sessions, told, strict=True):
-            note(self._kept[session], one)
-        if told:
+        for session, entry in zip(sessions, entries, strict=True):
+            note_written(self._live_entries[session], entry)
+        if entries:
             self._failing = False
 
     def _failed(self, error: Exception, session_id: str | None) -> None:
@@ -383,7 +185,7 @@ class Journal:
             self._failing = True
             self._emit(JournalFailed(session_id=session_id, error=f"{self.folder}: {error}"))
 
-    # -- what is left of other processes, or of sessions that were let go of -----
+    # -- what is left of other processes, or of sessions that were let go of --
 
     def left(self) -> list[tuple[Log, JournalLine]]:
         """Return what dead processes left and no live session goes on with."""
@@ -395,14 +197,14 @@ class Journal:
 
     def _unheld(self, lines: Sequence[tuple[Log, JournalLine]]) -> list[tuple[Log, JournalLine]]:
         with self.logs.lock:
-            held = {kept.line for kept in list(self._kept.values())}
+            held = {live.line for live in list(self._live_entries.values())}
         return [(log, line) for log, line in lines if line not in held]
 
     def held(self, session_id: str) -> UserSession | None:
         """Return a live session of an id that is not all stored yet, or None."""
         with self.logs.lock:
-            kept = list(self._kept.items())
-        mine = (one for one, its in kept if its.is_open and one.session_id == session_id)
+            live = list(self._live_entries.items())
+        mine = (one for one, its in live if its.is_open and one.session_id == session_id)
         return next(mine, None)
 
     def go_on(self, session: UserSession, log: Log, line: JournalLine, state: LineState) -> None:
@@ -424,12 +226,14 @@ class Journal:
             except OSError as error:
                 msg = f"the journal {log.owned.folder} can't be written"
                 raise UnavailableError(msg) from error
-            self._kept[session] = LiveEntry(log, line, state=attrs.evolve(state, remembers=False))
+            self._live_entries[session] = LiveEntry(
+                log, line, state=attrs.evolve(state, remembers=False)
+            )
 
     def let_loose(self, session: UserSession) -> None:
         """Leave a session's line to whoever makes another session of it."""
         with self.logs.lock:
-            self._kept.pop(session, None)
+            self._live_entries.pop(session, None)
 
     def forget(self, session_id: str) -> None:
         """Drop what waits under an id, such as one that was ended."""
@@ -444,20 +248,17 @@ class Journal:
         except OSError as error:
             self._failed(error, line.session_id)
 
-    # -- the end -----------------------------------------------------------------
+    # -- the end --------------------------------------------------------------
 
     def close(self) -> None:
         """Leave what is not stored to the next process; without any, leave nothing. Closing twice is fine."""
         self.logs.close()
-        self._kept = WeakKeyDictionary()
+        self._live_entries = WeakKeyDictionary()
 
     def _forked(self) -> None:
         """Begin anew in a child: all there is belongs to the parent."""
         self.logs.leave()
         self._start_empty()
-
-
-_LIVE: Final[WeakSet[Journal]] = WeakSet()
 
 
 def _forget_all() -> None:
@@ -467,3 +268,208 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
+
+
+# -- live sessions and their lines; the caller holds the journal's lock ------
+
+
+@attrs.define(eq=False)
+class LiveEntry:
+    """
+    What the journal knows of a live session.
+
+    Attributes:
+        log: Where its line is, or will be.
+        line: The line; None when all is stored.
+        state: What the line says; None when there is none, or that is not known.
+        former: Its lines under ids that it had before, until this one has all of them.
+        pending: A write whose answer is not known.
+        seen: The parts that a save had encoded when the session was last kept: by that it is
+            known which of the two is ahead.
+    """
+
+    log: Log
+    line: JournalLine | None = None
+    former: list[JournalLine] = attrs.field(factory=list)
+    state: LineState | None = None
+    pending: PendingWrite | None = None
+    seen: EncodedParts | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a line that is not done."""
+        return self.line is not None and not self.line.done
+
+    def before(self, base: EncodedParts | None, known: SessionHead | None) -> LastWrite:
+        """Return what became of the write that was sent last, by what changes rest on now, and what is stored."""
+        pending = self.pending
+        if pending is None:
+            sent = None if self.state is None else self.state.sent
+            return LastWrite.OPEN if sent is None else LastWrite.OVER
+        if base is pending.base:
+            return LastWrite.OPEN
+        # A save that met someone may also find that nothing is left to write.
+        saves = () if known is None else (known.save_id, *known.recent)
+        return LastWrite.LANDED if pending.attempt.write.head.save_id in saves else LastWrite.OVER
+
+
+class PendingWrite(NamedTuple):
+    """
+    A write whose answer is not known.
+
+    Attributes:
+        attempt: The write.
+        sent: What it contributes.
+        base: What the session's changes rested on when it was made.
+    """
+
+    attempt: Attempt
+    sent: SentWrite
+    base: EncodedParts | None
+
+
+def new_track(codec: SessionCodec, session: UserSession) -> Track:
+    """Return where a session stands that no repository has met yet."""
+    if session.save_id is not None:
+        return Track(base=None)
+    blank = UserSession(session_id=session.session_id, created_at=session.created_at)
+    return Track(base=codec.encode(blank, {}).parts)
+
+
+def encoded(codec: SessionCodec, session: UserSession, track: Track) -> EncodedParts:
+    """Encode a session as its next save does, but for the stamps."""
+    return codec.encode(session, track.last_known, held=held_parts(session)).parts
+
+
+def view_of(session: UserSession, track: Track | None, ours: EncodedParts) -> SessionView:
+    """Return how a session stands, with *ours* for its parts."""
+    stored = None if track is None else track.stored
+    return SessionView(
+        session_id=session.session_id,
+        created_at=to_micros(session.created_at),
+        save_id=session.save_id,
+        ours=ours,
+        base=None if track is None else track.base,
+        known=None if stored is None else stored.head,
+        foreign=track is not None and track.foreign,
+    )
+
+
+def entries_when_kept(
+    live: LiveEntry, view: SessionView, serializer: str, at: int
+) -> Iterator[JournalEntry]:
+    """
+    Yield what has to be recorded for a session that is to be kept as it is now.
+
+    Args:
+        live: What is known of it.
+        view: How it stands.
+        serializer: The name of what encoded it.
+        at: Microseconds since the epoch.
+    """
+    before = live.before(view.base, view.known)
+    sent = live.pending.sent if live.pending is not None and before is LastWrite.OPEN else None
+    line, state = live.line, live.state
+    settled = view.base is not None and view.known is not None and sent is None
+    changed = changed_parts(view, sent)
+    if settled and not changed:
+        yield from _done(live)
+    elif line is None or state is None or not live.is_open:
+        yield _begin(live, view, changed, serializer, at, sent)
+    elif not fits(state, view, None if sent is None else sent.head.save_id):
+        yield _begin(live, view, changed, serializer, at, sent)
+        others = [] if line.session_id == view.session_id else [line]
+        yield from _over(live, [*live.former, *others])
+    else:
+        change = make_change(state, view, changed, line.number, at, before=before)
+        if change is not None:
+            yield live.log, line, change
+
+
+def entries_when_sent(
+    live: LiveEntry, session: UserSession, track: Track, serializer: str, at: int
+) -> Iterator[JournalEntry]:
+    """Yield what has to be recorded before a session's write is sent; note in *live* that it is."""
+    attempt = track.attempt
+    if attempt is None or (live.pending is not None and live.pending.attempt is attempt):
+        return  # the very same write is sent again
+    view = view_of(session, track, attempt.ours)
+    before = live.before(view.base, view.known)
+    if before is LastWrite.OPEN and live.pending is not None:
+        before = LastWrite.OVER  # or there would not be another one
+    line, state = live.line, live.state
+    ahead = live.seen is attempt.ours
+    changed = sent_parts(view, state if ahead else None)
+    sent = make_sent_write(attempt.write.head, view, changed)
+    live.pending = PendingWrite(attempt, sent, view.base)
+    if line is None or state is None or not live.is_open:
+        return  # nothing was recorded that could be stored twice
+    if fits(state, view, None):
+        head = attempt.write.head
+        change = make_change(
+            state, view, changed, line.number, at, before=before, sending=head, ahead=ahead
+        )
+        if change is not None:
+            yield live.log, line, change
+    else:
+        if line.session_id != view.session_id:
+            live.former.append(line)  # the session may come back to the id that it had
+        now = {**changed, **state.ours} if ahead else changed
+        yield _begin(live, view, now, serializer, at, sent)
+
+
+def entries_when_settled(
+    live: LiveEntry, track: Track, error: Exception | None
+) -> Iterator[JournalEntry]:
+    """Yield what has to be recorded after a session's save; note in *live* what became of its write."""
+    line, state, base = live.line, live.state, track.base
+    before = live.before(base, None if track.stored is None else track.stored.head)
+    if track.attempt is None:
+        live.pending = None
+    if line is None or not live.is_open:
+        return
+    if isinstance(error, SessionGoneError) or (state is None and error is None):
+        yield from _done(live)
+    elif state is None:
+        return
+    elif track.attempt is None and base is not None:
+        if all(base.get(name) == data for name, data in state.ours.items()):
+            yield from _done(live)
+        elif before is LastWrite.LANDED and state.sent is not None:
+            yield live.log, line, WriteLanded(line=line.number)
+            yield from _over(live, live.former)
+
+
+def _done(live: LiveEntry) -> Iterator[JournalEntry]:
+    return _over(live, [*live.former, *([] if live.line is None else [live.line])])
+
+
+def _over(live: LiveEntry, lines: Iterable[JournalLine]) -> Iterator[JournalEntry]:
+    return ((live.log, line, LineEnd(line=line.number)) for line in lines if not line.done)
+
+
+def _begin(  # noqa: PLR0913, PLR0917 - each is another fact about one line
+    live: LiveEntry,
+    view: SessionView,
+    changed: Parts,
+    serializer: str,
+    at: int,
+    sent: SentWrite | None,
+) -> JournalEntry:
+    line = live.line
+    if line is None or line.done or line.session_id != view.session_id:
+        line = JournalLine(number=live.log.new_number(), session_id=view.session_id)
+    return live.log, line, make_begin(view, changed, serializer, line.number, at, sent=sent)
+
+
+def note_written(live: LiveEntry, entry: JournalEntry) -> None:
+    """Note that a record of a session's line was written."""
+    _, line, record = entry
+    if isinstance(record, LineBegin):
+        live.line, live.state = line, LineState.of(record, remembers=False)
+    elif isinstance(record, LineChange | WriteLanded) and live.state is not None:
+        live.state.apply(record)
+    elif line is live.line:
+        live.line = live.state = None
+    elif line in live.former:
+        live.former.remove(line)

@@ -22,38 +22,13 @@ from sessionkit.journal.owner import OwnedFolder
 from sessionkit.journal.segment import SUFFIX, Segment, sync_folder
 
 _SEGMENT_BYTES: Final = 2**20
+
 _SMALL: Final = 4 * 2**20
 """Bytes up to which nothing is written anew."""
+
 _MOST_RECORDS: Final = 256
+
 _MOST_BYTES: Final = 2**18
-
-
-class RecordSpan(NamedTuple):
-    """Where a record lies."""
-
-    segment: Segment
-    begin: int
-    length: int
-
-
-@attrs.define(eq=False)
-class JournalLine:
-    """
-    A line that is not done.
-
-    Attributes:
-        number: Its number.
-        session_id: The session.
-        spans: Where its records lie, since its last beginning.
-        size: Their bytes.
-        done: True when nothing is left to do for it.
-    """
-
-    number: int
-    session_id: str
-    spans: list[RecordSpan] = attrs.field(factory=list)
-    size: int = 0
-    done: bool = False
 
 
 class Log:
@@ -231,6 +206,34 @@ class Log:
         for segment in self._segments:
             segment.close()
         self.owned.let_go()
+
+
+@attrs.define(eq=False)
+class JournalLine:
+    """
+    A line that is not done.
+
+    Attributes:
+        number: Its number.
+        session_id: The session.
+        spans: Where its records lie, since its last beginning.
+        size: Their bytes.
+        done: True when nothing is left to do for it.
+    """
+
+    number: int
+    session_id: str
+    spans: list[RecordSpan] = attrs.field(factory=list)
+    size: int = 0
+    done: bool = False
+
+
+class RecordSpan(NamedTuple):
+    """Where a record lies."""
+
+    segment: Segment
+    begin: int
+    length: int
 
 
 def _is_long(line: JournalLine) -> bool:

@@ -54,7 +54,7 @@ class Logs:
             self._own = Log(make_owned_folder(self.folder), fsync=self._fsync)
         return self._own
 
-    def write(self, told: Sequence[JournalEntry]) -> None:
+    def write(self, entries: Sequence[JournalEntry]) -> None:
         """
         Put records where they belong.
 
@@ -62,7 +62,7 @@ class Logs:
             OSError: If they could not be written.
         """
         by_log: dict[Log, list[tuple[JournalLine, Record]]] = {}
-        for log, line, record in told:
+        for log, line, record in entries:
             by_log.setdefault(log, []).append((line, record))
         for log, records in by_log.items():
             log.write(records)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores what processes left in their journals that are no more, by compare-and-set and merge."""
+"""
+Replay: what dead processes left in the journal is stored, by compare-and-set and merge.
+
+A line becomes a session again (:func:`revive`), which is saved as the live one would have been.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +32,207 @@ from sessionkit.repository.tracks import LastSeen, Track
 from sessionkit.session.fields import from_micros, short
 from sessionkit.session.session import UserSession
 
-# Makes a session again of what a journal says, so that it can be saved as the live one would have been.
+_BATCH: Final = 50
+
+_PATIENCE: Final = 5.0
+"""Seconds that a replay takes, at most; the rest is done in the background."""
+
+_PIECE: Final = 0.5
+"""Seconds that it takes there at a time, at most: meanwhile other saves wait."""
 
 _STEPS: Final = 32
 """Moments of which changes are told apart: each costs about as much as a save."""
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+Later = Callable[[Callable[[], object]], object]
+"""Has something done in the background, again and again while the store is down."""
+
+
+@attrs.frozen(kw_only=True)
+class JournalRecovery:
+    """
+    Recovers what a journal holds: of dead processes when the store opens, and what the queue has spilled.
+
+    Attributes:
+        journal: The journal.
+        repository: Returns the repository; raises what opening the store raises.
+        emit: Takes events.
+    """
+
+    journal: Journal
+    repository: Callable[[], Repository]
+    emit: Callable[[SessionEvent], None]
+
+    def recover(self, repository: Repository, later: Later) -> None:
+        """
+        Store what dead processes left, before anyone is given a session.
+
+        Args:
+            repository: Takes the sessions.
+            later: Has the rest done.
+        """
+        if self._replay(repository, _PATIENCE).waiting:
+            later(partial(self._go_on, later))
+
+    def _go_on(self, later: Later) -> None:
+        report = self._replay(self.repository(), _PIECE)
+        if report.waiting and report.done:
+            later(partial(self._go_on, later))  # the store is there; other saves have their turn
+        elif report.waiting:
+            msg = f"{report.waiting} sessions wait in {self.journal.folder}"
+            raise UnavailableError(msg)
+
+    def _replay(self, repository: Repository, patience: float) -> ReplayReport:
+        replay = Replay(journal=self.journal, repository=repository, emit=self.emit)
+        try:
+            return replay.run(patience)
+        except OSError as error:
+            self.emit(JournalFailed(session_id=None, error=f"{self.journal.folder}: {error}"))
+            return ReplayReport()
+
+    def revive(self, session_id: str) -> UserSession | None:
+        """
+        Make a session of the journal again that the queue has let go of.
+
+        Returns:
+            The session, ready to be saved; None if all of it is stored.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            SessionKitError: If it can't be made; the journal keeps it for the next process.
+        """
+        held = self.journal.held(session_id)
+        if held is not None:
+            return held
+        for log, line in self.journal.let_go(session_id):
+            state = self.journal.logs.state(log, line)
+            session = revive(self.repository(), state)
+            if session is not None:
+                self.journal.go_on(session, log, line, state)
+                return session
+            self.journal.drop(log, line)
+        return None
+
+
+@attrs.define(kw_only=True, eq=False)
+class Replay:
+    """
+    Replays a journal.
+
+    Attributes:
+        journal: The journal.
+        repository: Takes the sessions.
+        emit: Takes events.
+    """
+
+    journal: Journal
+    repository: Repository
+    emit: Callable[[SessionEvent], None]
+    _counts: dict[str, int] = attrs.field(
+        factory=lambda: dict.fromkeys(("saved", "gone", "aside"), 0)
+    )
+
+    def run(self, patience: float = inf) -> ReplayReport:
+        """
+        Store what dead processes left; while another process does so, wait for it.
+
+        Args:
+            patience: Seconds after which the rest is left for another time.
+
+        Returns:
+            What came of it. A store that can't be reached leaves all the rest waiting.
+
+        Raises:
+            OSError: If the journal can't be read.
+        """
+        until = time.monotonic() + patience
+        with take_turn(self.journal.folder, until):
+            self.journal.logs.adopt_dead()
+            left = self.journal.left()
+            while left and self._store(left[:_BATCH]) and time.monotonic() < until:
+                left = self.journal.left()
+        self.journal.logs.close_done()
+        return ReplayReport(**self._counts, waiting=len(self.journal.left()))
+
+    def _store(self, lines: Sequence[tuple[Log, JournalLine]]) -> bool:
+        """Store some lines; return False when the store can't be reached."""
+        revived: dict[UserSession, tuple[Log, JournalLine]] = {}
+        for log, line in lines:
+            try:
+                session = self._revived(log, line)
+            except UnavailableError:
+                return False
+            if session is not None:
+                revived[session] = (log, line)
+        sessions = list(revived)
+        outcomes = self.repository.save_many(sessions)
+        for session, outcome in zip(sessions, outcomes, strict=True):
+            self.journal.let_loose(session)
+            self._conclude(*revived[session], outcome)
+        return not any(isinstance(outcome, UnavailableError) for outcome in outcomes)
+
+    def _revived(self, log: Log, line: JournalLine) -> UserSession | None:
+        try:
+            state = self.journal.logs.state(log, line)
+            session = revive(self.repository, state)
+        except UnavailableError:
+            raise
+        except (SessionKitError, OSError, ValueError) as error:
+            self._conclude(log, line, error)
+            return None
+        if session is None:
+            _LOGGER.info("journal: session %s has expired", short(line.session_id))
+            self._conclude(log, line, SessionGoneError(line.session_id, "expired"))
+            return None
+        self.journal.go_on(session, log, line, state)
+        return session
+
+    def _conclude(self, log: Log, line: JournalLine, outcome: Exception | None) -> None:
+        if isinstance(outcome, UnavailableError):
+            return
+        if outcome is None:
+            self._counts["saved"] += 1
+        elif isinstance(outcome, SessionGoneError):
+            self._counts["gone"] += 1  # the repository told
+        else:
+            self._set_aside(log, line, outcome)
+            self._counts["aside"] += 1
+        self.journal.drop(log, line)
+
+    def _set_aside(self, log: Log, line: JournalLine, error: Exception) -> None:
+        state: LineState = self.journal.logs.state(log, line)
+        data = PREAMBLE + frame(pack(state.whole(line.number)))
+        path = log.owned.folder / f"{line.number}{SUFFIX}"
+        kept = set_aside(path, data, str(error))
+        event = JournalSetAside(session_id=line.session_id, path=str(kept), reason=str(error))
+        self.emit(event)
+
+
+@attrs.frozen(kw_only=True)
+class ReplayReport:
+    """
+    What came of a replay.
+
+    Attributes:
+        saved: How many sessions were stored.
+        gone: How many were ended, deleted, replaced or had expired.
+        aside: How many can't be stored; they are kept in files.
+        waiting: How many wait for the store, or for more time.
+    """
+
+    saved: int = 0
+    gone: int = 0
+    aside: int = 0
+    waiting: int = 0
+
+    @property
+    def done(self) -> int:
+        """How many are settled."""
+        return self.saved + self.gone + self.aside
+
+
+# -- a session of what a line says -------------------------------------------
 
 
 def revive(repository: Repository, state: LineState) -> UserSession | None:
@@ -147,202 +348,3 @@ def _translate(codec: SessionCodec, state: LineState) -> None:
     if state.sent is not None:
         state.sent = SentWrite(state.sent.head, translated(state.sent.parts))
     state.serializer = codec.name
-
-
-_BATCH: Final = 50
-_LOGGER: Final = logging.getLogger("sessionkit")
-
-
-@attrs.frozen(kw_only=True)
-class ReplayReport:
-    """
-    What came of a replay.
-
-    Attributes:
-        saved: How many sessions were stored.
-        gone: How many were ended, deleted, replaced or had expired.
-        aside: How many can't be stored; they are kept in files.
-        waiting: How many wait for the store, or for more time.
-    """
-
-    saved: int = 0
-    gone: int = 0
-    aside: int = 0
-    waiting: int = 0
-
-    @property
-    def done(self) -> int:
-        """How many are settled."""
-        return self.saved + self.gone + self.aside
-
-
-@attrs.define(kw_only=True, eq=False)
-class Replay:
-    """
-    Replays a journal.
-
-    Attributes:
-        journal: The journal.
-        repository: Takes the sessions.
-        emit: Takes events.
-    """
-
-    journal: Journal
-    repository: Repository
-    emit: Callable[[SessionEvent], None]
-    _counts: dict[str, int] = attrs.field(
-        factory=lambda: dict.fromkeys(("saved", "gone", "aside"), 0)
-    )
-
-    def run(self, patience: float = inf) -> ReplayReport:
-        """
-        Store what dead processes left; while another process does so, wait for it.
-
-        Args:
-            patience: Seconds after which the rest is left for another time.
-
-        Returns:
-            What came of it. A store that can't be reached leaves all the rest waiting.
-
-        Raises:
-            OSError: If the journal can't be read.
-        """
-        until = time.monotonic() + patience
-        with take_turn(self.journal.folder, until):
-            self.journal.logs.adopt_dead()
-            left = self.journal.left()
-            while left and self._store(left[:_BATCH]) and time.monotonic() < until:
-                left = self.journal.left()
-        self.journal.logs.close_done()
-        return ReplayReport(**self._counts, waiting=len(self.journal.left()))
-
-    def _store(self, lines: Sequence[tuple[Log, JournalLine]]) -> bool:
-        """Store some lines; return False when the store can't be reached."""
-        revived: dict[UserSession, tuple[Log, JournalLine]] = {}
-        for log, line in lines:
-            try:
-                session = self._revived(log, line)
-            except UnavailableError:
-                return False
-            if session is not None:
-                revived[session] = (log, line)
-        sessions = list(revived)
-        outcomes = self.repository.save_many(sessions)
-        for session, outcome in zip(sessions, outcomes, strict=True):
-            self.journal.let_loose(session)
-            self._conclude(*revived[session], outcome)
-        return not any(isinstance(outcome, UnavailableError) for outcome in outcomes)
-
-    def _revived(self, log: Log, line: JournalLine) -> UserSession | None:
-        try:
-            state = self.journal.logs.state(log, line)
-            session = revive(self.repository, state)
-        except UnavailableError:
-            raise
-        except (SessionKitError, OSError, ValueError) as error:
-            self._conclude(log, line, error)
-            return None
-        if session is None:
-            _LOGGER.info("journal: session %s has expired", short(line.session_id))
-            self._conclude(log, line, SessionGoneError(line.session_id, "expired"))
-            return None
-        self.journal.go_on(session, log, line, state)
-        return session
-
-    def _conclude(self, log: Log, line: JournalLine, outcome: Exception | None) -> None:
-        if isinstance(outcome, UnavailableError):
-            return
-        if outcome is None:
-            self._counts["saved"] += 1
-        elif isinstance(outcome, SessionGoneError):
-            self._counts["gone"] += 1  # the repository told
-        else:
-            self._set_aside(log, line, outcome)
-            self._counts["aside"] += 1
-        self.journal.drop(log, line)
-
-    def _set_aside(self, log: Log, line: JournalLine, error: Exception) -> None:
-        state: LineState = self.journal.logs.state(log, line)
-        data = PREAMBLE + frame(pack(state.whole(line.number)))
-        path = log.owned.folder / f"{line.number}{SUFFIX}"
-        kept = set_aside(path, data, str(error))
-        event = JournalSetAside(session_id=line.session_id, path=str(kept), reason=str(error))
-        self.emit(event)
-
-
-# A manager's journal: made of the settings, replayed when the store is first opened.
-
-_PATIENCE: Final = 5.0
-"""Seconds that a replay takes, at most; the rest is done in the background."""
-
-_PIECE: Final = 0.5
-"""Seconds that it takes there at a time, at most: meanwhile other saves wait."""
-
-Later = Callable[[Callable[[], object]], object]
-"""Has something done in the background, again and again while the store is down."""
-
-
-@attrs.frozen(kw_only=True)
-class JournalRecovery:
-    """
-    A manager's journal.
-
-    Attributes:
-        journal: The journal.
-        repository: Returns the repository; raises what opening the store raises.
-        emit: Takes events.
-    """
-
-    journal: Journal
-    repository: Callable[[], Repository]
-    emit: Callable[[SessionEvent], None]
-
-    def recover(self, repository: Repository, later: Later) -> None:
-        """
-        Store what dead processes left, before anyone is given a session.
-
-        Args:
-            repository: Takes the sessions.
-            later: Has the rest done.
-        """
-        if self._replay(repository, _PATIENCE).waiting:
-            later(partial(self._go_on, later))
-
-    def _go_on(self, later: Later) -> None:
-        report = self._replay(self.repository(), _PIECE)
-        if report.waiting and report.done:
-            later(partial(self._go_on, later))  # the store is there; other saves have their turn
-        elif report.waiting:
-            msg = f"{report.waiting} sessions wait in {self.journal.folder}"
-            raise UnavailableError(msg)
-
-    def _replay(self, repository: Repository, patience: float) -> ReplayReport:
-        replay = Replay(journal=self.journal, repository=repository, emit=self.emit)
-        try:
-            return replay.run(patience)
-        except OSError as error:
-            self.emit(JournalFailed(session_id=None, error=f"{self.journal.folder}: {error}"))
-            return ReplayReport()
-
-    def revive(self, session_id: str) -> UserSession | None:
-        """
-        Make a session of the journal again that the queue has let go of.
-
-        Returns:
-            The session, ready to be saved; None if all of it is stored.
-
-        Raises:
-            UnavailableError: If the store can't be reached.
-            SessionKitError: If it can't be made; the journal keeps it for the next process.
-        """
-        held = self.journal.held(session_id)
-        if held is not None:
-            return held
-        for log, line in self.journal.let_go(session_id):
-            state = self.journal.logs.state(log, line)
-            session = revive(self.repository(), state)
-            if session is not None:
-                self.journal.go_on(session, log, line, state)
-                return session
-            self.journal.drop(log, line)
-        return None

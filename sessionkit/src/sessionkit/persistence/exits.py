@@ -115,7 +115,7 @@ class Exits:
         Finalize(None, self.save_all, exitpriority=0)
         self._finalized = True
 
-    # -- fork ------------------------------------------------------------------
+    # -- fork -----------------------------------------------------------------
 
     def before_fork(self) -> None:
         """Bring everyone to rest: a lock that is held while a process forks is never released in the child."""
@@ -144,7 +144,7 @@ class Exits:
             util.register_after_fork(self, Exits.end_with_multiprocessing)
             self._told = True
 
-    # -- signals ---------------------------------------------------------------
+    # -- signals --------------------------------------------------------------
 
     def install(self, signals: Iterable[int]) -> None:
         """Handle *signals*; see :func:`install_signal_handlers`."""

@@ -373,7 +373,7 @@ class ShutdownSaves(QueueAdmission):
             return [slot] if slot is not None and slot.waits else []
         return [slot for slot in self._queue.of(which) if slot.waits]
 
-    # -- the process ends or forks ---------------------------------------------
+    # -- the process ends or forks --------------------------------------------
 
     def save_at_exit(self) -> None:
         """Save what waits, trying again until ``exit_timeout`` is over, and log what was not saved."""

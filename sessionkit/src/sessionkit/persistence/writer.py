@@ -212,7 +212,7 @@ class SaveOutcomes:
         except Exception:  # an observer's bug must not end the writer
             _LOGGER.exception("the observer of failed saves failed itself")
 
-    # -- is the store down? ----------------------------------------------------
+    # -- is the store down? ---------------------------------------------------
 
     def _judge(
         self, slots: Sequence[Slot], outcomes: Sequence[Exception | None], *, asked: bool
@@ -412,7 +412,7 @@ class Writer(SaveOutcomes):
             slot.tell(None, done=False)
         self._settled.notify()
 
-    # -- what was let go of ----------------------------------------------------
+    # -- what was let go of ---------------------------------------------------
 
     def _room(self) -> int:
         return self._options.limits.room(len(self._queue), self._queue.size)
@@ -467,7 +467,7 @@ class Writer(SaveOutcomes):
         return [] if session is None else [session]
 
 
-# -- saving, and what came of it -------------------------------------------------
+# -- saving, and what came of it ---------------------------------------------
 
 
 def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:
@@ -523,7 +523,7 @@ def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:
     _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
 
 
-# -- locks that many wait for ----------------------------------------------------
+# -- locks that many wait for ------------------------------------------------
 
 
 class Waiters:
