@@ -221,7 +221,7 @@ def test_an_interrupted_save_leaves_nothing_behind(
 
 
 WITHOUT_RIGHTS = """
-import os, sys
+import os, sqlite3, sys  # the driver while this user may still read where Python lies
 from sessionkit.errors import RejectedError
 from sessionkit_sqlite.storage import SqliteStorage
 

@@ -161,3 +161,15 @@ def test_hooks_import_no_driver(run_python: Callable[..., str]) -> None:
     )
 
     assert "[]\n" == run_python(code)
+
+
+def test_opening_imports_one_dialect(run_python: Callable[..., str], file: Path) -> None:
+    """A storage on a file imports SQLite's dialect, and that of no server."""
+    code = (
+        "import sys; from sessionkit_sqlite.storage import SqliteStorage;"
+        "SqliteStorage.open(sys.argv[1]).setup();"
+        "room = 'sessionkit_sqlite.dialects.';"
+        "print(sorted(name.removeprefix(room) for name in sys.modules if name.startswith(room)))"
+    )
+
+    assert "['sqlite', 'sqlite_saves']\n" == run_python(code, f"sqlite:///{file}")

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs by database: how connections are used, some SQL, and what errors mean."""
+"""
+What a dialect is: the connections, the SQL and the errors of one kind of database.
+
+:mod:`sessionkit_sqlite.dialects` has one module for each that there is.
+"""
 
 from __future__ import annotations
 
@@ -18,41 +22,6 @@ T = TypeVar("T")
 
 Sql: TypeAlias = Any
 """What a dialect's cursors execute: text in the driver's language, or a clause of SQLAlchemy's."""
-
-
-class Cursor(Protocol):
-    """What of a driver's cursor is used; parameters are named."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows the last statement changed."""
-
-    def execute(self, operation: Sql, parameters: Any = ..., /) -> Any:  # noqa: ANN401 - drivers differ
-        """Run a statement."""
-
-    def executemany(self, operation: Sql, parameters: Any, /) -> Any:  # noqa: ANN401 - the same
-        """Run a statement for each of the parameters."""
-
-    def fetchall(self) -> Sequence[Sequence[Any]]:
-        """Return the rows of the last statement."""
-
-
-Saving: TypeAlias = "Callable[[Sequence[SessionWrite]], Sequence[StorageError | None]]"
-"""Stores those of the writes that nothing stands against, in one transaction; an outcome for each."""
-
-
-@attrs.frozen(kw_only=True)
-class Guard:
-    """
-    What keeps two processes from laying out the tables at once.
-
-    Attributes:
-        lock: Statements that wait for the other process.
-        unlock: Statements that let it go on; empty where the transaction's end does.
-    """
-
-    lock: Sequence[str] = ()
-    unlock: Sequence[str] = ()
 
 
 class Dialect(Protocol):
@@ -78,7 +47,7 @@ class Dialect(Protocol):
     def transact(self, work: Callable[[Cursor], T]) -> T:
         """Run *work* in one write transaction: committed at the end, rolled back on any error."""
 
-    def saving(self, sql: Statements) -> Saving:
+    def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions."""
 
     def rest(self) -> None:
@@ -99,27 +68,45 @@ class Dialect(Protocol):
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete of at most ``limit`` rows of *table* that are *due*."""
 
-    def laid_out(
+    def ddl(
         self, cursor: Cursor, *tables: sa.Table, indices: Sequence[sa.Index] = ()
     ) -> Sequence[Sql]:
         """Return what creates those of the tables and indices that are missing; *cursor* may be asked."""
 
 
-# The inserts of SQLite and PostgreSQL, which both know ``ON CONFLICT``.
+class Cursor(Protocol):
+    """What of a driver's cursor is used; parameters are named."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed."""
+
+    def execute(self, operation: Sql, parameters: Any = ..., /) -> Any:  # noqa: ANN401 - drivers differ
+        """Run a statement."""
+
+    def executemany(self, operation: Sql, parameters: Any, /) -> Any:  # noqa: ANN401 - the same
+        """Run a statement for each of the parameters."""
+
+    def fetchall(self) -> Sequence[Sequence[Any]]:
+        """Return the rows of the last statement."""
 
 
-def upsert(insert: Callable[[sa.Table], Any], table: sa.Table) -> Sequence[sa.ClauseElement]:
+Saver: TypeAlias = "Callable[[Sequence[SessionWrite]], Sequence[StorageError | None]]"
+"""Stores those of the writes that nothing stands against, in one transaction; an outcome for each."""
+
+
+@attrs.frozen(kw_only=True)
+class Guard:
     """
-    Return an insert that replaces a row with the same key.
+    What keeps two processes from laying out the tables at once.
 
-    Args:
-        insert: The database's own, of SQLAlchemy's.
-        table: Where to.
+    Attributes:
+        lock: Statements that wait for the other process.
+        unlock: Statements that let it go on; empty where the transaction's end does.
     """
-    new = insert(table)
-    key = list(table.primary_key)
-    changed = {column.name: new.excluded[column.name] for column in table.c if column not in key}
-    return (new.on_conflict_do_update(index_elements=key, set_=changed),)
+
+    lock: Sequence[str] = ()
+    unlock: Sequence[str] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -173,3 +160,19 @@ class Statements:
     count: Sql
     purge: Sql
     purge_idle: Sql
+
+
+def upsert_on_conflict(
+    insert: Callable[[sa.Table], Any], table: sa.Table
+) -> Sequence[sa.ClauseElement]:
+    """
+    Return an insert that replaces a row with the same key.
+
+    Args:
+        insert: The database's own, of SQLAlchemy's.
+        table: Where to.
+    """
+    new = insert(table)
+    key = list(table.primary_key)
+    changed = {column.name: new.excluded[column.name] for column in table.c if column not in key}
+    return (new.on_conflict_do_update(index_elements=key, set_=changed),)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engines of our own for any URL: the usual driver where none is named, and bounded waiting."""
+"""Engines made from a url: the usual driver where none is named, bounded waiting, private files."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ _EXTRAS: Final = {
     "pymysql": "sessionkit-sqlite[mysql]",
 }
 
+_FILE_EXAMPLE: Final = "sqlite:///folder/sessions.db"
+
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
+
 
 def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
     """
@@ -46,7 +50,7 @@ def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
     Raises:
         ConfigError: If the url can't be used, or a number is none.
     """
-    parsed = _parsed(url)
+    parsed = _parse(url)
     for name, number in (("timeout_ms", timeout_ms), ("pool_size", pool_size)):
         if number < 1:
             msg = f"[storages.sql] {name} is {number}; it must be 1 or more"
@@ -61,7 +65,7 @@ def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
             pool_timeout=timeout_ms / 1000,
         )
     except (sqlalchemy.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise _missing(parsed, error) from error
+        raise _missing_driver(parsed, error) from error
     if engine.dialect.name in {"mysql", "mariadb"}:
         sa.event.listen(engine, "connect", partial(_tell_mysql, timeout_ms))
     elif engine.dialect.driver == "psycopg":
@@ -69,13 +73,25 @@ def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
     return engine
 
 
-def _parsed(url: str) -> sa.URL:
+def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
         msg = f"[storages.sql] url is no database URL; one would be {_URL_EXAMPLE!r}"
         raise ConfigError(msg) from error
     return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _missing_driver(url: sa.URL, error: Exception) -> ConfigError:
+    driver = url.get_driver_name() if isinstance(error, ModuleNotFoundError) else url.drivername
+    shown = url.render_as_string(hide_password=True)
+    advice = f"install {_EXTRAS.get(driver, driver)}"
+    if isinstance(error, sqlalchemy.exc.NoSuchModuleError):
+        advice = f"SQLAlchemy knows no {url.drivername!r}; one that it knows is {_URL_EXAMPLE!r}"
+    return ConfigError(f"[storages.sql] url {shown!r}: {advice}")
+
+
+# -- servers: nothing waits for ever ---------------------------------------------------
 
 
 def _bounds(url: sa.URL, timeout_ms: int) -> Mapping[str, Any]:
@@ -116,14 +132,14 @@ def _connect_postgresql(
 ) -> Any:  # noqa: ANN401 - a driver's
     """Return a connection to a server that bounds its statements, and that gives up a second after it should have."""
     from sessionkit_sqlite.dialects.postgresql import (  # noqa: PLC0415 - loads its driver
-        connected,
+        connect_bounded,
     )
 
     options = (
         f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
         " -c default_transaction_isolation=read\\ committed"
     )
-    return connected(arguments, keywords, options, timeout_ms / 1000 + 1)
+    return connect_bounded(arguments, keywords, options, timeout_ms / 1000 + 1)
 
 
 def _mysql_bounds(_: sa.URL, timeout_ms: int) -> Mapping[str, Any]:
@@ -145,19 +161,7 @@ def _tell_mysql(timeout_ms: int, connection: DBAPIConnection, _: object) -> None
     cursor.close()
 
 
-def _missing(url: sa.URL, error: Exception) -> ConfigError:
-    driver = url.get_driver_name() if isinstance(error, ModuleNotFoundError) else url.drivername
-    shown = url.render_as_string(hide_password=True)
-    advice = f"install {_EXTRAS.get(driver, driver)}"
-    if isinstance(error, sqlalchemy.exc.NoSuchModuleError):
-        advice = f"SQLAlchemy knows no {url.drivername!r}; one that it knows is {_URL_EXAMPLE!r}"
-    return ConfigError(f"[storages.sql] url {shown!r}: {advice}")
-
-
-# Engines for SQLite files: which can be used, and new files that are private.
-
-_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
-_FILE_EXAMPLE: Final = "sqlite:///folder/sessions.db"
+# -- files: made private, never in memory ----------------------------------------------
 
 
 def open_file(url: str) -> sa.Engine:
@@ -212,10 +216,10 @@ def _make_private(file: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise _explained(error, file) from error
+        raise _explain(error, file) from error
 
 
-def _explained(error: OSError, file: Path) -> StorageError:
+def _explain(error: OSError, file: Path) -> StorageError:
     if error.errno in _NO_SPACE:
         return UnavailableError(f"{file}: can't be made: {error}; free some disk space")
     if isinstance(error, (FileExistsError, NotADirectoryError)):

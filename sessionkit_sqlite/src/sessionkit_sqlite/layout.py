@@ -20,7 +20,7 @@ Step: TypeAlias = "Callable[[Dialect, Cursor], None]"
 
 def create_tables(dialect: Dialect, cursor: Cursor) -> None:
     """Lay out version 1."""
-    for statement in dialect.laid_out(cursor, *TABLES, indices=INDICES):
+    for statement in dialect.ddl(cursor, *TABLES, indices=INDICES):
         cursor.execute(statement)
 
 
@@ -49,9 +49,9 @@ class Layout:
             NewerFormatError: If a newer release has laid out the tables.
             RejectedError: If they can't be laid out, such as where another app's has one of their names.
         """
-        version = self._found()
+        version = self._read_version()
         while version < len(self._steps):
-            version = self._stepped_on(version)
+            version = self._step_on(version)
         if version > len(self._steps):
             msg = (
                 f"{self._dialect.place}: the tables have layout {version} of a newer release, this"
@@ -59,19 +59,19 @@ class Layout:
             )
             raise NewerFormatError(msg)
 
-    def _found(self) -> int:
+    def _read_version(self) -> int:
         try:
-            return self._dialect.autocommit(self._version)
+            return self._dialect.autocommit(self._noted_version)
         except RejectedError:
             # No such table, most likely; whatever else is wrong will show when it is created.
             return 0
 
-    def _stepped_on(self, version: int) -> int:
+    def _step_on(self, version: int) -> int:
         try:
-            return self._dialect.transact(self._one_step)
+            return self._dialect.transact(self._step_alone)
         except RejectedError as error:
             # Where nothing keeps two from laying out at once, the other one may have done it.
-            found = self._found()
+            found = self._read_version()
             if found > version:
                 return found
             if self._is_taken():
@@ -95,28 +95,29 @@ class Layout:
             return False
         return True
 
-    def _one_step(self, cursor: Cursor) -> int:
+    def _step_alone(self, cursor: Cursor) -> int:
+        """Take the tables one version on while no other process does; return the version."""
         for statement in self._dialect.guard.lock:
             cursor.execute(statement)
             cursor.fetchall()
         try:
-            return self._stepped(cursor)
+            return self._step(cursor)
         finally:
             for statement in self._dialect.guard.unlock:
                 cursor.execute(statement)
                 cursor.fetchall()
 
-    def _stepped(self, cursor: Cursor) -> int:
-        for statement in self._dialect.laid_out(cursor, SCHEMA):
+    def _step(self, cursor: Cursor) -> int:
+        for statement in self._dialect.ddl(cursor, SCHEMA):
             cursor.execute(statement)
         cursor.execute(self._sql.keep_layout, {"id": 1, "version": 0})
-        version = self._version(cursor)
+        version = self._noted_version(cursor)
         if version >= len(self._steps):
             return version
         self._steps[version](self._dialect, cursor)
         cursor.execute(self._sql.set_layout, {"version": version + 1})
         return version + 1
 
-    def _version(self, cursor: Cursor) -> int:
+    def _noted_version(self, cursor: Cursor) -> int:
         cursor.execute(self._sql.layout)
         return max((int(version) for (version,) in cursor.fetchall()), default=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads as rows and as parameters, and pages of listings."""
+"""Heads and parts as rows and parameters, and what rows say: of a refused write, of a page's end."""
 
 from __future__ import annotations
 
@@ -70,24 +70,18 @@ def parts_of(rows: Sequence[Sequence[Any]]) -> dict[str, bytes]:
     return parts
 
 
-def cursor_after(head: SessionHead) -> str:
-    """Return the cursor of the page that begins after *head*."""
-    return f"{head.last_activity}:{head.session_id}"
+def current_head(sql: Statements, session_id: str, cursor: Cursor) -> SessionHead | None:
+    """Return what is stored now."""
+    cursor.execute(sql.head, {"session_id": session_id})
+    rows = cursor.fetchall()
+    return head_of(rows[0]) if rows else None
 
 
-def place_of(cursor: str) -> tuple[int, str]:
-    """
-    Return activity and id of the last head that was shown.
-
-    Raises:
-        RejectedError: If no page ended with this cursor.
-    """
-    activity, _, session_id = cursor.partition(":")
-    try:
-        return int(activity), session_id
-    except ValueError as error:
-        msg = f"cursor {cursor!r} is not one that find() gave; leave it out for the first page"
-        raise RejectedError(msg) from error
+def outcome(write: SessionWrite, current: SessionHead | None) -> ConflictError | None:
+    """Return what a write that was refused met: its own save, sent before, is no conflict."""
+    if current is not None and current.save_id == write.head.save_id:
+        return None
+    return ConflictError(write.head.session_id, current)
 
 
 def page_after(
@@ -102,13 +96,33 @@ def page_after(
     values: dict[str, Any] = {} if user_id is None else {"user_id": user_id}
     if cursor is None:
         return statements.find if user_id is None else statements.find_of, values
-    values["last_rank"], values["last_id"] = place_of(cursor)
+    values["last_rank"], values["last_id"] = _place_of(cursor)
     if user_id is None:
         del values["last_rank"]
     return statements.find_after if user_id is None else statements.find_of_after, values
 
 
-def unfit(write: SessionWrite) -> RejectedError | None:
+def cursor_after(head: SessionHead) -> str:
+    """Return the cursor of the page that begins after *head*."""
+    return f"{head.last_activity}:{head.session_id}"
+
+
+def _place_of(cursor: str) -> tuple[int, str]:
+    """
+    Return activity and id of the last head that was shown.
+
+    Raises:
+        RejectedError: If no page ended with this cursor.
+    """
+    activity, _, session_id = cursor.partition(":")
+    try:
+        return int(activity), session_id
+    except ValueError as error:
+        msg = f"cursor {cursor!r} is not one that find() gave; leave it out for the first page"
+        raise RejectedError(msg) from error
+
+
+def refusal_of(write: SessionWrite) -> RejectedError | None:
     """Return what is wrong with a write that some database would cut short or take for nothing."""
     head = write.head
     if len(head.session_id) > LONGEST_ID:
@@ -126,17 +140,3 @@ def unfit(write: SessionWrite) -> RejectedError | None:
 def _too_long(what: str, text: str, longest: int) -> RejectedError:
     msg = f"{what} {text[:40]!r}... has {len(text)} characters; the most is {longest}"
     return RejectedError(msg)
-
-
-def current_head(sql: Statements, session_id: str, cursor: Cursor) -> SessionHead | None:
-    """Return what is stored now."""
-    cursor.execute(sql.head, {"session_id": session_id})
-    rows = cursor.fetchall()
-    return head_of(rows[0]) if rows else None
-
-
-def outcome(write: SessionWrite, current: SessionHead | None) -> ConflictError | None:
-    """Return what a write that was refused met: its own save, sent before, is no conflict."""
-    if current is not None and current.save_id == write.head.save_id:
-        return None
-    return ConflictError(write.head.session_id, current)

@@ -26,7 +26,7 @@ _INDEXED: Final = ("user_id", "last_activity", "expires_at", "ended")
 _LIGHT: Final = [name for name in _CHANGED if name not in _INDEXED]
 
 
-def compiled_for(dialect: Dialect) -> Statements:
+def compile_statements(dialect: Dialect) -> Statements:
     """Return all statements in the language of *dialect*."""
     sql = dialect.sql
     clauses = {**_layouts(dialect), **_reads(), **_writes(dialect), **_lists(), **_purges(dialect)}
@@ -59,38 +59,6 @@ def _reads() -> dict[str, sa.ClauseElement]:
     }
 
 
-def _light_update() -> sa.Update:
-    """
-    Replace a head and the part in its row by compare-and-set, where no index has to change.
-
-    A database that is told to set an indexed column writes the index, too, be it the same.
-    """
-    return sa.update(SESSION).where(
-        SESSION.c.session_id == sa.bindparam("session_id"),
-        SESSION.c.save_id == sa.bindparam("expected"),
-        SESSION.c.part_name == sa.bindparam("name"),
-        SESSION.c.last_activity >= sa.bindparam("activity"),
-        SESSION.c.user_id.is_not_distinct_from(sa.bindparam("user_id", type_=sa.String)),
-        SESSION.c.expires_at.is_not_distinct_from(sa.bindparam("expires_at", type_=sa.BigInteger)),
-        SESSION.c.ended == sa.bindparam("ended"),
-    )
-
-
-def _guarded_update() -> sa.Update:
-    """Replace a head by compare-and-set; its activity never moves back."""
-    written: _Number = sa.bindparam("activity", type_=sa.BigInteger)
-    return (
-        sa.update(SESSION)
-        .where(SESSION.c.session_id == sa.bindparam("session_id"))
-        .where(SESSION.c.save_id == sa.bindparam("expected"))
-        .values(
-            last_activity=sa.case(
-                (SESSION.c.last_activity > written, SESSION.c.last_activity), else_=written
-            )
-        )
-    )
-
-
 def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
     wanted = SESSION.c.session_id == sa.bindparam("session_id")
     named = PART.c.name == sa.bindparam("name")
@@ -112,6 +80,38 @@ def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
     }
 
 
+def _guarded_update() -> sa.Update:
+    """Replace a head by compare-and-set; its activity never moves back."""
+    written: _Number = sa.bindparam("activity", type_=sa.BigInteger)
+    return (
+        sa.update(SESSION)
+        .where(SESSION.c.session_id == sa.bindparam("session_id"))
+        .where(SESSION.c.save_id == sa.bindparam("expected"))
+        .values(
+            last_activity=sa.case(
+                (SESSION.c.last_activity > written, SESSION.c.last_activity), else_=written
+            )
+        )
+    )
+
+
+def _light_update() -> sa.Update:
+    """
+    Replace a head and the part in its row by compare-and-set, where no index has to change.
+
+    A database that is told to set an indexed column writes the index, too, be it the same.
+    """
+    return sa.update(SESSION).where(
+        SESSION.c.session_id == sa.bindparam("session_id"),
+        SESSION.c.save_id == sa.bindparam("expected"),
+        SESSION.c.part_name == sa.bindparam("name"),
+        SESSION.c.last_activity >= sa.bindparam("activity"),
+        SESSION.c.user_id.is_not_distinct_from(sa.bindparam("user_id", type_=sa.String)),
+        SESSION.c.expires_at.is_not_distinct_from(sa.bindparam("expires_at", type_=sa.BigInteger)),
+        SESSION.c.ended == sa.bindparam("ended"),
+    )
+
+
 def _lists() -> dict[str, sa.ClauseElement]:
     key = SESSION.c.session_id
     last: sa.BindParameter[str] = sa.bindparam("last_id")
@@ -128,7 +128,13 @@ def _lists() -> dict[str, sa.ClauseElement]:
     )
     pages = {"find": every, "find_after": every.where(key > last)}
     pages |= {"find_of": owned, "find_of_after": owned.where(after)}
-    return {name: limited(select) for name, select in pages.items()}
+    return {name: _limited(select) for name, select in pages.items()}
+
+
+def _limited(select: sa.Select[tuple[object, ...]]) -> sa.Select[tuple[object, ...]]:
+    """Return *select* cut at the parameter ``limit``."""
+    # SQLAlchemy adds an offset of its own as a parameter unless one is given.
+    return select.limit(sa.bindparam("limit")).offset(sa.literal_column("0"))
 
 
 def _purges(dialect: Dialect) -> dict[str, sa.ClauseElement]:
@@ -138,9 +144,3 @@ def _purges(dialect: Dialect) -> dict[str, sa.ClauseElement]:
         "purge": dialect.purge(SESSION, expired),
         "purge_idle": dialect.purge(SESSION, sa.or_(expired, idle)),
     }
-
-
-def limited(select: sa.Select[tuple[object, ...]]) -> sa.Select[tuple[object, ...]]:
-    """Return *select* cut at the parameter ``limit``."""
-    # SQLAlchemy adds an offset of its own as a parameter unless one is given.
-    return select.limit(sa.bindparam("limit")).offset(sa.literal_column("0"))

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions in SQL: one row a head, one row a part, compare-and-set inside the write."""
+"""
+Sessions in SQL: one row a head, one row a part, compare-and-set inside the write.
+
+A storage asks the engine's dialect for whatever differs by database; only that one dialect is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +14,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.errors import ConfigError, RejectedError, UnavailableError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
-from sessionkit_sqlite.dialects.sqlite import SqliteDialect
 from sessionkit_sqlite.engines import check_url, open_engine, open_file
 from sessionkit_sqlite.layout import Layout
-from sessionkit_sqlite.rows import current_head, cursor_after, head_of, page_after, parts_of, unfit
-from sessionkit_sqlite.statements import compiled_for
+from sessionkit_sqlite.rows import (
+    current_head,
+    cursor_after,
+    head_of,
+    page_after,
+    parts_of,
+    refusal_of,
+)
+from sessionkit_sqlite.statements import compile_statements
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from sessionkit.errors import StorageError
-    from sessionkit_sqlite.dialect import Cursor, Dialect, Saving, Sql
+    from sessionkit_sqlite.dialect import Cursor, Dialect, Saver, Sql
 
 KEPT: Final = 4
 """Idle connections that stay out of the pool: enough for a writer and a few readers."""
@@ -50,9 +61,9 @@ class SqlStorage:
         """
         self._engine = engine
         self._owned = _owned
-        self._dialect = _dialect or dialect_for(engine, kept=KEPT if _owned else 0)
-        self._sql = compiled_for(self._dialect)
-        self._store = self._dialect.saving(self._sql)
+        self._dialect = _dialect or _dialect_for(engine, kept=KEPT if _owned else 0)
+        self._sql = compile_statements(self._dialect)
+        self._save = self._dialect.saver(self._sql)
 
     @classmethod
     def open(cls, url: str, *, timeout_ms: int = 5000, pool_size: int = 5) -> SqlStorage:
@@ -101,15 +112,15 @@ class SqlStorage:
         Raises:
             ConflictError: If something else than ``write.expected`` is stored.
         """
-        refused: StorageError | None = unfit(write)
+        refused: StorageError | None = refusal_of(write)
         if refused is None:
-            (refused,) = self._store([write])
+            (refused,) = self._save([write])
         if refused is not None:
             raise refused
 
     def write_many(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Store many saves in one transaction and return an outcome for each."""
-        return stored_batch(self._store, writes)
+        return _store_batch(self._save, writes)
 
     def touch(self, session_id: str, *, last_activity: int, expires_at: int | None) -> bool:
         """Move activity and expiry on; return whether there is such a session."""
@@ -206,6 +217,10 @@ class SqliteStorage(SqlStorage):
         Raises:
             ConfigError: If the engine or a keyword can't be used.
         """
+        from sessionkit_sqlite.dialects.sqlite import (  # noqa: PLC0415 - each storage its own
+            SqliteDialect,
+        )
+
         check_url(engine.url)
         dialect = SqliteDialect(
             engine,
@@ -239,46 +254,7 @@ class SqliteStorage(SqlStorage):
         )
 
 
-# Many saves in one transaction, with an outcome for each.
-
-
-def stored_batch(store: Saving, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
-    """
-    Store *writes*; one that fails fails no other.
-
-    Args:
-        store: Stores in one transaction.
-        writes: Of different sessions.
-
-    Returns:
-        An outcome for each, in their order.
-    """
-    outcomes: list[StorageError | None] = [unfit(write) for write in writes]
-    taken = [place for place, refused in enumerate(outcomes) if refused is None]
-    # One order of locks for all writers: no deadlocks where rows are locked.
-    order = sorted(taken, key=lambda place: writes[place].head.session_id)
-    stored = _stored(store, [writes[place] for place in order])
-    for place, outcome in zip(order, stored, strict=True):
-        outcomes[place] = outcome
-    return outcomes
-
-
-def _stored(store: Saving, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
-    try:
-        return store(writes) if writes else ()
-    except UnavailableError as error:
-        return [error] * len(writes)
-    except RejectedError as error:
-        if len(writes) == 1:
-            return [error]
-    # All was rolled back; find out which one it was.
-    return [_stored(store, [write])[0] for write in writes]
-
-
-# Which dialect an engine needs; only its own driver is imported.
-
-
-def dialect_for(engine: sa.Engine, *, kept: int) -> Dialect:
+def _dialect_for(engine: sa.Engine, *, kept: int) -> Dialect:
     """
     Return the dialect for *engine*: by its driver, or the one that serves any.
 
@@ -294,6 +270,10 @@ def dialect_for(engine: sa.Engine, *, kept: int) -> Dialect:
         raise ConfigError(msg)
     name, driver = engine.dialect.name, engine.dialect.driver
     if name == "sqlite":
+        from sessionkit_sqlite.dialects.sqlite import (  # noqa: PLC0415 - the one that is used
+            SqliteDialect,
+        )
+
         check_url(engine.url)
         return SqliteDialect(engine, kept=kept)
     if (name, driver) == ("postgresql", "psycopg"):
@@ -309,3 +289,36 @@ def dialect_for(engine: sa.Engine, *, kept: int) -> Dialect:
     from sessionkit_sqlite.dialects.generic import GenericDialect  # noqa: PLC0415 - rarely needed
 
     return GenericDialect(engine)
+
+
+def _store_batch(save: Saver, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+    """
+    Store *writes*; one that fails fails no other.
+
+    Args:
+        save: Stores in one transaction.
+        writes: Of different sessions.
+
+    Returns:
+        An outcome for each, in their order.
+    """
+    outcomes: list[StorageError | None] = [refusal_of(write) for write in writes]
+    taken = [place for place, refused in enumerate(outcomes) if refused is None]
+    # One order of locks for all writers: no deadlocks where rows are locked.
+    order = sorted(taken, key=lambda place: writes[place].head.session_id)
+    stored = _store_all(save, [writes[place] for place in order])
+    for place, outcome in zip(order, stored, strict=True):
+        outcomes[place] = outcome
+    return outcomes
+
+
+def _store_all(save: Saver, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+    try:
+        return save(writes) if writes else ()
+    except UnavailableError as error:
+        return [error] * len(writes)
+    except RejectedError as error:
+        if len(writes) == 1:
+            return [error]
+    # All was rolled back; find out which one it was.
+    return [_store_all(save, [write])[0] for write in writes]

@@ -16,7 +16,7 @@ from sessionkit_sqlite.rows import current_head, only_part, outcome, values_of
 
 if TYPE_CHECKING:
     from sessionkit.records import SessionWrite
-    from sessionkit_sqlite.dialect import Saving, Sql, Statements
+    from sessionkit_sqlite.dialect import Saver, Sql, Statements
 
 T = TypeVar("T")
 
@@ -56,9 +56,9 @@ class GenericDialect:
         """Run *work* in one transaction."""
         return self._run(self._engine.begin, work)
 
-    def saving(self, sql: Statements) -> Saving:
+    def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions, one after the other in one transaction."""
-        return lambda writes: self.transact(partial(stored_one_by_one, sql, writes))
+        return lambda writes: self.transact(partial(_store_one_by_one, sql, writes))
 
     def rest(self) -> None:
         """Do nothing: others write to other rows meanwhile."""
@@ -94,7 +94,7 @@ class GenericDialect:
         chosen = sa.select(batch.subquery("due").c[key.name])
         return sa.delete(table).where(key.in_(chosen), due)
 
-    def laid_out(
+    def ddl(
         self,
         cursor: Cursor,  # noqa: ARG002 - the protocol's
         *tables: sa.Table,
@@ -109,16 +109,29 @@ class GenericDialect:
                 with connect() as connection:
                     return work(CoreCursor(connection))
             except sqlalchemy.exc.SQLAlchemyError as error:
-                if not left or not _passing(error):
-                    raise self._explained(error) from error
+                if not left or not _is_passing(error):
+                    raise self._explain(error) from error
         raise AssertionError  # the last attempt returns or raises
 
-    def _explained(self, error: sqlalchemy.exc.SQLAlchemyError) -> StorageError:
+    def _explain(self, error: sqlalchemy.exc.SQLAlchemyError) -> StorageError:
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self.place}: all connections are in use: {error}")
         said = " ".join(str(getattr(error, "orig", error)).split())
-        kind = RejectedError if _rejected(error) else UnavailableError
+        kind = RejectedError if _is_rejected(error) else UnavailableError
         return kind(f"{self.place}: {said}")
+
+
+def _is_rejected(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        return isinstance(error, _NEVER)
+    return isinstance(error, sqlalchemy.exc.StatementError)
+
+
+def _is_passing(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+    """Return whether it may succeed now: the connection was lost, or two made one row."""
+    if isinstance(error, sqlalchemy.exc.IntegrityError):
+        return True
+    return isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
 
 
 class CoreCursor:
@@ -150,23 +163,10 @@ class CoreCursor:
         return () if self._result is None else self._result.fetchall()
 
 
-def _rejected(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return isinstance(error, _NEVER)
-    return isinstance(error, sqlalchemy.exc.StatementError)
+# -- saves, one after the other, each by a guarded UPDATE ------------------------------
 
 
-def _passing(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
-    """Return whether it may succeed now: the connection was lost, or two made one row."""
-    if isinstance(error, sqlalchemy.exc.IntegrityError):
-        return True
-    return isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-
-
-# Stores sessions one after the other, each by a guarded UPDATE.
-
-
-def stored_one_by_one(
+def _store_one_by_one(
     sql: Statements, writes: Sequence[SessionWrite], cursor: Cursor
 ) -> Sequence[ConflictError | None]:
     """
@@ -175,10 +175,34 @@ def stored_one_by_one(
     Returns:
         An outcome for each: what stands against it, or None.
     """
-    return [_stored(sql, write, cursor) for write in writes]
+    return [_store(sql, write, cursor) for write in writes]
 
 
-def _resaved(sql: Statements, write: SessionWrite, cursor: Cursor) -> bool:
+def _store(sql: Statements, write: SessionWrite, cursor: Cursor) -> ConflictError | None:
+    if write.expected is None:
+        return _create(sql, write, cursor)
+    if _resave(sql, write, cursor):
+        return None
+    cursor.execute(sql.update, _guarded_values(write))
+    if cursor.rowcount != 1:
+        return outcome(write, current_head(sql, write.head.session_id, cursor))
+    _store_parts(sql, write, cursor)
+    return None
+
+
+def _create(sql: Statements, write: SessionWrite, cursor: Cursor) -> ConflictError | None:
+    alone = only_part(write)
+    values = values_of(write.head)
+    values["part_name"], values["part_data"] = alone or (None, None)
+    cursor.execute(sql.create, values)
+    if cursor.rowcount != 1:
+        return outcome(write, current_head(sql, write.head.session_id, cursor))
+    if alone is None:
+        _put(sql, write.head.session_id, write.put, cursor)
+    return None
+
+
+def _resave(sql: Statements, write: SessionWrite, cursor: Cursor) -> bool:
     """
     Store a write by one statement if all that it has to change lies in one row; else change nothing.
 
@@ -192,30 +216,6 @@ def _resaved(sql: Statements, write: SessionWrite, cursor: Cursor) -> bool:
     values["name"], values["part_data"] = part
     cursor.execute(sql.resave, values)
     return cursor.rowcount == 1
-
-
-def _stored(sql: Statements, write: SessionWrite, cursor: Cursor) -> ConflictError | None:
-    if write.expected is None:
-        return _created(sql, write, cursor)
-    if _resaved(sql, write, cursor):
-        return None
-    cursor.execute(sql.update, _guarded_values(write))
-    if cursor.rowcount != 1:
-        return outcome(write, current_head(sql, write.head.session_id, cursor))
-    _store_parts(sql, write, cursor)
-    return None
-
-
-def _created(sql: Statements, write: SessionWrite, cursor: Cursor) -> ConflictError | None:
-    alone = only_part(write)
-    values = values_of(write.head)
-    values["part_name"], values["part_data"] = alone or (None, None)
-    cursor.execute(sql.create, values)
-    if cursor.rowcount != 1:
-        return outcome(write, current_head(sql, write.head.session_id, cursor))
-    if alone is None:
-        _put(sql, write.head.session_id, write.put, cursor)
-    return None
 
 
 def _store_parts(sql: Statements, write: SessionWrite, cursor: Cursor) -> None:

@@ -16,13 +16,13 @@ from sqlalchemy.schema import CreateTable
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError
 from sessionkit_sqlite.dialect import Cursor, Guard
-from sessionkit_sqlite.dialects.mysql_saves import MysqlSaving
+from sessionkit_sqlite.dialects.mysql_saves import MysqlSaver
 from sessionkit_sqlite.pool import Connections, Runner
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
-    from sessionkit_sqlite.dialect import Saving, Statements
+    from sessionkit_sqlite.dialect import Saver, Statements
 
 T = TypeVar("T")
 
@@ -68,12 +68,11 @@ class MysqlDialect:
 
     def transact(self, work: Callable[[Cursor], T]) -> T:
         """Run *work* in one transaction."""
-        return self._runner.run(partial(_transacted, work))
+        return self._runner.run(partial(_transact, work))
 
-    def saving(self, sql: Statements) -> Saving:
+    def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions, all in one transaction."""
-        saving = MysqlSaving(self, sql)
-        return saving.store
+        return MysqlSaver(self, sql).save
 
     def rest(self) -> None:
         """Do nothing: others write to other rows meanwhile."""
@@ -109,15 +108,15 @@ class MysqlDialect:
         chosen = batch.with_for_update(skip_locked=True).subquery("due")
         return sa.delete(table).where(key.in_(sa.select(chosen.c[key.name])))
 
-    def laid_out(
+    def ddl(
         self, cursor: Cursor, *tables: sa.Table, indices: Sequence[sa.Index] = ()
     ) -> Sequence[str]:
         """Return what creates those of the tables and indices that are missing."""
         compiler = MariaDBDialect() if _is_mariadb(cursor) else mysql_dialect()
-        return [_created(table, compiler, indices) for table in tables]
+        return [_create_table(table, compiler, indices) for table in tables]
 
 
-def _created(table: sa.Table, compiler: sa.Dialect, indices: Sequence[sa.Index]) -> str:
+def _create_table(table: sa.Table, compiler: sa.Dialect, indices: Sequence[sa.Index]) -> str:
     """Return a table with its indices, as one statement: MySQL creates no index only if missing."""
     made = str(CreateTable(table, if_not_exists=True).compile(dialect=compiler)).rstrip()
     keys = [
@@ -139,7 +138,7 @@ def _set_autocommit(connection: PoolProxiedConnection, *, on: bool) -> None:
     driver.autocommit(on)
 
 
-def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
+def _transact(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
     driver: Any = connection.dbapi_connection
     cursor = connection.cursor()
     cursor.execute("START TRANSACTION")
@@ -152,7 +151,7 @@ def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) 
     return result
 
 
-# What the errors of MySQL's and MariaDB's drivers mean, and what would be right; by number.
+# -- what errors mean ------------------------------------------------------------------
 
 _RIGHTS: Final = "this user needs SELECT, INSERT, UPDATE and DELETE on the tables sessionkit_*"
 _LOGIN: Final = "look at user, password and database in the url"
@@ -232,16 +231,16 @@ class MysqlFaults:
             TypeError,
         )
 
-    def lost(self, error: Exception) -> bool:
+    def is_lost(self, error: Exception) -> bool:
         """Return whether the connection is of no use any more."""
         return _number(error) in _LOST
 
-    def passing(self, error: Exception) -> bool:
+    def is_passing(self, error: Exception) -> bool:
         """Return whether the same work may succeed at once on a sound connection."""
         # Waiting once more for a server that does not answer would double the wait.
         return _number(error) in _LOST | _MET and "timed out" not in str(error)
 
-    def explained(self, error: Exception) -> StorageError:
+    def explain(self, error: Exception) -> StorageError:
         """Return one of our errors that says where it was and what would be right."""
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self._place}: all connections are in use: {error}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Any number of saves by four or five statements in one transaction.
+Saves in MySQL and MariaDB: any number of them by four or five statements in one transaction.
 
 New heads are inserted, then all heads of the batch are locked in the order of
 their ids and looked at, then those that nothing stands against are replaced.
@@ -22,8 +22,7 @@ from sessionkit_sqlite.schema import HEAD, SESSION
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
     from sessionkit.records import SessionHead, SessionWrite
-    from sessionkit_sqlite.dialect import Cursor, Sql, Statements
-    from sessionkit_sqlite.dialects.mysql import MysqlDialect
+    from sessionkit_sqlite.dialect import Cursor, Dialect, Sql, Statements
 
 _COLUMNS: Final = ", ".join(column.name for column in (*HEAD, SESSION.c.part_name))
 _LOCK: Final = (
@@ -37,10 +36,10 @@ _ROOM: Final = 10_000
 """Bytes that a statement needs beside the largest value."""
 
 
-class MysqlSaving:
+class MysqlSaver:
     """Stores sessions, all in one transaction."""
 
-    def __init__(self, dialect: MysqlDialect, sql: Statements) -> None:
+    def __init__(self, dialect: Dialect, sql: Statements) -> None:
         """Take the database and the statements that don't differ."""
         self._dialect = dialect
         self._sql = sql
@@ -48,14 +47,14 @@ class MysqlSaving:
         self._replace_all = dialect.sql(_replacing(tuple(SESSION.c)))
         self._largest: int | None = None
 
-    def store(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+    def save(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Store *writes*, in the order of their ids; an outcome for each."""
         largest = self._largest_statement()
         outcomes: list[StorageError | None] = [_too_large(write, largest) for write in writes]
         fitting = [place for place, refused in enumerate(outcomes) if refused is None]
         if fitting:
             batch = [writes[place] for place in fitting]
-            stored = self._dialect.transact(partial(self._stored, batch))
+            stored = self._dialect.transact(partial(self._store, batch))
             for place, outcome in zip(fitting, stored, strict=True):
                 outcomes[place] = outcome
         return outcomes
@@ -65,12 +64,12 @@ class MysqlSaving:
             self._largest = self._dialect.autocommit(_max_allowed_packet)
         return self._largest
 
-    def _stored(
+    def _store(
         self, writes: Sequence[SessionWrite], cursor: Cursor
     ) -> Sequence[ConflictError | None]:
         new = [write for write in writes if write.expected is None]
         _run_all(cursor, self._sql.create, [_created(write) for write in new])
-        locked = self._locked(writes, cursor)
+        locked = self._lock(writes, cursor)
         outcomes = [_outcome(write, locked.get(write.head.session_id)) for write in writes]
         taken = [
             _Taken(write, locked[write.head.session_id].part)
@@ -81,7 +80,7 @@ class MysqlSaving:
         self._store_parts(taken, cursor)
         return outcomes
 
-    def _locked(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, _Locked]:
+    def _lock(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, _Locked]:
         cursor.execute(_LOCK, {"ids": tuple(write.head.session_id for write in writes)})
         return {row[0]: _Locked(head_of(row), row[-1]) for row in cursor.fetchall()}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PostgreSQL by psycopg 3: autocommit, one statement for any number of saves, row locks in one order."""
+"""PostgreSQL by psycopg 3: autocommit, row locks in one order, and no wait without an end."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError
-from sessionkit_sqlite.dialect import Cursor, Guard, upsert
-from sessionkit_sqlite.dialects.postgresql_saves import PostgresqlSaving
+from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
+from sessionkit_sqlite.dialects.postgresql_saves import PostgresqlSaver
 from sessionkit_sqlite.pool import Connections, Runner
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from sqlalchemy.pool import PoolProxiedConnection
 
-    from sessionkit_sqlite.dialect import Saving, Statements
+    from sessionkit_sqlite.dialect import Saver, Statements
 
 T = TypeVar("T")
 
@@ -70,12 +70,12 @@ class PostgresqlDialect:
 
     def transact(self, work: Callable[[Cursor], T]) -> T:
         """Run *work* in one transaction."""
-        return self._runner.run(partial(_transacted, work))
+        return self._runner.run(partial(_transact, work))
 
-    def saving(self, sql: Statements) -> Saving:
+    def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions, all by one statement."""
-        saving = PostgresqlSaving(sql)
-        return lambda writes: self.autocommit(partial(saving.store, writes))
+        saver = PostgresqlSaver(sql)
+        return lambda writes: self.autocommit(partial(saver.save, writes))
 
     def rest(self) -> None:
         """Do nothing: others write to other rows meanwhile."""
@@ -94,7 +94,7 @@ class PostgresqlDialect:
 
     def upsert(self, table: sa.Table) -> Sequence[sa.ClauseElement]:
         """Return an insert that replaces a row with the same key."""
-        return upsert(insert, table)
+        return upsert_on_conflict(insert, table)
 
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete that passes by rows which someone is writing."""
@@ -104,7 +104,7 @@ class PostgresqlDialect:
         chosen = batch.with_for_update(skip_locked=True).cte("due")
         return sa.delete(table).where(key.in_(sa.select(chosen.c[key.name])))
 
-    def laid_out(
+    def ddl(
         self,
         cursor: Cursor,  # noqa: ARG002 - the protocol's
         *tables: sa.Table,
@@ -114,15 +114,18 @@ class PostgresqlDialect:
         made = [self.sql(CreateTable(table, if_not_exists=True)) for table in tables]
         made += [self.sql(CreateIndex(index, if_not_exists=True)) for index in indices]
         return made + [
-            _uncompressed(column) for table in tables for column in table.c if _big(column)
+            _store_uncompressed(column)
+            for table in tables
+            for column in table.c
+            if _is_large(column)
         ]
 
 
-def _big(column: sa.Column[Any]) -> bool:
+def _is_large(column: sa.Column[Any]) -> bool:
     return isinstance(column.type, sa.LargeBinary)
 
 
-def _uncompressed(column: sa.Column[Any]) -> str:
+def _store_uncompressed(column: sa.Column[Any]) -> str:
     """Return what keeps PostgreSQL from compressing: at 1 MB that takes 4/5 of a save's time."""
     return f"ALTER TABLE {column.table.name} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
 
@@ -136,20 +139,113 @@ def _cursor(connection: PoolProxiedConnection) -> Cursor:
     """Return the connection's one cursor: each new one finds out anew how to convert values."""
     notes = connection.info
     if _CURSOR not in notes:
-        prepare_nothing_if_pooled(connection)  # here, where a connection that was lost is replaced
+        _prepare_nothing_if_pooled(connection)  # here, where a connection that was lost is replaced
         # In binary, a part comes as it is and not as twice as many hexadecimal digits.
         notes[_CURSOR] = connection.cursor(binary=True)
     cursor: Cursor = notes[_CURSOR]
     return cursor
 
 
-def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
+def _transact(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
     driver: Any = connection.dbapi_connection
     with driver.transaction():
         return work(_cursor(connection))
 
 
-# What psycopg's errors mean, and what would be right; by SQLSTATE where there is one.
+def _prepare_nothing_if_pooled(connection: PoolProxiedConnection) -> None:
+    """
+    Keep psycopg from preparing statements where a pooler such as PgBouncer is on the way.
+
+    A pooler that lends its connections for one transaction at a time (its "transaction
+    mode", what hosted databases offer for many clients) runs the next statement on
+    another connection. A statement that psycopg has prepared by name may be missing
+    there, or be another client's of the same name: so nothing is prepared.
+
+    A pooler is found by the number of the server's process, which the server tells when a client
+    connects, so that a statement can be cancelled. A pooler tells a number of its own.
+    """
+    driver: Any = connection.dbapi_connection
+    if driver.prepare_threshold is not None:
+        ((process,),) = driver.execute("SELECT pg_backend_pid()").fetchall()
+        if process != driver.info.backend_pid:
+            driver.prepare_threshold = None
+
+
+# -- connections that give up ----------------------------------------------------------
+
+_POOLER: Final = "unsupported startup parameter"
+"""What PgBouncer and its like say to ``options``: their connections are shared, and have no settings of one client."""
+
+
+def connect_bounded(arguments: Any, keywords: dict[str, Any], options: str, patience: float) -> Any:  # noqa: ANN401 - a driver's
+    """
+    Return a new connection.
+
+    Args:
+        arguments: Psycopg's own.
+        keywords: Psycopg's own; their ``options`` come after ours.
+        options: For the server, as libpq takes them; left out where a pooler on the way takes none.
+        patience: How long one call may take, in seconds.
+    """
+    both = f"{options} {keywords.get('options', '')}".strip()
+    try:
+        connection = BoundedConnection.connect(*arguments, **{**keywords, "options": both})
+    except psycopg.OperationalError as error:
+        if _POOLER not in str(error):
+            raise
+        connection = BoundedConnection.connect(*arguments, **keywords)
+    connection.patience = patience
+    return connection
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """
+    A connection that gives up after a while.
+
+    The server's own ``statement_timeout`` comes first; this is for a server, or
+    something on the way to it, that stands still.
+
+    Attributes:
+        patience: How long one call may take, in seconds.
+    """
+
+    patience: float = 10.0
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **keywords: Any) -> T:  # noqa: ANN401 - psycopg's
+        """
+        Run what psycopg has to wait for.
+
+        Raises:
+            NoAnswerError: If it takes too long; the connection is closed then.
+        """
+        try:
+            return super().wait(_bound(gen, self.patience), *arguments, **keywords)
+        except NoAnswerError:
+            self.close()
+            raise
+
+
+class NoAnswerError(psycopg.OperationalError):
+    """Raised when the server keeps the connection and says nothing."""
+
+
+def _bound(gen: PQGen[T], patience: float) -> Generator[Wait, Ready | int, T]:
+    """Pass on what *gen* and psycopg say to each other; psycopg speaks at every interval."""
+    deadline = monotonic() + patience
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if ready == Ready.NONE and monotonic() > deadline:
+                msg = f"no answer within {patience:g} s"
+                raise NoAnswerError(msg)
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+# -- what errors mean ------------------------------------------------------------------
 
 _SETUP: Final = "call init_session_tables(), or the storage's setup(), first"
 _RIGHTS: Final = "this user needs SELECT, INSERT, UPDATE and DELETE on the tables sessionkit_*"
@@ -173,6 +269,7 @@ _STATES: Final[dict[str, tuple[type[StorageError], str]]] = {
     "58": (UnavailableError, "look at the server's disk"),
     "XX": (UnavailableError, "look at the server's log"),
 }
+
 # libpq keeps the SQLSTATE of a refused connection to itself.
 _REFUSALS: Final = {
     "password authentication failed": "look at user and password in the url",
@@ -205,17 +302,17 @@ class PostgresqlFaults:
         """Take what messages call the database."""
         self._place = place
 
-    def lost(self, error: Exception) -> bool:
+    def is_lost(self, error: Exception) -> bool:
         """Return whether the connection is of no use any more."""
         return _state(error).startswith(_LOST) or _without_answer(error)
 
-    def passing(self, error: Exception) -> bool:
+    def is_passing(self, error: Exception) -> bool:
         """Return whether the same work may succeed at once on a sound connection."""
         if isinstance(error, NoAnswerError):
             return False  # waiting once more would double the wait
         return _state(error).startswith(_PASSING) or _without_answer(error)
 
-    def explained(self, error: Exception) -> StorageError:
+    def explain(self, error: Exception) -> StorageError:
         """Return one of our errors that says where it was and what would be right."""
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self._place}: all connections are in use: {error}")
@@ -245,94 +342,3 @@ def _meaning(error: Exception) -> tuple[type[StorageError], str]:
         if "FATAL" in said and words in said:
             return RejectedError, advice
     return UnavailableError, "is the server up, and the url's host and port right?"
-
-
-# A connection to PostgreSQL on which nothing waits for ever, not even for a server that hangs.
-
-_POOLER: Final = "unsupported startup parameter"
-"""What PgBouncer and its like say to ``options``: their connections are shared, and have no settings of one client."""
-
-
-class NoAnswerError(psycopg.OperationalError):
-    """Raised when the server keeps the connection and says nothing."""
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """
-    A connection that gives up after a while.
-
-    The server's own ``statement_timeout`` comes first; this is for a server, or
-    something on the way to it, that stands still.
-
-    Attributes:
-        patience: How long one call may take, in seconds.
-    """
-
-    patience: float = 10.0
-
-    def wait(self, gen: PQGen[T], *arguments: Any, **keywords: Any) -> T:  # noqa: ANN401 - psycopg's
-        """
-        Run what psycopg has to wait for.
-
-        Raises:
-            NoAnswerError: If it takes too long; the connection is closed then.
-        """
-        try:
-            return super().wait(_bounded(gen, self.patience), *arguments, **keywords)
-        except NoAnswerError:
-            self.close()
-            raise
-
-
-def _bounded(gen: PQGen[T], patience: float) -> Generator[Wait, Ready | int, T]:
-    """Pass on what *gen* and psycopg say to each other; psycopg speaks at every interval."""
-    deadline = monotonic() + patience
-    try:
-        wanted = next(gen)
-        while True:
-            ready = yield wanted
-            if ready == Ready.NONE and monotonic() > deadline:
-                msg = f"no answer within {patience:g} s"
-                raise NoAnswerError(msg)
-            wanted = gen.send(ready)
-    except StopIteration as end:
-        value: T = end.value
-        return value
-
-
-def connected(arguments: Any, keywords: dict[str, Any], options: str, patience: float) -> Any:  # noqa: ANN401 - a driver's
-    """
-    Return a new connection.
-
-    Args:
-        arguments: Psycopg's own.
-        keywords: Psycopg's own; their ``options`` come after ours.
-        options: For the server, as libpq takes them; left out where a pooler on the way takes none.
-        patience: How long one call may take, in seconds.
-    """
-    both = f"{options} {keywords.get('options', '')}".strip()
-    try:
-        connection = BoundedConnection.connect(*arguments, **{**keywords, "options": both})
-    except psycopg.OperationalError as error:
-        if _POOLER not in str(error):
-            raise
-        connection = BoundedConnection.connect(*arguments, **keywords)
-    connection.patience = patience
-    return connection
-
-
-# Poolers between psycopg and the server, such as PgBouncer.
-
-
-def prepare_nothing_if_pooled(connection: PoolProxiedConnection) -> None:
-    """
-    Keep psycopg from preparing statements where a pooler is on the way.
-
-    It is found by the number of the server's process, which the server tells when a client
-    connects, so that a statement can be cancelled. A pooler tells a number of its own.
-    """
-    driver: Any = connection.dbapi_connection
-    if driver.prepare_threshold is not None:
-        ((process,),) = driver.execute("SELECT pg_backend_pid()").fetchall()
-        if process != driver.info.backend_pid:
-            driver.prepare_threshold = None

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Any number of saves by one statement, in one round trip.
+Saves in PostgreSQL: any number of them by one statement, in one round trip.
 
 It relies on READ COMMITTED, PostgreSQL's default: a row that another
 transaction has locked is looked at again, by ``save_id``, when it is free.
@@ -126,16 +126,14 @@ SELECT session_id FROM taken
 """
 
 
-class PostgresqlSaving:
+class PostgresqlSaver:
     """Stores sessions, all by one statement."""
 
     def __init__(self, sql: Statements) -> None:
         """Take the statements for what was refused."""
         self._sql = sql
 
-    def store(
-        self, writes: Sequence[SessionWrite], cursor: Cursor
-    ) -> Sequence[StorageError | None]:
+    def save(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Sequence[StorageError | None]:
         """Store *writes* on a cursor in autocommit; an outcome for each."""
         cursor.execute(*(_resave(writes[0]) if _is_resave(writes) else (_SAVE, _arrays(writes))))
         taken = {session_id for (session_id,) in cursor.fetchall()}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQLite: write-ahead log, BEGIN IMMEDIATE for writes, autocommit for the rest."""
+"""SQLite: a write-ahead log, BEGIN IMMEDIATE for writes, autocommit for the rest."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from sqlalchemy.dialects.sqlite.pysqlite import dialect as pysqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
-from sessionkit_sqlite.dialect import Cursor, Guard, upsert
-from sessionkit_sqlite.dialects.sqlite_saves import SqliteSaving
+from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
+from sessionkit_sqlite.dialects.sqlite_saves import SqliteSaver
 from sessionkit_sqlite.pool import Connections, Runner
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
     from sqlalchemy.pool import PoolProxiedConnection
 
-    from sessionkit_sqlite.dialect import Saving, Statements
+    from sessionkit_sqlite.dialect import Saver, Statements
 
 T = TypeVar("T")
 
@@ -91,11 +91,11 @@ class SqliteDialect:
 
     def transact(self, work: Callable[[Cursor], T]) -> T:
         """Run *work* inside BEGIN IMMEDIATE and COMMIT."""
-        return self._runner.run(partial(_transacted, work))
+        return self._runner.run(partial(_transact, work))
 
-    def saving(self, sql: Statements) -> Saving:
+    def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions."""
-        return SqliteSaving(self, sql).store
+        return SqliteSaver(self, sql).save
 
     def rest(self) -> None:
         """
@@ -120,7 +120,7 @@ class SqliteDialect:
 
     def upsert(self, table: sa.Table) -> Sequence[sa.ClauseElement]:
         """Return an insert that replaces a row with the same key."""
-        return upsert(insert, table)
+        return upsert_on_conflict(insert, table)
 
     def purge(self, table: sa.Table, due: sa.ColumnElement[bool]) -> sa.ClauseElement:
         """Return a delete by subselect: SQLite's DELETE has no LIMIT as most systems build it."""
@@ -128,7 +128,7 @@ class SqliteDialect:
         batch = sa.select(key).where(due).limit(sa.bindparam("limit"))
         return sa.delete(table).where(key.in_(batch.offset(sa.literal_column("0"))))
 
-    def laid_out(
+    def ddl(
         self,
         cursor: Cursor,  # noqa: ARG002 - the protocol's
         *tables: sa.Table,
@@ -140,7 +140,7 @@ class SqliteDialect:
         return [self.sql(clause) for clause in made]
 
 
-def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
+def _transact(work: Callable[[Cursor], T], connection: PoolProxiedConnection) -> T:
     cursor = connection.cursor()
     # A deferred transaction that reads first fails at once when another
     # writer was faster; this one waits for its turn.
@@ -156,11 +156,12 @@ def _transacted(work: Callable[[Cursor], T], connection: PoolProxiedConnection) 
     return result
 
 
-# SQLite's settings of a connection, set once each, and the write-ahead log of the file.
+# -- what a connection is told before its first use ------------------------------------
 
 _PREPARED: Final = "sessionkit"
 _MODES: Final = ("autocommit", "isolation_level")
 """How the driver begins transactions: the attribute of Python 3.12 and newer, and the older one."""
+
 _MODE: Final = "sessionkit mode"
 
 
@@ -205,7 +206,7 @@ def _use_write_ahead_log(cursor: DBAPICursor) -> None:
     try:
         cursor.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:
-        if not is_busy(error):
+        if not _is_busy(error):
             raise
         # SQLite doesn't wait here. Whoever holds the file is switching it, too.
         cursor.execute("BEGIN IMMEDIATE")
@@ -219,7 +220,12 @@ def _journal_mode(cursor: DBAPICursor) -> Any:  # noqa: ANN401 - a driver's valu
     return mode
 
 
-# What SQLite's errors mean, and what would be right.
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Return whether someone else holds the database."""
+    return error.sqlite_errorname.startswith("SQLITE_BUSY")
+
+
+# -- what errors mean ------------------------------------------------------------------
 
 _LOCKED: Final = "another connection kept it locked for longer than busy_timeout_ms"
 _CANT_OPEN: Final = "SQLITE_CANTOPEN"
@@ -273,35 +279,25 @@ class SqliteFaults:
         """Take what messages call the file."""
         self._place = place
 
-    def lost(self, error: Exception) -> bool:  # noqa: ARG002 - the protocol's
+    def is_lost(self, error: Exception) -> bool:  # noqa: ARG002 - the protocol's
         """Return False: nothing lies between us and a file."""
         return False
 
-    def passing(self, error: Exception) -> bool:  # noqa: ARG002 - the protocol's
+    def is_passing(self, error: Exception) -> bool:  # noqa: ARG002 - the protocol's
         """Return False: SQLite itself has waited as long as it was told to."""
         return False
 
-    def explained(self, error: Exception) -> StorageError:
+    def explain(self, error: Exception) -> StorageError:
         """Return one of our errors that says where it was and what would be right."""
-        return explained(error, self._place)
-
-
-def is_busy(error: sqlite3.Error) -> bool:
-    """Return whether someone else holds the database."""
-    return error.sqlite_errorname.startswith("SQLITE_BUSY")
-
-
-def explained(error: BaseException, place: str) -> StorageError:
-    """Return the driver's *error* as one of ours that says where it was and what would be right."""
-    if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return UnavailableError(f"{place}: all connections are in use: {error}")
-    name = getattr(error, "sqlite_errorname", None)
-    if name is None:
-        return RejectedError(f"{place}: can't be stored: {error}")
-    kind, advice = _kind(name, str(error))
-    if name.startswith(_CANT_OPEN) and not _is_unfit(Path(place)):
-        kind, advice = UnavailableError, _PASSING
-    return kind(f"{place}: {error}{advice and '; '}{advice}")
+        if isinstance(error, sqlalchemy.exc.TimeoutError):
+            return UnavailableError(f"{self._place}: all connections are in use: {error}")
+        name = getattr(error, "sqlite_errorname", None)
+        if name is None:
+            return RejectedError(f"{self._place}: can't be stored: {error}")
+        kind, advice = _kind(name, str(error))
+        if name.startswith(_CANT_OPEN) and not _is_unfit(Path(self._place)):
+            kind, advice = UnavailableError, _PASSING
+        return kind(f"{self._place}: {error}{advice and '; '}{advice}")
 
 
 def _kind(name: str, words: str) -> tuple[type[StorageError], str]:

@@ -20,11 +20,13 @@ from sessionkit_sqlite.schema import PART, SESSION
 if TYPE_CHECKING:
     from sessionkit.errors import ConflictError, StorageError
     from sessionkit.records import SessionHead, SessionWrite
-    from sessionkit_sqlite.dialect import Cursor, Statements
-    from sessionkit_sqlite.dialects.sqlite import SqliteDialect
+    from sessionkit_sqlite.dialect import Cursor, Dialect, Statements
 
 _Values: TypeAlias = tuple[Any, ...]
 """Of a row or a statement; by place: a name costs as much as the value that it gives."""
+
+_Changes: TypeAlias = defaultdict[str, list[_Values]]
+"""What the statements are run with."""
 
 _LIGHT: Final = ("version", "save_id", "recent", "created_at", "schema_version")
 _INDEXED: Final = ("user_id", "last_activity", "expires_at", "ended")
@@ -63,23 +65,23 @@ _MOST_IDS: Final = 500
 """How many are asked for at once: older releases of SQLite take 999 parameters."""
 
 
-class SqliteSaving:
+class SqliteSaver:
     """Stores sessions in one file."""
 
-    def __init__(self, dialect: SqliteDialect, sql: Statements) -> None:
+    def __init__(self, dialect: Dialect, sql: Statements) -> None:
         """Take the file, and the statements for what was refused."""
         self._dialect = dialect
         self._sql = sql
 
-    def store(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+    def save(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Store *writes*; an outcome for each."""
         if len(writes) == 1:
             values = _resave_of(writes[0])
-            if values is not None and self._dialect.autocommit(partial(_resaved, values)):
+            if values is not None and self._dialect.autocommit(partial(_resave, values)):
                 return (None,)
-        return self._dialect.transact(partial(self._stored, writes))
+        return self._dialect.transact(partial(self._store, writes))
 
-    def _stored(
+    def _store(
         self, writes: Sequence[SessionWrite], cursor: Cursor
     ) -> Sequence[ConflictError | None]:
         rows = _rows_of(writes, cursor)
@@ -99,10 +101,6 @@ class SqliteSaving:
         return outcomes
 
 
-_Changes: TypeAlias = defaultdict[str, list[_Values]]
-"""What the statements are run with."""
-
-
 def _resave_of(write: SessionWrite) -> _Values | None:
     """Return the values of the statement that stores a part in its head's row, if that is all."""
     part = only_part(write)
@@ -114,7 +112,7 @@ def _resave_of(write: SessionWrite) -> _Values | None:
     return (*_light(head), data, *guard, head.user_id, head.expires_at, head.ended)
 
 
-def _resaved(values: _Values, cursor: Cursor) -> bool:
+def _resave(values: _Values, cursor: Cursor) -> bool:
     """Return whether all that there was to change was in one row, and no index."""
     cursor.execute(_RESAVE, values)
     return cursor.rowcount == 1
