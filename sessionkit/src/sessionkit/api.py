@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The module-level functions, over the manager that is in force."""
+"""The module-level functions that apps call: each asks the default manager."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def save_session(session: UserSession, immediate: bool = False) -> None:  # noqa
         immediate: True to save now, and to raise what went wrong (see
             :meth:`sessionkit.manager.manager.SessionManager.save`).
     """
-    from sessionkit.manager.manager import manager_of  # noqa: PLC0415 - imports all that a manager needs
+    from sessionkit.manager.manager import manager_of  # noqa: PLC0415 - naming the functions imports no manager
 
     manager = manager_of(session) or get_manager()
     manager.save(session, immediate=immediate)
@@ -160,7 +160,7 @@ def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
         ValueError: If it is not above 0: everything would be too old.
         UnavailableError: If the store can't be reached.
     """
-    from sessionkit.session_repository import SessionRepository  # noqa: PLC0415 - imports what saves
+    from sessionkit.session_repository import SessionRepository  # noqa: PLC0415 - naming the functions imports no manager
 
     return SessionRepository().cleanup_expired_sessions(max_age_hours)
 

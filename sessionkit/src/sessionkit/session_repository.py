@@ -105,7 +105,7 @@ class SessionRepository(Repository):
         return self.count_active(length_of(active_threshold_minutes, "minutes", name))
 
     def update_last_activity(self, session_id: str) -> bool:
-        """Note that a session is in use now; return whether there is one."""
+        """Record that a session is in use now; return whether there is one."""
         return self.touch(session_id)
 
     def resolve_conflict(

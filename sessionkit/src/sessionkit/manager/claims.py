@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which session a connection gets: the rules of identity, as far as they need no store."""
+"""What a connection claims to be, and which session it has: the rules of identity that need no store."""
 
 from __future__ import annotations
 
@@ -20,94 +20,9 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class Claim:
-    """
-    What a connection says about itself, at one bootstrap.
-
-    Attributes:
-        asked: The session id that the app named, or None.
-        presented: The token that the browser presented, or None.
-        token_id: The session id in the token; None when there is none or it is not ours.
-        user_id: The known user, or None.
-        authenticated: Whether the host knows the user, whatever the app calls them.
-    """
-
-    asked: str | None
-    presented: str | None
-    token_id: str | None
-    user_id: str | None
-    authenticated: bool
-
-    def may_have(self, owner: Owner) -> bool:
-        """Return whether a session of this owner is for this claim."""
-        if owner.user_id is None:
-            return True
-        if self.user_id is None:
-            # Not said is not logged out, unless it was the host who knew the owner.
-            return not owner.authenticated
-        return self.user_id == owner.user_id
-
-
-@attrs.frozen(kw_only=True)
-class ConnectedSession:
-    """
-    The session that a connection has, and the claim that it was given for.
-
-    Attributes:
-        session: The live session; holding it keeps it in the identity map.
-        session_id: The id that it had then; it may have moved to another one since.
-        claim: What the connection said then.
-    """
-
-    session: UserSession
-    session_id: str
-    claim: Claim
-
-    @classmethod
-    def of(cls, session: UserSession, claim: Claim) -> Self:
-        """Return the connection that is given a session now."""
-        return cls(session=session, session_id=session.session_id, claim=claim)
-
-    @property
-    def has_moved(self) -> bool:
-        """Whether the session has another id than it had then."""
-        return self.session_id != self.session.session_id
-
-    def holds_for(self, claim: Claim) -> bool:
-        """Return whether a later claim of the same connection leads to the same session; not whose it is."""
-        if self.has_moved and not self._follows(claim):
-            return False
-        asks_same = claim.asked in (None, self.claim.asked, self.session.session_id)
-        shows_same = claim.presented == self.claim.presented or claim.token_id in (
-            None,
-            self.session.session_id,
-        )
-        return asks_same and shows_same
-
-    def shows_another(self, claim: Claim) -> bool:
-        """Return whether a later claim shows the token of another session than this one."""
-        known = {None, self.claim.token_id, self.session_id, self.session.session_id}
-        return claim.token_id not in known
-
-    def _follows(self, claim: Claim) -> bool:
-        """Tell who goes on with a session that moved: to have known the old id is not enough."""
-        owner = self.session.user_id
-        return owner is not None and claim.user_id == owner
-
-
-def connected_session(state: Mapping[str, Any]) -> UserSession | None:
-    """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
-    connection: ConnectedSession | None = state.get(STATE_KEY)
-    return None if connection is None or connection.has_moved else connection.session
-
-
-# Reads what a connection says about itself.
-
-
-@attrs.frozen(kw_only=True)
 class Claims:
     """
-    Reads claims.
+    Reads what a connection claims about itself.
 
     Attributes:
         tokens: Returns the app's tokens.
@@ -153,3 +68,85 @@ class Claims:
         except InvalidTokenError as error:
             self.emit(RestoreRefused(session_id=None, reason=f"the browser's token: {error}"))
             return None
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """
+    What a connection says about itself, at one bootstrap.
+
+    Attributes:
+        asked: The session id that the app named, or None.
+        presented: The token that the browser presented, or None.
+        token_id: The session id in the token; None when there is none or it is not ours.
+        user_id: The known user, or None.
+        authenticated: Whether the host knows the user, whatever the app calls them.
+    """
+
+    asked: str | None
+    presented: str | None
+    token_id: str | None
+    user_id: str | None
+    authenticated: bool
+
+    def may_have(self, owner: Owner) -> bool:
+        """Return whether a session of this owner is for this claim."""
+        if owner.user_id is None:
+            return True
+        if self.user_id is None:
+            # Not said is not logged out, unless it was the host who knew the owner.
+            return not owner.authenticated
+        return self.user_id == owner.user_id
+
+
+@attrs.frozen(kw_only=True)
+class ConnectedSession:
+    """
+    A session that a connection has, and the claim that it was given for.
+
+    Attributes:
+        session: The live session; holding it keeps it in the identity map.
+        session_id: The id that it had then; it may have been rotated since.
+        claim: What the connection said then.
+    """
+
+    session: UserSession
+    session_id: str
+    claim: Claim
+
+    @classmethod
+    def of(cls, session: UserSession, claim: Claim) -> Self:
+        """Return what a connection has that is given a session now."""
+        return cls(session=session, session_id=session.session_id, claim=claim)
+
+    @property
+    def was_rotated(self) -> bool:
+        """Whether the session has another id than it had then."""
+        return self.session_id != self.session.session_id
+
+    def holds_for(self, claim: Claim) -> bool:
+        """Return whether a later claim of the same connection leads to the same session; not whose it is."""
+        if self.was_rotated and not self._follows(claim):
+            return False
+        asks_same = claim.asked in (None, self.claim.asked, self.session.session_id)
+        shows_same = claim.presented == self.claim.presented or claim.token_id in (
+            None,
+            self.session.session_id,
+        )
+        return asks_same and shows_same
+
+    def shows_another(self, claim: Claim) -> bool:
+        """Return whether a later claim shows the token of another session than this one."""
+        known = {None, self.claim.token_id, self.session_id, self.session.session_id}
+        return claim.token_id not in known
+
+    def _follows(self, claim: Claim) -> bool:
+        """Tell who goes on with a session that was rotated: to have known the old id is not enough."""
+        owner = self.session.user_id
+        return owner is not None and claim.user_id == owner
+
+
+def connected_session(state: Mapping[str, Any]) -> UserSession | None:
+    """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
+    connection: ConnectedSession | None = state.get(STATE_KEY)
+    return None if connection is None or connection.was_rotated else connection.session

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which manager is in force: the one of a ``with`` block, else the process's own."""
+"""The manager that the module-level functions use: that of a ``with`` block, else the process's own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def get_manager() -> SessionManager:
                 elsewhere: SessionManager | None = OVERRIDES.anywhere()
                 if elsewhere is not None:
                     return elsewhere
-                from sessionkit.manager.manager import SessionManager  # noqa: PLC0415 - imports all that a manager needs
+                from sessionkit.manager.manager import SessionManager  # noqa: PLC0415 - naming the functions imports no manager
 
                 _DEFAULT.manager = SessionManager()
     return _DEFAULT.manager

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Which session a connection gets.
+Which session a connection gets: the one it has, a stored one, its user's latest, or a new one.
 
 In a web host a session is handed only to the browser that holds its signed
 token, or to the authenticated user who owns it. Scripts, the command line and
@@ -27,6 +27,7 @@ from sessionkit.host import STATE_KEY, Host, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, Owner
 from sessionkit.session.fields import new_session_id, short
 from sessionkit.session.forms import FormState
@@ -34,121 +35,7 @@ from sessionkit.session.session import UserSession
 from sessionkit.values.equality import is_empty
 
 if TYPE_CHECKING:
-    from sessionkit.repository.repository import Repository
     from sessionkit.tokens import Tokens
-
-# Whether a session holds anything that somebody did.
-
-
-def is_blank(session: UserSession, host: Host | None = None) -> bool:
-    """
-    Return whether a session holds nothing but what a page leaves there by being shown.
-
-    That are values as untouched widgets have them, and what counts visits:
-    history, page views, activity. In doubt something was done.
-
-    Args:
-        session: The session.
-        host: May know more of what was only shown; None knows nothing.
-    """
-    shown = host if isinstance(host, ShowingHost) else None
-    with session.lock:
-        said = (session.theme, session.language, session.timezone)
-        held = (
-            session.roles,
-            session.permissions,
-            session.extensions.keys() - ({shown.notes} if shown else ()),
-            session.cache_keys,
-            session.cache_dependencies,
-            session.unknown,
-        )
-        return (
-            not any(held)
-            and not any(said)
-            and all(
-                is_empty(value) or (shown is not None and shown.is_only_shown(session, key))
-                for key, value in tuple(session.inputs.items())
-            )
-            and all(map(_is_blank_form, tuple(session.form_states.values())))
-        )
-
-
-def _is_blank_form(form: object) -> bool:
-    return (
-        isinstance(form, FormState)  # an app may put anything there: it is told when it is saved
-        and all(map(is_empty, tuple(form.data.values())))
-        and not any((form.errors, form.snapshots, form.redo_snapshots, form.unknown))
-    )
-
-
-# Brings a known user back to what was left behind, at whatever browser that was.
-
-
-@attrs.frozen(kw_only=True)
-class LatestSessions:
-    """
-    Finds the stored sessions of users.
-
-    Attributes:
-        live: Opens sessions.
-        repository: Returns the repository; raises what opening the store raises.
-        emit: Takes events.
-    """
-
-    live: LiveSessions
-    repository: Callable[[], Repository]
-    emit: Callable[[SessionEvent], None]
-
-    def of_user(self, claim: Claim) -> UserSession | None:
-        """Return the latest stored session of the claim's user; None when there is none, or it can't be told."""
-        user_id = claim.user_id
-        if user_id is None:
-            return None
-        try:
-            latest = self.repository().latest_of(user_id)
-        except UnavailableError as error:
-            self.emit(StoreUnavailable(session_id=None, error=str(error)))
-            return None
-        found = None if latest is None else self.live.find(latest).session
-        if (
-            found is None
-            or found.user_id != user_id
-            or not self.live.absorb_for(found, claim.may_have)
-        ):
-            return None  # the list is older than the session: another tab may have it now
-        return found
-
-    def instead_of(self, session: UserSession, claim: Claim, host: Host) -> UserSession:
-        """
-        Return the session that a user comes back to from one that nobody owns.
-
-        That one is left as it is, and expires: other tabs may show it, and what
-        they do there is stored.
-
-        Args:
-            session: The session that nobody owns.
-            claim: Says who the user is.
-            host: The connection's; it may know what was only shown.
-
-        Returns:
-            The user's latest stored session; *session* if there is none, if
-            something was done in it, or if that can't be told.
-        """
-        if claim.user_id is None or not is_blank(session, host):
-            return session
-        own = self.of_user(claim)
-        return session if own is None or not self._is_blank_in_store(session, host) else own
-
-    def _is_blank_in_store(self, session: UserSession, host: Host) -> bool:
-        """Return whether others have stored nothing in a session either, or before the store could be asked."""
-        try:
-            stored = self.repository().load(session.session_id)
-        except UnavailableError as error:
-            self.emit(StoreUnavailable(session_id=session.session_id, error=str(error)))
-            return False
-        except NewerFormatError:
-            return False  # the repository told why
-        return stored is None or is_blank(stored, host)
 
 
 @attrs.frozen(kw_only=True)
@@ -161,7 +48,7 @@ class Identity:
         repository: Returns the repository; raises what opening the store raises.
         tokens: Returns the app's tokens.
         claims: Reads what connections say about themselves.
-        rotation: Moves sessions to fresh ids.
+        rotation: Gives sessions an owner and a fresh id.
         discard: Takes the session of an id out of the queue of saves.
         emit: Takes events.
     """
@@ -212,7 +99,7 @@ class Identity:
         return session
 
     def renew(self, host: Host) -> None:
-        """Let a connection whose session has moved keep it, and give its browser the new token."""
+        """Let a connection whose session was rotated keep it, and give its browser the new token."""
         state = host.state()
         before: ConnectedSession = state[STATE_KEY]
         self._give_token(host, before.claim, before.session)
@@ -235,7 +122,7 @@ class Identity:
     def _or_latest(
         self, host: Host, session: UserSession, claim: Claim, *, restore: bool
     ) -> UserSession:
-        """Return what the claim's user left behind, if the session is nobody's and nothing was done in it."""
+        """Return the latest session of the claim's user, if this one is nobody's and nothing was done in it."""
         owned = host.trusted or session.user_id is not None
         if owned or not restore or claim.asked == session.session_id:
             return session
@@ -358,3 +245,114 @@ class Identity:
             )
 
         return self.live.begin(session_id, make, saved=saved)
+
+
+# -- a known user at a new browser gets their latest session -----------------
+
+
+@attrs.frozen(kw_only=True)
+class LatestSessions:
+    """
+    Finds the latest stored session of a known user.
+
+    Attributes:
+        live: Opens sessions.
+        repository: Returns the repository; raises what opening the store raises.
+        emit: Takes events.
+    """
+
+    live: LiveSessions
+    repository: Callable[[], Repository]
+    emit: Callable[[SessionEvent], None]
+
+    def of_user(self, claim: Claim) -> UserSession | None:
+        """Return the latest stored session of the claim's user; None when there is none, or it can't be told."""
+        user_id = claim.user_id
+        if user_id is None:
+            return None
+        try:
+            latest = self.repository().latest_of(user_id)
+        except UnavailableError as error:
+            self.emit(StoreUnavailable(session_id=None, error=str(error)))
+            return None
+        found = None if latest is None else self.live.find(latest).session
+        if (
+            found is None
+            or found.user_id != user_id
+            or not self.live.absorb_for(found, claim.may_have)
+        ):
+            return None  # the list is older than the session: another tab may have it now
+        return found
+
+    def instead_of(self, session: UserSession, claim: Claim, host: Host) -> UserSession:
+        """
+        Return the user's own latest session in place of one that nobody owns.
+
+        That one is left as it is, and expires: other tabs may show it, and what
+        they do there is stored.
+
+        Args:
+            session: The session that nobody owns.
+            claim: Says who the user is.
+            host: The connection's; it may know what was only shown.
+
+        Returns:
+            The user's latest stored session; *session* if there is none, if
+            something was done in it, or if that can't be told.
+        """
+        if claim.user_id is None or not is_blank(session, host):
+            return session
+        own = self.of_user(claim)
+        return session if own is None or not self._is_blank_in_store(session, host) else own
+
+    def _is_blank_in_store(self, session: UserSession, host: Host) -> bool:
+        """Return whether others have stored nothing in a session either, or before the store could be asked."""
+        try:
+            stored = self.repository().load(session.session_id)
+        except UnavailableError as error:
+            self.emit(StoreUnavailable(session_id=session.session_id, error=str(error)))
+            return False
+        except NewerFormatError:
+            return False  # the repository told why
+        return stored is None or is_blank(stored, host)
+
+
+def is_blank(session: UserSession, host: Host | None = None) -> bool:
+    """
+    Return whether a session holds nothing but what a page leaves there by being shown.
+
+    That are values as untouched widgets have them, and what counts visits:
+    history, page views, activity. In doubt something was done.
+
+    Args:
+        session: The session.
+        host: May know more of what was only shown; None knows nothing.
+    """
+    shown = host if isinstance(host, ShowingHost) else None
+    with session.lock:
+        said = (session.theme, session.language, session.timezone)
+        held = (
+            session.roles,
+            session.permissions,
+            session.extensions.keys() - ({shown.notes} if shown else ()),
+            session.cache_keys,
+            session.cache_dependencies,
+            session.unknown,
+        )
+        return (
+            not any(held)
+            and not any(said)
+            and all(
+                is_empty(value) or (shown is not None and shown.is_only_shown(session, key))
+                for key, value in tuple(session.inputs.items())
+            )
+            and all(map(_is_blank_form, tuple(session.form_states.values())))
+        )
+
+
+def _is_blank_form(form: object) -> bool:
+    return (
+        isinstance(form, FormState)  # an app may put anything there: it is told when it is saved
+        and all(map(is_empty, tuple(form.data.values())))
+        and not any((form.errors, form.snapshots, form.redo_snapshots, form.unknown))
+    )

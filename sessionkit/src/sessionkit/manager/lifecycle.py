@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends live sessions and all of a user's, and lists them."""
+"""Live sessions are rotated, ended, revoked and listed here; a login gives one its owner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import attrs
 
@@ -15,23 +15,20 @@ from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, U
 from sessionkit.events import SessionEvent, SessionRotated
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
+from sessionkit.records import SessionHead
+from sessionkit.repository.repository import Repository
+from sessionkit.repository.rotation import FormerId
+from sessionkit.repository.stored_sessions import ATTEMPTS
+from sessionkit.repository.tracks import Owner
 from sessionkit.session.arguments import ONLY, USER_ID
 from sessionkit.session.fields import from_micros, new_session_id, short
 from sessionkit.session.session import UserSession
-
-if TYPE_CHECKING:
-    from sessionkit.records import SessionHead
-    from sessionkit.repository.repository import Repository
-    from sessionkit.repository.rotation import FormerId
-    from sessionkit.repository.tracks import Owner
-
-# Live sessions that move to a fresh id, so that whoever knows the old one has nothing.
 
 
 @attrs.frozen(kw_only=True)
 class LiveRotation:
     """
-    Moves live sessions.
+    Rotates live sessions: whoever knows the old id has nothing.
 
     Attributes:
         live: Knows which id leads to which session.
@@ -96,8 +93,6 @@ class LiveRotation:
             self._later(former.session_id, partial(self._finish, former))
 
     def _rotate_in_memory(self, session: UserSession, owner: Owner | None) -> FormerId | None:
-        from sessionkit.repository.rotation import FormerId  # noqa: PLC0415 - imports what saves; few sessions move
-
         def own() -> None:
             if owner is not None:
                 session.user_id, session.authenticated = owner
@@ -133,50 +128,14 @@ class LiveRotation:
     def _later(self, session_id: str, work: Callable[[], object]) -> None:
         """Have the writer do something about an id, again and again while the store is down."""
         stand_in = UserSession(session_id=session_id)
-        # Not left undone for lack of room: until then the id that was left still opens the session.
+        # Not left undone for lack of room: until then the former id still opens the session.
         self.persistence.schedule_save(session_id, stand_in, lambda _: work(), bounded=False)
-
-
-# What a user is shown of a session of theirs.
-
-
-@attrs.frozen(kw_only=True)
-class SessionSummary:
-    """
-    One of a user's sessions, as a page called "your devices" shows it.
-
-    Attributes:
-        session_id: The session. Ids are secrets in full: show ``short_id``.
-        created_at: When it began, in UTC.
-        last_activity: When it was last used, in UTC; up to a minute old.
-        current: Whether it is the calling connection's own.
-    """
-
-    session_id: str = attrs.field(repr=lambda session_id: repr(short(session_id)))
-    created_at: datetime
-    last_activity: datetime
-    current: bool = False
-
-    @property
-    def short_id(self) -> str:
-        """The first eight characters of the id."""
-        return short(self.session_id)
-
-    @classmethod
-    def of(cls, head: SessionHead, *, current: bool) -> Self:
-        """Return what is shown of a stored session."""
-        return cls(
-            session_id=head.session_id,
-            created_at=from_micros(head.created_at),
-            last_activity=from_micros(head.last_activity),
-            current=current,
-        )
 
 
 @attrs.frozen(kw_only=True)
 class SessionEnds:
     """
-    Ends sessions for good.
+    Ends sessions for good, one or all of a user's, and lists them.
 
     Attributes:
         live: Knows the live ones.
@@ -206,7 +165,7 @@ class SessionEnds:
             session_id = session.session_id
             ended = self.repository().end(session_id, session, of_user=of_user)
             if session.session_id == session_id:
-                break  # else it moved to another id meanwhile
+                break  # else it was rotated meanwhile
         self.discard(session_id)
         self.live.drop(session)
         return ended
@@ -227,8 +186,6 @@ class SessionEnds:
             TypeError: If *user_id* is no text: where nobody is logged in nobody is logged out.
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
-        from sessionkit.repository.stored_sessions import ATTEMPTS  # noqa: PLC0415 - imports what saves
-
         _check_user(user_id)
         chosen = _chosen(only)
 
@@ -301,3 +258,36 @@ def _of_live(session: UserSession) -> SessionSummary:
         last_activity=session.last_activity,
         current=True,
     )
+
+
+@attrs.frozen(kw_only=True)
+class SessionSummary:
+    """
+    One of a user's sessions, as a page called "your devices" shows it.
+
+    Attributes:
+        session_id: The session. Ids are secrets in full: show ``short_id``.
+        created_at: When it began, in UTC.
+        last_activity: When it was last used, in UTC; up to a minute old.
+        current: Whether it is the calling connection's own.
+    """
+
+    session_id: str = attrs.field(repr=lambda session_id: repr(short(session_id)))
+    created_at: datetime
+    last_activity: datetime
+    current: bool = False
+
+    @property
+    def short_id(self) -> str:
+        """The first eight characters of the id."""
+        return short(self.session_id)
+
+    @classmethod
+    def of(cls, head: SessionHead, *, current: bool) -> Self:
+        """Return what is shown of a stored session."""
+        return cls(
+            session_id=head.session_id,
+            created_at=from_micros(head.created_at),
+            last_activity=from_micros(head.last_activity),
+            current=current,
+        )

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import TYPE_CHECKING
 from weakref import WeakSet, WeakValueDictionary
 
 import attrs
@@ -19,24 +18,9 @@ import attrs
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
 from sessionkit.events import SessionEvent, StoreUnavailable
 from sessionkit.manager.rerun_check import RerunCheck
+from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, LoadResult, Owner
 from sessionkit.session.session import UserSession
-
-if TYPE_CHECKING:
-    from sessionkit.repository.repository import Repository
-
-
-class _IdLock:
-    """A lock that a weak map can hold; whoever is inside, or waits, keeps it there."""
-
-    def __init__(self) -> None:
-        self._lock = RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -48,7 +32,7 @@ class LiveSessions:
         repository: Returns the repository; raises what opening the store raises.
         opened: Returns the repository, or None while the store was never opened; never waits.
         emit: Takes events.
-        rerun_check: Looks whether others have saved.
+        rerun_check: Refreshes a session, at most once an interval.
     """
 
     repository: Callable[[], Repository]
@@ -101,12 +85,12 @@ class LiveSessions:
     @contextmanager
     def lock_for_rotation(self, session: UserSession) -> Iterator[None]:
         """
-        Let nobody find a session while it moves to another id.
+        Let nobody find a session while it is given another id.
 
-        An id that it has left counts as ended, until :meth:`record_ended` says that it is.
+        Its former id counts as ended, until :meth:`record_ended` says that it is.
         """
         with self._lock_of(session.session_id):
-            old_id = session.session_id  # it may have moved while we waited
+            old_id = session.session_id  # it may have been rotated while we waited
             try:
                 yield
             finally:
@@ -116,7 +100,7 @@ class LiveSessions:
                     self._sessions[session.session_id] = session
 
     def record_ended(self, session_id: str) -> None:
-        """Note that the store knows the end of an id that a session has left."""
+        """Record that the store knows the end of a session's former id."""
         self._former_ids.discard(session_id)
 
     def of_user(self, user_id: str) -> list[UserSession]:
@@ -150,10 +134,10 @@ class LiveSessions:
 
     def absorb_for(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
         """
-        Bring a live session up to what is known of the store, for someone who may have it.
+        Absorb what is known of the store into a live session, for someone who may have it.
 
         Asks no store. What others changed enters the session only after its
-        owner was looked at: it may have become somebody's meanwhile.
+        owner was checked: it may have become somebody's meanwhile.
 
         Args:
             session: The session.
@@ -175,18 +159,18 @@ class LiveSessions:
         return self._sessions.get(session_id)
 
     def refresh_if_due(self, session: UserSession) -> None:
-        """Look whether others have saved a live session, if it is time; waits for no store that is down."""
+        """Refresh a live session, if it is time; waits for no store that is down."""
         if self.is_saved(session):
             self.rerun_check.refresh_if_due(session)
 
     def record_saved(self, session_id: str, version: int) -> None:
-        """Take note of a save in this process: of a live session itself, it counts as a look."""
+        """Record a save in this process: one of a live session itself refreshes it, too."""
         session = self.held(session_id)
         if session is not None and session.version == version:
             self.rerun_check.record_refreshed(session_id)
 
     def refresh_now(self, session: UserSession) -> None:
-        """Look whether others have saved a live session; may wait."""
+        """Refresh a live session; may wait."""
         self.rerun_check.refresh_now(session)
 
     def has_news(self, session: UserSession) -> bool:
@@ -214,3 +198,16 @@ class LiveSessions:
     def is_saved(self, session: UserSession) -> bool:
         """Return whether the session is written to the store at all."""
         return self._all_saved or session not in self._unsaved
+
+
+class _IdLock:
+    """A lock that a weak map can hold; whoever is inside, or waits, keeps it there."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a manager gives sessions to connections."""
+"""The manager of one app's sessions: gives each connection its session, and saves, rotates and ends it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
+
+_GIVERS: Final[WeakKeyDictionary[UserSession, SessionGiver]] = WeakKeyDictionary()
 
 
 class SessionGiver(BackgroundSaver):
@@ -133,7 +135,7 @@ class SessionGiver(BackgroundSaver):
         """Return the connection's session; None when it never asked for one."""
         state = self.host.state()
         if STATE_KEY in state and connected_session(state) is None:
-            return self.bootstrap()  # it moved, and belongs to whoever can say so
+            return self.bootstrap()  # it was rotated, and belongs to whoever can say so
         return connected_session(state)
 
     # -- two writers -----------------------------------------------------------
@@ -172,16 +174,10 @@ def _can_judge(host: Host) -> TypeGuard[InputHost]:
     return hasattr(host, "is_news")
 
 
-_GIVERS: Final[WeakKeyDictionary[UserSession, SessionGiver]] = WeakKeyDictionary()
-
-
 def giver_of(session: UserSession) -> SessionGiver | None:
     """Return who gave a session out, or None."""
     SESSION.check(session)
     return _GIVERS.get(session)
-
-
-# Wires settings, plugins, host, repository and persistence together.
 
 
 class SessionManager(SessionGiver):

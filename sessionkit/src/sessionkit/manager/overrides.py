@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Managers that take the place of the process's own inside a ``with`` block; who asks imports none."""
+"""Managers that take the place of the process's own inside a ``with`` block; importing this imports no manager."""
 
 from __future__ import annotations
 

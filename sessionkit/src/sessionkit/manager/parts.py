@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a manager is made of, each part made when it is first needed."""
+"""What a manager is made of: hosts, live sessions, storage and repository, opened when they are first needed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sessionkit.events import SessionEvent, SessionSaved, log_event
 from sessionkit.host import Host
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.rerun_check import RerunCheck
+from sessionkit.manager.store import Assembly
 from sessionkit.manager.watch import Watcher
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.repository.repository import Repository
 from sessionkit.settings.settings import Settings
 from sessionkit.storage import Storage
 
 if TYPE_CHECKING:
-    from sessionkit.manager.store import Assembly
-    from sessionkit.repository.repository import Repository
     from sessionkit.tokens import Tokens
 
 
@@ -77,8 +77,6 @@ class ManagerParts:
         """Makes storage, serializer and strategy; raises :class:`ConfigError` as it is made."""
         with self._assembling:
             if self._assembly is None:
-                from sessionkit.manager.store import Assembly  # noqa: PLC0415 - a new session needs none
-
                 self._assembly = Assembly(
                     settings=self.settings, plugins=self.plugins, emit=self.emit
                 )
@@ -106,8 +104,6 @@ class ManagerParts:
             with self._opening:
                 self._watcher.begin(self.assembly.storage())
                 if self._repository is None:
-                    from sessionkit.repository.repository import Repository  # noqa: PLC0415 - as above
-
                     repository = Repository(**self.assembly.parts(), now=self.now)
                     self._opened(repository)
                     self._repository = repository
@@ -132,6 +128,6 @@ class ManagerParts:
 
 
 def _interval(settings: Settings) -> float | None:
-    """Return for how many seconds a look at what is stored counts; None to never look."""
+    """Return how many seconds are between two refreshes of a session; None to never refresh."""
     persistence = settings.persistence
     return persistence.refresh_interval_ms / 1000 if persistence.refresh == "rerun" else None

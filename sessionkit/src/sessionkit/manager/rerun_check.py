@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Looks, at a rerun, whether someone else has saved the session.
+Refreshes a session at a rerun, if it is time: has someone else saved it?
 
-Seldom: a session is looked at once an interval, however many tabs show it. And
+Seldom: a session is refreshed once an interval, however many tabs show it. And
 never where a user would wait for it: after a store was slow or down, one
-session's look goes ahead on a thread of its own, after a pause that grows;
+session's check goes ahead on a thread of its own, after a pause that grows;
 until it is answered, reruns go on with what is known.
 """
 
@@ -15,27 +15,27 @@ import os
 import time
 from collections.abc import Callable
 from threading import Lock, Thread, get_ident
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from weakref import WeakSet
 
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.persistence.health import Breaker
+from sessionkit.repository.repository import Repository
 from sessionkit.session.session import UserSession
 
-if TYPE_CHECKING:
-    from sessionkit.repository.repository import Repository
-
 PAUSE: Final = 2.0
-"""Seconds without a look after a store was down or slow for the first time."""
+"""Seconds without a refresh after a store was down or slow for the first time."""
+
 
 SLOW: Final = 0.25
 """Seconds that an answer may take before the store counts as one that lets users wait."""
+
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 
 
 class RerunCheck:
-    """Looks for all live sessions of a process; raises nothing, whatever the store does."""
+    """Refreshes the live sessions of a process; raises nothing, whatever the store does."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class RerunCheck:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        Begin with nothing looked at.
+        Begin with nothing refreshed.
 
         Args:
-            interval: Seconds that a look at a session counts; None to never look.
+            interval: Seconds between two refreshes of a session; None to never refresh.
             opened: Returns the repository, or None while the store was never opened; never waits.
             clock: Returns seconds that never go back.
         """
@@ -59,14 +59,14 @@ class RerunCheck:
         _LIVE.add(self)
 
     def _start_empty(self) -> None:
-        """Begin anew; after a fork the parent's looks are not under way here."""
+        """Begin anew; after a fork the parent's refreshes are not under way here."""
         self._lock = Lock()
         self._refreshed_at: dict[str, float] = {}
         self._asking: dict[int, float] = {}
         self._breaker = Breaker(shortest=PAUSE)
 
     def refresh_if_due(self, session: UserSession) -> None:
-        """Look whether someone else has saved *session*, if it is time; what there is waits in the repository."""
+        """Refresh *session*, if it is time; what others saved waits in the repository."""
         repository = self._opened()
         if repository is None or self._interval is None or not self._take_turn(session):
             return
@@ -82,14 +82,14 @@ class RerunCheck:
             self._ask(repository, session)
 
     def refresh_now(self, session: UserSession) -> None:
-        """Look whatever was looked at before: for a thread that may wait, when there is a reason."""
+        """Refresh at once, due or not: for a thread that may wait, when there is a reason."""
         repository = self._opened()
         if repository is not None:
             self.record_refreshed(session.session_id)
             self._ask(repository, session, wait=True)
 
     def record_refreshed(self, session_id: str) -> None:
-        """Note that what the store holds of a session is known as of now, as after a save."""
+        """Record that what the store holds of a session is known as of now, as after a save."""
         with self._lock:
             self._record(session_id, self._clock())
 
@@ -108,7 +108,7 @@ class RerunCheck:
         )
 
     def _take_turn(self, session: UserSession) -> bool:
-        """Return whether this caller is the one who looks."""
+        """Return whether this caller is the one who refreshes."""
         now = self._clock()
         with self._lock:
             if now < self._breaker.retry_at or not self._is_due(session.session_id, now):

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a manager saves: soon, in the background, or at once."""
+"""Saves a manager's sessions: soon, in the background, or at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from sessionkit.errors import QueueFullError, SessionGoneError
 from sessionkit.events import SaveFailed
+from sessionkit.journal.replay import JournalRecovery
 from sessionkit.manager.parts import ManagerParts
+from sessionkit.manager.store import make_recovery
 from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION
 from sessionkit.session.held_forms import ask_for_forms, form_debounce
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings
 from sessionkit.status import PersistenceStatus
 
-if TYPE_CHECKING:
-    from sessionkit.journal.replay import JournalRecovery
-    from sessionkit.repository.repository import Repository
-
 _SETTLED: Final = ("saved", "incomplete")
+
+
 _KEPT_IN_MEMORY: Final = (
     "a newer release of sessionkit has stored this session; changes stay in memory, lest they "
     "damage what is stored"
@@ -34,7 +35,7 @@ _KEPT_IN_MEMORY: Final = (
 
 class BackgroundSaver(ManagerParts):
     """
-    Settings, plugins, host, repository, and what saves.
+    Saves sessions in the background, or at once.
 
     Attributes:
         persistence: The queue of saves and its writer.
@@ -143,8 +144,6 @@ class BackgroundSaver(ManagerParts):
     def _make_recovery(self) -> JournalRecovery | None:
         if self.settings.persistence.journal is None:
             return None
-        from sessionkit.manager.store import make_recovery  # noqa: PLC0415 - only who has one needs it
-
         return make_recovery(self.assembly, lambda: self.repository, self.now, self.emit)
 
     def discard(self, session_id: str) -> None:

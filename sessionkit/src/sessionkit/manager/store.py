@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes storage, serializer, strategy and repository of what the settings say."""
+"""Makes what a repository is made of, and the journal, from what the settings say."""
 
 from __future__ import annotations
 
@@ -25,19 +25,6 @@ from sessionkit.repository.tracks import SaveObserver, Tracks
 from sessionkit.serializer import Serializer
 from sessionkit.settings.settings import Settings
 from sessionkit.storage import SetupStorage, Storage
-
-
-class RepositoryParts(TypedDict):
-    """The arguments of :class:`~sessionkit.repository.repository.Repository` that settings decide."""
-
-    storage: Storage
-    codec: SessionCodec
-    strategy: ConflictStrategy
-    expiry: Expiry
-    emit: Callable[[SessionEvent], None]
-    tracks: Tracks
-    merger: Merger
-    observer: SaveObserver | None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -194,3 +181,16 @@ def make_recovery(
     )
     assembly.observer = journal
     return JournalRecovery(journal=journal, repository=repository, emit=emit)
+
+
+class RepositoryParts(TypedDict):
+    """The arguments of :class:`~sessionkit.repository.repository.Repository` that settings decide."""
+
+    storage: Storage
+    codec: SessionCodec
+    strategy: ConflictStrategy
+    expiry: Expiry
+    emit: Callable[[SessionEvent], None]
+    tracks: Tracks
+    merger: Merger
+    observer: SaveObserver | None

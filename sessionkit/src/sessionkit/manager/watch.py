@@ -2,9 +2,9 @@
 """
 Hears from the storage what others save, and has idle tabs told.
 
-The storage's own thread only puts an id into a queue; looking and telling is
+The storage's own thread only puts an id into a queue; refreshing and telling is
 done on one thread of ours. A message that is lost costs nothing but time: the
-next rerun looks by itself. One that comes twice finds nothing new.
+next rerun asks by itself. One that comes twice finds nothing new.
 """
 
 from __future__ import annotations
@@ -26,55 +26,31 @@ from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Closeable, Storage, WatchStorage
 
-# Keeps two tabs from waking each other for ever.
+PAUSE: Final = 10.0
+"""Seconds until a storage that could not watch is asked again."""
+
 
 SHORTEST: Final = 1.0
 """Seconds between telling a tab that answers and telling it again, the first time."""
+
 
 LONGEST: Final = 60.0
 """The same, at most."""
 
 
-@attrs.define
-class TabNotification:
-    """
-    When the tabs of a session were told last, and what came of it.
-
-    Attributes:
-        told_at: When, in the caller's seconds.
-        gap: Seconds that have to pass before they are told again, if they answered.
-        answered: Whether the session was saved here since then.
-    """
-
-    told_at: float
-    gap: float = SHORTEST
-    answered: bool = False
-
-    @classmethod
-    def after(cls, before: TabNotification | None, now: float) -> TabNotification:
-        """Return the notification of telling now: twice as slow, if the last one was answered and is not long ago."""
-        if before is None or not before.answered or now > before.told_at + 2 * before.gap:
-            return cls(now)
-        return cls(now, min(LONGEST, 2 * before.gap))
-
-    def next_at(self, now: float) -> float:
-        """Return when to tell again."""
-        return max(now, self.told_at + self.gap) if self.answered else now
-
-
-PAUSE: Final = 10.0
-"""Seconds until a storage that could not watch is asked again."""
-
 _LINGER: Final = 10.0
 """Seconds that the thread waits for another message before it ends."""
 
+
 _GIVEN: Final = 5.0
 """Seconds that ``close`` waits for the thread, which may wait for the storage."""
+
 
 _DEAF: Final = (
     "persistence.watch: %s can't tell of what other processes save; idle tabs are told of what"
     " this one saves, and see the rest at their next rerun (redis can tell)"
 )
+
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 
@@ -154,7 +130,7 @@ class Watcher:
             self._put(session)
 
     def record_saved(self, session_id: str, version: int) -> None:
-        """Take note of a save in this process, of which no storage tells."""
+        """Record a save in this process, of which no storage tells."""
         session = self._live.held(session_id) if self._wanted else None
         if session is None:
             return
@@ -249,3 +225,33 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
+
+
+# -- two tabs must not wake each other for ever ------------------------------
+
+
+@attrs.define
+class TabNotification:
+    """
+    When the tabs of a session were told last, and what came of it.
+
+    Attributes:
+        told_at: When, in the caller's seconds.
+        gap: Seconds that have to pass before they are told again, if they answered.
+        answered: Whether the session was saved here since then.
+    """
+
+    told_at: float
+    gap: float = SHORTEST
+    answered: bool = False
+
+    @classmethod
+    def after(cls, before: TabNotification | None, now: float) -> TabNotification:
+        """Return the notification of telling now: twice as slow, if the last one was answered and is not long ago."""
+        if before is None or not before.answered or now > before.told_at + 2 * before.gap:
+            return cls(now)
+        return cls(now, min(LONGEST, 2 * before.gap))
+
+    def next_at(self, now: float) -> float:
+        """Return when to tell again."""
+        return max(now, self.told_at + self.gap) if self.answered else now

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a save writes: the session encoded, brought together with what is stored."""
+"""
+What a save is to write: the session encoded, and brought together with what is stored.
+
+The caller holds the track's lock.
+"""
 
 from __future__ import annotations
 
@@ -21,101 +25,6 @@ from sessionkit.session.fields import new_save_id, to_micros
 from sessionkit.session.forms import FORM
 from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import NotKept, UserSession
-
-# A live session as it is now, encoded, with a stamp for each change. The caller holds the track's lock.
-
-
-def encode_live(context: SaveContext, session: UserSession, track: Track) -> Encoded:
-    """
-    Encode a session, and note when its changes were first seen: now.
-
-    A save that is tried again later encodes it again; what changed before the
-    first try keeps its stamp. Forms that don't save themselves are as they were
-    encoded last, unless the app has asked for them: then they are as they are now.
-    """
-    last = track.last_known
-    stamper = Stamper(context.codec, last, to_micros(context.now()))
-    with session.lock:
-        held = held_parts(session)
-        kept = _held_from_now(context.codec, last, held, stamper.note) if held else last
-        encoded = context.codec.encode(session, kept, stamper.note, held)
-        if session.forms_asked_for:
-            session.forms_asked_for = frozenset()
-        # Under the lock: by it a journal knows what it kept before, and what after.
-        track.last = stamper.stamped(encoded.parts)
-    return Encoded(track.last, encoded.refused)
-
-
-def encode_held(
-    context: SaveContext, session: UserSession, live: EncodedParts
-) -> EncodedParts | None:
-    """
-    Encode a session with what the user typed into forms that don't save themselves.
-
-    Args:
-        context: Encodes.
-        session: The session; the caller has its lock.
-        live: As :func:`encode_live` has encoded it just now.
-
-    Returns:
-        Its parts, with stamps of now for what *live* lacks; None when there are no such forms.
-    """
-    if not held_parts(session):
-        return None
-    stamper = Stamper(context.codec, live, to_micros(context.now()))
-    return stamper.stamped(context.codec.encode(session, live, stamper.note).parts)
-
-
-def _held_from_now(
-    codec: SessionCodec, last: EncodedParts, held: AbstractSet[str], note: Note
-) -> EncodedParts:
-    """Return *last* with the one thing about a held form that changes by itself: that it is held."""
-    kept = dict(last)
-    for name in sorted(held & last.keys()):
-        part = codec.decode_part(name, last[name])
-        if name.startswith(FORM) and part.get("auto_save", True):
-            part["auto_save"] = False
-            kept[name] = codec.serializer.dumps(part)
-            note(name, part)
-    return kept
-
-
-# Tells a conflict, which the strategy decides, from changes that a merge may take as they are.
-
-
-def is_conflict(
-    context: SaveContext, session: UserSession, track: Track, ours: EncodedParts
-) -> bool:
-    """
-    Return whether the strategy is to be asked before our changes are stored.
-
-    Any change of ours is in conflict with a save by someone else that no strategy has decided
-    on. After a decision the live session may not show yet what was decided: then a change of
-    ours is in conflict with it where it is made to the very fields in which both differ, else a
-    rule such as "never less" would hold for the first save only.
-
-    Args:
-        context: What every save needs.
-        session: The live session.
-        track: What is known of the store.
-        ours: The session's parts, as they are to be saved.
-    """
-    stored, base = track.stored, track.base
-    if stored is None or ours == base:
-        return False
-    if track.foreign:
-        return bool(differing(ours, stored.parts))
-    if not session.version or stored.parts == base or type(context.strategy) is Merge:
-        return False  # never stored by us, nothing to decide, or a merge anyway
-    return bool(conflicting_fields(context.codec, base, ours, stored.parts, stored.parts))
-
-
-def differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
-    """Return the names of the parts that are not the same, but for the stamps."""
-    # Never by sets of bytes: most are the same objects, and hashing takes longer than comparing.
-    names = one.keys() | other.keys()
-    unequal = [name for name in names if one.get(name) != other.get(name) and name != STAMPS]
-    return tuple(sorted(unequal))
 
 
 class Intent(NamedTuple):
@@ -247,3 +156,99 @@ def _head(
         last_activity=last_activity,
         expires_at=context.expiry.of(created_at=created_at, last_activity=last_activity),
     )
+
+
+# -- is the strategy to be asked? --------------------------------------------
+
+
+def is_conflict(
+    context: SaveContext, session: UserSession, track: Track, ours: EncodedParts
+) -> bool:
+    """
+    Return whether the strategy is to be asked before our changes are stored.
+
+    Any change of ours is in conflict with a save by someone else that no strategy has decided
+    on. After a decision the live session may not show yet what was decided: then a change of
+    ours is in conflict with it where it is made to the very fields in which both differ, else a
+    rule such as "never less" would hold for the first save only.
+
+    Args:
+        context: What every save needs.
+        session: The live session.
+        track: What is known of the store.
+        ours: The session's parts, as they are to be saved.
+    """
+    stored, base = track.stored, track.base
+    if stored is None or ours == base:
+        return False
+    if track.foreign:
+        return bool(differing(ours, stored.parts))
+    if not session.version or stored.parts == base or type(context.strategy) is Merge:
+        return False  # never stored by us, nothing to decide, or a merge anyway
+    return bool(conflicting_fields(context.codec, base, ours, stored.parts, stored.parts))
+
+
+def differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
+    """Return the names of the parts that are not the same, but for the stamps."""
+    # Never by sets of bytes: most are the same objects, and hashing takes longer than comparing.
+    names = one.keys() | other.keys()
+    unequal = [name for name in names if one.get(name) != other.get(name) and name != STAMPS]
+    return tuple(sorted(unequal))
+
+
+# -- the live session, encoded -----------------------------------------------
+
+
+def encode_live(context: SaveContext, session: UserSession, track: Track) -> Encoded:
+    """
+    Encode a session, and stamp its changes as first seen now.
+
+    A save that is tried again later encodes it again; what changed before the
+    first try keeps its stamp. Forms that don't save themselves are as they were
+    encoded last, unless the app has asked for them: then they are as they are now.
+    """
+    last = track.last_known
+    stamper = Stamper(context.codec, last, to_micros(context.now()))
+    with session.lock:
+        held = held_parts(session)
+        kept = _held_from_now(context.codec, last, held, stamper.note) if held else last
+        encoded = context.codec.encode(session, kept, stamper.note, held)
+        if session.forms_asked_for:
+            session.forms_asked_for = frozenset()
+        # Under the lock: by it a journal knows what it kept before, and what after.
+        track.last = stamper.stamped(encoded.parts)
+    return Encoded(track.last, encoded.refused)
+
+
+def encode_held(
+    context: SaveContext, session: UserSession, live: EncodedParts
+) -> EncodedParts | None:
+    """
+    Encode a session with what the user typed into forms that don't save themselves.
+
+    Args:
+        context: Encodes.
+        session: The session; the caller has its lock.
+        live: As :func:`encode_live` has encoded it just now.
+
+    Returns:
+        Its parts, with stamps of now for what *live* lacks; None when there are no such forms.
+    """
+    if not held_parts(session):
+        return None
+    stamper = Stamper(context.codec, live, to_micros(context.now()))
+    return stamper.stamped(context.codec.encode(session, live, stamper.note).parts)
+
+
+def _held_from_now(
+    codec: SessionCodec, last: EncodedParts, held: AbstractSet[str], note: Note
+) -> EncodedParts:
+    """Return *last* with the one thing about a held form that changes by itself: that it is held."""
+    kept = dict(last)
+    for name in sorted(held & last.keys()):
+        part = codec.decode_part(name, last[name])
+        if name.startswith(FORM) and part.get("auto_save", True):
+            part["auto_save"] = False
+            kept[name] = codec.serializer.dumps(part)
+            note(name, part)
+    return kept

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a live session learns what others have saved. The caller holds the track's lock."""
+"""
+How a live session gets what others have saved: refreshed from the store, then absorbed.
+
+The caller holds the track's lock.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from sessionkit.session.session import UserSession
 
 def refresh_track(context: SaveContext, session: UserSession, track: Track) -> bool:
     """
-    Note in *track* what is stored now, if someone else has saved the session.
+    Record in *track* what is stored now, if someone else has saved the session.
 
     Returns:
         Whether the store was asked.
@@ -62,48 +66,9 @@ def _load_parts(
 
 
 def _record_times(track: Track, known: LastSeen, head: SessionHead) -> None:
-    """Note when a session that nobody has saved since was in use elsewhere, and so when it ends."""
+    """Record when a session that nobody has saved since was in use elsewhere, and so when it ends."""
     if track.stored is known and head.save_id == known.head.save_id:
         track.stored = attrs.evolve(known, head=head)
-
-
-def record_seen(context: SaveContext, session: UserSession, track: Track, seen: LastSeen) -> None:
-    """Note that someone else has saved the session, or that the store went back."""
-    known = track.stored
-    track.shared.last_seen = seen
-    if seen.head.save_id == session.save_id:
-        # This very object was saved through another repository.
-        track.base, track.stored, track.replaces = seen.parts, seen, None
-    elif known is None:
-        # It was never stored by us: its base is the empty session, and nothing is in conflict.
-        track.stored, track.replaces = seen, None
-    elif not went_back(known.head, seen.head):
-        track.stored, track.foreign = seen, True
-    else:
-        event = StoreWentBack(
-            session_id=session.session_id,
-            acknowledged=known.head.version,
-            found=seen.head.version,
-        )
-        context.emit(event)
-        _record_went_back(track, known, seen)
-
-
-def _record_went_back(track: Track, known: LastSeen, seen: LastSeen) -> None:
-    if seen.head.save_id in known.head.recent:
-        write_over(track, seen)
-    else:
-        # Someone saved on top of the old state: what both started from is lost.
-        track.base, track.stored, track.foreign = None, seen, True
-
-
-def write_over(track: Track, seen: LastSeen) -> None:
-    """Have all parts stored again: what was acknowledged, or else what we have, is the truth."""
-    if track.stored is None:
-        track.replaces = seen
-    else:
-        track.stored = attrs.evolve(track.stored, head=seen.head, layout=seen.layout)
-        track.rewrite = True
 
 
 def absorb_track(context: SaveContext, session: UserSession, track: Track) -> tuple[str, ...]:
@@ -144,7 +109,49 @@ def _put_in(
     return names
 
 
-# Where a session stands that its repository has not loaded itself.
+# -- what another writer stored ----------------------------------------------
+
+
+def record_seen(context: SaveContext, session: UserSession, track: Track, seen: LastSeen) -> None:
+    """Record what another writer has stored, or that the store went back."""
+    known = track.stored
+    track.shared.last_seen = seen
+    if seen.head.save_id == session.save_id:
+        # This very object was saved through another repository.
+        track.base, track.stored, track.replaces = seen.parts, seen, None
+    elif known is None:
+        # It was never stored by us: its base is the empty session, and nothing is in conflict.
+        track.stored, track.replaces = seen, None
+    elif not went_back(known.head, seen.head):
+        track.stored, track.foreign = seen, True
+    else:
+        event = StoreWentBack(
+            session_id=session.session_id,
+            acknowledged=known.head.version,
+            found=seen.head.version,
+        )
+        context.emit(event)
+        _record_went_back(track, known, seen)
+
+
+def _record_went_back(track: Track, known: LastSeen, seen: LastSeen) -> None:
+    if seen.head.save_id in known.head.recent:
+        write_over(track, seen)
+    else:
+        # Someone saved on top of the old state: what both started from is lost.
+        track.base, track.stored, track.foreign = None, seen, True
+
+
+def write_over(track: Track, seen: LastSeen) -> None:
+    """Have all parts stored again: what was acknowledged, or else what we have, is the truth."""
+    if track.stored is None:
+        track.replaces = seen
+    else:
+        track.stored = attrs.evolve(track.stored, head=seen.head, layout=seen.layout)
+        track.rewrite = True
+
+
+# -- a session that the repository has not loaded itself ---------------------
 
 
 def begin_track(context: SaveContext, session: UserSession) -> Track:

@@ -39,11 +39,9 @@ from sessionkit.session.held_forms import ask_for_forms
 from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
 
-# What a repository knows of live sessions, and how they learn what others have saved.
 
-
-class LiveSide:
-    """The side of a repository that live sessions are kept up to date by."""
+class SessionRefresh:
+    """How live sessions get what others have saved."""
 
     _context: SaveContext
     _tracks: Tracks
@@ -69,7 +67,7 @@ class LiveSide:
         return self._context.load_parts(session_id, None)
 
     def put_track(self, session: UserSession, track: Track) -> None:
-        """Take a session that stands where *track* says."""
+        """Set what is known of a session."""
         self._tracks.put(session, track)
 
     def encoded_size(self, session: UserSession) -> int:
@@ -81,7 +79,7 @@ class LiveSide:
 
     def refresh(self, session: UserSession) -> None:
         """
-        Look whether someone else has saved *session*; what they changed waits for :meth:`absorb`.
+        Load what someone else has saved of *session*, if they have; it waits for :meth:`absorb`.
 
         Raises:
             SessionGoneError: If it was ended, deleted or replaced.
@@ -147,14 +145,11 @@ class LiveSide:
         return Owner(stored.head.user_id, stored.authenticated)
 
 
-# What a repository does with stored sessions by their ids: list, touch, end and remove them.
-
-
 class Catalog:
-    """The sessions in a store, without a live object of any."""
+    """What is done with stored sessions by their ids: they are listed, touched and removed."""
 
     def __init__(self, stored: StoredSessions) -> None:
-        """Take what looks into the store."""
+        """Take what loads and lists them."""
         self._stored = stored
 
     @property
@@ -163,7 +158,7 @@ class Catalog:
         return self._stored.storage
 
     def head_has_expired(self, head: SessionHead) -> bool:
-        """Return whether a stored session's time is over."""
+        """Return whether a stored session has expired."""
         return self._stored.has_expired(head)
 
     def heads(self) -> Iterator[SessionHead]:
@@ -179,7 +174,7 @@ class Catalog:
         return self._stored.latest_of(user_id)
 
     def touch(self, session_id: str) -> bool:
-        """Note that a stored session is in use now; return whether there is one."""
+        """Record that a stored session is in use now; return whether there is one."""
         return self._stored.touch(session_id)
 
     def delete(self, session_id: str) -> bool:
@@ -199,14 +194,14 @@ def _ignore(_: SessionEvent) -> None:
     """Take an event and do nothing."""
 
 
-class Repository(Catalog, LiveSide):
+class Repository(Catalog, SessionRefresh):
     """
     Loads and saves sessions.
 
     Any number of threads use one repository at once; saves of one session take turns.
 
     Attributes:
-        rotation: Moves sessions to fresh ids.
+        rotation: Gives sessions fresh ids.
     """
 
     def __init__(  # noqa: PLR0913 - each is handed in, by keyword
@@ -360,7 +355,7 @@ class Repository(Catalog, LiveSide):
         settle(session, self._tracks.get(session), decision, take)
 
     def has_expired(self, session: UserSession) -> bool:
-        """Return whether a live session's time is over by what was last stored."""
+        """Return whether a live session has expired by what was last stored."""
         track = self._tracks.get(session)
         stored = None if track is None else track.stored
         return stored is not None and self._stored.has_expired(stored.head)

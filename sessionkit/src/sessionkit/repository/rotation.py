@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A session moves to a fresh id, with all its state.
+Rotates the id of a session: it goes on under a fresh one, with all its state, and the old one is ended.
 
 First the new id is stored, then the old one is ended: a crash in between loses
 nothing, but leaves both. The old one is what it was, and the new one is a copy that
@@ -33,46 +33,10 @@ from sessionkit.session.fields import new_save_id, short
 from sessionkit.session.session import UserSession
 
 
-@attrs.define(kw_only=True, eq=False)
-class FormerId:
-    """
-    An id that a session had until it was rotated, until it is ended.
-
-    Attributes:
-        session_id: The id.
-        session: The session, which has another one now.
-        save_id: The tombstone's, so that it is known again after a lost answer.
-        base: What the session began as under this id; None when unknown.
-        known: What was last seen in the store; the session holds all of it.
-        attempt: A last write that may or may not have landed.
-        late: What others stored meanwhile, on its way to the new id.
-    """
-
-    session_id: str
-    session: UserSession
-    save_id: str = attrs.field(factory=new_save_id)
-    base: EncodedParts | None = None
-    known: LastSeen | None = None
-    attempt: Attempt | None = None
-    late: tuple[UserSession, LastSeen] | None = None
-
-    def base_of(self, seen: LastSeen) -> EncodedParts | None:
-        """Return what others who stored *seen* started from; all of it is in the session."""
-        attempt, known = self.attempt, self.known
-        saves = (seen.head.save_id, *seen.head.recent)
-        if attempt is not None and attempt.write.head.save_id in saves:
-            return attempt.target
-        if known is None:
-            return self.base
-        if not went_back(known.head, seen.head):
-            return known.parts
-        return seen.parts if seen.head.save_id in known.head.recent else None
-
-
 @attrs.frozen(kw_only=True)
 class StoredRotation:
     """
-    Moves sessions to fresh ids.
+    Gives sessions fresh ids, in the store and in the tracks.
 
     Attributes:
         context: What every save needs.
@@ -168,7 +132,7 @@ class StoredRotation:
 
     def finish(self, former: FormerId) -> bool:
         """
-        End the id that a stored session has left; what others stored there meanwhile moves along.
+        End the former id of a stored session; what others stored there meanwhile moves along.
 
         Returns:
             Whether others' changes moved along.
@@ -250,3 +214,39 @@ def _restore_id(
         session.session_id = former.session_id
         session.version, session.save_id, track.replaces, track.rewrite = before
         track.stored, track.attempt = former.known, None
+
+
+@attrs.define(kw_only=True, eq=False)
+class FormerId:
+    """
+    The id that a session had before, until it is ended.
+
+    Attributes:
+        session_id: The id.
+        session: The session, which has another one now.
+        save_id: The tombstone's, so that it is known again after a lost answer.
+        base: What the session began as under this id; None when unknown.
+        known: What was last seen in the store; the session holds all of it.
+        attempt: A last write that may or may not have landed.
+        late: What others stored meanwhile, on its way to the new id.
+    """
+
+    session_id: str
+    session: UserSession
+    save_id: str = attrs.field(factory=new_save_id)
+    base: EncodedParts | None = None
+    known: LastSeen | None = None
+    attempt: Attempt | None = None
+    late: tuple[UserSession, LastSeen] | None = None
+
+    def base_of(self, seen: LastSeen) -> EncodedParts | None:
+        """Return what others who stored *seen* started from; all of it is in the session."""
+        attempt, known = self.attempt, self.known
+        saves = (seen.head.save_id, *seen.head.recent)
+        if attempt is not None and attempt.write.head.save_id in saves:
+            return attempt.target
+        if known is None:
+            return self.base
+        if not went_back(known.head, seen.head):
+            return known.parts
+        return seen.parts if seen.head.save_id in known.head.recent else None

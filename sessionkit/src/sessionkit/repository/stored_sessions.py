@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sessions in a store, as far as no live object is concerned: look, list, remove."""
+"""The sessions in a store, without a live object of any: loaded, listed, touched, ended, removed."""
 
 from __future__ import annotations
 
@@ -21,19 +21,184 @@ from sessionkit.session.fields import new_save_id, short, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Storage
 
-# Ends ids for good: a tombstone takes a session's place, so that not even a late save brings it back.
-
 ATTEMPTS: Final = 100
 """How often a write meets another writer before it gives up for now: eight who never pause met 73 times in a row."""
+
+
+PURGE_BATCH: Final = 100
+"""Sessions removed at once; on SQLite all writers wait meanwhile (about 5 ms)."""
+
 
 TOMBSTONE_LIFETIME: Final = timedelta(days=400)
 """How long an ended id stays taken when sessions have no absolute end: as long as browsers keep cookies."""
 
 
 @attrs.frozen(kw_only=True)
+class StoredSessions:
+    """
+    The sessions in a store.
+
+    Attributes:
+        storage: Keeps the bytes.
+        codec: Encodes and decodes.
+        expiry: When sessions end by themselves.
+        now: Returns the present moment, aware.
+        emit: Takes events.
+    """
+
+    storage: Storage
+    codec: SessionCodec
+    expiry: Expiry
+    now: Callable[[], datetime]
+    emit: Callable[[SessionEvent], None]
+
+    def load_parts(self, session_id: str, known: LastSeen | None = None) -> LastSeen | None:
+        """
+        Return what is stored under an id.
+
+        Args:
+            session_id: The id.
+            known: What was sound there when it was last seen: only what differs is decoded.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        stored = self.storage.read(session_id)
+        return None if stored is None else self.decode(stored, known)[0]
+
+    def decode(
+        self, stored: StoredSession, known: LastSeen | None = None
+    ) -> tuple[LastSeen, UserSession | None]:
+        """Return what is stored, and the session that those parts make which are not *known*, if there is one."""
+        head, layout = stored.head, frozenset(stored.parts)
+        try:
+            _refuse_newer(head)
+            if head.ended or self.has_expired(head):
+                return LastSeen(
+                    head=head, parts={}, layout=layout, usable=not self.has_expired(head)
+                ), None
+            parts = self.codec.open(stored.parts)
+            before = {} if known is None else known.parts
+            news = {name: data for name, data in parts.items() if before.get(name) != data}
+            session = self.codec.decode(head.session_id, news)
+        except NewerFormatError as error:
+            self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
+            raise
+        except SerializationError as error:
+            self._quarantine(stored, error)
+            return LastSeen(head=head, parts={}, layout=layout, usable=False), None
+        same_owner = known is not None and "profile" in parts.keys() - news.keys()
+        vouched = known.authenticated if known and same_owner else session.authenticated
+        return LastSeen(head=head, parts=parts, layout=layout, authenticated=vouched), session
+
+    def has_expired(self, head: SessionHead) -> bool:
+        """Return whether a stored session has expired."""
+        return head.expires_at is not None and head.expires_at <= to_micros(self.now())
+
+    def _quarantine(self, stored: StoredSession, error: SerializationError) -> None:
+        """Copy what can't be read under an id of its own, once, before anything replaces it."""
+        head = stored.head
+        digest = hashlib.sha256(f"{head.session_id}\n{head.save_id}".encode()).hexdigest()
+        # As a tombstone it is in no list, no count and no clean-up of idle sessions.
+        copy = attrs.evolve(
+            head,
+            session_id=f"quarantine-{digest[:32]}",
+            save_id=new_save_id(),
+            user_id=None,
+            ended=True,
+            expires_at=to_micros(self.now() + TOMBSTONE_LIFETIME),
+        )
+        try:
+            self.storage.write(SessionWrite(head=copy, expected=None, put=stored.parts))
+        except ConflictError:
+            return  # it was kept aside when it was first met
+        event = SessionQuarantined(
+            session_id=head.session_id, quarantine_id=copy.session_id, reason=str(error)
+        )
+        self.emit(event)
+
+    def latest_of(self, user_id: str) -> str | None:
+        """Return the id of the session of *user_id* with the latest activity, or None."""
+        return next((head.session_id for head in self.heads_of(user_id)), None)
+
+    def heads(self) -> Iterator[SessionHead]:
+        """Yield the heads of all sessions that have not expired."""
+        return self._found(None)
+
+    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
+        """
+        Yield the heads of a user's sessions that have not expired, latest activity first.
+
+        Raises:
+            TypeError: If *user_id* is no text: to a storage None is everybody.
+        """
+        USER_ID.check(user_id)
+        return self._found(user_id)
+
+    def _found(self, user_id: str | None) -> Iterator[SessionHead]:
+        cursor: str | None = None
+        while True:
+            page = self.storage.find(user_id=user_id, cursor=cursor)
+            yield from (head for head in page.heads if not self.has_expired(head))
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def touch(self, session_id: str) -> bool:
+        """Record that a stored session is in use now; return whether there is one."""
+        SESSION_ID.check(session_id)
+        stored = self.storage.read(session_id)
+        if stored is None or stored.head.ended or self.has_expired(stored.head):
+            return False
+        now = to_micros(self.now())
+        ends = self.expiry.of(created_at=stored.head.created_at, last_activity=now)
+        return self.storage.touch(session_id, last_activity=now, expires_at=ends)
+
+    def delete(self, session_id: str) -> bool:
+        """Remove a session from the store at once; return whether there was one. To log out, end it."""
+        SESSION_ID.check(session_id)
+        return self.storage.delete(session_id)
+
+    def count_active(self, within: timedelta) -> int:
+        """Return how many sessions were active within the last *within*."""
+        return self.storage.count(active_since=to_micros(self.now() - within))
+
+    def purge(self, *, idle: timedelta | None = None) -> int:
+        """
+        Remove all expired sessions, in batches.
+
+        Args:
+            idle: Remove sessions without activity for so long, too.
+
+        Returns:
+            How many were removed.
+        """
+        now = self.now()
+        idle_before = None if idle is None else to_micros(now - idle)
+        removed = 0
+        while True:
+            batch = self.storage.purge(
+                expired_before=to_micros(now), idle_before=idle_before, limit=PURGE_BATCH
+            )
+            removed += batch
+            if batch < PURGE_BATCH:
+                return removed
+
+
+def _refuse_newer(head: SessionHead) -> None:
+    if head.schema_version > SCHEMA_VERSION:
+        msg = (
+            f"session {head.session_id!r} is stored in format {head.schema_version}; "
+            f"this release reads up to {SCHEMA_VERSION}: upgrade sessionkit"
+        )
+        raise NewerFormatError(msg)
+
+
+@attrs.frozen(kw_only=True)
 class Tombstones:
     """
-    Ends ids.
+    Ends ids for good: a tombstone takes a session's place, so that not even a late save brings it back.
 
     Attributes:
         storage: Keeps the bytes.
@@ -104,169 +269,3 @@ class Tombstones:
             return True
         msg = f"session {short(session_id)} could not be ended: met another writer {ATTEMPTS} times"
         raise UnavailableError(msg)
-
-
-PURGE_BATCH: Final = 100
-"""Sessions removed at once; on SQLite all writers wait meanwhile (about 5 ms)."""
-
-
-@attrs.frozen(kw_only=True)
-class StoredSessions:
-    """
-    The sessions in a store.
-
-    Attributes:
-        storage: Keeps the bytes.
-        codec: Encodes and decodes.
-        expiry: When sessions end by themselves.
-        now: Returns the present moment, aware.
-        emit: Takes events.
-    """
-
-    storage: Storage
-    codec: SessionCodec
-    expiry: Expiry
-    now: Callable[[], datetime]
-    emit: Callable[[SessionEvent], None]
-
-    def load_parts(self, session_id: str, known: LastSeen | None = None) -> LastSeen | None:
-        """
-        Return what is stored under an id.
-
-        Args:
-            session_id: The id.
-            known: What was sound there when it was last seen: only what differs is decoded.
-
-        Raises:
-            UnavailableError: If the store can't be reached.
-            NewerFormatError: If a newer release wrote it.
-        """
-        stored = self.storage.read(session_id)
-        return None if stored is None else self.decode(stored, known)[0]
-
-    def decode(
-        self, stored: StoredSession, known: LastSeen | None = None
-    ) -> tuple[LastSeen, UserSession | None]:
-        """Return what is stored, and the session that those parts make which are not *known*, if there is one."""
-        head, layout = stored.head, frozenset(stored.parts)
-        try:
-            _refuse_newer(head)
-            if head.ended or self.has_expired(head):
-                return LastSeen(
-                    head=head, parts={}, layout=layout, usable=not self.has_expired(head)
-                ), None
-            parts = self.codec.open(stored.parts)
-            before = {} if known is None else known.parts
-            news = {name: data for name, data in parts.items() if before.get(name) != data}
-            session = self.codec.decode(head.session_id, news)
-        except NewerFormatError as error:
-            self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
-            raise
-        except SerializationError as error:
-            self._quarantine(stored, error)
-            return LastSeen(head=head, parts={}, layout=layout, usable=False), None
-        same_owner = known is not None and "profile" in parts.keys() - news.keys()
-        vouched = known.authenticated if known and same_owner else session.authenticated
-        return LastSeen(head=head, parts=parts, layout=layout, authenticated=vouched), session
-
-    def has_expired(self, head: SessionHead) -> bool:
-        """Return whether a record's time is over."""
-        return head.expires_at is not None and head.expires_at <= to_micros(self.now())
-
-    def _quarantine(self, stored: StoredSession, error: SerializationError) -> None:
-        """Copy what can't be read under an id of its own, once, before anything replaces it."""
-        head = stored.head
-        digest = hashlib.sha256(f"{head.session_id}\n{head.save_id}".encode()).hexdigest()
-        # As a tombstone it is in no list, no count and no clean-up of idle sessions.
-        copy = attrs.evolve(
-            head,
-            session_id=f"quarantine-{digest[:32]}",
-            save_id=new_save_id(),
-            user_id=None,
-            ended=True,
-            expires_at=to_micros(self.now() + TOMBSTONE_LIFETIME),
-        )
-        try:
-            self.storage.write(SessionWrite(head=copy, expected=None, put=stored.parts))
-        except ConflictError:
-            return  # it was kept aside when it was first met
-        event = SessionQuarantined(
-            session_id=head.session_id, quarantine_id=copy.session_id, reason=str(error)
-        )
-        self.emit(event)
-
-    def latest_of(self, user_id: str) -> str | None:
-        """Return the id of the session of *user_id* with the latest activity, or None."""
-        return next((head.session_id for head in self.heads_of(user_id)), None)
-
-    def heads(self) -> Iterator[SessionHead]:
-        """Yield the heads of all sessions that have not expired."""
-        return self._found(None)
-
-    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
-        """
-        Yield the heads of a user's sessions that have not expired, latest activity first.
-
-        Raises:
-            TypeError: If *user_id* is no text: to a storage None is everybody.
-        """
-        USER_ID.check(user_id)
-        return self._found(user_id)
-
-    def _found(self, user_id: str | None) -> Iterator[SessionHead]:
-        cursor: str | None = None
-        while True:
-            page = self.storage.find(user_id=user_id, cursor=cursor)
-            yield from (head for head in page.heads if not self.has_expired(head))
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-    def touch(self, session_id: str) -> bool:
-        """Note that a stored session is in use now; return whether there is one."""
-        SESSION_ID.check(session_id)
-        stored = self.storage.read(session_id)
-        if stored is None or stored.head.ended or self.has_expired(stored.head):
-            return False
-        now = to_micros(self.now())
-        ends = self.expiry.of(created_at=stored.head.created_at, last_activity=now)
-        return self.storage.touch(session_id, last_activity=now, expires_at=ends)
-
-    def delete(self, session_id: str) -> bool:
-        """Remove a session from the store at once; return whether there was one. To log out, end it."""
-        SESSION_ID.check(session_id)
-        return self.storage.delete(session_id)
-
-    def count_active(self, within: timedelta) -> int:
-        """Return how many sessions were active within the last *within*."""
-        return self.storage.count(active_since=to_micros(self.now() - within))
-
-    def purge(self, *, idle: timedelta | None = None) -> int:
-        """
-        Remove all expired sessions, in batches.
-
-        Args:
-            idle: Remove sessions without activity for so long, too.
-
-        Returns:
-            How many were removed.
-        """
-        now = self.now()
-        idle_before = None if idle is None else to_micros(now - idle)
-        removed = 0
-        while True:
-            batch = self.storage.purge(
-                expired_before=to_micros(now), idle_before=idle_before, limit=PURGE_BATCH
-            )
-            removed += batch
-            if batch < PURGE_BATCH:
-                return removed
-
-
-def _refuse_newer(head: SessionHead) -> None:
-    if head.schema_version > SCHEMA_VERSION:
-        msg = (
-            f"session {head.session_id!r} is stored in format {head.schema_version}; "
-            f"this release reads up to {SCHEMA_VERSION}: upgrade sessionkit"
-        )
-        raise NewerFormatError(msg)

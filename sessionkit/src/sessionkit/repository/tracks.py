@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a repository knows of a session that it loaded or saved.
+What a repository knows of each live session: what it saved of it, and what it last saw in the store.
 
 ``base`` is the state up to which our own changes were contributed; ``stored`` is
 what was last seen in the store. A save writes merge(base, ours, stored); then
@@ -17,23 +17,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
 from threading import RLock
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
 from sessionkit.conflict import ConflictReport, ConflictStrategy, FieldDecision
-from sessionkit.encoding.codec import SessionCodec
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger
-from sessionkit.records import RECENT_SAVES, SessionHead
+from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.expiry import Expiry
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Storage
-
-if TYPE_CHECKING:
-    from sessionkit.encoding.codec import EncodedParts
-    from sessionkit.records import SessionHead, SessionWrite
 
 _REPORTS: Final = 4
 """How many reports a live session keeps for who wants to show them."""
@@ -74,7 +70,7 @@ class LastSeen:
 
 class ResolvedConflict(NamedTuple):
     """
-    Two writers that met in one session.
+    A conflict between two writers, and how it was resolved.
 
     Attributes:
         parts: Names of the parts in which they differ.
@@ -111,10 +107,10 @@ class Attempt(NamedTuple):
 @attrs.define(eq=False)
 class SharedState:
     """
-    An id's place in this process: objects of one id take turns here before they meet in the store.
+    What all live objects of one id share in this process, so that they meet here before they meet in the store.
 
     Attributes:
-        lock: Held while one of them is saved or absorbed.
+        lock: Held while one of them is saved, refreshed or absorbs: they take turns.
         last_seen: What one of them stored last, or met in the store; None when none has yet.
     """
 
@@ -125,7 +121,7 @@ class SharedState:
 @attrs.define(kw_only=True, eq=False)
 class Track:
     """
-    One live session's place between app and store.
+    What is known of one live session.
 
     Attributes:
         base: Our parts up to which changes were contributed; None when unknown.
@@ -136,7 +132,7 @@ class Track:
         foreign: True when ``stored`` holds a save by someone else that no
             strategy has decided on yet.
         rewrite: True when the store went back and needs all parts again.
-        unfit: The save of someone else's that was looked at and can't be used, or None.
+        unfit: The save of someone else's that was loaded and can't be used, or None.
         gone: Why the session can't be saved any more, or None.
         reports: What was decided lately where this session met another writer.
         settled: The fields in there that someone has seen to.
@@ -158,7 +154,7 @@ class Track:
 
     @property
     def lock(self) -> RLock:
-        """Held while the session, or another object of its id, is saved or absorbed."""
+        """Held while the session, or another object of its id, is saved, refreshed or absorbs."""
         return self.shared.lock
 
     @property
@@ -203,9 +199,9 @@ class Tracks:
             self._attach(session, track)
 
     def move(self, track: Track, new_id: str) -> None:
-        """Let objects of a session's new id take turns with it, at the place that it has."""
+        """Let objects of a session's new id share with it what it has."""
         with self._lock:
-            # Not at another one: who waits for its lock would come in beside who has the other.
+            # Not a new one: who waits for its lock would come in beside who has the other.
             self._shared[new_id] = track.shared
             track.shared.last_seen = None
 
@@ -215,33 +211,7 @@ class Tracks:
         return track
 
 
-# What every save of a repository needs.
-
-
-class SaveInProgress(Protocol):
-    """What an observer sees of a save."""
-
-    @property
-    def session(self) -> UserSession:
-        """The live session."""
-
-    @property
-    def track(self) -> Track:
-        """Its place between app and store; its lock is held."""
-
-    @property
-    def error(self) -> Exception | None:
-        """Why it failed, or None."""
-
-
-class SaveObserver(Protocol):
-    """Told of saves by those who make them, on their threads; raises nothing."""
-
-    def sending(self, saves: Sequence[SaveInProgress]) -> None:
-        """Take saves whose writes are sent next."""
-
-    def settled(self, saves: Sequence[SaveInProgress]) -> None:
-        """Take saves that are done, well or not."""
+# -- what a save needs besides -----------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -274,7 +244,33 @@ class SaveContext:
     observer: SaveObserver | None = None
 
 
-# What a refused write met in the store: the cases that are no conflict, settled before any strategy is asked.
+class SaveObserver(Protocol):
+    """Told of saves by those who make them, on their threads; raises nothing."""
+
+    def sending(self, saves: Sequence[SaveInProgress]) -> None:
+        """Take saves whose writes are sent next."""
+
+    def settled(self, saves: Sequence[SaveInProgress]) -> None:
+        """Take saves that are done, well or not."""
+
+
+class SaveInProgress(Protocol):
+    """What an observer sees of a save."""
+
+    @property
+    def session(self) -> UserSession:
+        """The live session."""
+
+    @property
+    def track(self) -> Track:
+        """What is known of it; its lock is held."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it failed, or None."""
+
+
+# -- what became of a session in the store -----------------------------------
 
 
 def gone_reason(
@@ -305,7 +301,7 @@ def _belongs_to_other(known: SessionHead | None, seen: LastSeen, user_id: str | 
     if owner is None or (known is not None and known.user_id == owner):
         return False
     if user_id is not None:
-        return user_id != owner  # it got its owner since we looked
+        return user_id != owner  # it got its owner since it was read
     # Nobody said who they are. What a host knows the owner of is not theirs for the asking;
     # where the session was theirs before, whoever asks next is looked at again.
     return seen.authenticated and known is None
@@ -328,11 +324,11 @@ def went_back(known: SessionHead, found: SessionHead) -> bool:
     return found.version - known.version <= RECENT_SAVES
 
 
-# What a look-up of a session id comes to.
+# -- what loading an id comes to ---------------------------------------------
 
 
 class Absence(Enum):
-    """Why a look-up of an id found no session."""
+    """Why loading an id gave no session."""
 
     FREE = "nothing is stored that could be restored"
     ENDED = "the id was ended and stays taken"
@@ -343,7 +339,7 @@ class Absence(Enum):
 @attrs.frozen(kw_only=True)
 class LoadResult:
     """
-    What a look-up of an id found.
+    What loading an id gave.
 
     Attributes:
         session: The session, or None.
