@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain function as a conflict strategy, and what any strategy answers."""
+"""Conflicts and conflict strategies: what a strategy is given, what it answers, and a plain function in its place."""
 
 from __future__ import annotations
 
@@ -16,21 +16,90 @@ from sessionkit.errors import ConfigError, PluginError, SessionKitError, text_of
 from sessionkit.session.fields import short
 from sessionkit.session.session import UserSession
 
-# In which fields two writers met, and whose value was taken.
 
-Side = Literal["ours", "theirs"]
-"""Whose value: of the writer that came second, or of the one who had stored first."""
+class Conflict:
+    """
+    Two writers changed one session.
+
+    The three sessions are copies, decoded when first looked at. A strategy may
+    change and return any of them.
+
+    Attributes:
+        session_id: The session that they changed.
+    """
+
+    def __init__(  # noqa: PLR0913 - one function a thing that is asked for
+        self,
+        session_id: str,
+        *,
+        base: Callable[[], UserSession | None],
+        ours: Callable[[], UserSession],
+        theirs: Callable[[], UserSession],
+        merged: Callable[[], UserSession],
+        fields: Callable[[], tuple[FieldDecision, ...]],
+    ) -> None:
+        """Take the three, and what comes of merging them, as functions."""
+        self.session_id = session_id
+        self._base = base
+        self._ours = ours
+        self._theirs = theirs
+        self._merged = merged
+        self._fields = fields
+
+    @cached_property
+    def base(self) -> UserSession | None:
+        """The state that both started from, or None when it is unknown."""
+        return self._base()
+
+    @cached_property
+    def ours(self) -> UserSession:
+        """The state that is to be saved."""
+        return self._ours()
+
+    @cached_property
+    def theirs(self) -> UserSession:
+        """The state that is stored now."""
+        return self._theirs()
+
+    def merged(self) -> UserSession:
+        """
+        Return a new session with what both sides did, by the usual rules and the settings' policies.
+
+        A strategy that cares for a few fields sets those and leaves the rest as it is.
+        """
+        return self._merged()
+
+    @cached_property
+    def fields(self) -> tuple[FieldDecision, ...]:
+        """Every field that both sides changed to different values, with whose :meth:`merged` takes."""
+        return self._fields()
 
 
-class _Removed(Enum):
-    REMOVED = "removed"
+class ConflictStrategy(Protocol):
+    """Decides what is stored when two writers met."""
 
-    def __repr__(self) -> str:
-        return "REMOVED"
+    def resolve(self, conflict: Conflict) -> UserSession | None:
+        """
+        Return the state to store.
+
+        Called after what is no conflict was settled: a lost answer, a session
+        that is gone, a store that went back. A ``SessionKitError`` raised here
+        reaches the caller as it is; any other one as the cause of a
+        :class:`~sessionkit.errors.PluginError`. Nothing is stored then.
+
+        Args:
+            conflict: Base, ours and theirs.
+
+        Returns:
+            The state to store, under the same ``session_id``; None refuses, and the save
+            raises :class:`~sessionkit.errors.ConflictError`.
+        """
 
 
-REMOVED: Final = _Removed.REMOVED
-"""Stands for the value of a side that removed it."""
+ConflictStrategyFactory = Callable[..., ConflictStrategy]
+"""Makes a strategy from the keywords of its settings table."""
+
+# -- in which fields two writers met, and whose value was taken ----------------
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -79,90 +148,42 @@ class ConflictReport:
         return "ConflictReport(...)"
 
 
-# The conflict strategy contract: base, ours, theirs.
+Side = Literal["ours", "theirs"]
+"""Whose value: of the writer that came second, or of the one who had stored first."""
 
 
-class Conflict:
+class _Removed(Enum):
+    REMOVED = "removed"
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED: Final = _Removed.REMOVED
+"""Stands for the value of a side that removed it."""
+
+# -- what is taken as a strategy, and asked ------------------------------------
+
+
+def as_strategy(given: object) -> ConflictStrategy:
     """
-    Two writers changed one session.
+    Return a strategy for what stands in ``configure(conflict_strategy=...)``.
 
-    The three sessions are copies, decoded when first looked at. A strategy may
-    change and return any of them.
-
-    Attributes:
-        session_id: The session that they changed.
+    Raises:
+        ConfigError: If it is neither a function nor has it a method ``resolve``.
     """
-
-    def __init__(  # noqa: PLR0913 - one function a thing that is asked for
-        self,
-        session_id: str,
-        *,
-        base: Callable[[], UserSession | None],
-        ours: Callable[[], UserSession],
-        theirs: Callable[[], UserSession],
-        merged: Callable[[], UserSession],
-        fields: Callable[[], tuple[FieldDecision, ...]],
-    ) -> None:
-        """Take the three, and what comes of merging them, as functions."""
-        self.session_id = session_id
-        self._merged = merged
-        self._fields = fields
-        self._base = base
-        self._ours = ours
-        self._theirs = theirs
-
-    @cached_property
-    def base(self) -> UserSession | None:
-        """The state that both started from, or None when it is unknown."""
-        return self._base()
-
-    @cached_property
-    def ours(self) -> UserSession:
-        """The state that is to be saved."""
-        return self._ours()
-
-    def merged(self) -> UserSession:
-        """
-        Return a new session with what both sides did, by the usual rules and the settings' policies.
-
-        A strategy that cares for a few fields sets those and leaves the rest as it is.
-        """
-        return self._merged()
-
-    @cached_property
-    def fields(self) -> tuple[FieldDecision, ...]:
-        """Every field that both sides changed to different values, with whose :meth:`merged` takes."""
-        return self._fields()
-
-    @cached_property
-    def theirs(self) -> UserSession:
-        """The state that is stored now."""
-        return self._theirs()
-
-
-class ConflictStrategy(Protocol):
-    """Decides what is stored when two writers met."""
-
-    def resolve(self, conflict: Conflict) -> UserSession | None:
-        """
-        Return the state to store.
-
-        Called after what is no conflict was settled: a lost answer, a session
-        that is gone, a store that went back. A ``SessionKitError`` raised here
-        reaches the caller as it is; any other one as the cause of a
-        :class:`~sessionkit.errors.PluginError`. Nothing is stored then.
-
-        Args:
-            conflict: Base, ours and theirs.
-
-        Returns:
-            The state to store, under the same ``session_id``; None refuses, and the save
-            raises :class:`~sessionkit.errors.ConflictError`.
-        """
-
-
-ConflictStrategyFactory = Callable[..., ConflictStrategy]
-"""Makes a strategy from the keywords of its settings table."""
+    if isinstance(given, type):
+        msg = f"an object is needed, not its class: {given.__name__}()"
+        raise ConfigError(msg)
+    if callable(getattr(given, "resolve", None)):
+        return given  # type: ignore[return-value]  # its method says so
+    if callable(given):
+        return FunctionStrategy(given)
+    msg = (
+        "the name of a conflict strategy, a function of a conflict, or an object with a method"
+        f" resolve is needed, not {type(given).__name__}"
+    )
+    raise ConfigError(msg)
 
 
 Decision: TypeAlias = Callable[[Conflict], UserSession | None]
@@ -194,27 +215,6 @@ class FunctionStrategy:
     def resolve(self, conflict: Conflict) -> UserSession | None:
         """Return what the function returns."""
         return self.decide(conflict)
-
-
-def as_strategy(given: object) -> ConflictStrategy:
-    """
-    Return a strategy for what stands in ``configure(conflict_strategy=...)``.
-
-    Raises:
-        ConfigError: If it is neither a function nor has it a method ``resolve``.
-    """
-    if isinstance(given, type):
-        msg = f"an object is needed, not its class: {given.__name__}()"
-        raise ConfigError(msg)
-    if callable(getattr(given, "resolve", None)):
-        return given  # type: ignore[return-value]  # its method says so
-    if callable(given):
-        return FunctionStrategy(given)
-    msg = (
-        "the name of a conflict strategy, a function of a conflict, or an object with a method"
-        f" resolve is needed, not {type(given).__name__}"
-    )
-    raise ConfigError(msg)
 
 
 def resolve(strategy: ConflictStrategy, conflict: Conflict) -> UserSession | None:

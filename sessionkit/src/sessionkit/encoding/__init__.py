@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of a session, as plain data and as bytes."""
+"""
+A session <-> named parts <-> sealed bytes.
+
+Others import from the modules, each of which stands alone: ``codec`` (``SessionCodec``, ``Encoded``,
+``EncodedParts``, ``Note``) and ``parts`` (``PlainPart``, ``FIELDS``, ``RECORD_IDS``, ``EXTENSION``, ``to_parts``,
+``from_parts``, ``is_known``, ``path_of``); ``packing`` and ``salvage`` are the codec's own. There is no lock here: a
+session is encoded under its own.
+"""

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-UserSession <-> encoded parts <-> stored parts.
-
-Joins what each knows one thing: parts, serializer, packing and envelope.
-"""
+"""UserSession <-> encoded parts <-> sealed bytes: the parts, the serializer and the packing, joined."""
 
 from __future__ import annotations
 
@@ -35,34 +31,6 @@ _ATTEMPTS: Final = 10
 
 def _ignore(_: str, __: PlainPart) -> None:
     """Take a part and do nothing."""
-
-
-class Encoded(NamedTuple):
-    """
-    A session, encoded.
-
-    Attributes:
-        parts: Its parts.
-        refused: One error for each value that can't be kept; it has its last value in the parts.
-    """
-
-    parts: EncodedParts
-    refused: list[SerializationError]
-
-
-class Sealed(NamedTuple):
-    """
-    What a save puts and removes.
-
-    Attributes:
-        put: Sealed bytes by stored name.
-        remove: Stored names that go.
-        layout: The stored names afterwards.
-    """
-
-    put: dict[str, bytes]
-    remove: tuple[str, ...]
-    layout: frozenset[str]
 
 
 @attrs.frozen(kw_only=True)
@@ -203,9 +171,9 @@ class SessionCodec:
             return unpack({stored_name: sealed[len(self._seal) :]})
         opened = unseal(sealed)
         inner = unpack({stored_name: opened.payload})
-        return {name: self._in_own_words(opened.serializer, data) for name, data in inner.items()}
+        return {name: self._reencoded(opened.serializer, data) for name, data in inner.items()}
 
-    def _in_own_words(self, serializer: str, data: bytes) -> bytes:
+    def _reencoded(self, serializer: str, data: bytes) -> bytes:
         try:
             other = self.others(serializer)
         except UnknownPluginError as error:
@@ -246,3 +214,31 @@ class SessionCodec:
                 f"its largest part is {largest!r} with {len(parts[largest])} bytes"
             )
             raise RejectedError(msg)
+
+
+class Encoded(NamedTuple):
+    """
+    A session, encoded.
+
+    Attributes:
+        parts: Its parts.
+        refused: One error for each value that can't be kept; it has its last value in the parts.
+    """
+
+    parts: EncodedParts
+    refused: list[SerializationError]
+
+
+class Sealed(NamedTuple):
+    """
+    What a save puts and removes.
+
+    Attributes:
+        put: Sealed bytes by stored name.
+        remove: Stored names that go.
+        layout: The stored names afterwards.
+    """
+
+    put: dict[str, bytes]
+    remove: tuple[str, ...]
+    layout: frozenset[str]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Bytes <-> sealed bytes.
+Encoded parts <-> what is stored: packed into one part or split, each sealed.
 
 A sealed part says how to read itself::
 
@@ -19,60 +19,6 @@ import ormsgpack
 
 from sessionkit.errors import NewerFormatError, SerializationError
 
-FORMAT: Final = 1
-_NEWEST_IMAGINABLE: Final = 15
-_HEADER: Final = 3
-
-
-class Opened(NamedTuple):
-    """
-    What a sealed part held.
-
-    Attributes:
-        serializer: The name of the serializer that made the payload.
-        payload: Its bytes.
-    """
-
-    serializer: str
-    payload: bytes
-
-
-def seal(payload: bytes, serializer: str) -> bytes:
-    """
-    Return *payload* sealed.
-
-    Args:
-        payload: What a serializer made.
-        serializer: The serializer's name, up to 255 ASCII characters.
-    """
-    name = serializer.encode("ascii")
-    return bytes((FORMAT, 0, len(name))) + name + payload
-
-
-def unseal(sealed: bytes) -> Opened:
-    """
-    Return what :func:`seal` was given.
-
-    Raises:
-        NewerFormatError: If a newer release sealed it.
-        SerializationError: If these are no sealed bytes.
-    """
-    if len(sealed) < _HEADER or not 1 <= sealed[0] <= _NEWEST_IMAGINABLE:
-        msg = f"{len(sealed)} bytes that are no sealed part: format byte {sealed[:1].hex() or 'missing'}"
-        raise SerializationError(msg)
-    if sealed[0] > FORMAT or sealed[1]:
-        msg = f"sealed in format {sealed[0]} with flags {sealed[1]}; this release reads format {FORMAT}"
-        raise NewerFormatError(msg)
-    end = _HEADER + sealed[2]
-    name = sealed[_HEADER:end]
-    if not name or len(name) < sealed[2] or not name.isascii():
-        msg = "the serializer's name is cut off or damaged"
-        raise SerializationError(msg)
-    return Opened(name.decode("ascii"), sealed[end:])
-
-
-# Encoded parts <-> what is stored.
-
 PACKED: Final = "*"
 """The stored name of the one part that holds all."""
 
@@ -81,6 +27,14 @@ SPLIT_ABOVE: Final = 16_384
 
 JOIN_BELOW: Final = 8_192
 """Bytes in all below which a split session becomes one part again."""
+
+FORMAT: Final = 1
+
+_NEWEST_IMAGINABLE: Final = 15
+
+_HEADER: Final = 3
+
+# -- packed or split -----------------------------------------------------------
 
 
 def is_split(parts: Mapping[str, bytes], layout: Collection[str]) -> bool:
@@ -121,3 +75,53 @@ def unpack(stored: Mapping[str, bytes]) -> dict[str, bytes]:
         msg = "the packed part is no mapping of names to bytes"
         raise SerializationError(msg)
     return parts
+
+
+# -- sealed --------------------------------------------------------------------
+
+
+def seal(payload: bytes, serializer: str) -> bytes:
+    """
+    Return *payload* sealed.
+
+    Args:
+        payload: What a serializer made.
+        serializer: The serializer's name, up to 255 ASCII characters.
+    """
+    name = serializer.encode("ascii")
+    return bytes((FORMAT, 0, len(name))) + name + payload
+
+
+def unseal(sealed: bytes) -> Opened:
+    """
+    Return what :func:`seal` was given.
+
+    Raises:
+        NewerFormatError: If a newer release sealed it.
+        SerializationError: If these are no sealed bytes.
+    """
+    if len(sealed) < _HEADER or not 1 <= sealed[0] <= _NEWEST_IMAGINABLE:
+        msg = f"{len(sealed)} bytes that are no sealed part: format byte {sealed[:1].hex() or 'missing'}"
+        raise SerializationError(msg)
+    if sealed[0] > FORMAT or sealed[1]:
+        msg = f"sealed in format {sealed[0]} with flags {sealed[1]}; this release reads format {FORMAT}"
+        raise NewerFormatError(msg)
+    end = _HEADER + sealed[2]
+    name = sealed[_HEADER:end]
+    if not name or len(name) < sealed[2] or not name.isascii():
+        msg = "the serializer's name is cut off or damaged"
+        raise SerializationError(msg)
+    return Opened(name.decode("ascii"), sealed[end:])
+
+
+class Opened(NamedTuple):
+    """
+    What a sealed part held.
+
+    Attributes:
+        serializer: The name of the serializer that made the payload.
+        payload: Its bytes.
+    """
+
+    serializer: str
+    payload: bytes

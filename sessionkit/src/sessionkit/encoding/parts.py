@@ -23,7 +23,7 @@ import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.session.forms import FORM, UNDO, FormState
-from sessionkit.session.plain import STORED, read_stored, stored_fields, structure, surely_fit
+from sessionkit.session.plain import STORED, make_check, make_writer, read_stored, structure
 from sessionkit.session.session import UserSession
 
 PlainPart = dict[str, Any]
@@ -56,26 +56,15 @@ RECORD_IDS: Final[Mapping[str, str]] = {
 """The fields that hold a list of records, with the field by which two records are the same one."""
 
 EXTENSION: Final = "x:"
+"""Begins the name of the part that holds a plugin's extension."""
 
 LONGEST_NAME: Final = 190
 """Characters that a part's name may have: what every database takes as a key."""
 
-
-def _types(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
-    fields = attrs.fields(attrs.resolve_types(cls))
-    return {str(field.alias): field.type for field in fields if field.init}
-
-
-_WRITE_FIELDS: Final = stored_fields(UserSession, FIELDS)
-_WRITE_FORM: Final = STORED.get_unstructure_hook(FormState)
 _UNDO_FIELDS: Final = ("snapshots", "redo_snapshots")
 _KNOWN: Final = {name: frozenset(fields) for name, fields in FIELDS.items()}
 _KNOWN_UNDO: Final = frozenset(_UNDO_FIELDS)
 _KNOWN_EXTENSION: Final = frozenset({"value"})
-_SESSION_TYPES: Final = _types(UserSession)
-_FORM_TYPES: Final = _types(FormState)
-_session_fits: Final = surely_fit(_SESSION_TYPES)
-_form_fits: Final = surely_fit(_FORM_TYPES)
 
 
 def is_known(name: str) -> bool:
@@ -89,6 +78,13 @@ def path_of(name: str, field: str) -> str:
     if kind == "x":
         return f"extensions[{key!r}]"
     return f"form_states[{key!r}].{field}" if key else field
+
+
+# -- session to parts ----------------------------------------------------------
+
+
+_WRITE_FIELDS: Final = make_writer(UserSession, FIELDS)
+_WRITE_FORM: Final = STORED.get_unstructure_hook(FormState)
 
 
 def _raise(error: SerializationError) -> None:
@@ -113,14 +109,14 @@ def to_parts(
     if session.unknown:
         for name in session.unknown.keys() & parts.keys():
             _with_unknown(parts[name], session, name)
-    for form_id, state in _named("form_states", FORM, session.form_states, refuse):
+    for form_id, state in _valid_entries("form_states", FORM, session.form_states, refuse):
         name = UNDO + form_id
         form = _WRITE_FORM(state)
         undo = _with_unknown({field: form.pop(field) for field in _UNDO_FIELDS}, session, name)
         parts[FORM + form_id] = form
         if any(undo.values()):
             parts[name] = undo
-    for key, value in _named("extensions", EXTENSION, session.extensions, refuse):
+    for key, value in _valid_entries("extensions", EXTENSION, session.extensions, refuse):
         name = EXTENSION + key
         parts[name] = _with_unknown({"value": value}, session, name)
     return parts
@@ -133,21 +129,21 @@ def _with_unknown(part: PlainPart, session: UserSession, name: str) -> PlainPart
     return part
 
 
-def _named(
+def _valid_entries(
     where: str,
     prefix: str,
     entries: Mapping[Any, Any],
     refuse: Callable[[SerializationError], None],
 ) -> Iterator[tuple[str, Any]]:
     for key, value in entries.items():
-        wrong = _why_no_name(prefix, key)
+        wrong = _why_invalid_name(prefix, key)
         if wrong is None:
             yield key, value
         else:
             refuse(SerializationError(wrong, f"{where}: key {key!r:.80}"))
 
 
-def _why_no_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app's own
+def _why_invalid_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app's own
     if not isinstance(key, str):
         return f"a name is a str, not {type(key).__name__}"
     if len(prefix) + len(key) > LONGEST_NAME:
@@ -158,6 +154,74 @@ def _why_no_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app
     if surrogate or "\0" in key:
         return "a name holds neither NUL nor lone surrogates"
     return None
+
+
+# -- parts to session ----------------------------------------------------------
+
+
+def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
+    """
+    Return a session made of *parts*; what is missing has its default.
+
+    The session takes the dicts in *parts* for its own, as a serializer has just made them.
+
+    Raises:
+        SerializationError: If a part is no mapping or a field has the wrong type.
+    """
+    plain: dict[str, Any] = {"session_id": session_id, "unknown": {}}
+    for name, part in parts.items():
+        if not isinstance(part, dict):
+            msg = f"a part is a mapping of fields, not {type(part).__name__}"
+            raise SerializationError(msg, name)
+        _add_part(plain, name, part)
+    session = read_stored(plain, UserSession, "session")
+    if session.last_activity < session.created_at:  # noqa: PLR1730 - each assignment runs checks
+        session.last_activity = session.created_at
+    return session
+
+
+def _add_part(plain: dict[str, Any], name: str, part: PlainPart) -> None:
+    if name in _KNOWN:
+        plain.update(_known_of(plain, name, part, _KNOWN[name]))
+        return
+    _, _, key = name.partition(":")
+    if name.startswith(FORM):
+        _form(plain, key).update(part)
+    elif name.startswith(UNDO):
+        _form(plain, key).update(_known_of(plain, name, part, _KNOWN_UNDO))
+    elif name.startswith(EXTENSION):
+        known = _known_of(plain, name, part, _KNOWN_EXTENSION)
+        plain.setdefault("extensions", {})[key] = known.get("value")
+
+
+def _form(plain: dict[str, Any], form_id: str) -> PlainPart:
+    forms = plain.setdefault("form_states", {})
+    form: PlainPart = forms.setdefault(form_id, {"form_id": form_id})
+    return form
+
+
+def _known_of(
+    plain: dict[str, Any], name: str, part: PlainPart, known: frozenset[str]
+) -> PlainPart:
+    """Return the fields that this release knows, and keep the others as unknown."""
+    if known.issuperset(part):
+        return part
+    plain["unknown"][name] = {field: part[field] for field in part if field not in known}
+    return {field: part[field] for field in part if field in known}
+
+
+# -- what could not be read again ----------------------------------------------
+
+
+def _types(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return {str(field.alias): field.type for field in fields if field.init}
+
+
+_SESSION_TYPES: Final = _types(UserSession)
+_FORM_TYPES: Final = _types(FormState)
+_session_fits: Final = make_check(_SESSION_TYPES)
+_form_fits: Final = make_check(_FORM_TYPES)
 
 
 def unreadable_fields(name: str, part: PlainPart) -> dict[str, SerializationError]:
@@ -186,54 +250,3 @@ def _why_unreadable(where: str, value: Any, kind: Any) -> SerializationError | N
     except SerializationError as error:
         return SerializationError(error.reason, error.path or where)
     return None
-
-
-def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
-    """
-    Return a session made of *parts*; what is missing has its default.
-
-    The session takes the dicts in *parts* for its own, as a serializer has just made them.
-
-    Raises:
-        SerializationError: If a part is no mapping or a field has the wrong type.
-    """
-    plain: dict[str, Any] = {"session_id": session_id, "unknown": {}}
-    for name, part in parts.items():
-        if not isinstance(part, dict):
-            msg = f"a part is a mapping of fields, not {type(part).__name__}"
-            raise SerializationError(msg, name)
-        _add(plain, name, part)
-    session = read_stored(plain, UserSession, "session")
-    if session.last_activity < session.created_at:  # noqa: PLR1730 - each assignment runs checks
-        session.last_activity = session.created_at
-    return session
-
-
-def _add(plain: dict[str, Any], name: str, part: PlainPart) -> None:
-    if name in _KNOWN:
-        plain.update(_known_of(plain, name, part, _KNOWN[name]))
-        return
-    _, _, key = name.partition(":")
-    if name.startswith(FORM):
-        _form(plain, key).update(part)
-    elif name.startswith(UNDO):
-        _form(plain, key).update(_known_of(plain, name, part, _KNOWN_UNDO))
-    elif name.startswith(EXTENSION):
-        known = _known_of(plain, name, part, _KNOWN_EXTENSION)
-        plain.setdefault("extensions", {})[key] = known.get("value")
-
-
-def _form(plain: dict[str, Any], form_id: str) -> PlainPart:
-    forms = plain.setdefault("form_states", {})
-    form: PlainPart = forms.setdefault(form_id, {"form_id": form_id})
-    return form
-
-
-def _known_of(
-    plain: dict[str, Any], name: str, part: PlainPart, known: frozenset[str]
-) -> PlainPart:
-    """Return the fields that this release knows, and keep the others as unknown."""
-    if known.issuperset(part):
-        return part
-    plain["unknown"][name] = {field: part[field] for field in part if field not in known}
-    return {field: part[field] for field in part if field in known}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be kept of a part that can't be kept whole."""
+"""What can still be stored of a part that can't be stored whole: its other values, and the last ones of those that can't."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What others changed, put into a live session change by change.
+Changes of others are absorbed: put into a live session, change by change.
 
 The app may hold any of its containers, so they are changed in place, and only
 where before and after differ: what the app did meanwhile stays.
@@ -41,15 +41,15 @@ def absorb_changes(
     for name in names:
         _, _, key = name.partition(":")
         if name in FIELDS:
-            _change_fields(session, before, after, FIELDS[name])
+            _absorb_fields(session, before, after, FIELDS[name])
         elif name.startswith((FORM, UNDO)):
-            _change_form(session, before, after, key)
+            _absorb_form(session, before, after, key)
         elif name.startswith(EXTENSION):
-            _change_entry(session.extensions, before.extensions, after.extensions, key)
-        _change_entry(session.unknown, before.unknown, after.unknown, name)
+            _absorb_entry(session.extensions, before.extensions, after.extensions, key)
+        _absorb_entry(session.unknown, before.unknown, after.unknown, name)
 
 
-def _change_form(
+def _absorb_form(
     session: UserSession, before: UserSession, after: UserSession, form_id: str
 ) -> None:
     forms, was = session.form_states, before.form_states.get(form_id)
@@ -60,34 +60,34 @@ def _change_form(
         forms[form_id] = becomes
     else:
         was = was or FormState(form_id=form_id)
-        _change_fields(forms[form_id], was, becomes, _FORM_FIELDS)
+        _absorb_fields(forms[form_id], was, becomes, _FORM_FIELDS)
 
 
-def _change_fields(ours: Any, before: Any, after: Any, fields: Iterable[str]) -> None:
+def _absorb_fields(ours: Any, before: Any, after: Any, fields: Iterable[str]) -> None:
     for field in fields:
         mine, was, becomes = (getattr(side, field) for side in (ours, before, after))
-        changed = _changed(field, mine, was, becomes)
+        changed = _absorbed(field, mine, was, becomes)
         if changed is not mine:
             setattr(ours, field, changed)
 
 
-def _changed(field: str, ours: Any, before: Any, after: Any) -> Any:
+def _absorbed(field: str, ours: Any, before: Any, after: Any) -> Any:
     """Return what a field becomes: the container that it was, changed, or the new value."""
     if same_content(before, after):
         return ours
     if field in RECORD_IDS:
-        _change_records(ours, before, after, RECORD_IDS[field])
+        _absorb_records(ours, before, after, RECORD_IDS[field])
     elif isinstance(after, set):
         ours -= before - after
         ours |= after - before
     elif isinstance(after, dict):
-        _change_dict(ours, before, after)
+        _absorb_dict(ours, before, after)
     else:
         return after
     return ours
 
 
-def _change_records(ours: list[Any], before: list[Any], after: list[Any], ident: str) -> None:
+def _absorb_records(ours: list[Any], before: list[Any], after: list[Any], ident: str) -> None:
     mine, was, becomes = (
         {getattr(record, ident): record for record in records} for records in (ours, before, after)
     )
@@ -100,16 +100,16 @@ def _change_records(ours: list[Any], before: list[Any], after: list[Any], ident:
     ours[:] = kept + added
 
 
-def _change_dict(ours: dict[Any, Any], before: dict[Any, Any], after: dict[Any, Any]) -> None:
+def _absorb_dict(ours: dict[Any, Any], before: dict[Any, Any], after: dict[Any, Any]) -> None:
     for key in (*before, *after):
-        _change_entry(ours, before, after, key)
+        _absorb_entry(ours, before, after, key)
     if [key for key in ours if key in after] != list(after):
         # The order counts as content: without this the next save would find a change.
         for key in (*after, *(key for key in ours if key not in after)):
             ours[key] = ours.pop(key)
 
 
-def _change_entry(
+def _absorb_entry(
     ours: dict[Any, Any], before: Mapping[Any, Any], after: Mapping[Any, Any], key: Any
 ) -> None:
     """Change an entry; but for dicts the app's values are whole, never edited."""
@@ -117,6 +117,6 @@ def _change_entry(
     if becomes is _MISSING:
         ours.pop(key, None)
     elif of_one_kind(was, becomes) and of_one_kind(ours.get(key), becomes):
-        _change_dict(ours[key], was, becomes)
+        _absorb_dict(ours[key], was, becomes)
     elif not same_content(was, becomes):
         ours[key] = becomes

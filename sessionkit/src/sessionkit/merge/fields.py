@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the fields in which two writers met, after the fact: whatever strategy decided."""
+"""The fields that two writers changed to different values: which they are, whose value is taken, what is asked about."""
 
 from __future__ import annotations
 
@@ -24,32 +24,10 @@ from sessionkit.values.equality import content, same_content
 # What a field holds may be anything.
 # ruff: noqa: ANN401
 
+ASKED: Final = "ask"
+"""Where questions lie in a session's ``extensions``."""
 
-class _Place(NamedTuple):
-    """A place in a session, as each side has it."""
-
-    part: str
-    keys: tuple[Any, ...]
-    base: Any
-    ours: Any
-    theirs: Any
-    result: Any
-    when: When
-
-    @property
-    def has_places(self) -> bool:
-        """Whether both sides have entries here that are decided one by one."""
-        whole = len(self.keys) == 1 and self.keys[0] in RULES
-        return of_one_kind(self.ours, self.theirs) and not whole
-
-    def at(self, key: Any) -> _Place:
-        """Return the place that *key* leads to."""
-        sides = (self.base, self.ours, self.theirs, self.result)
-        base, ours, theirs, result = (
-            side.get(key, MISSING) if isinstance(side, dict) else MISSING for side in sides
-        )
-        keys = (*self.keys, key)
-        return _Place(self.part, keys, base, ours, theirs, result, self.when.at(key))
+# -- which they are, whatever strategy decided ---------------------------------
 
 
 def conflict_of(  # noqa: PLR0913 - the sides of a conflict, by keyword
@@ -99,14 +77,41 @@ def conflicting_fields(
             continue
         b, o, t, r = (MISSING if data is None else codec.decode_part(name, data) for data in sides)
         when = When(*(read_tree(codec, side.get(name)) for side in stamps))
-        decisions += _decided(_Place(name, (), b, o, t, r, when))
+        decisions += _decisions(_FieldConflict(name, (), b, o, t, r, when))
     return tuple(decisions)
 
 
-def _decided(here: _Place) -> Iterator[FieldDecision]:
-    if here.has_places:
+class _FieldConflict(NamedTuple):
+    """A field, or a part or a dict that holds several, as each side has it."""
+
+    part: str
+    keys: tuple[Any, ...]
+    base: Any
+    ours: Any
+    theirs: Any
+    result: Any
+    when: When
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether both sides have entries that are decided one by one."""
+        whole = len(self.keys) == 1 and self.keys[0] in RULES
+        return of_one_kind(self.ours, self.theirs) and not whole
+
+    def entry(self, key: Any) -> _FieldConflict:
+        """Return what each side has under *key*."""
+        sides = (self.base, self.ours, self.theirs, self.result)
+        base, ours, theirs, result = (
+            side.get(key, MISSING) if isinstance(side, dict) else MISSING for side in sides
+        )
+        keys = (*self.keys, key)
+        return _FieldConflict(self.part, keys, base, ours, theirs, result, self.when.at(key))
+
+
+def _decisions(here: _FieldConflict) -> Iterator[FieldDecision]:
+    if here.has_entries:
         for key in dict.fromkeys((*here.ours, *here.theirs)):
-            yield from _decided(here.at(key))
+            yield from _decisions(here.entry(key))
     elif (
         not same_content(here.ours, here.theirs)
         and changed(here.base, here.ours, here.when.base, here.when.ours)
@@ -115,26 +120,26 @@ def _decided(here: _Place) -> Iterator[FieldDecision]:
         yield _decision(here)
 
 
-def _decision(here: _Place) -> FieldDecision:
+def _decision(here: _FieldConflict) -> FieldDecision:
     return FieldDecision(
         path=_path(here.part, here.keys),
         taken=_taken(here),
         ours=REMOVED if here.ours is MISSING else here.ours,
         theirs=REMOVED if here.theirs is MISSING else here.theirs,
-        ours_at=_moment(here.ours, here.when.ours),
-        theirs_at=_moment(here.theirs, here.when.theirs),
+        ours_at=_time_of_change(here.ours, here.when.ours),
+        theirs_at=_time_of_change(here.theirs, here.when.theirs),
         part=here.part,
         keys=here.keys,
     )
 
 
-def _taken(here: _Place) -> Literal["ours", "theirs", "merged"]:
+def _taken(here: _FieldConflict) -> Literal["ours", "theirs", "merged"]:
     if same_content(here.result, here.ours):
         return "ours"
     return "theirs" if same_content(here.result, here.theirs) else "merged"
 
 
-def _moment(value: Any, tree: Tree) -> datetime | None:
+def _time_of_change(value: Any, tree: Tree) -> datetime | None:
     stamp = NO_STAMP if value is MISSING else latest(tree)  # what is not there has no stamp
     return from_micros(stamp) if stamp else None
 
@@ -146,13 +151,7 @@ def _path(part: str, keys: tuple[Any, ...]) -> str:
     return path_of(part, str(field)) + "".join(f"[{key!r}]" for key in deeper)
 
 
-# Puts one side's value of a field into a session, and keeps questions about such fields.
-
-# What a field holds may be anything.
-# ruff: noqa: ANN401
-
-ASKED: Final = "ask"
-"""Where questions lie in a session's ``extensions``."""
+# -- one side's value, put into a session --------------------------------------
 
 
 def choose(session: UserSession, field: FieldDecision, side: Side) -> None:
@@ -168,7 +167,7 @@ def choose(session: UserSession, field: FieldDecision, side: Side) -> None:
     with session.lock:
         part = to_parts(session).get(field.part)
         before, after = (
-            _session(session, field.part, one) for one in (part, _put(part, field.keys, value))
+            _session_of(session, field.part, one) for one in (part, _put(part, field.keys, value))
         )
         absorb_changes(session, before, after, (field.part,))
 
@@ -181,7 +180,7 @@ def value_at(session: UserSession, field: FieldDecision) -> Any:
     return here
 
 
-def _session(session: UserSession, name: str, part: Any) -> UserSession:
+def _session_of(session: UserSession, name: str, part: Any) -> UserSession:
     parts = {name: dict(part)} if isinstance(part, dict) else {}
     return from_parts(session.session_id, parts)
 
@@ -200,6 +199,9 @@ def _put(here: Any, keys: tuple[Any, ...], value: Any) -> Any:
     return entries
 
 
+# -- questions, kept in a session until someone chooses ------------------------
+
+
 def ask(session: UserSession, field: FieldDecision) -> None:
     """Keep a field with both values in the session, until someone chooses."""
     question: dict[str, Any] = {"path": field.path, "part": field.part, "keys": list(field.keys)}
@@ -211,39 +213,39 @@ def ask(session: UserSession, field: FieldDecision) -> None:
             question[f"{side}_at"] = to_micros(moment)
     # The same conflict met again, after another writer came between, asks the same.
     key = hashlib.sha256(content(question).encode()).hexdigest()[:16]
-    session.extensions[ASKED] = {**_asked(session), key: question}
+    session.extensions[ASKED] = {**_stored_questions(session), key: question}
 
 
 def questions(session: UserSession) -> tuple[FieldDecision, ...]:
     """Return what a session asks, oldest first."""
-    read = (_question(key, entry) for key, entry in _asked(session).items())
+    read = (_read_question(key, entry) for key, entry in _stored_questions(session).items())
     return tuple(field for field in read if field is not None)
 
 
 def forget(session: UserSession, question: str) -> None:
     """Take a question back; an unknown one is fine."""
     with session.lock:
-        left = {key: entry for key, entry in _asked(session).items() if key != question}
+        left = {key: entry for key, entry in _stored_questions(session).items() if key != question}
         if left:
             session.extensions[ASKED] = left
         else:
             session.extensions.pop(ASKED, None)
 
 
-def _asked(session: UserSession) -> Mapping[str, Any]:
+def _stored_questions(session: UserSession) -> Mapping[str, Any]:
     asked = session.extensions.get(ASKED)
     return asked if isinstance(asked, dict) else {}
 
 
-def _question(key: str, entry: Any) -> FieldDecision | None:
+def _read_question(key: str, entry: Any) -> FieldDecision | None:
     try:
         return FieldDecision(
             path=str(entry["path"]),
             taken="asked",
             ours=entry.get("ours", REMOVED),
             theirs=entry.get("theirs", REMOVED),
-            ours_at=_moment_choosing(entry.get("ours_at")),
-            theirs_at=_moment_choosing(entry.get("theirs_at")),
+            ours_at=_time_or_none(entry.get("ours_at")),
+            theirs_at=_time_or_none(entry.get("theirs_at")),
             part=str(entry["part"]),
             keys=tuple(entry["keys"]),
             question=key,
@@ -252,5 +254,5 @@ def _question(key: str, entry: Any) -> FieldDecision | None:
         return None  # the app wrote something else there
 
 
-def _moment_choosing(micros: int | None) -> datetime | None:
+def _time_or_none(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)

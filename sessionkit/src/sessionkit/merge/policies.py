@@ -42,6 +42,126 @@ ANY: Final = "*"
 FORMS: Final = "forms"
 """What paths call ``UserSession.form_states``."""
 
+Path: TypeAlias = tuple[str, ...]
+"""The keys from a field of the session down."""
+
+_DEEP: Final = ("inputs", "extensions", "page_views", "cache_dependencies")
+
+_FLAT: Final = (
+    "theme",
+    "language",
+    "timezone",
+    "max_history_size",
+    "interaction_count",
+    "dirty_forms",
+    "navigation_history",
+    "cache_keys",
+    "roles",
+    "permissions",
+)
+
+_WITHOUT_POLICY: Final = (
+    "session_id",
+    "user_id",
+    "authenticated",
+    "created_at",
+    "last_activity",
+    "version",
+)
+
+_FORM_FIELDS: Final = tuple(
+    str(field.alias)
+    for field in attrs.fields(FormState)
+    if field.alias not in {"form_id", "unknown"}
+)
+
+_DEEP_FORM_FIELDS: Final = ("data", "errors")
+_SEGMENT: Final = re.compile(r'"(?P<quoted>[^"]+)"|(?P<bare>[^."]+)')
+
+
+def read_policies(
+    fields: Mapping[str, str], where: Callable[[str], str] = lambda _: ""
+) -> Policies:
+    """
+    Return the policies that settings name.
+
+    Args:
+        fields: Names of policies by path.
+        where: Says who set a key.
+
+    Raises:
+        ConfigError: If a policy is unknown, or a path can't exist.
+    """
+    tree: dict[str, Any] = {}
+    for path, name in fields.items():
+        said = where(f"conflict.fields.{path}")
+        keys = _parse_path(path, f"{said}: " if said else "")
+        if name not in POLICIES:
+            msg = f"{said and said + ': '}[conflict.fields] {path!r}: {name!r} is no policy; "
+            raise ConfigError(msg + suggest(name, POLICIES))
+        node = tree
+        for key in keys:
+            node = node.setdefault(key, {})
+        node[""] = POLICIES[name]
+    return _build(tree)
+
+
+def _build(tree: Mapping[str, Any]) -> Policies:
+    below = {key: _build(node) for key, node in tree.items() if key}
+    return Policies(tree.get(""), below)
+
+
+@attrs.frozen
+class Policies:
+    """
+    Rules by path.
+
+    Attributes:
+        rule: The rule of this place itself, or None.
+        below: What is said of the keys below it.
+    """
+
+    rule: Rule | None = None
+    below: Mapping[str, Policies] = attrs.field(factory=dict)
+
+    @property
+    def sums(self) -> bool:
+        """Whether any policy here or below adds changes up."""
+        return self.rule is _sum or any(place.sums for place in self.below.values())
+
+    def at(self, *path: str) -> Policies:
+        """Return what is said of a place below this one; the key itself goes before ``*``."""
+        place = self
+        for key in path:
+            place = place.below.get(key) or place.below.get(ANY) or _NO_POLICIES
+        return place
+
+    def merging(self, usual: Rule = merge_value) -> Rule:
+        """Return the rule for this place; *usual* where nothing is said of it or of what is below."""
+        if self.rule is not None:
+            return self.rule
+        return self._merge_below if self.below else usual
+
+    def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
+        if not of_one_kind(ours, theirs):
+            return merge_value(base, ours, theirs, when)
+        known = base if isinstance(base, dict) else {}
+        merged = {}
+        for key in key_order(known, ours, theirs, when):
+            rule = self.at(str(key)).merging()
+            # A number that nobody had is zero; one of an unknown base is not known.
+            absent = 0 if rule is _sum and isinstance(base, dict) else MISSING
+            before = known.get(key, absent)
+            sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
+            merged[key] = rule(*sides, when.at(key))
+        kept = {key: value for key, value in merged.items() if value is not MISSING}
+        return kept if type(ours) is dict else dict_like(ours, kept)
+
+
+_NO_POLICIES: Final = Policies()
+
+# -- what each policy does -----------------------------------------------------
+
 
 def _ours(_: Any, ours: Any, __: Any, ___: When) -> Any:
     return ours
@@ -77,7 +197,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _by(choose: Callable[[Any, Any], Any]) -> Rule:
+def _chosen_by(choose: Callable[[Any, Any], Any]) -> Rule:
     def rule(base: Any, ours: Any, theirs: Any, when: When) -> Any:
         if ours is MISSING or theirs is MISSING:
             return merge_value(base, ours, theirs, when)
@@ -105,126 +225,19 @@ POLICIES: Final[Mapping[str, Rule]] = {
     "ours": _where_both_changed(_ours),
     "theirs": _where_both_changed(_theirs),
     "union": _where_both_changed(_union),
-    "max": _where_both_changed(_by(max)),
-    "min": _where_both_changed(_by(min)),
+    "max": _where_both_changed(_chosen_by(max)),
+    "min": _where_both_changed(_chosen_by(min)),
     "sum": _sum,
 }
 """What each policy does with base, ours and theirs."""
 
-
-@attrs.frozen
-class Policies:
-    """
-    Rules by path.
-
-    Attributes:
-        rule: The rule of this place itself, or None.
-        below: What is said of the keys below it.
-    """
-
-    rule: Rule | None = None
-    below: Mapping[str, Policies] = attrs.field(factory=dict)
-
-    @property
-    def sums(self) -> bool:
-        """Whether any policy here or below adds changes up."""
-        return self.rule is _sum or any(place.sums for place in self.below.values())
-
-    def at(self, *path: str) -> Policies:
-        """Return what is said of a place below this one; the key itself goes before ``*``."""
-        place = self
-        for key in path:
-            place = place.below.get(key) or place.below.get(ANY) or _NONE
-        return place
-
-    def merging(self, usual: Rule = merge_value) -> Rule:
-        """Return the rule for this place; *usual* where nothing is said of it or of what is below."""
-        if self.rule is not None:
-            return self.rule
-        return self._merge_below if self.below else usual
-
-    def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
-        if not of_one_kind(ours, theirs):
-            return merge_value(base, ours, theirs, when)
-        known = base if isinstance(base, dict) else {}
-        merged = {}
-        for key in key_order(known, ours, theirs, when):
-            rule = self.at(str(key)).merging()
-            # A number that nobody had is zero; one of an unknown base is not known.
-            absent = 0 if rule is _sum and isinstance(base, dict) else MISSING
-            before = known.get(key, absent)
-            sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
-            merged[key] = rule(*sides, when.at(key))
-        kept = {key: value for key, value in merged.items() if value is not MISSING}
-        return kept if type(ours) is dict else dict_like(ours, kept)
+# -- paths ---------------------------------------------------------------------
 
 
-_NONE: Final = Policies()
-
-
-# Reads the paths and names of ``[conflict.fields]``, and refuses what can't be.
-
-Path: TypeAlias = tuple[str, ...]
-
-_DEEP: Final = ("inputs", "extensions", "page_views", "cache_dependencies")
-_FLAT: Final = (
-    "theme",
-    "language",
-    "timezone",
-    "max_history_size",
-    "interaction_count",
-    "dirty_forms",
-    "navigation_history",
-    "cache_keys",
-    "roles",
-    "permissions",
-)
-_NEVER: Final = ("session_id", "user_id", "authenticated", "created_at", "last_activity", "version")
-_FORM_FIELDS: Final = tuple(
-    str(field.alias)
-    for field in attrs.fields(FormState)
-    if field.alias not in {"form_id", "unknown"}
-)
-_DEEP_FORM_FIELDS: Final = ("data", "errors")
-_SEGMENT: Final = re.compile(r'"(?P<quoted>[^"]+)"|(?P<bare>[^."]+)')
-
-
-def read_policies(
-    fields: Mapping[str, str], where: Callable[[str], str] = lambda _: ""
-) -> Policies:
-    """
-    Return the policies that settings name.
-
-    Args:
-        fields: Names of policies by path.
-        where: Says who set a key.
-
-    Raises:
-        ConfigError: If a policy is unknown, or a path can't exist.
-    """
-    tree: dict[str, Any] = {}
-    for path, name in fields.items():
-        said = where(f"conflict.fields.{path}")
-        keys = _checked(path, f"{said}: " if said else "")
-        if name not in POLICIES:
-            msg = f"{said and said + ': '}[conflict.fields] {path!r}: {name!r} is no policy; "
-            raise ConfigError(msg + suggest(name, POLICIES))
-        node = tree
-        for key in keys:
-            node = node.setdefault(key, {})
-        node[""] = POLICIES[name]
-    return _made(tree)
-
-
-def _made(tree: Mapping[str, Any]) -> Policies:
-    below = {key: _made(node) for key, node in tree.items() if key}
-    return Policies(tree.get(""), below)
-
-
-def _checked(path: str, said: str) -> Path:
-    keys = _split(path, said)
+def _parse_path(path: str, said: str) -> Path:
+    keys = _split_path(path, said)
     first, *rest = keys
-    if first in _NEVER:
+    if first in _WITHOUT_POLICY:
         _refuse(said, path, f"{first} is never a matter of policy")
     if first == FORMS:
         _check_form(rest, path, said)
@@ -247,7 +260,7 @@ def _check_form(rest: Sequence[str], path: str, said: str) -> None:
         _refuse(said, path, f"{field} holds no dict to go into")
 
 
-def _split(path: str, said: str) -> Path:
+def _split_path(path: str, said: str) -> Path:
     keys = []
     end = 0
     while found := _SEGMENT.match(path, end):

@@ -41,6 +41,10 @@ MISSING: Final = object()
 Rule = Callable[[Any, Any, Any, When], Any]
 """Takes base, ours, theirs and when each was changed; returns the merged value, or ``MISSING``."""
 
+_OWNER: Final = ("user_id", "authenticated")
+
+# -- values and dicts ----------------------------------------------------------
+
 
 def merge_value(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
     """Take the side that changed; when both did, dicts by key, sets as sets, else the later change."""
@@ -143,6 +147,9 @@ def key_order(
     return [*base, *sorted((ours.keys() | theirs.keys()) - base.keys(), key=place)]
 
 
+# -- counters, sets, rights, histories -----------------------------------------
+
+
 def merge_counter(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
     """Add both deltas to the base. Without a base: the larger one, or what both counted would count twice."""
     ours, theirs = (0 if side is MISSING else side for side in (ours, theirs))
@@ -207,19 +214,18 @@ def merge_history(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS, *, ide
     return sorted(merged, key=lambda record: (record["timestamp"], record[ident]))
 
 
-def _or_empty(side: Any, kind: type[Any]) -> Any:
-    return side if isinstance(side, kind) else kind()
-
-
 def _merge_sets(base: set[Any], ours: set[Any], theirs: set[Any]) -> set[Any]:
     return (ours & theirs) | (ours - base) | (theirs - base)
 
 
-# Three-way merge of a part: each field by its rule of :mod:`sessionkit.merge.rules`.
+def _or_empty(side: Any, kind: type[Any]) -> Any:
+    return side if isinstance(side, kind) else kind()
 
-_snapshots = partial(merge_history, ident="snapshot_id")
 
-_OWNER: Final = ("user_id", "authenticated")
+# -- a part, each field by its rule --------------------------------------------
+
+
+_merge_snapshots = partial(merge_history, ident="snapshot_id")
 
 RULES: Final[Mapping[str, Rule]] = {
     "interaction_count": merge_counter,
@@ -230,10 +236,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "roles": merge_granted,
     "permissions": merge_granted,
     "navigation_history": partial(merge_history, ident="entry_id"),
-    "snapshots": _snapshots,
-    "redo_snapshots": _snapshots,
+    "snapshots": _merge_snapshots,
+    "redo_merge_snapshots": _merge_snapshots,
 }
-"""The rules of fields that have one of their own; all others use :func:`~sessionkit.merge.rules.merge_value`."""
+"""The rules of fields that have one of their own; all others use :func:`merge_value`."""
 
 UNSTAMPED: Final = frozenset({*RULES, *_OWNER, "created_at"})
 """Fields that have no stamps: both sides' changes are kept, or it does not matter which was later."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-When each value was changed: stamps, by which a merge takes the later of two changes.
+Stamps: the time of each field's last change, by which a merge takes the later of two changes.
 
-A stamp is the moment when a repository first saw a change, in microseconds since
+A stamp is the moment when a repository first saw the change, in microseconds since
 the epoch, never below the stamp that it replaces. The stamps of a part lie beside
 it in a tree: an int is the stamp of all that there is; a pair is that of most
 entries of a dict, and what is different for some keys. What is not there has none.
@@ -38,40 +38,8 @@ Tree = Any
 """A stamp, or a list of a stamp and a dict of trees by key."""
 
 _MISSING: Final = object()
+
 _PAIR: Final = 2
-
-
-def _split(tree: Tree) -> tuple[int, dict[Any, Tree]]:
-    """Return the stamp of most entries, and the trees of the others."""
-    if type(tree) is int:
-        return tree, {}
-    # It comes from a store: anything else is damage.
-    if type(tree) is list and len(tree) == _PAIR:
-        most, others = tree
-        if type(most) is int and type(others) is dict:
-            return most, others
-    return NO_STAMP, {}
-
-
-def _joined(most: int, others: dict[Any, Tree]) -> Tree:
-    kept = {key: tree for key, tree in others.items() if tree != most}
-    return [most, kept] if kept else most
-
-
-def at(tree: Tree, key: Any) -> Tree:
-    """Return what is known of an entry that is there."""
-    if type(tree) is int:
-        return tree
-    most, others = _split(tree)
-    return others.get(key, most)
-
-
-def latest(tree: Tree) -> int:
-    """Return the latest stamp in a tree."""
-    if type(tree) is int:
-        return tree
-    most, others = _split(tree)
-    return max([most, *map(latest, others.values())])
 
 
 class When(NamedTuple):
@@ -118,7 +86,7 @@ def restamp(before: Any, after: Any, tree: Tree, now: int) -> Tree:
         if isinstance(value, dict) or not same_content(was, value):
             stamps = NO_STAMP if was is _MISSING else others.get(key, most)
             others[key] = restamp(was, value, stamps, now)
-    return _joined(most, others)
+    return _join(most, others)
 
 
 def maybe_changed(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
@@ -167,15 +135,15 @@ def merge_stamps(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> T
     if not sides[0].keys() == sides[1].keys() == sides[2].keys():
         apart |= value.keys() - (sides[0].keys() & sides[1].keys() & sides[2].keys())
     entries = {
-        key: _entry(entry, key, sides, when)
+        key: _merge_entry(entry, key, sides, when)
         for key, entry in value.items()
         # In a dict, too, one side may lack something: it matters if their stamps are not the same.
         if key in apart or (most != most_others and isinstance(entry, dict))
     }
-    return _joined(_changed_at(When(most_known, most, most_others)), entries)
+    return _join(_changed_at(When(most_known, most, most_others)), entries)
 
 
-def _entry(value: Any, key: Any, sides: list[dict[Any, Any]], when: When) -> Tree:
+def _merge_entry(value: Any, key: Any, sides: list[dict[Any, Any]], when: When) -> Tree:
     base, ours, theirs = sides
     if key not in ours:
         return at(when.theirs, key)
@@ -202,4 +170,40 @@ def prune(tree: Tree, oldest: int) -> Tree:
     recent = {
         key: prune(stamps, oldest) for key, stamps in others.items() if latest(stamps) >= oldest
     }
-    return _joined(most, recent)
+    return _join(most, recent)
+
+
+# -- trees ---------------------------------------------------------------------
+
+
+def at(tree: Tree, key: Any) -> Tree:
+    """Return what is known of an entry that is there."""
+    if type(tree) is int:
+        return tree
+    most, others = _split(tree)
+    return others.get(key, most)
+
+
+def latest(tree: Tree) -> int:
+    """Return the latest stamp in a tree."""
+    if type(tree) is int:
+        return tree
+    most, others = _split(tree)
+    return max([most, *map(latest, others.values())])
+
+
+def _split(tree: Tree) -> tuple[int, dict[Any, Tree]]:
+    """Return the stamp of most entries, and the trees of the others."""
+    if type(tree) is int:
+        return tree, {}
+    # It comes from a store: anything else is damage.
+    if type(tree) is list and len(tree) == _PAIR:
+        most, others = tree
+        if type(most) is int and type(others) is dict:
+            return most, others
+    return NO_STAMP, {}
+
+
+def _join(most: int, others: dict[Any, Tree]) -> Tree:
+    kept = {key: tree for key, tree in others.items() if tree != most}
+    return [most, kept] if kept else most

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random identifiers, and what a session id may look like."""
+"""What a session's fields are made of: random ids, moments in UTC, and checks of what is assigned."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from sessionkit.errors import InvalidSessionIdError
 
 MAX_ID_LENGTH: Final = 128
 _SHOWN: Final = 40
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+# -- ids -----------------------------------------------------------------------
 
 
 def new_session_id() -> str:
@@ -60,7 +64,36 @@ def short(session_id: str) -> str:
     return session_id[:8]
 
 
-# What a session's fields take: checked where the app assigns them, so that the error stands at its line.
+# -- moments: aware datetimes in UTC, and microseconds since the epoch ---------
+
+
+def utc_now() -> datetime:
+    """Return the present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def micros_now() -> int:
+    """Return the present moment in microseconds since the epoch."""
+    return to_micros(utc_now())
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return *moment* in UTC; a naive one is taken as local time, as ``datetime.now()`` gives it."""
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Return whole microseconds since the epoch, without a float's rounding."""
+    utc = moment if moment.tzinfo is UTC else in_utc(moment)
+    return (utc - EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the moment *micros* microseconds after the epoch, aware, in UTC."""
+    return EPOCH + micros * _MICROSECOND
+
+
+# -- checks, made where the app assigns a field, so that the error stands at its line
 
 
 def of_type(*kinds: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
@@ -81,14 +114,18 @@ def of_type(*kinds: type) -> Callable[[object, attrs.Attribute[Any], object], No
     return check
 
 
-def _check_count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+def _shown(kind: type) -> str:
+    return "None" if kind is type(None) else kind.__name__
+
+
+def _count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
     if type(value) is not int or value < 0:
         owner = type(instance).__name__
         msg = f"{owner}.{field.alias} is a whole number from 0 on, not {value!r:.80}"
         raise ValueError(msg)
 
 
-COUNT: Final = _check_count
+COUNT: Final = _count
 """A validator that takes whole numbers from 0 on."""
 
 
@@ -103,39 +140,3 @@ def set_of_texts(values: Iterable[str]) -> set[str]:
         msg = f"a set of texts is needed, such as {{{values!r}}}, not the text {values!r}"
         raise TypeError(msg)
     return set(values)
-
-
-def _shown(kind: type) -> str:
-    return "None" if kind is type(None) else kind.__name__
-
-
-# Moments: aware ``datetime`` values in UTC, and microseconds since the epoch.
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def utc_now() -> datetime:
-    """Return the present moment, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-def in_utc(moment: datetime) -> datetime:
-    """Return *moment* in UTC; a naive one is taken as local time, as ``datetime.now()`` gives it."""
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-
-
-def to_micros(moment: datetime) -> int:
-    """Return whole microseconds since the epoch, without a float's rounding."""
-    utc = moment if moment.tzinfo is UTC else in_utc(moment)
-    return (utc - EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """Return the moment *micros* microseconds after the epoch, aware, in UTC."""
-    return EPOCH + micros * _MICROSECOND
-
-
-def micros_now() -> int:
-    """Return the present moment in microseconds since the epoch."""
-    return to_micros(utc_now())

@@ -13,34 +13,14 @@ from sessionkit.session.fields import COUNT, in_utc, new_entry_id, of_type, utc_
 from sessionkit.values.equality import same_content
 
 FORM: Final = "form:"
+"""Begins the name of the part that holds a form."""
 
 UNDO: Final = "undo:"
+"""Begins the name of the part that holds a form's snapshots."""
 
 _DICT: Final = of_type(dict)
 _LIST: Final = of_type(list)
 _TEXT: Final = of_type(str)
-
-
-@attrs.define(kw_only=True)
-class FormSnapshot:
-    """
-    A form's data at one moment.
-
-    Attributes:
-        snapshot_id: Unique within the form.
-        form_id: The form.
-        data: The form's fields by name.
-        timestamp: When it was taken, in UTC; a naive value is taken as local time.
-        description: What the user is about to do, or has done.
-        unknown: Fields that a newer release stored; kept and written back.
-    """
-
-    snapshot_id: str = attrs.field(factory=new_entry_id, validator=_TEXT)
-    form_id: str = attrs.field(validator=_TEXT)
-    data: dict[str, Any] = attrs.field(validator=_DICT)
-    timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
-    description: str = attrs.field(default="", validator=_TEXT)
-    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 def _optional_utc(moment: datetime | None) -> datetime | None:
@@ -181,3 +161,25 @@ def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:
     if surplus > 0:
         del snapshots[:surplus]
     return snapshots
+
+
+@attrs.define(kw_only=True)
+class FormSnapshot:
+    """
+    A form's data at one moment.
+
+    Attributes:
+        snapshot_id: Unique within the form.
+        form_id: The form.
+        data: The form's fields by name.
+        timestamp: When it was taken, in UTC; a naive value is taken as local time.
+        description: What the user is about to do, or has done.
+        unknown: Fields that a newer release stored; kept and written back.
+    """
+
+    snapshot_id: str = attrs.field(factory=new_entry_id, validator=_TEXT)
+    form_id: str = attrs.field(validator=_TEXT)
+    data: dict[str, Any] = attrs.field(validator=_DICT)
+    timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
+    description: str = attrs.field(default="", validator=_TEXT)
+    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sessionkit.session.forms import FormState
+from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.session import UserSession
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -45,8 +45,6 @@ def held_parts(session: UserSession) -> frozenset[str]:
     held = _held(session)
     if not held:
         return _NONE
-    from sessionkit.session.forms import FORM, UNDO  # noqa: PLC0415 - imports cattrs; few forms are held
-
     held -= session.forms_asked_for
     return frozenset(f"{kind}{form_id}" for form_id in held for kind in (FORM, UNDO))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Attrs objects <-> plain data, by cattrs.
+Attrs objects <-> plain data, by cattrs: strictly, no value becomes another one.
 
 What crosses a border is plain: strings, numbers, lists and dicts. The app's own
 values (``Any``) pass through untouched; keeping them is the serializer's work.
@@ -22,18 +22,122 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from sessionkit.errors import SerializationError
 from sessionkit.session.fields import from_micros, to_micros
 
-# How each type of field is read from plain data and written to it: strictly, no value becomes another one.
-
 # What is read comes from outside and may be anything.
 # ruff: noqa: ANN401
 
+T = TypeVar("T")
+_UNKNOWN: Final = "unknown"
+_WRITE_ERRORS: Final = (TypeError, ValueError, AttributeError)
+_READ_ERRORS: Final = (cattrs.BaseValidationError, ArithmeticError, LookupError, *_WRITE_ERRORS)
 _MOMENTS: Final = (int, str, datetime)
 _SETS: Final = (set, frozenset)
 _LISTS: Final = (list, tuple)
 _LISTS_OR_SETS: Final = _LISTS + _SETS
 
 
-def moment(value: Any, _: type[datetime]) -> datetime:
+def to_plain(value: object) -> dict[str, Any]:
+    """Return an attrs object as readable plain data."""
+    plain: dict[str, Any] = READABLE.unstructure(value)
+    return plain
+
+
+def from_plain(data: Mapping[str, Any], cls: type[T]) -> T:
+    """Return the object that :func:`to_plain` was given; raises as :func:`structure`."""
+    return structure(READABLE, data, cls, cls.__name__)
+
+
+def structure(converter: cattrs.Converter, data: Any, cls: type[T], what: str) -> T:
+    """
+    Return *data* as a *cls*.
+
+    Args:
+        converter: One of this module's.
+        data: Plain data from outside.
+        cls: The class that is wanted.
+        what: What the data are, for the message.
+
+    Raises:
+        SerializationError: If they don't fit; the message names each wrong field.
+    """
+    try:
+        return converter.structure(data, cls)
+    except _READ_ERRORS as error:
+        raise _refusal(error, what) from error
+
+
+def _refusal(error: Exception, what: str) -> SerializationError:
+    messages = cattrs.transform_error(error, what, format_exception=_reason)
+    wrong = [SerializationError(*_reason_and_path(message, what)) for message in messages]
+    return wrong[0] if len(wrong) == 1 else SerializationError("; ".join(map(str, wrong)))
+
+
+def _reason(error: BaseException, wanted: type | None) -> str:
+    if isinstance(error, TypeError | ValueError) and str(error):
+        return str(error)
+    return cattrs.v.format_exception(error, wanted)
+
+
+def _reason_and_path(message: str, what: str) -> tuple[str, str]:
+    reason, _, rest = message.rpartition(f" @ {what}")
+    return reason, what + rest.replace("._", ".")  # a private field goes by its alias
+
+
+def read_stored(data: Any, cls: type[T], what: str) -> T:
+    """Return what stored *data* were made from; raises as :func:`structure`."""
+    try:
+        return _QUICK.structure(data, cls)
+    except _READ_ERRORS:
+        return structure(STORED, data, cls, what)  # says what is wrong, and where
+
+
+def make_writer(
+    cls: type[attrs.AttrsInstance], groups: Mapping[str, Collection[str]]
+) -> Callable[[Any], dict[str, dict[str, Any]]]:
+    """Return a function that writes groups of a *cls*'s fields, each by name, as they are stored."""
+    writers = {name: _make_fields_writer(cls, fields) for name, fields in groups.items()}
+
+    def written(value: Any) -> dict[str, dict[str, Any]]:
+        try:
+            return {name: write(value) for name, write in writers.items()}
+        except _WRITE_ERRORS:
+            plain = _field_by_field(value, STORED)
+            return {name: {field: plain[field] for field in groups[name]} for name in groups}
+
+    return written
+
+
+def _make_fields_writer(
+    cls: type[attrs.AttrsInstance], names: Collection[str]
+) -> Callable[[Any], Any]:
+    others: dict[str, Any] = {
+        field.name: override(omit=True)
+        for field in attrs.fields(attrs.resolve_types(cls))
+        if field.alias not in names
+    }
+    return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
+
+
+def make_check(types: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a function that tells whether fields of these *types* are surely read; in doubt :func:`structure` tells."""
+    readers = {field: (_QUICK.get_structure_hook(kind), kind) for field, kind in types.items()}
+
+    def fit(fields: Mapping[str, Any]) -> bool:
+        try:
+            for field, value in fields.items():
+                if field in readers:
+                    read, kind = readers[field]
+                    read(value, kind)
+        except _READ_ERRORS:
+            return False
+        return True
+
+    return fit
+
+
+# -- how each type of field is read and written --------------------------------
+
+
+def read_time(value: Any, _: type[datetime]) -> datetime:
     """Read a time as it is stored (microseconds), as ``to_dict`` writes it (ISO 8601), or as it is."""
     if isinstance(value, bool) or not isinstance(value, _MOMENTS):
         msg = f"a time is ISO 8601 text or microseconds, not {type(value).__name__}"
@@ -43,7 +147,7 @@ def moment(value: Any, _: type[datetime]) -> datetime:
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
-def number(value: Any, _: type[int]) -> int:
+def read_int(value: Any, _: type[int]) -> int:
     """Read a whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         msg = f"a whole number is needed, not {type(value).__name__}"
@@ -51,7 +155,7 @@ def number(value: Any, _: type[int]) -> int:
     return value
 
 
-def truth(value: Any, _: type[bool]) -> bool:
+def read_bool(value: Any, _: type[bool]) -> bool:
     """Read a boolean."""
     if not isinstance(value, bool):
         msg = f"true or false is needed, not {type(value).__name__}"
@@ -59,7 +163,7 @@ def truth(value: Any, _: type[bool]) -> bool:
     return value
 
 
-def text(value: Any, _: type[str]) -> str:
+def read_text(value: Any, _: type[str]) -> str:
     """Read a text."""
     if not isinstance(value, str):
         msg = f"a text is needed, not {type(value).__name__}"
@@ -72,20 +176,20 @@ def is_optional_text(kind: Any) -> bool:
     return bool(kind == str | None)
 
 
-def optional_text(value: Any, _: Any) -> str | None:
+def read_optional_text(value: Any, _: Any) -> str | None:
     """Read a text, or None."""
-    return None if value is None else text(value, str)
+    return None if value is None else read_text(value, str)
 
 
-def texts(value: Any, _: type[set[str]]) -> set[str]:
+def read_texts(value: Any, _: type[set[str]]) -> set[str]:
     """Read a set of texts."""
     if not isinstance(value, _LISTS_OR_SETS):
         msg = f"a list of texts is needed, not {type(value).__name__}"
         raise TypeError(msg)
-    return {text(item, str) for item in value}
+    return {read_text(item, str) for item in value}
 
 
-def sorted_texts(value: Any) -> list[str]:
+def write_texts(value: Any) -> list[str]:
     """Write a set of texts; sorted, so that equal sets are written alike."""
     if not isinstance(value, _SETS):
         msg = f"a set is needed, not {type(value).__name__}"
@@ -98,7 +202,7 @@ def is_app_dict(kind: Any) -> bool:
     return bool(kind == dict[str, Any])
 
 
-def app_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
+def read_app_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
     """Return a dict of the app's own, whatever its keys: what the app put in, it gets back."""
     if not isinstance(value, Mapping):
         msg = f"a mapping is needed, not {type(value).__name__}"
@@ -106,8 +210,8 @@ def app_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
     return dict(value)
 
 
-def own_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
-    """Do as :func:`app_dict` for a dict that nobody else has: it is not copied."""
+def read_own_dict(value: Any, _: type[dict[str, Any]]) -> dict[str, Any]:
+    """Do as :func:`read_app_dict` for a dict that nobody else has: it is not copied."""
     if type(value) is not dict:
         msg = f"a dict is needed, not {type(value).__name__}"
         raise TypeError(msg)
@@ -119,6 +223,29 @@ def is_list(kind: Any) -> bool:
     return get_origin(kind) is list
 
 
+def list_reader(kind: Any, converter: cattrs.Converter) -> Callable[..., list[Any]]:
+    """Make the reader of a type of list."""
+    read = cattrs.cols.list_structure_factory(kind, converter)
+
+    def with_check(value: Any, cls: type[list[Any]]) -> list[Any]:
+        _check_list(value)
+        made: list[Any] = read(value, cls)
+        return made
+
+    return with_check
+
+
+def list_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], list[Any]]:
+    """Make the writer of a type of list."""
+    write = converter.get_unstructure_hook(get_args(kind)[0])
+
+    def with_check(value: Any) -> list[Any]:
+        _check_list(value)
+        return [write(item) for item in value]
+
+    return with_check
+
+
 def _check_list(value: Any) -> None:
     # A text is a sequence of texts, but hardly meant as one.
     if not isinstance(value, _LISTS):
@@ -126,34 +253,7 @@ def _check_list(value: Any) -> None:
         raise TypeError(msg)
 
 
-def unstructure_list(kind: Any, converter: cattrs.Converter) -> Callable[[Any], list[Any]]:
-    """Make the writer of a type of list."""
-    to_plain = converter.get_unstructure_hook(get_args(kind)[0])
-
-    def with_check(value: Any) -> list[Any]:
-        _check_list(value)
-        return [to_plain(item) for item in value]
-
-    return with_check
-
-
-def structure_list(kind: Any, converter: cattrs.Converter) -> Callable[..., list[Any]]:
-    """Make the reader of a type of list."""
-    structure = cattrs.cols.list_structure_factory(kind, converter)
-
-    def with_check(value: Any, cls: type[list[Any]]) -> list[Any]:
-        _check_list(value)
-        made: list[Any] = structure(value, cls)
-        return made
-
-    return with_check
-
-
-T = TypeVar("T")
-
-_UNKNOWN: Final = "unknown"
-_MISFITS: Final = (TypeError, ValueError, AttributeError)
-_REFUSALS: Final = (cattrs.BaseValidationError, ArithmeticError, LookupError, *_MISFITS)
+# -- fields that a newer release stored ----------------------------------------
 
 
 def _takes_unknown(cls: Any) -> bool:
@@ -178,7 +278,7 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
             msg = f"a mapping of fields is needed, not {type(data).__name__}"
             raise TypeError(msg)
         newer = {name: value for name, value in data.items() if name not in known}
-        unknown = app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
+        unknown = read_app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
         return structure({**data, _UNKNOWN: unknown}, cls)
 
     return with_unknown
@@ -194,7 +294,7 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
             return value  # the app put it there; who reads it tells
         try:
             plain = unstructure(value)
-        except _MISFITS:
+        except _WRITE_ERRORS:
             plain = _field_by_field(value, converter)
         unknown = dict(getattr(value, _UNKNOWN))
         if not unknown:
@@ -214,9 +314,12 @@ def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:
             mine = getattr(value, field.name)
             try:
                 plain[field.alias] = converter.unstructure(mine, field.type)
-            except _MISFITS:
+            except _WRITE_ERRORS:
                 plain[field.alias] = mine
     return plain
+
+
+# -- converters ----------------------------------------------------------------
 
 
 def make_converter(
@@ -233,18 +336,18 @@ def make_converter(
     converter.register_unstructure_hook_func(lambda kind: kind is Any, lambda value: value)
     converter.register_structure_hook_func(lambda kind: kind is Any, lambda value, _: value)
     converter.register_unstructure_hook(datetime, time_to_plain)
-    converter.register_structure_hook(datetime, moment)
-    converter.register_structure_hook(int, number)
-    converter.register_structure_hook(bool, truth)
-    converter.register_structure_hook(str, text)
+    converter.register_structure_hook(datetime, read_time)
+    converter.register_structure_hook(int, read_int)
+    converter.register_structure_hook(bool, read_bool)
+    converter.register_structure_hook(str, read_text)
     converter.register_unstructure_hook_func(is_optional_text, identity)
-    converter.register_structure_hook_func(is_optional_text, optional_text)
+    converter.register_structure_hook_func(is_optional_text, read_optional_text)
     converter.register_unstructure_hook_func(is_app_dict, dict)
-    converter.register_structure_hook_func(is_app_dict, app_dict)
-    converter.register_unstructure_hook_factory(is_list, unstructure_list)
-    converter.register_structure_hook_factory(is_list, structure_list)
-    converter.register_unstructure_hook_func(cattrs.cols.is_set, sorted_texts)
-    converter.register_structure_hook_func(cattrs.cols.is_set, texts)
+    converter.register_structure_hook_func(is_app_dict, read_app_dict)
+    converter.register_unstructure_hook_factory(is_list, list_writer)
+    converter.register_structure_hook_factory(is_list, list_reader)
+    converter.register_unstructure_hook_func(cattrs.cols.is_set, write_texts)
+    converter.register_structure_hook_func(cattrs.cols.is_set, read_texts)
     converter.register_unstructure_hook_factory(_takes_unknown, _unstructure_with_unknown)
     converter.register_structure_hook_factory(_takes_unknown, _structure_with_unknown)
     return converter
@@ -255,104 +358,8 @@ STORED: Final = make_converter(to_micros)
 
 _QUICK: Final = make_converter(to_micros, explains=False)
 """Reads what a serializer has just made, if it is just as it should be; the others say what is wrong."""
-_QUICK.register_structure_hook_func(is_app_dict, own_dict)
+
+_QUICK.register_structure_hook_func(is_app_dict, read_own_dict)
 
 READABLE: Final = make_converter(datetime.isoformat)
 """Writes times as ISO 8601: what ``to_dict`` is made with."""
-
-
-def stored_fields(
-    cls: type[attrs.AttrsInstance], groups: Mapping[str, Collection[str]]
-) -> Callable[[Any], dict[str, dict[str, Any]]]:
-    """Return a function that writes groups of a *cls*'s fields, each by name, as they are stored."""
-    writers = {name: _writer(cls, fields) for name, fields in groups.items()}
-
-    def written(value: Any) -> dict[str, dict[str, Any]]:
-        try:
-            return {name: write(value) for name, write in writers.items()}
-        except _MISFITS:
-            plain = _field_by_field(value, STORED)
-            return {name: {field: plain[field] for field in groups[name]} for name in groups}
-
-    return written
-
-
-def _writer(cls: type[attrs.AttrsInstance], names: Collection[str]) -> Callable[[Any], Any]:
-    others: dict[str, Any] = {
-        field.name: override(omit=True)
-        for field in attrs.fields(attrs.resolve_types(cls))
-        if field.alias not in names
-    }
-    return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
-
-
-def read_stored(data: Any, cls: type[T], what: str) -> T:
-    """Return what stored *data* were made from; raises as :func:`structure`."""
-    try:
-        return _QUICK.structure(data, cls)
-    except _REFUSALS:
-        return structure(STORED, data, cls, what)  # says what is wrong, and where
-
-
-def surely_fit(types: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """Return a function that tells whether fields of these *types* are surely read; in doubt :func:`structure` tells."""
-    readers = {field: (_QUICK.get_structure_hook(kind), kind) for field, kind in types.items()}
-
-    def fit(fields: Mapping[str, Any]) -> bool:
-        try:
-            for field, value in fields.items():
-                if field in readers:
-                    read, kind = readers[field]
-                    read(value, kind)
-        except _REFUSALS:
-            return False
-        return True
-
-    return fit
-
-
-def _reason(error: BaseException, wanted: type | None) -> str:
-    if isinstance(error, TypeError | ValueError) and str(error):
-        return str(error)
-    return cattrs.v.format_exception(error, wanted)
-
-
-def structure(converter: cattrs.Converter, data: Any, cls: type[T], what: str) -> T:
-    """
-    Return *data* as a *cls*.
-
-    Args:
-        converter: One of this module's.
-        data: Plain data from outside.
-        cls: The class that is wanted.
-        what: What the data are, for the message.
-
-    Raises:
-        SerializationError: If they don't fit; the message names each wrong field.
-    """
-    try:
-        return converter.structure(data, cls)
-    except _REFUSALS as error:
-        raise _refusal(error, what) from error
-
-
-def _refusal(error: Exception, what: str) -> SerializationError:
-    messages = cattrs.transform_error(error, what, format_exception=_reason)
-    wrong = [SerializationError(*_reason_and_path(message, what)) for message in messages]
-    return wrong[0] if len(wrong) == 1 else SerializationError("; ".join(map(str, wrong)))
-
-
-def _reason_and_path(message: str, what: str) -> tuple[str, str]:
-    reason, _, rest = message.rpartition(f" @ {what}")
-    return reason, what + rest.replace("._", ".")  # a private field goes by its alias
-
-
-def to_plain(value: object) -> dict[str, Any]:
-    """Return an attrs object as readable plain data."""
-    plain: dict[str, Any] = READABLE.unstructure(value)
-    return plain
-
-
-def from_plain(data: Mapping[str, Any], cls: type[T]) -> T:
-    """Return the object that :func:`to_plain` was given; raises as :func:`structure`."""
-    return structure(READABLE, data, cls, cls.__name__)

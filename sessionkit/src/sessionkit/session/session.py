@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All the state of one user in one browser. Data only: nothing here reads or writes a store."""
+"""UserSession: all the state of one user in one browser. Data only: nothing here reads or writes a store."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ from sessionkit.session.fields import (
     utc_now,
 )
 from sessionkit.session.forms import FormState
+from sessionkit.values import parse_json, to_tagged
 from sessionkit.values.equality import equals
 
-# How often a session was used, and when last.
-
-# The session's class is made with this module: none of its type is known here.
+# The app's values may be anything, and the session's class is made with this module.
 # ruff: noqa: ANN401
 
 T = TypeVar("T")
 
 _MICROSECOND: Final = 1000
 """In nanoseconds."""
+
+_NOTHING: Final = object()
+_DICT: Final = of_type(dict)
+_TEXT_OR_NONE: Final = of_type(str, NoneType)
 
 
 @attrs.define(eq=False)
@@ -73,12 +76,8 @@ class Activity:
         self.touched()
 
 
-def kept_in_activity(cls: type[T]) -> type[T]:
-    """
-    Have a session's ``interaction_count`` and ``last_activity`` read and set in its ``activity``.
-
-    Both stay fields for attrs, with their converters, names and places.
-    """
+def _kept_in_activity(cls: type[T]) -> type[T]:
+    """Keep ``interaction_count`` and ``last_activity`` in ``activity``; for attrs both stay fields, where they are."""
     kept = {
         "interaction_count": property(_count, _set_count),
         "last_activity": property(_last, _set_last),
@@ -105,56 +104,11 @@ def _set_last(session: Any, moment: datetime) -> None:
     session.activity.micros = to_micros(moment)
 
 
-# The pages that a user opened.
-
-
-@attrs.define(kw_only=True)
-class NavigationEntry:
-    """
-    One page that the user opened.
-
-    Attributes:
-        page: The page's name.
-        params: What it was opened with.
-        timestamp: When, in UTC.
-        entry_id: Unique within the session; histories are merged by it.
-        unknown: Fields that a newer release stored; kept and written back.
-    """
-
-    page: str = attrs.field(validator=of_type(str))
-    params: dict[str, Any] = attrs.field(factory=dict, validator=of_type(dict))
-    timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
-    entry_id: str = attrs.field(factory=new_entry_id, validator=of_type(str))
-    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
-
-
-# What a save had to leave as it was stored, or out: values that no serializer takes.
-
-
-@attrs.frozen
-class NotKept:
-    """
-    A value that can't be kept: the store has its last one that could be, or none.
-
-    Attributes:
-        path: Where it lies, such as ``inputs['upload']``.
-        reason: Why, and what would be right.
-    """
-
-    path: str
-    reason: str
-
-
-_NOTHING: Final = object()
-_DICT: Final = of_type(dict)
-_TEXT_OR_NONE: Final = of_type(str, NoneType)
-
-
 def _checked(session_id: str | None) -> str:
     return new_session_id() if session_id is None else check_session_id(session_id)
 
 
-@kept_in_activity
+@_kept_in_activity
 @attrs.define(kw_only=True, eq=False)
 class UserSession:
     """
@@ -315,7 +269,7 @@ class UserSession:
         Typed fields become strings, numbers, lists and dicts (times are ISO
         8601, sets are sorted lists); the app's own values stay as they are.
         """
-        from sessionkit.session.plain import to_plain  # noqa: PLC0415 - keeps the import light
+        from sessionkit.session.plain import to_plain  # noqa: PLC0415 - imports cattrs, and makes converters
 
         with self.lock:
             self.trim()
@@ -329,7 +283,7 @@ class UserSession:
         Raises:
             SerializationError: If a field has the wrong type; the message names it.
         """
-        from sessionkit.session.plain import from_plain  # noqa: PLC0415 - keeps the import light
+        from sessionkit.session.plain import from_plain  # noqa: PLC0415 - imports cattrs, and makes converters
 
         return from_plain(data, cls)
 
@@ -340,8 +294,6 @@ class UserSession:
         Raises:
             SerializationError: If a value can't be kept; ``path`` says which.
         """
-        from sessionkit.values import to_tagged  # noqa: PLC0415 - keeps the import light
-
         return json.dumps(to_tagged(self.to_dict()), ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -352,8 +304,6 @@ class UserSession:
         Raises:
             SerializationError: If the text is no JSON, or a field has the wrong type.
         """
-        from sessionkit.values import parse_json  # noqa: PLC0415 - keeps the import light
-
         return cls.from_dict(parse_json(text))
 
     def trim(self) -> None:
@@ -364,3 +314,37 @@ class UserSession:
                 del self.navigation_history[:surplus]
             for form in self.form_states.values():
                 form.trim()
+
+
+@attrs.define(kw_only=True)
+class NavigationEntry:
+    """
+    One page that the user opened.
+
+    Attributes:
+        page: The page's name.
+        params: What it was opened with.
+        timestamp: When, in UTC.
+        entry_id: Unique within the session; histories are merged by it.
+        unknown: Fields that a newer release stored; kept and written back.
+    """
+
+    page: str = attrs.field(validator=of_type(str))
+    params: dict[str, Any] = attrs.field(factory=dict, validator=of_type(dict))
+    timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
+    entry_id: str = attrs.field(factory=new_entry_id, validator=of_type(str))
+    unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class NotKept:
+    """
+    A value that can't be kept: the store has its last one that could be, or none.
+
+    Attributes:
+        path: Where it lies, such as ``inputs['upload']``.
+        reason: Why, and what would be right.
+    """
+
+    path: str
+    reason: str

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Every value that can be kept, and how it becomes data that JSON knows.
+The app's own values <-> plain data: every value that can be kept, how it is tagged, and which two are equal.
 
 Text, numbers, booleans, None, lists and dicts are plain. What is kept beside
 them is a closed table (:mod:`sessionkit.values.kinds`) that both serializers
 share: dates and times, ``Decimal``, ``UUID``, bytes, sets, tuples, dicts with
-any keys, ``Counter``, ``OrderedDict`` and ``defaultdict``, NaN, large and complex numbers, registered enums, DataFrames, Series
-and arrays. In JSON they bear a tag::
+any keys, ``Counter``, ``OrderedDict`` and ``defaultdict``, NaN, large and complex numbers, registered
+enums, DataFrames, Series and arrays. In JSON they bear a tag::
 
     {"$t": "date", "v": "2026-01-31"}
 
 Two things come back as the plain value that they equal: a numpy scalar as
 Python's number, and a ``bytearray`` or ``memoryview`` as bytes. All else that
 is not in the table is refused, with its path.
+
+Others import what stands in ``__all__`` from here, and from the modules: ``equality`` (``same_content``,
+``content``, ``equals``, ``is_empty``, ``COMPARED_OR_FLOAT``) and ``dicts`` (``of_one_kind``, ``kind_of_dict``,
+``dict_like``, ``DICT_TYPES``). A serializer may use the limits of ``simplify``. There is no lock here.
 """
 
 from sessionkit.values.kind import Kind

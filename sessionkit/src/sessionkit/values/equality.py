@@ -14,11 +14,7 @@ from uuid import UUID
 import attrs
 
 from sessionkit.errors import SerializationError
-
-_PLAIN: Final = frozenset(
-    {NoneType, bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
-)
-"""Types whose truth can be asked: that of an array or a table raises, an app's own may do anything."""
+from sessionkit.values.tagged import to_tagged
 
 # The app's values may be anything, here as everywhere.
 # ruff: noqa: ANN401
@@ -28,6 +24,11 @@ COMPARED_AT_ONCE: Final = frozenset({str, int, bool, bytes, NoneType, date, time
 
 COMPARED_OR_FLOAT: Final = COMPARED_AT_ONCE | {float}
 """The same, and floats: of two that are equal one may be 0.0 and the other -0.0."""
+
+_PLAIN: Final = frozenset(
+    {NoneType, bool, int, float, str, bytes, list, tuple, dict, set, frozenset}
+)
+"""Types whose truth can be asked: that of an array or a table raises, an app's own may do anything."""
 
 
 def same_content(one: Any, other: Any) -> bool:
@@ -67,6 +68,24 @@ def equals(one: Any, other: Any, *, in_doubt: bool) -> bool:
         return one is other or bool(one == other)
     except Exception:  # noqa: BLE001 - what a stranger's == raises is unknown
         return in_doubt
+
+
+def content(value: Any) -> str:
+    """
+    Return a value as it would be written; alike for the same content, and in an order of its own.
+
+    Raises:
+        SerializationError: If it can't be kept.
+    """
+    return json.dumps(to_tagged(value))
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a value is surely as an untouched widget has it."""
+    return type(value) in _PLAIN and not value
+
+
+# -- comparison by type --------------------------------------------------------
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -122,20 +141,3 @@ _ALIKE: Final[Mapping[type, Callable[[Any, Any], bool]]] = {
     time: _alike_texts,
 }
 """How types are compared that need no writing for it; the others are compared as they are written."""
-
-
-def content(value: Any) -> str:
-    """
-    Return a value as it would be written; alike for the same content, and in an order of its own.
-
-    Raises:
-        SerializationError: If it can't be kept.
-    """
-    from sessionkit.values import to_tagged  # noqa: PLC0415 - keeps the import light
-
-    return json.dumps(to_tagged(value))
-
-
-def is_empty(value: Any) -> bool:
-    """Return whether a value is surely as an untouched widget has it."""
-    return type(value) in _PLAIN and not value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dates, times, durations and their zones as text."""
+"""Kind, an entry of the table of what can be kept; and the entries of dates, times, durations and their zones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import attrs
 
 from sessionkit.errors import SerializationError
 
-# One entry of the closed table of what can be kept.
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,3}")
 
 
 @attrs.frozen(kw_only=True)
@@ -53,8 +54,7 @@ class Kind:
             raise SerializationError(msg) from error
 
 
-_MICROSECOND: Final = timedelta(microseconds=1)
-_ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,3}")
+# -- dates, times, durations ---------------------------------------------------
 
 
 def zone_to_simple(zone: tzinfo | None) -> str | list[Any] | None:
@@ -111,12 +111,15 @@ def _moment_from_simple(cls: type[datetime | time]) -> Callable[[Any], datetime 
 
 
 DATE: Final = Kind(name="date", code=16, simplify=date.isoformat, restore=date.fromisoformat)
+
 TIME: Final = Kind(
     name="time", code=17, simplify=_moment_to_simple, restore=_moment_from_simple(time)
 )
+
 DATETIME: Final = Kind(
     name="datetime", code=18, simplify=_moment_to_simple, restore=_moment_from_simple(datetime)
 )
+
 TIMEDELTA: Final = Kind(
     name="timedelta",
     code=19,

@@ -58,32 +58,8 @@ _BY_TYPE: Final[Mapping[type, Kind]] = {
     OrderedDict: ORDERED,
     Counter: COUNTER,
 }
+
 _ENUM_CODE: Final = 11
-
-
-def _qualified(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _registered(enums: Iterable[Any]) -> dict[str, type[Enum]]:
-    found: dict[str, type[Enum]] = {}
-    for cls in enums:
-        if not isinstance(cls, EnumType):
-            msg = f"enums are classes of the module enum, such as Enum's subclasses, not {cls!r}"
-            raise ConfigError(msg)
-        if found.setdefault(_qualified(cls), cast("type[Enum]", cls)) is not cls:
-            msg = f"two different enums are called {_qualified(cls)}; only one of them can be kept"
-            raise ConfigError(msg)
-    return found
-
-
-def _enum_to_simple(member: Enum) -> list[str]:
-    # A combination of flags has none, or one that names no member.
-    name = str(member.name)
-    if name not in type(member).__members__:
-        msg = f"{member!r} has no name of its own; store its value"
-        raise SerializationError(msg)
-    return [_qualified(type(member)), name]
 
 
 class Kinds:
@@ -105,7 +81,7 @@ class Kinds:
         Raises:
             ConfigError: If one is no ``Enum``, or two have the same qualified name.
         """
-        self._enums = _registered(enums)
+        self._enums = _register(enums)
         self._enum = Kind(
             name="enum", code=_ENUM_CODE, simplify=_enum_to_simple, restore=self._member
         )
@@ -161,3 +137,28 @@ class Kinds:
             msg = f"{cls_name}.{name} is no member of a registered enum; pass its class to the serializer (enums=[...])"
             raise SerializationError(msg)
         return cls.__members__[name]
+
+
+def _register(enums: Iterable[Any]) -> dict[str, type[Enum]]:
+    found: dict[str, type[Enum]] = {}
+    for cls in enums:
+        if not isinstance(cls, EnumType):
+            msg = f"enums are classes of the module enum, such as Enum's subclasses, not {cls!r}"
+            raise ConfigError(msg)
+        if found.setdefault(_qualified(cls), cast("type[Enum]", cls)) is not cls:
+            msg = f"two different enums are called {_qualified(cls)}; only one of them can be kept"
+            raise ConfigError(msg)
+    return found
+
+
+def _enum_to_simple(member: Enum) -> list[str]:
+    # A combination of flags has none, or one that names no member.
+    name = str(member.name)
+    if name not in type(member).__members__:
+        msg = f"{member!r} has no name of its own; store its value"
+        raise SerializationError(msg)
+    return [_qualified(type(member)), name]
+
+
+def _qualified(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

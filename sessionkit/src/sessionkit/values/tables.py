@@ -41,6 +41,9 @@ def table_kinds() -> Iterable[Kind]:
     return _BY_NAME.values()
 
 
+# -- libraries -----------------------------------------------------------------
+
+
 def _library(name: str) -> Any:
     try:
         return import_module(name)
@@ -67,6 +70,9 @@ def _arrow_keeps(what: str) -> Iterator[None]:
         first, *_ = str(error).splitlines() or [type(error).__name__]
         msg = f"Arrow can't keep this {what} ({first}); give each column one type, or keep the data elsewhere and store a key"
         raise SerializationError(msg) from error
+
+
+# -- arrays and tables ---------------------------------------------------------
 
 
 def _array_to_simple(array: Any) -> bytes:
@@ -102,6 +108,9 @@ def _table_from_simple(simple: Any) -> Any:
     return table
 
 
+# -- DataFrames ----------------------------------------------------------------
+
+
 def _frame_to_simple(frame: Any) -> dict[str, Any]:
     with _arrow_keeps("DataFrame"):
         if frame.columns.nlevels == 1 and frame.columns.inferred_type.startswith("mixed"):
@@ -113,18 +122,6 @@ def _frame_to_simple(frame: Any) -> dict[str, Any]:
             msg = "it would come back changed"
             raise ValueError(msg)
     return simple
-
-
-def _lost_in_arrow(frame: Any) -> dict[str, Any]:
-    pandas = _library("pandas")
-    lost: dict[str, Any] = {}
-    if isinstance(frame.index, pandas.DatetimeIndex | pandas.TimedeltaIndex) and frame.index.freq:
-        lost["freq"] = frame.index.freqstr
-    if objects := [place for place, dtype in enumerate(frame.dtypes) if str(dtype) == "object"]:
-        lost["objects"] = objects
-    if type(frame.columns) is pandas.RangeIndex:
-        lost["columns"] = [frame.columns.start, frame.columns.stop, frame.columns.step]
-    return lost
 
 
 def _frame_from_simple(simple: Any) -> Any:
@@ -139,6 +136,18 @@ def _frame_from_simple(simple: Any) -> Any:
     if "columns" in simple:
         frame.columns = pandas.RangeIndex(*simple["columns"], name=frame.columns.name)
     return frame
+
+
+def _lost_in_arrow(frame: Any) -> dict[str, Any]:
+    pandas = _library("pandas")
+    lost: dict[str, Any] = {}
+    if isinstance(frame.index, pandas.DatetimeIndex | pandas.TimedeltaIndex) and frame.index.freq:
+        lost["freq"] = frame.index.freqstr
+    if objects := [place for place, dtype in enumerate(frame.dtypes) if str(dtype) == "object"]:
+        lost["objects"] = objects
+    if type(frame.columns) is pandas.RangeIndex:
+        lost["columns"] = [frame.columns.start, frame.columns.stop, frame.columns.step]
+    return lost
 
 
 def _same_frame(one: Any, other: Any) -> bool:
@@ -158,6 +167,9 @@ def _same_labels(one: Any, other: Any) -> bool:
         and list(one.names) == list(other.names)
         and getattr(one, "freq", None) == getattr(other, "freq", None)
     )
+
+
+# -- Series and Timestamps -----------------------------------------------------
 
 
 def _series_to_simple(series: Any) -> dict[str, Any]:
@@ -180,6 +192,9 @@ def _timestamp_from_simple(simple: Any) -> Any:
     text, unit, zone = simple
     stamp = _library("pandas").Timestamp(text).as_unit(unit)
     return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone_from_simple(zone))
+
+
+# -- entries in the table of what can be kept ----------------------------------
 
 
 _BY_NAME: Final[Mapping[tuple[str, str], Kind]] = {

@@ -15,26 +15,11 @@ from sessionkit.values.simplify import MAX_DEPTH, Simplifier, fits_64_bits, too_
 
 _TAG: Final = "$t"
 _VALUE: Final = "v"
+
 _LEVELS: Final = 4 * (MAX_DEPTH + 1)
 """A value makes up to four levels of tagged data: the tag of a Counter, that of its dict, pairs, pair."""
 
 _BUILT_IN: Final = Kinds()
-
-
-class _Tagger(Simplifier):
-    def takes(self, value: int | float | bytes) -> bool:  # noqa: PYI041 - each is meant, exactly
-        if isinstance(value, int):
-            return fits_64_bits(value)
-        return isinstance(value, float) and isfinite(value)
-
-    def tag(self, kind: Kind, simple: Any) -> Any:  # noqa: ANN401 - plain data
-        return {_TAG: kind.name, _VALUE: simple}
-
-    def order(self, simple: Any) -> str:  # noqa: ANN401 - plain data
-        return json.dumps(simple)
-
-    def is_plain(self, keys: list[Any]) -> bool:
-        return super().is_plain(keys) and _TAG not in keys
 
 
 def to_tagged(value: Any, kinds: Kinds = _BUILT_IN) -> Any:  # noqa: ANN401 - any value
@@ -73,7 +58,7 @@ def from_tagged(value: Any, kinds: Kinds = _BUILT_IN) -> Any:  # noqa: ANN401 - 
         (1, 2)
     """
     try:
-        return _untagged(value, kinds, 0)
+        return _untag(value, kinds, 0)
     except RecursionError as error:
         raise too_deep() from error
 
@@ -107,26 +92,44 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(msg)
 
 
-def _untagged(value: Any, kinds: Kinds, level: int) -> Any:  # noqa: ANN401 - tagged data
+class _Tagger(Simplifier):
+    def takes(self, value: int | float | bytes) -> bool:  # noqa: PYI041 - each is meant, exactly
+        if isinstance(value, int):
+            return fits_64_bits(value)
+        return isinstance(value, float) and isfinite(value)
+
+    def tag(self, kind: Kind, simple: Any) -> Any:  # noqa: ANN401 - plain data
+        return {_TAG: kind.name, _VALUE: simple}
+
+    def order(self, simple: Any) -> str:  # noqa: ANN401 - plain data
+        return json.dumps(simple)
+
+    def is_plain(self, keys: list[Any]) -> bool:
+        return super().is_plain(keys) and _TAG not in keys
+
+
+def _untag(value: Any, kinds: Kinds, level: int) -> Any:  # noqa: ANN401 - tagged data
     if level > _LEVELS:
         raise too_deep()
     if type(value) is list:
-        return [item for _, item in _each(enumerate(value), kinds, level)]
+        return [item for _, item in _untag_each(enumerate(value), kinds, level)]
     if type(value) is not dict:
         return value
     if _TAG not in value:
-        return dict(_each(value.items(), kinds, level))
+        return dict(_untag_each(value.items(), kinds, level))
     if value.keys() != {_TAG, _VALUE}:
         msg = f"a tag has two keys, {_TAG!r} and {_VALUE!r}, not {sorted(value)}"
         raise SerializationError(msg)
-    return kinds.named(value[_TAG]).restored(_untagged(value[_VALUE], kinds, level + 1))
+    return kinds.named(value[_TAG]).restored(_untag(value[_VALUE], kinds, level + 1))
 
 
-def _each(items: Iterable[tuple[Any, Any]], kinds: Kinds, level: int) -> list[tuple[Any, Any]]:
+def _untag_each(
+    items: Iterable[tuple[Any, Any]], kinds: Kinds, level: int
+) -> list[tuple[Any, Any]]:
     done = []
     for key, item in items:
         try:
-            done.append((key, _untagged(item, kinds, level + 1)))
+            done.append((key, _untag(item, kinds, level + 1)))
         except SerializationError as error:
             raise within(key, error) from error.__cause__
     return done
