@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -23,3 +24,12 @@ def test_asserts_are_rewritten(name: str) -> None:
     asserts = "    assert " in Path(spec.origin).read_text(encoding="utf-8")
 
     assert asserts == (type(spec.loader).__name__ == "AssertionRewritingHook")
+
+
+def test_what_is_registered_is_there() -> None:
+    """Each module is named once, and none that has moved away."""
+    package = Path(sessionkit.testing.__file__).read_text(encoding="utf-8")
+    named = re.findall(r'"sessionkit\.testing\.(\w+)",\n', package)
+
+    assert sorted(set(named)) == sorted(named)
+    assert set(named) <= set(MODULES)

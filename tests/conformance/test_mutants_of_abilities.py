@@ -15,7 +15,7 @@ from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, StorageError
 from sessionkit.records import SessionHead, SessionWrite, StoredSession
 from sessionkit.session.fields import micros_now
-from sessionkit.testing import storage_races as storage_watches
+from sessionkit.testing import storage_abilities
 from sessionkit.testing.storage_samples import RACERS
 
 pytest_plugins = ["pytester"]
@@ -304,7 +304,7 @@ def test_the_suite_catches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The clause that is about the defect fails."""
-    monkeypatch.setattr(storage_watches, "_DEADLINE", 0.3)
+    monkeypatch.setattr(storage_abilities, "_DEADLINE", 0.3)
 
     assert {clause} == failing_clauses(mutant, [clause], **_declared(mutant))
 

@@ -10,7 +10,7 @@ import pytest
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.records import StoredSession
-from sessionkit.testing.storage_races import OutageClauses
+from sessionkit.testing.storage_abilities import OutageClauses
 
 
 def _nothing() -> None:

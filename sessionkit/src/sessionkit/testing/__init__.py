@@ -11,6 +11,10 @@ Subclass one in your tests and override its fixture::
         @pytest.fixture
         def connect(self, tmp_path):
             return lambda: DbmStorage(tmp_path / "sessions")
+
+To be imported from here: five suites, and :func:`conflict_between`, which makes a conflict for a
+strategy of your own. Names of clauses are part of the ids that pytest prints, and stay. The room
+needs the extra ``testing``, has no lock, and no other room imports it.
 """
 
 from __future__ import annotations
@@ -21,20 +25,10 @@ import pytest
 pytest.register_assert_rewrite(
     "sessionkit.testing.hosts",
     "sessionkit.testing.serializers",
-    "sessionkit.testing.storage_samples",
-    "sessionkit.testing.storage_saves",
-    "sessionkit.testing.storage_saves",
-    "sessionkit.testing.storage_lists",
-    "sessionkit.testing.storage_saves",
-    "sessionkit.testing.storage_lists",
-    "sessionkit.testing.storage_saves",
-    "sessionkit.testing.storage_races",
-    "sessionkit.testing.storage_saves",
-    "sessionkit.testing.storage_races",
+    "sessionkit.testing.storage_abilities",
     "sessionkit.testing.storage_lists",
     "sessionkit.testing.storage_races",
-    "sessionkit.testing.storage_races",
-    "sessionkit.testing.storage_races",
+    "sessionkit.testing.storage_saves",
     "sessionkit.testing.strategies",
 )
 

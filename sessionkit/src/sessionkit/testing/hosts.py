@@ -25,64 +25,10 @@ from sessionkit.session.session import UserSession
 from sessionkit.status import PersistenceStatus
 from sessionkit.tokens import Tokens
 
-# A manager that keeps nothing, for hosts to be tried with.
-
-
-class QuietKeeper:
-    """A manager that keeps nothing."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        """Take the app's tokens."""
-        self.tokens = tokens
-        self.watching = False
-
-    def schedule_save(self, session: UserSession) -> None:
-        """Do nothing."""
-
-    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
-        """Return that nothing waits."""
-        return True
-
-    def save_status(self, session: UserSession) -> PersistenceStatus:  # noqa: ARG002 - the protocol's
-        """Return that nothing waits."""
-        return PersistenceStatus(state="saved")
-
-    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
-        """Return that nothing was decided."""
-        return ()
-
-    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
-        """Do nothing."""
-
-    def emit(self, event: SessionEvent) -> None:
-        """Tell nobody."""
-
-
 T = TypeVar("T")
 
 _USER: Final = "https://issuer.example|ada"
 _OTHER_USER: Final = "https://issuer.example|grace"
-
-
-class HostConnection(Protocol):
-    """
-    One connection of one browser, with cookies of its own; fake or true.
-
-    Attributes:
-        host: The host under test, as it is seen from outside any run.
-    """
-
-    host: Host
-
-    def run(self, call: Callable[[Host], T]) -> T:
-        """Have the framework run *call* for this connection, as it runs the app's code."""
-
-
-class Connect(Protocol):
-    """Opens connections."""
-
-    def __call__(self, user: str | None = None) -> HostConnection:
-        """Open a connection of a new browser, whose user, if any, is logged in as ``issuer|subject``."""
 
 
 class HostConformance:
@@ -174,7 +120,7 @@ class HostConformance:
     def test_a_token_is_taken_at_any_time(self, connection: HostConnection, tokens: Tokens) -> None:
         """Giving a token, the same again, and taking it away raise nothing."""
         for token in (tokens.issue("one"), tokens.issue("one"), None, None):
-            connection.run(_giving(token))
+            connection.run(_give(token))
 
     def test_the_latest_token_is_presented(
         self, connection: HostConnection, tokens: Tokens
@@ -182,30 +128,30 @@ class HostConformance:
         """From the next run on, what is presented names the session that was given last."""
         self._need_browser()
         for session_id in ("one", "two", "three"):
-            connection.run(_giving(tokens.issue(session_id)))
+            connection.run(_give(tokens.issue(session_id)))
 
             for _ in range(2):
-                assert session_id == _presented(connection, tokens)
+                assert session_id == _presented_id(connection, tokens)
 
     def test_a_token_that_was_taken_away(self, connection: HostConnection, tokens: Tokens) -> None:
         """After None the old token is not presented again."""
         self._need_browser()
-        connection.run(_giving(tokens.issue("one")))
+        connection.run(_give(tokens.issue("one")))
 
-        connection.run(_giving(None))
+        connection.run(_give(None))
 
-        assert _presented(connection, tokens) is None
+        assert _presented_id(connection, tokens) is None
 
     def test_tokens_are_one_browsers_own(self, connect: Connect, tokens: Tokens) -> None:
         """No browser presents what another was given."""
         self._need_browser()
         ours, theirs = connect(), connect()
 
-        ours.run(_giving(tokens.issue("ours")))
-        assert _presented(theirs, tokens) is None
+        ours.run(_give(tokens.issue("ours")))
+        assert _presented_id(theirs, tokens) is None
 
-        theirs.run(_giving(tokens.issue("theirs")))
-        assert ["ours", "theirs"] == [_presented(one, tokens) for one in (ours, theirs)]
+        theirs.run(_give(tokens.issue("theirs")))
+        assert ["ours", "theirs"] == [_presented_id(one, tokens) for one in (ours, theirs)]
 
     def test_nobody_is_logged_in(self, connection: HostConnection) -> None:
         """A user who has not logged in has no name."""
@@ -229,11 +175,11 @@ class HostConformance:
         """A host takes the same session at each run, and another one when that has ended."""
         if not self.connected:
             pytest.skip("the host is declared without connected()")
-        keeper = QuietKeeper(tokens)
+        keeper = NullKeeper(tokens)
         session, other = UserSession(session_id="one"), UserSession(session_id="two")
 
         for shown in (session, session, other, other):
-            connection.run(_connecting(shown, keeper))
+            connection.run(_connect(shown, keeper))
 
         assert [{}, {}] == [session.inputs, other.inputs]
 
@@ -242,15 +188,66 @@ class HostConformance:
             pytest.skip("the host is declared trusted: it has no browser that keeps a token")
 
 
-def _giving(token: str | None) -> Callable[[Host], None]:
+class HostConnection(Protocol):
+    """
+    One connection of one browser, with cookies of its own; fake or true.
+
+    Attributes:
+        host: The host under test, as it is seen from outside any run.
+    """
+
+    host: Host
+
+    def run(self, call: Callable[[Host], T]) -> T:
+        """Have the framework run *call* for this connection, as it runs the app's code."""
+
+
+class Connect(Protocol):
+    """Opens connections."""
+
+    def __call__(self, user: str | None = None) -> HostConnection:
+        """Open a connection of a new browser, whose user, if any, is logged in as ``issuer|subject``."""
+
+
+class NullKeeper:
+    """A manager that keeps nothing."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        """Take the app's tokens."""
+        self.tokens = tokens
+        self.watching = False
+
+    def schedule_save(self, session: UserSession) -> None:
+        """Do nothing."""
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
+        """Return that nothing waits."""
+        return True
+
+    def save_status(self, session: UserSession) -> PersistenceStatus:  # noqa: ARG002 - the protocol's
+        """Return that nothing waits."""
+        return PersistenceStatus(state="saved")
+
+    def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
+        """Return that nothing was decided."""
+        return ()
+
+    def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
+        """Do nothing."""
+
+    def emit(self, event: SessionEvent) -> None:
+        """Tell nobody."""
+
+
+def _give(token: str | None) -> Callable[[Host], None]:
     return lambda host: host.set_token(token)
 
 
-def _connecting(session: UserSession, keeper: QuietKeeper) -> Callable[[Host], None]:
+def _connect(session: UserSession, keeper: NullKeeper) -> Callable[[Host], None]:
     return lambda host: cast("ConnectedHost", host).connected(session, keeper)
 
 
-def _presented(connection: HostConnection, tokens: Tokens) -> str | None:
+def _presented_id(connection: HostConnection, tokens: Tokens) -> str | None:
     """Return the id in the token that the browser presents."""
     token = connection.run(lambda host: host.token())
     return None if token is None else tokens.read(token)

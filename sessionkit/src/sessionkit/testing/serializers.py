@@ -35,42 +35,6 @@ from sessionkit.testing.serializer_samples import (
 )
 
 
-def _details(value: Any) -> Any:  # noqa: ANN401 - any probe
-    """Return what ``==`` overlooks."""
-    if isinstance(value, float | complex | Decimal):
-        return repr(value)  # -0.0, NaN, 1.10
-    if isinstance(value, datetime | time):
-        return (value.fold, type(value.tzinfo), str(value.tzinfo), value.replace(tzinfo=None))
-    return value
-
-
-def assert_same(expected: Any, actual: Any) -> None:  # noqa: ANN401 - any value
-    """Assert that two values are equal and of the same types, all the way down."""
-    assert type(expected) is type(actual)
-    if isinstance(expected, dict):
-        assert_same(list(expected.items()), list(actual.items()))
-        assert getattr(expected, "default_factory", None) is getattr(
-            actual, "default_factory", None
-        )
-    elif isinstance(expected, list | tuple):
-        assert len(expected) == len(actual)
-        for one, other in zip(expected, actual, strict=True):
-            assert_same(one, other)
-    elif isinstance(expected, set | frozenset):
-        assert expected == actual
-        assert {(type(item), item) for item in expected} == {(type(item), item) for item in actual}
-    else:
-        assert _details(expected) == _details(actual)
-
-
-def _outcome(serializer: Serializer, data: bytes) -> str:
-    try:
-        serializer.loads(data)
-    except SerializationError:
-        return "refused"
-    return "read"
-
-
 class SerializerConformance:
     """Subclass it, override the fixture ``serializer``, and let pytest collect the subclass."""
 
@@ -226,3 +190,39 @@ def _while_changing(serializer: Serializer, data: Any) -> Any:  # noqa: ANN401 -
         return serializer.loads(serializer.dumps(data))
     except RuntimeError:
         return None
+
+
+def _outcome(serializer: Serializer, data: bytes) -> str:
+    try:
+        serializer.loads(data)
+    except SerializationError:
+        return "refused"
+    return "read"
+
+
+def assert_same(expected: Any, actual: Any) -> None:  # noqa: ANN401 - any value
+    """Assert that two values are equal and of the same types, all the way down."""
+    assert type(expected) is type(actual)
+    if isinstance(expected, dict):
+        assert_same(list(expected.items()), list(actual.items()))
+        assert getattr(expected, "default_factory", None) is getattr(
+            actual, "default_factory", None
+        )
+    elif isinstance(expected, list | tuple):
+        assert len(expected) == len(actual)
+        for one, other in zip(expected, actual, strict=True):
+            assert_same(one, other)
+    elif isinstance(expected, set | frozenset):
+        assert expected == actual
+        assert {(type(item), item) for item in expected} == {(type(item), item) for item in actual}
+    else:
+        assert _details(expected) == _details(actual)
+
+
+def _details(value: Any) -> Any:  # noqa: ANN401 - any probe
+    """Return what ``==`` overlooks."""
+    if isinstance(value, float | complex | Decimal):
+        return repr(value)  # -0.0, NaN, 1.10
+    if isinstance(value, datetime | time):
+        return (value.fold, type(value.tzinfo), str(value.tzinfo), value.replace(tzinfo=None))
+    return value

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Threads that race: clauses of the storage suite.
+Threads and processes that race on one store: clauses of the storage suite.
 
 Threads start at a barrier and run until the other side has done its share, so
 that both overlap on any machine. Nothing sleeps.
@@ -9,34 +9,31 @@ that both overlap on any machine. Nothing sleeps.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from threading import Condition, Event
-from typing import Any, Final, TypeAlias, cast
+from threading import Event
+from typing import Final, TypeAlias
 
 import attrs
 import pytest
 
-from sessionkit.errors import ConflictError, UnavailableError
+from sessionkit.errors import ConflictError
 from sessionkit.records import SessionWrite, StoredSession
-from sessionkit.storage import BatchStorage, Closeable, SetupStorage, Storage, WatchStorage
+from sessionkit.storage import (
+    Storage,
+)
 from sessionkit.testing.storage_lists import every_id
 from sessionkit.testing.storage_samples import (
     DAY,
     NOW,
     RACERS,
     SECOND,
-    AbilityClauses,
     Connect,
     first,
     following,
-    head,
-    need,
     race,
     save_id,
 )
@@ -46,32 +43,7 @@ _CALLS: Final = 40
 _VISITORS: Final = 300
 
 
-def is_stored(storage: Storage, write: SessionWrite) -> bool:
-    """Try *write* and return whether it met no conflict."""
-    try:
-        storage.write(write)
-    except ConflictError:
-        return False
-    return True
-
-
-def write_until(done: Event, storage: Storage) -> int:
-    """Save version after version, with parts that name it, and return the last one."""
-    version = 1
-    while not done.is_set() or version == 1:
-        version += 1
-        name = str(version).encode()
-        storage.write(following(version, put={"a": name, "b": name}))
-    return version
-
-
-def come_and_go_until(done: Event, storage: Storage) -> None:
-    """Create session after session, later than all others, and delete each when the next is there."""
-    for number in range(_VISITORS):  # with an end, or a listing in their order could have none
-        storage.write(first(f"a{number}", user_id="u", last_activity=NOW + number + 1))
-        storage.delete(f"a{number - 1}")
-        if done.is_set():
-            return
+# -- threads ---------------------------------------------------------------------------
 
 
 class RaceClauses:
@@ -224,6 +196,34 @@ class RaceClauses:
             assert staying == sorted(name for name in listed if name in staying)
 
 
+def is_stored(storage: Storage, write: SessionWrite) -> bool:
+    """Try *write* and return whether it met no conflict."""
+    try:
+        storage.write(write)
+    except ConflictError:
+        return False
+    return True
+
+
+def write_until(done: Event, storage: Storage) -> int:
+    """Save version after version, with parts that name it, and return the last one."""
+    version = 1
+    while not done.is_set() or version == 1:
+        version += 1
+        name = str(version).encode()
+        storage.write(following(version, put={"a": name, "b": name}))
+    return version
+
+
+def come_and_go_until(done: Event, storage: Storage) -> None:
+    """Create session after session, later than all others, and delete each when the next is there."""
+    for number in range(_VISITORS):  # with an end, or a listing in their order could have none
+        storage.write(first(f"a{number}", user_id="u", last_activity=NOW + number + 1))
+        storage.delete(f"a{number - 1}")
+        if done.is_set():
+            return
+
+
 def _check_one_winner(handles: Sequence[Storage], writes: Sequence[SessionWrite]) -> None:
     def attempt(handle: Storage, write: SessionWrite) -> Callable[[], bool]:
         return lambda: is_stored(handle, write)
@@ -237,7 +237,8 @@ def _check_one_winner(handles: Sequence[Storage], writes: Sequence[SessionWrite]
     assert (winner.head.save_id, winner.put) == (stored.head.save_id, stored.parts)
 
 
-# Processes that share a store: clauses of the storage suite.
+# -- processes -------------------------------------------------------------------------
+
 
 Opener: TypeAlias = Callable[[], Storage]
 """Opens one more handle on the same store, in any process."""
@@ -350,197 +351,3 @@ def _write_and_be_killed(opener: Opener) -> int:
 def _parts(version: int) -> dict[str, bytes]:
     text = save_id(version).encode()
     return {"a": text * (_PART_SIZE // len(text)), "b": text}
-
-
-# Hearing of what others change: clauses of the storage suite.
-
-_DEADLINE: Final = 10.0
-_EACH: Final = 0.25
-"""How long to wait before one more save, in seconds."""
-
-_ID: Final = "{a}:Ab \u00e9*"
-"""The id that is heard byte for byte."""
-
-
-class Heard:
-    """Notes what a callback is told."""
-
-    def __init__(self, storage: Storage) -> None:
-        """Begin to watch."""
-        self._changed = Condition()
-        self.ids: list[str] = []
-        self.watching: Closeable = cast("WatchStorage", storage).watch(self._take)
-
-    def _take(self, session_id: str) -> None:
-        with self._changed:
-            self.ids.append(session_id)
-            self._changed.notify_all()
-
-    def hears(self, session_id: str, change: Callable[[], object]) -> bool:
-        """Make the change again and again until it is heard; False when the deadline has passed."""
-        ends = time.monotonic() + _DEADLINE
-        while time.monotonic() < ends:
-            change()
-            with self._changed:
-                if self._changed.wait_for(lambda: session_id in self.ids, _EACH):
-                    return True
-        return False
-
-
-Listen: TypeAlias = Callable[[Storage], Heard]
-"""Begins to watch through a handle."""
-
-
-def _saves(session_id: str) -> Iterator[SessionWrite]:
-    yield first(session_id, put={"a": b"1"})
-    for version in count(2):
-        yield following(version, session_id)
-
-
-class WatchClauses(AbilityClauses):
-    """What ``watch`` does."""
-
-    @pytest.fixture
-    def listen(self) -> Iterator[Listen]:
-        """Return a function that begins to watch; what is still watched is closed after the test."""
-        begun: list[Heard] = []
-
-        def listen(storage: Storage) -> Heard:
-            need(declared=self.watch, method="watch")
-            begun.append(Heard(storage))
-            return begun[-1]
-
-        yield listen
-        for heard in begun:
-            heard.watching.close()
-
-    def test_saves_of_others_are_heard(
-        self, storage: Storage, connect: Connect, listen: Listen
-    ) -> None:
-        """A callback is called with the id of a session that another handle saves, and with no other."""
-        heard, writes, other = listen(storage), _saves(_ID), connect()
-
-        assert heard.hears(_ID, lambda: other.write(next(writes)))
-        assert {_ID} == set(heard.ids)
-
-    def test_batches_of_others_are_heard(
-        self, storage: Storage, connect: Connect, listen: Listen
-    ) -> None:
-        """Each session of a batch is heard of."""
-        need(declared=self.batch, method="write_many")
-        heard, other = listen(storage), cast("BatchStorage", connect())
-        batches = zip(_saves("a"), _saves("b"), strict=True)
-
-        assert heard.hears("a", lambda: other.write_many(next(batches)))
-        assert heard.hears("b", lambda: other.write_many(next(batches)))
-
-    def test_nothing_is_heard_after_close(
-        self, storage: Storage, connect: Connect, listen: Listen
-    ) -> None:
-        """Closing, also twice, ends the calls of that callback and of no other."""
-        closed, kept, writes, other = listen(storage), listen(storage), _saves("s"), connect()
-        closed.watching.close()
-        closed.watching.close()
-
-        assert kept.hears("s", lambda: other.write(next(writes)))
-        assert [] == closed.ids
-
-
-# Setting a store up: clauses of the storage suite.
-
-
-def _set_up(storage: Storage) -> Callable[[], None]:
-    return cast("SetupStorage", storage).setup
-
-
-class SetupClauses(AbilityClauses):
-    """What ``setup`` does."""
-
-    @pytest.fixture
-    def connect_unprepared(self, connect: Connect) -> Connect:
-        """
-        Return a function that opens handles on one store that nobody has set up.
-
-        Override it where ``connect`` hands out a store that is set up already.
-        """
-        need(declared=self.setup, method="setup")
-        return connect
-
-    def test_setup_twice(self, storage: Storage) -> None:
-        """Setting up again is fine and loses nothing."""
-        need(declared=self.setup, method="setup")
-        set_up = _set_up(storage)
-        set_up()
-        storage.write(first(put={"a": b"1"}))
-
-        set_up()
-
-        assert StoredSession(head=head(), parts={"a": b"1"}) == storage.read("s")
-        storage.write(following(2))
-
-    def test_setup_by_many_at_once(self, connect_unprepared: Connect) -> None:
-        """Eight replicas that start together set one store up, and each can use it."""
-        need(declared=self.setup, method="setup")
-        handles = [connect_unprepared() for _ in range(RACERS)]
-
-        race([_set_up(handle) for handle in handles])
-
-        for number, handle in enumerate(handles):
-            handle.write(first(f"s{number}"))
-        listed = {found.session_id for found in handles[0].find().heads}
-        assert {f"s{number}" for number in range(RACERS)} == listed
-
-    def test_setup_while_others_save(self, storage: Storage, connect: Connect) -> None:
-        """A replica that starts sets up beneath the saves of another, and none of them is lost."""
-        need(declared=self.setup, method="setup")
-        _set_up(storage)()
-        writes = [first(f"s{number}", put={"a": b"1"}) for number in range(20)]
-
-        def save() -> None:
-            for write in writes:
-                storage.write(write)
-
-        race([save, _set_up(connect())])
-
-        for write in writes:
-            stored = StoredSession(head=write.head, parts=write.put)
-            assert stored == storage.read(write.head.session_id)
-
-
-# A store that can't be reached: clauses of the storage suite.
-
-_CALLS_storage_outages: Final[Mapping[str, Callable[[Any], object]]] = {
-    "read": lambda storage: storage.read("s"),
-    "write": lambda storage: storage.write(first()),
-    "touch": lambda storage: storage.touch("s", last_activity=NOW, expires_at=None),
-    "delete": lambda storage: storage.delete("s"),
-    "find": lambda storage: storage.find(),
-    "count": lambda storage: storage.count(active_since=0),
-    "purge": lambda storage: storage.purge(expired_before=NOW, limit=10),
-    "read_head": lambda storage: storage.read_head("s"),
-}
-
-
-class OutageClauses:
-    """What a storage says while its store is away: what is saved then is tried again, and not lost."""
-
-    @pytest.fixture
-    def unreachable(self) -> Storage:
-        """
-        Return a handle whose store can't be reached.
-
-        Override it with one whose server is stopped, whose port nobody listens at, whose folder was
-        moved; a store that is always there has none.
-        """
-        pytest.skip("the suite was given no unreachable store: override the fixture of that name")
-
-    @pytest.mark.parametrize("method", _CALLS_storage_outages)
-    def test_a_store_that_is_away_is_unavailable(self, unreachable: Storage, method: str) -> None:
-        """Each call raises UnavailableError, with the driver's error as its cause; none says that nothing is there."""
-        if not callable(getattr(unreachable, method, None)):
-            pytest.skip(f"the storage has no {method}()")
-
-        with pytest.raises(UnavailableError) as caught:
-            _CALLS_storage_outages[method](unreachable)
-
-        assert isinstance(caught.value.__cause__, Exception)

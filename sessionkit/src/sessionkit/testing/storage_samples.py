@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeAlias, TypeVar
-
-import pytest
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.session.fields import micros_now
-from sessionkit.storage import Storage
+from sessionkit.storage import (
+    Storage,
+)
 
 Connect: TypeAlias = Callable[[], Storage]
 """Opens one more handle on the same store."""
@@ -29,7 +29,6 @@ RACERS: Final = 8
 """How many threads race for one save."""
 
 _PATIENCE: Final = 60.0
-
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
 NOW: Final = micros_now()
@@ -97,46 +96,3 @@ def race(calls: Sequence[Callable[[], T]]) -> list[T]:
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
-
-
-# What a storage can do beyond the eight methods, as its suite declares it.
-
-_METHODS: Final = (
-    ("batch", "write_many"),
-    ("heads", "read_head"),
-    ("setup", "setup"),
-    ("watch", "watch"),
-)
-
-
-class AbilityClauses:
-    """
-    The optional abilities: one attribute each, False unless the subclass says True.
-
-    Clauses about an ability that is declared absent are skipped.
-
-    Attributes:
-        batch: Whether the storage has ``write_many``.
-        heads: Whether it has ``read_head``.
-        setup: Whether it has ``setup``.
-        watch: Whether it has ``watch``.
-    """
-
-    batch: ClassVar[bool] = False
-    heads: ClassVar[bool] = False
-    setup: ClassVar[bool] = False
-    watch: ClassVar[bool] = False
-
-    @pytest.mark.parametrize(("ability", "method"), _METHODS)
-    def test_abilities_are_declared(self, storage: Storage, ability: str, method: str) -> None:
-        """The attribute says whether the storage has the method: no ability goes untested."""
-        declared = getattr(self, ability)
-        there = callable(getattr(storage, method, None))
-
-        assert declared == there, f"set {ability} = {there} in the class that runs the suite"
-
-
-def need(*, declared: bool, method: str) -> None:
-    """Skip the clause if the storage is declared to lack the method that it is about."""
-    if not declared:
-        pytest.skip(f"the storage is declared without {method}()")

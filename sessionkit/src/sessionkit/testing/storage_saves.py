@@ -1,34 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading and compare-and-set, through one handle and several: clauses of the storage suite."""
+"""Saves and reads: compare-and-set, parts, names, answers that were lost; clauses of the storage suite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final
 
 import attrs
 import pytest
 
-from sessionkit.errors import ConflictError, StorageError, UnavailableError
-from sessionkit.records import SessionHead, SessionWrite, StoredSession
-from sessionkit.storage import BatchStorage, HeadStorage, Storage
+from sessionkit.errors import ConflictError
+from sessionkit.records import SessionWrite, StoredSession
+from sessionkit.storage import (
+    Storage,
+)
 from sessionkit.testing.storage_samples import (
     DAY,
     NOW,
     SECOND,
-    AbilityClauses,
     Connect,
     first,
     following,
     head,
-    need,
-    race,
     save_id,
-    tombstone,
 )
 
 _LARGEST: Final = (1 << 63) - 1
+_MEBIBYTE: Final = 1 << 20
+ODD_NAMES: Final = (
+    *("ab", "Ab", "AB", "ab ", " ab", "a b"),
+    *("a_b", "a%b", "%", "_", "*", "?", "[a-b]", "a:b", "a,b", "a;b", "a/b", "a\\b", "..", "a|b"),
+    *("{a}", "{}", "{", "}", "{a}b", "}{a}", "{a}{b}", "{{a}}", "$a", "${a}", ":a", "%s", "%(a)s"),
+    *("'", '"', "`", "''", "--", "0", "00", "1e3", "None", "null"),
+    # Composed and decomposed, sharp s and its capitals: equal to many a collation.
+    *("\u00e9", "e\u0301", "stra\u00dfe", "strasse", "\u0130", "i"),
+    *("\u65e5\u672c", "\U0001f989", "\U0001f989\U0001f989"),
+    *("x" * 127, "x" * 128, "\U0001f989" * 128),
+)
+"""Ids that a case-blind, padding, folding, quoting, tagging or cutting store mixes up."""
+
+ODD_TEXTS: Final = (
+    *ODD_NAMES,
+    "ab\n",
+    "\nab",
+    "a\nb",
+    "ab\r\n",
+    "ab\t",
+    "ab\x0b",
+    "\x1b[0m",
+    "ab\u00a0",
+)
+"""The same with what no session id holds, since it can't be printed; users and parts bear it."""
+
+LONG_PARTS: Final = ("x" * 189, "x" * 190, "\U0001f989" * 190)
+"""The longest names that a part has."""
+
+
+# -- reading, and compare-and-set ------------------------------------------------------
 
 
 class WriteClauses:
@@ -202,328 +231,6 @@ class HandleClauses:
         assert StoredSession(head=head()) == storage.read("s")
 
 
-# Parts, and ids and names that are easily mixed up: clauses of the storage suite.
-
-_MEBIBYTE: Final = 1 << 20
-
-ODD_NAMES: Final = (
-    *("ab", "Ab", "AB", "ab ", " ab", "a b"),
-    *("a_b", "a%b", "%", "_", "*", "?", "[a-b]", "a:b", "a,b", "a;b", "a/b", "a\\b", "..", "a|b"),
-    *("{a}", "{}", "{", "}", "{a}b", "}{a}", "{a}{b}", "{{a}}", "$a", "${a}", ":a", "%s", "%(a)s"),
-    *("'", '"', "`", "''", "--", "0", "00", "1e3", "None", "null"),
-    # Composed and decomposed, sharp s and its capitals: equal to many a collation.
-    *("\u00e9", "e\u0301", "stra\u00dfe", "strasse", "\u0130", "i"),
-    *("\u65e5\u672c", "\U0001f989", "\U0001f989\U0001f989"),
-    *("x" * 127, "x" * 128, "\U0001f989" * 128),
-)
-"""Ids that a case-blind, padding, folding, quoting, tagging or cutting store mixes up."""
-
-ODD_TEXTS: Final = (
-    *ODD_NAMES,
-    "ab\n",
-    "\nab",
-    "a\nb",
-    "ab\r\n",
-    "ab\t",
-    "ab\x0b",
-    "\x1b[0m",
-    "ab\u00a0",
-)
-"""The same with what no session id holds, since it can't be printed; users and parts bear it."""
-
-LONG_PARTS: Final = ("x" * 189, "x" * 190, "\U0001f989" * 190)
-"""The longest names that a part has."""
-
-
-def _told(parts: Mapping[str, bytes]) -> dict[str, str]:
-    """Return size and digest of each part: a difference of megabytes takes pytest minutes to show."""
-    return {
-        name: f"{type(data).__name__} {len(data)} {sha256(data).hexdigest()[:16]}"
-        for name, data in parts.items()
-    }
-
-
-class PartClauses:
-    """Parts: put, removed, left alone."""
-
-    def test_parts_not_named_stay(self, storage: Storage) -> None:
-        """A write changes the parts that it names and no other."""
-        storage.write(first(put={"kept": b"1", "changed": b"1", "removed": b"1"}))
-        storage.write(following(2, put={"changed": b"2", "new": b"2"}, remove=["removed"]))
-
-        stored = storage.read("s")
-
-        assert stored is not None
-        assert {"kept": b"1", "changed": b"2", "new": b"2"} == dict(stored.parts)
-
-    def test_removing_an_unknown_part_is_fine(self, storage: Storage) -> None:
-        """A name that is not stored is removed without an error."""
-        storage.write(first())
-        storage.write(following(2, remove=["nothing"]))
-
-        assert StoredSession(head=head(version=2)) == storage.read("s")
-
-    @pytest.mark.parametrize(
-        "data",
-        [
-            b"",
-            b"\x00",
-            b"\xff\xfe\x00'\";",
-            bytes(range(256)),
-            bytes(range(256)) * 4 * 1024,
-            b"\x01" * (5 * _MEBIBYTE),
-        ],
-        ids=["empty", "nul", "quotes", "all bytes", "1 MiB", "5 MiB"],
-    )
-    def test_any_bytes_come_back(self, storage: Storage, data: bytes) -> None:
-        """Empty, binary and large parts come back as ``bytes``, equal."""
-        storage.write(first(put={"a": data}))
-
-        stored = storage.read("s")
-
-        assert stored is not None
-        assert _told({"a": data}) == _told(stored.parts)
-
-    def test_parts_grow_and_shrink(self, storage: Storage, connect: Connect) -> None:
-        """A part is what was put last, also where large ones are stored in another way than small ones."""
-        reader = connect()
-        storage.write(first())
-        for version, size in enumerate((10, 2 * _MEBIBYTE, 9, _MEBIBYTE, 0), start=2):
-            data = bytes([version]) * size
-            storage.write(following(version, put={"a": data, "b": b"small"}))
-
-            stored = reader.read("s")
-
-            assert stored is not None
-            assert _told({"a": data, "b": b"small"}) == _told(stored.parts)
-
-        storage.write(following(7, put={"a": b"\x07" * _MEBIBYTE}))
-        storage.write(following(8, remove=["a"]))
-        stored = reader.read("s")
-        assert stored is not None
-        assert head(version=8) == stored.head
-        assert _told({"b": b"small"}) == _told(stored.parts)
-
-    def test_a_refused_save_leaves_no_large_part(self, storage: Storage) -> None:
-        """A save that meets a conflict changes nothing, also where large parts are sent ahead."""
-        before = {"a": b"1", "b": b"\x01" * _MEBIBYTE}
-        storage.write(first(put=before))
-        large = b"\x02" * _MEBIBYTE
-
-        with pytest.raises(ConflictError):
-            storage.write(following(3, put={"a": large, "b": large, "c": large}))
-
-        stored = storage.read("s")
-        assert stored is not None
-        assert head() == stored.head
-        assert _told(before) == _told(stored.parts)
-        storage.write(following(2, remove=["b"]))
-        stored = storage.read("s")
-        assert stored is not None
-        assert _told({"a": b"1"}) == _told(stored.parts)
-
-    def test_many_parts(self, storage: Storage) -> None:
-        """Hundreds of parts are put and removed in one write each."""
-        parts = {f"form:{number}": str(number).encode() for number in range(500)}
-        names = sorted(parts)
-        storage.write(first(put=parts))
-        storage.write(following(2, remove=names[:-1]))
-
-        stored = storage.read("s")
-
-        assert stored is not None
-        assert {names[-1]: parts[names[-1]]} == dict(stored.parts)
-
-
-class NameClauses:
-    """Ids and names are kept byte for byte."""
-
-    def test_session_ids_are_never_mixed(self, storage: Storage) -> None:
-        """Each odd id has a session of its own, and deleting one deletes no other."""
-        for number, name in enumerate(ODD_NAMES):
-            storage.write(first(name, put={"a": str(number).encode()}))
-        storage.delete(ODD_NAMES[0])
-
-        assert storage.read(ODD_NAMES[0]) is None
-        for number, name in enumerate(ODD_NAMES[1:], start=1):
-            parts = {"a": str(number).encode()}
-            assert StoredSession(head=head(name), parts=parts) == storage.read(name)
-
-    def test_user_ids_are_never_mixed(self, storage: Storage) -> None:
-        """Each odd user id finds its own session and nobody else's."""
-        for number, name in enumerate(ODD_TEXTS):
-            storage.write(first(f"s{number}", user_id=name))
-
-        for number, name in enumerate(ODD_TEXTS):
-            assert [head(f"s{number}", user_id=name)] == list(storage.find(user_id=name).heads)
-
-    def test_part_names_are_never_mixed(self, storage: Storage) -> None:
-        """Each odd part name has bytes of its own, and removing one removes no other."""
-        names = (*ODD_TEXTS, *LONG_PARTS)
-        parts = {name: name.encode() for name in names}
-        storage.write(first(put=parts))
-        storage.write(following(2, remove=[names[0]]))
-
-        stored = storage.read("s")
-
-        assert stored is not None
-        assert {name: parts[name] for name in names[1:]} == dict(stored.parts)
-
-
-# Many saves in one call: clauses of the storage suite.
-
-_ATTEMPTS: Final = 5
-_MANY: Final = 300
-"""More than a store may take in one statement, or in one round trip."""
-
-
-class BatchClauses(AbilityClauses):
-    """What ``write_many`` does."""
-
-    @pytest.fixture
-    def batch_storage(self, storage: Storage) -> BatchStorage:
-        """Return the first handle."""
-        need(declared=self.batch, method="write_many")
-        return cast("BatchStorage", storage)
-
-    def test_empty_batch(self, batch_storage: BatchStorage) -> None:
-        """No writes, no outcomes."""
-        assert [] == list(batch_storage.write_many([]))
-
-    def test_batch_stores_every_write(self, batch_storage: BatchStorage) -> None:
-        """Creates and updates, parts put and removed: all as single writes would do it."""
-        batch_storage.write(first("b", put={"kept": b"1", "removed": b"1"}))
-        writes = [
-            first("c", put={"a": b"c"}),
-            following(2, "b", put={"a": b"b"}, remove=["removed"]),
-            first("a"),
-        ]
-
-        assert [None, None, None] == list(batch_storage.write_many(writes))
-
-        assert StoredSession(head=head("c"), parts={"a": b"c"}) == batch_storage.read("c")
-        parts = {"a": b"b", "kept": b"1"}
-        assert StoredSession(head=head("b", version=2), parts=parts) == batch_storage.read("b")
-        assert StoredSession(head=head("a")) == batch_storage.read("a")
-
-    def test_a_conflict_fails_no_other_write(self, batch_storage: BatchStorage) -> None:
-        """Each write has its own outcome, in the order of the writes."""
-        for session_id in ("taken", "stale", "fine"):
-            batch_storage.write(first(session_id, put={"a": b"1"}))
-        batch_storage.write(following(2, "stale"))
-        writes = [
-            following(2, "stale", save_id="f" * 16, put={"a": b"late"}),
-            first("new"),
-            following(2, "gone"),
-            following(2, "fine", put={"a": b"2"}),
-            first("taken", save_id="f" * 16, put={"a": b"late"}),
-        ]
-
-        outcomes = batch_storage.write_many(writes)
-
-        expected = [head("stale", version=2), "stored", None, "stored", head("taken")]
-        assert expected == [_told_storage_batches(outcome) for outcome in outcomes]
-        ids = ("stale", "fine", "taken")
-        sessions = [batch_storage.read(session_id) for session_id in ids]
-        assert [b"1", b"2", b"1"] == [found.parts["a"] for found in sessions if found]
-        assert batch_storage.read("new") is not None
-        assert batch_storage.read("gone") is None
-
-    def test_repeated_batch_succeeds(self, batch_storage: BatchStorage) -> None:
-        """A batch whose answer was lost may be sent again."""
-        batch_storage.write(first("b"))
-        writes = [first("a", put={"a": b"1"}), following(2, "b", put={"a": b"2"})]
-        batch_storage.write_many(writes)
-
-        assert [None, None] == list(batch_storage.write_many(writes))
-
-        for write in writes:
-            stored = StoredSession(head=write.head, parts=write.put)
-            assert stored == batch_storage.read(write.head.session_id)
-
-    def test_large_batch(self, batch_storage: BatchStorage) -> None:
-        """A batch has no bound that its caller knows of: hundreds of saves, each with its outcome."""
-        taken = [first(f"s{number}") for number in range(0, _MANY, 10)]
-        for write in taken:
-            batch_storage.write(write)
-        late = [
-            first(f"s{number}", save_id="f" * 16, put={"a": b"%d" % number})
-            for number in range(_MANY)
-        ]
-
-        outcomes = batch_storage.write_many(late)
-
-        refused = {write.head.session_id: write.head for write in taken}
-        expected = [refused.get(write.head.session_id, "stored") for write in late]
-        assert expected == [_told_storage_batches(outcome) for outcome in outcomes]
-        for write in late:
-            stored = StoredSession(head=write.head, parts=write.put)
-            is_stored = stored == batch_storage.read(write.head.session_id)
-            assert is_stored == (write.head.session_id not in refused)
-
-    @pytest.mark.usefixtures("_eager_switching")
-    def test_batches_that_cross(self, batch_storage: BatchStorage, connect: Connect) -> None:
-        """Of two batches that save the same sessions in opposite order, each session takes one."""
-        other = cast("BatchStorage", connect())
-        ids = [f"s{number}" for number in range(20)]
-        for session_id in ids:
-            batch_storage.write(first(session_id))
-        ours, theirs = (
-            {one: following(2, one, save_id=save, put={"a": save.encode()}) for one in ids}
-            for save in ("a" * 16, "b" * 16)
-        )
-
-        we, they = race(
-            [
-                lambda: _settled(batch_storage, list(ours.values())),
-                lambda: _settled(other, list(reversed(theirs.values()))),
-            ]
-        )
-
-        for one in ids:
-            assert {True, False} == {we[one] is None, they[one] is None}
-            winner = (ours if we[one] is None else theirs)[one]
-            assert StoredSession(head=winner.head, parts=winner.put) == batch_storage.read(one)
-
-    def test_activity_never_moves_back_in_a_batch(self, batch_storage: BatchStorage) -> None:
-        """The later ``last_activity`` stays, here too."""
-        batch_storage.write(first(last_activity=NOW + SECOND))
-        batch_storage.write_many([following(2, last_activity=NOW)])
-
-        stored = batch_storage.read("s")
-
-        assert stored is not None
-        assert head(version=2, last_activity=NOW + SECOND) == stored.head
-
-
-def _settled(
-    storage: BatchStorage, writes: Sequence[SessionWrite]
-) -> dict[str, StorageError | None]:
-    """Send a batch, and again what met a busy store, and return the outcomes by session id."""
-    settled: dict[str, StorageError | None] = {}
-    waiting = list(writes)
-    for _ in range(_ATTEMPTS):
-        for write, outcome in zip(waiting, storage.write_many(waiting), strict=True):
-            if not isinstance(outcome, UnavailableError):
-                settled[write.head.session_id] = outcome
-        waiting = [write for write in writes if write.head.session_id not in settled]
-        if not waiting:
-            break
-    assert [] == waiting
-    return settled
-
-
-def _told_storage_batches(outcome: StorageError | None) -> object:
-    """Return the head that a conflict tells of, or that there was none."""
-    if outcome is None:
-        return "stored"
-    assert isinstance(outcome, ConflictError)
-    return outcome.current
-
-
-# Answers that were lost, saves that were lost, writers whose clock is wrong: clauses of the storage suite.
-
-
 class LossClauses:
     """A writer who has seen what the store does not hold, or not any more."""
 
@@ -633,72 +340,139 @@ class SkewClauses:
         assert 0 == storage.purge(expired_before=0, idle_before=NOW, limit=10)
 
 
-# Heads read without their parts: clauses of the storage suite.
-
-ReadHead: TypeAlias = Callable[[Storage, str], SessionHead | None]
-"""Reads a head through a handle."""
-
-_IDS: Final = ("Ab", "ab", "{ab}")
+# -- parts and names -------------------------------------------------------------------
 
 
-class HeadClauses(AbilityClauses):
-    """What ``read_head`` does: what ``read`` does, but for the parts."""
+class PartClauses:
+    """Parts: put, removed, left alone."""
 
-    @pytest.fixture
-    def read_head(self) -> ReadHead:
-        """Return a function that reads a head."""
-        need(declared=self.heads, method="read_head")
-        return lambda storage, session_id: cast("HeadStorage", storage).read_head(session_id)
+    def test_parts_not_named_stay(self, storage: Storage) -> None:
+        """A write changes the parts that it names and no other."""
+        storage.write(first(put={"kept": b"1", "changed": b"1", "removed": b"1"}))
+        storage.write(following(2, put={"changed": b"2", "new": b"2"}, remove=["removed"]))
 
-    def test_head_of_an_unknown_id(self, storage: Storage, read_head: ReadHead) -> None:
-        """Of a session that was never written, or was deleted, there is no head."""
-        storage.write(first("gone", put={"a": b"1"}))
-        storage.delete("gone")
+        stored = storage.read("s")
 
-        assert (None, None) == (read_head(storage, "nobody"), read_head(storage, "gone"))
+        assert stored is not None
+        assert {"kept": b"1", "changed": b"2", "new": b"2"} == dict(stored.parts)
+
+    def test_removing_an_unknown_part_is_fine(self, storage: Storage) -> None:
+        """A name that is not stored is removed without an error."""
+        storage.write(first())
+        storage.write(following(2, remove=["nothing"]))
+
+        assert StoredSession(head=head(version=2)) == storage.read("s")
 
     @pytest.mark.parametrize(
-        "fields",
+        "data",
         [
-            {"user_id": "https://issuer.example|subject", "expires_at": None},
-            {"user_id": None, "created_at": 0, "recent": ()},
-            {"version": _LARGEST, "recent": ("a" * 16, "b" * 16), "schema_version": 7},
+            b"",
+            b"\x00",
+            b"\xff\xfe\x00'\";",
+            bytes(range(256)),
+            bytes(range(256)) * 4 * 1024,
+            b"\x01" * (5 * _MEBIBYTE),
         ],
+        ids=["empty", "nul", "quotes", "all bytes", "1 MiB", "5 MiB"],
     )
-    def test_head_is_that_of_the_session(
-        self, storage: Storage, read_head: ReadHead, fields: dict[str, Any]
-    ) -> None:
-        """No field is lost, rounded or changed in type, with parts or without."""
-        for session_id in _IDS:
-            written = attrs.evolve(head(session_id), **fields)
-            storage.write(SessionWrite(head=written, put={"a": b"1", "b": b"2"}))
+    def test_any_bytes_come_back(self, storage: Storage, data: bytes) -> None:
+        """Empty, binary and large parts come back as ``bytes``, equal."""
+        storage.write(first(put={"a": data}))
 
-            found = read_head(storage, session_id)
+        stored = storage.read("s")
 
-            assert written == found
-            assert repr(written) == repr(found)
+        assert stored is not None
+        assert _digests({"a": data}) == _digests(stored.parts)
 
-    def test_heads_are_read_while_others_save(
-        self, storage: Storage, connect: Connect, read_head: ReadHead
-    ) -> None:
-        """What another handle saves, touches or deletes is seen at the next look, also where it was read before."""
-        other = connect()
-        for write in (first(put={"a": b"1"}), following(2, put={"a": b"2"})):
-            other.write(write)
-            assert write.head == read_head(storage, "s")
-
-        other.touch("s", last_activity=NOW + SECOND, expires_at=NOW + 2 * DAY)
-        moved = head(version=2, last_activity=NOW + SECOND, expires_at=NOW + 2 * DAY)
-        assert moved == read_head(storage, "s")
-
-        other.delete("s")
-        assert read_head(storage, "s") is None
-
-    def test_heads_of_what_has_ended(self, storage: Storage, read_head: ReadHead) -> None:
-        """Tombstones and expired sessions have heads like any other; who looks decides."""
+    def test_parts_grow_and_shrink(self, storage: Storage, connect: Connect) -> None:
+        """A part is what was put last, also where large ones are stored in another way than small ones."""
+        reader = connect()
         storage.write(first())
-        storage.write(tombstone(2))
-        storage.write(first("expired", expires_at=NOW - SECOND))
+        for version, size in enumerate((10, 2 * _MEBIBYTE, 9, _MEBIBYTE, 0), start=2):
+            data = bytes([version]) * size
+            storage.write(following(version, put={"a": data, "b": b"small"}))
 
-        assert head(version=2, ended=True) == read_head(storage, "s")
-        assert head("expired", expires_at=NOW - SECOND) == read_head(storage, "expired")
+            stored = reader.read("s")
+
+            assert stored is not None
+            assert _digests({"a": data, "b": b"small"}) == _digests(stored.parts)
+
+        storage.write(following(7, put={"a": b"\x07" * _MEBIBYTE}))
+        storage.write(following(8, remove=["a"]))
+        stored = reader.read("s")
+        assert stored is not None
+        assert head(version=8) == stored.head
+        assert _digests({"b": b"small"}) == _digests(stored.parts)
+
+    def test_a_refused_save_leaves_no_large_part(self, storage: Storage) -> None:
+        """A save that meets a conflict changes nothing, also where large parts are sent ahead."""
+        before = {"a": b"1", "b": b"\x01" * _MEBIBYTE}
+        storage.write(first(put=before))
+        large = b"\x02" * _MEBIBYTE
+
+        with pytest.raises(ConflictError):
+            storage.write(following(3, put={"a": large, "b": large, "c": large}))
+
+        stored = storage.read("s")
+        assert stored is not None
+        assert head() == stored.head
+        assert _digests(before) == _digests(stored.parts)
+        storage.write(following(2, remove=["b"]))
+        stored = storage.read("s")
+        assert stored is not None
+        assert _digests({"a": b"1"}) == _digests(stored.parts)
+
+    def test_many_parts(self, storage: Storage) -> None:
+        """Hundreds of parts are put and removed in one write each."""
+        parts = {f"form:{number}": str(number).encode() for number in range(500)}
+        names = sorted(parts)
+        storage.write(first(put=parts))
+        storage.write(following(2, remove=names[:-1]))
+
+        stored = storage.read("s")
+
+        assert stored is not None
+        assert {names[-1]: parts[names[-1]]} == dict(stored.parts)
+
+
+def _digests(parts: Mapping[str, bytes]) -> dict[str, str]:
+    """Return size and digest of each part: a difference of megabytes takes pytest minutes to show."""
+    return {
+        name: f"{type(data).__name__} {len(data)} {sha256(data).hexdigest()[:16]}"
+        for name, data in parts.items()
+    }
+
+
+class NameClauses:
+    """Ids and names are kept byte for byte."""
+
+    def test_session_ids_are_never_mixed(self, storage: Storage) -> None:
+        """Each odd id has a session of its own, and deleting one deletes no other."""
+        for number, name in enumerate(ODD_NAMES):
+            storage.write(first(name, put={"a": str(number).encode()}))
+        storage.delete(ODD_NAMES[0])
+
+        assert storage.read(ODD_NAMES[0]) is None
+        for number, name in enumerate(ODD_NAMES[1:], start=1):
+            parts = {"a": str(number).encode()}
+            assert StoredSession(head=head(name), parts=parts) == storage.read(name)
+
+    def test_user_ids_are_never_mixed(self, storage: Storage) -> None:
+        """Each odd user id finds its own session and nobody else's."""
+        for number, name in enumerate(ODD_TEXTS):
+            storage.write(first(f"s{number}", user_id=name))
+
+        for number, name in enumerate(ODD_TEXTS):
+            assert [head(f"s{number}", user_id=name)] == list(storage.find(user_id=name).heads)
+
+    def test_part_names_are_never_mixed(self, storage: Storage) -> None:
+        """Each odd part name has bytes of its own, and removing one removes no other."""
+        names = (*ODD_TEXTS, *LONG_PARTS)
+        parts = {name: name.encode() for name in names}
+        storage.write(first(put=parts))
+        storage.write(following(2, remove=[names[0]]))
+
+        stored = storage.read("s")
+
+        assert stored is not None
+        assert {name: parts[name] for name in names[1:]} == dict(stored.parts)

@@ -6,6 +6,14 @@ from __future__ import annotations
 import pytest
 
 from sessionkit.storage import Storage
+from sessionkit.testing.storage_abilities import (
+    AbilityClauses,
+    BatchClauses,
+    HeadClauses,
+    OutageClauses,
+    SetupClauses,
+    WatchClauses,
+)
 from sessionkit.testing.storage_lists import (
     CountClauses,
     EndClauses,
@@ -13,18 +21,10 @@ from sessionkit.testing.storage_lists import (
     PurgeClauses,
     TouchClauses,
 )
-from sessionkit.testing.storage_races import (
-    OutageClauses,
-    RaceClauses,
-    SetupClauses,
-    StorageProcessConformance,
-    WatchClauses,
-)
-from sessionkit.testing.storage_samples import AbilityClauses, Connect
+from sessionkit.testing.storage_races import RaceClauses, StorageProcessConformance
+from sessionkit.testing.storage_samples import Connect
 from sessionkit.testing.storage_saves import (
-    BatchClauses,
     HandleClauses,
-    HeadClauses,
     LossClauses,
     NameClauses,
     PartClauses,

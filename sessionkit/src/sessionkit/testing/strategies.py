@@ -33,6 +33,7 @@ from sessionkit.testing.strategy_samples import (
 )
 
 _THREADS: Final = 4
+
 _PATIENCE: Final = 60.0
 
 
@@ -50,21 +51,8 @@ def conflict_between(base: UserSession | None, ours: UserSession, theirs: UserSe
 
 
 every_conflict = pytest.mark.parametrize("name", NAMES)
+
 with_and_without_base = pytest.mark.parametrize("known", [True, False], ids=["base", "no base"])
-
-
-def _met(name: str, *, known: bool) -> Sample:
-    return sample(name) if known else sample(name).without_base()
-
-
-def _all() -> list[Sample]:
-    return [_met(name, known=known) for name in NAMES for known in (True, False)]
-
-
-def _resolved(strategy: ConflictStrategy, met: Sample) -> Any:  # noqa: ANN401 - plain data
-    """Return what would be stored, or None for nothing."""
-    result = strategy.resolve(met.conflict())
-    return None if result is None else content(result)
 
 
 class ConflictStrategyConformance:
@@ -97,7 +85,7 @@ class ConflictStrategyConformance:
         self, strategy: ConflictStrategy, name: str, *, known: bool
     ) -> None:
         """Any conflict, its base known or not, ends in a session under the same id, or in None."""
-        result = strategy.resolve(_met(name, known=known).conflict())
+        result = strategy.resolve(_sample(name, known=known).conflict())
 
         if result is not None:
             assert isinstance(result, UserSession)
@@ -105,7 +93,7 @@ class ConflictStrategyConformance:
 
     def test_refusing_is_declared(self, strategy: ConflictStrategy) -> None:
         """``refuses`` says whether there are conflicts that end in None."""
-        refused = [strategy.resolve(met.conflict()) is None for met in _all()]
+        refused = [strategy.resolve(met.conflict()) is None for met in _all_samples()]
 
         assert self.refuses == any(refused)
 
@@ -115,9 +103,9 @@ class ConflictStrategyConformance:
         self, strategy: ConflictStrategy, name: str, *, known: bool
     ) -> None:
         """A conflict that is met again ends alike: a save is tried until it is stored."""
-        met = _met(name, known=known)
+        met = _sample(name, known=known)
 
-        assert _resolved(strategy, met) == _resolved(strategy, met)
+        assert _resolve(strategy, met) == _resolve(strategy, met)
 
     @every_conflict
     def test_what_neither_changed_stays(self, strategy: ConflictStrategy, name: str) -> None:
@@ -137,10 +125,10 @@ class ConflictStrategyConformance:
         self, strategy: ConflictStrategy, name: str, *, known: bool
     ) -> None:
         """Owner and login come from one side, and no role or permission is in neither."""
-        met = _met(name, known=known).conflict()
+        met = _sample(name, known=known).conflict()
         ours, theirs = met.ours, met.theirs
 
-        result = strategy.resolve(_met(name, known=known).conflict())
+        result = strategy.resolve(_sample(name, known=known).conflict())
 
         if result is not None:
             owners = {(side.user_id, side.authenticated) for side in (ours, theirs)}
@@ -154,7 +142,7 @@ class ConflictStrategyConformance:
         met = sample(name)
         first = strategy.resolve(met.conflict())
         before = None if first is None else content(first)
-        other = _resolved(strategy, sample("something else to the same"))
+        other = _resolve(strategy, sample("something else to the same"))
 
         if first is not None:
             assert before == content(first)
@@ -162,17 +150,17 @@ class ConflictStrategyConformance:
             first.roles.add("admin")
             first.form_states.clear()
 
-        assert before == _resolved(strategy, met)
-        assert other == _resolved(strategy, sample("something else to the same"))
+        assert before == _resolve(strategy, met)
+        assert other == _resolve(strategy, sample("something else to the same"))
 
     def test_threads(self, strategy: ConflictStrategy) -> None:
         """Several threads use one strategy at once."""
-        expected = [_resolved(strategy, sample(name)) for name in NAMES]
+        expected = [_resolve(strategy, sample(name)) for name in NAMES]
         together = Barrier(_THREADS, timeout=_PATIENCE)
 
         def work(_: int) -> list[Any]:
             together.wait()
-            return [_resolved(strategy, sample(name)) for name in NAMES]
+            return [_resolve(strategy, sample(name)) for name in NAMES]
 
         with ThreadPoolExecutor(_THREADS) as pool:
             assert [expected] * _THREADS == list(pool.map(work, range(_THREADS)))
@@ -198,7 +186,7 @@ class ConflictStrategyConformance:
         _need(declared=self.commutative, ability="commutative")
 
         for met in map(sample, NAMES):
-            assert _resolved(strategy, met) == _resolved(strategy, met.swapped())
+            assert _resolve(strategy, met) == _resolve(strategy, met.swapped())
 
     @pytest.mark.parametrize("swap", [False, True], ids=["met", "swapped"])
     def test_what_both_did_is_kept(self, strategy: ConflictStrategy, *, swap: bool) -> None:
@@ -227,6 +215,20 @@ class ConflictStrategyConformance:
         assert result is not None
         assert {"reader", "admin"} == result.roles
         assert {"delete"} == result.permissions
+
+
+def _sample(name: str, *, known: bool) -> Sample:
+    return sample(name) if known else sample(name).without_base()
+
+
+def _all_samples() -> list[Sample]:
+    return [_sample(name, known=known) for name in NAMES for known in (True, False)]
+
+
+def _resolve(strategy: ConflictStrategy, met: Sample) -> Any:  # noqa: ANN401 - plain data
+    """Return what would be stored, or None for nothing."""
+    result = strategy.resolve(met.conflict())
+    return None if result is None else content(result)
 
 
 def _need(*, declared: bool, ability: str) -> None:

@@ -22,7 +22,6 @@ from sessionkit.values import to_tagged
 
 ID: Final = "s"
 OWNER: Final = "https://issuer.example|ada"
-
 CODEC: Final = SessionCodec(
     serializer=MsgpackSerializer(),
     name="msgpack",
@@ -146,7 +145,7 @@ def _same_fields(value: str) -> Change:
     return change
 
 
-def _removing(session: UserSession) -> None:
+def _remove(session: UserSession) -> None:
     session.inputs.clear()
     session.form_states.clear()
     session.dirty_forms.clear()
@@ -155,17 +154,17 @@ def _removing(session: UserSession) -> None:
     session.extensions.clear()
 
 
-def _granting(session: UserSession) -> None:
+def _grant(session: UserSession) -> None:
     session.roles.add("admin")
     session.permissions.add("delete")
 
 
-def _revoking(session: UserSession) -> None:
+def _revoke(session: UserSession) -> None:
     session.roles.discard("editor")
     session.permissions.clear()
 
 
-def _growing(name: str) -> Change:
+def _grow(name: str) -> Change:
     def change(session: UserSession) -> None:
         for number in range(_MANY):
             session.inputs[f"{name} {number}"] = [name, number]
@@ -183,10 +182,10 @@ _CHANGES: Final[dict[str, tuple[Change, Change]]] = {
     "other things": (_ours, _theirs),
     "the same to the same": (_same_fields("Rome"), _same_fields("Rome")),
     "something else to the same": (_same_fields("Rome"), _same_fields("Oslo")),
-    "we removed, they changed": (_removing, _theirs),
-    "they removed, we changed": (_ours, _removing),
-    "we granted, they revoked": (_granting, _revoking),
-    "we revoked, they granted": (_revoking, _granting),
+    "we removed, they changed": (_remove, _theirs),
+    "they removed, we changed": (_ours, _remove),
+    "we granted, they revoked": (_grant, _revoke),
+    "we revoked, they granted": (_revoke, _grant),
 }
 
 NAMES: Final = (*_CHANGES, "a session that was never stored")
@@ -197,14 +196,14 @@ NAMES: Final = (*_CHANGES, "a session that was never stored")
 def sample(name: str) -> Sample:
     """Return the conflict of a name."""
     if name in _CHANGES:
-        return _made(rich(), *_CHANGES[name])
-    return _made(UserSession(session_id=ID), _ours_of_a_new_one, _theirs)
+        return _make_sample(rich(), *_CHANGES[name])
+    return _make_sample(UserSession(session_id=ID), _ours_of_a_new_one, _theirs)
 
 
 @cache
 def big() -> Sample:
     """Return a conflict between sessions of thousands of values."""
-    return _made(rich(), _growing("ours"), _growing("theirs"))
+    return _make_sample(rich(), _grow("ours"), _grow("theirs"))
 
 
 def _ours_of_a_new_one(session: UserSession) -> None:
@@ -212,7 +211,7 @@ def _ours_of_a_new_one(session: UserSession) -> None:
     session.set_input("ours", 1)
 
 
-def _made(base: UserSession, ours: Change, theirs: Change) -> Sample:
+def _make_sample(base: UserSession, ours: Change, theirs: Change) -> Sample:
     start = encoded(base)
     sides = []
     for change in (ours, theirs):
