@@ -19,7 +19,7 @@ from session_harness.processes import HOST, free_port
 
 from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
 from sessionkit.testing.storage_samples import NOW, first, following
-from sessionkit_redis.failures import explained
+from sessionkit_redis.failures import explain
 from sessionkit_redis.saves import LARGE
 from sessionkit_redis.storage import RedisStorage
 
@@ -53,7 +53,7 @@ GUIDE: Final = Path(__file__).parents[2] / "docs" / "redis.md"
 )
 def test_kinds(error: Exception, kind: type[StorageError], said: str) -> None:
     """Each error of the driver is one to try again after, or one to give up after; it says where."""
-    ours = explained(error, "redis://h:1", clustered=True)
+    ours = explain(error, "redis://h:1", clustered=True)
 
     assert kind is type(ours)
     assert str(ours).startswith("redis://h:1: ")
@@ -63,7 +63,7 @@ def test_kinds(error: Exception, kind: type[StorageError], said: str) -> None:
 
 def test_cluster_by_a_plain_url() -> None:
     """A cluster's node that sends one elsewhere is told to be a cluster's."""
-    ours = explained(driver.MovedError("5 h:1"), "redis://h:1")
+    ours = explain(driver.MovedError("5 h:1"), "redis://h:1")
 
     assert RejectedError is type(ours)
     assert "redis+cluster://" in str(ours)

@@ -9,7 +9,7 @@ import pytest
 from redis.sentinel import SentinelConnectionPool
 
 from sessionkit.errors import ConfigError
-from sessionkit_redis.connect import hidden, open_link, parse_url
+from sessionkit_redis.connect import hide_passwords, open_link, parse_url
 from sessionkit_redis.storage import RedisStorage
 
 
@@ -107,7 +107,7 @@ def test_passwords_are_hidden(url: str) -> None:
         parse_url(url)
 
     assert "geheim" not in str(caught.value)
-    assert "***" in hidden(url)
+    assert "***" in hide_passwords(url)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends commands, singly or many in one packet, and hands back an answer for each."""
+"""
+Commands to the servers, singly or many in one packet, with an answer for each.
+
+:class:`Calls` decides which way they go: over :class:`Connections` to one server, over
+:class:`NodeCalls` to a cluster's nodes where replicas must acknowledge, else by the driver's client.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ from redis.exceptions import ConnectionError as BrokenError
 from redis.exceptions import TimeoutError as LateError
 
 from sessionkit_redis.connect import Client, Link
-from sessionkit_redis.failures import DRIVER_ERRORS, TooFewReplicasError, explained
+from sessionkit_redis.failures import DRIVER_ERRORS, TooFewReplicasError, explain
 from sessionkit_redis.scripts import Command, in_full
 
 if TYPE_CHECKING:
@@ -59,7 +64,7 @@ class Calls:
         self._link = link
         self._connecting = Lock()
         self._client: Client | None = None
-        self._lines: Lines | None = None
+        self._connections: Connections | None = None
         self._wait: Command = ("WAIT", min_replicas, replica_timeout_ms)
         self._min_replicas = min_replicas
 
@@ -71,7 +76,7 @@ class Calls:
                 if self._client is None:
                     client = self._link.connect()
                     if self._link.owned and isinstance(client, redis.Redis):
-                        self._lines = Lines(client)
+                        self._connections = Connections(client)
                     self._client = client
         return self._client
 
@@ -106,10 +111,10 @@ class Calls:
             commands: Each has its keys in one slot.
             durable: Whether the replicas asked for must acknowledge.
         """
-        answers = self._sent(commands, durable=durable)
+        answers = self._send(commands, durable=durable)
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
-            again = self._sent([in_full(commands[at]) for at in unknown], durable=durable)
+            again = self._send([in_full(commands[at]) for at in unknown], durable=durable)
             for at, answer in zip(unknown, again, strict=True):
                 answers[at] = answer
         return answers
@@ -117,45 +122,45 @@ class Calls:
     def failure(self, error: BaseException) -> StorageError:
         """Return the driver's error as one of ours."""
         clustered = isinstance(self._client, redis.RedisCluster)
-        return explained(error, self.place, clustered=clustered)
+        return explain(error, self.place, clustered=clustered)
 
     def close(self) -> None:
         """Close the connections, if there are any that are ours."""
-        if self._lines is not None:
-            self._lines.close()
+        if self._connections is not None:
+            self._connections.close()
         if self._client is not None and self._link.owned:
             self._client.close()
 
-    def _sent(self, commands: Sequence[Command], *, durable: bool) -> list[Any]:
+    def _send(self, commands: Sequence[Command], *, durable: bool) -> list[Any]:
         if not commands:
             return []
         try:
             client = self.client
             if durable and self._min_replicas:
-                return self._acknowledged(client, commands)
-            if len(commands) == 1 and self._lines is None:
+                return self._send_durably(client, commands)
+            if len(commands) == 1 and self._connections is None:
                 return [client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # the driver's
-            return self._piped(client, commands)
+            return self._pipe(client, commands)
         except DRIVER_ERRORS as error:
             return [error] * len(commands)
 
-    def _piped(self, client: Client, commands: Sequence[Command]) -> list[Any]:
-        if self._lines is not None:
-            return self._lines.exchange(commands)
+    def _pipe(self, client: Client, commands: Sequence[Command]) -> list[Any]:
+        if self._connections is not None:
+            return self._connections.exchange(commands)
         # A pipeline of a cluster has no transactions anyway.
         pipe = client.pipeline(transaction=False)
         for command in commands:
             pipe.execute_command(*command)
         return list(pipe.execute(raise_on_error=False))
 
-    def _acknowledged(self, client: Client, commands: Sequence[Command]) -> list[Any]:
+    def _send_durably(self, client: Client, commands: Sequence[Command]) -> list[Any]:
         if isinstance(client, redis.RedisCluster):
-            return NodeCalls(client, self._waited_for).sent(commands)
-        return self._waited_for(client, commands)
+            return NodeCalls(client, self._send_and_wait).send(commands)
+        return self._send_and_wait(client, commands)
 
-    def _waited_for(self, client: Client, commands: Sequence[Command]) -> list[Any]:
+    def _send_and_wait(self, client: Client, commands: Sequence[Command]) -> list[Any]:
         # WAIT waits for what its own connection has written: it must be in the same packet.
-        *answers, acknowledged = self._piped(client, [*commands, self._wait])
+        *answers, acknowledged = self._pipe(client, [*commands, self._wait])
         if isinstance(acknowledged, BaseException):
             return [acknowledged] * len(answers)
         if acknowledged >= self._min_replicas:
@@ -164,14 +169,20 @@ class Calls:
         return [answer if isinstance(answer, BaseException) else few for answer in answers]
 
 
-# Connections of our own, kept between calls.
+# -- connections to one server ---------------------------------------------------------
 
 _CUTOFF: Final = 6000
 """Bytes from which on a value is a chunk of its own, as the driver has it."""
 
 
-class Lines:
-    """Sends commands and reads their answers, on one connection each time."""
+class Connections:
+    """
+    Connections of our own, kept between calls; each call has one to itself.
+
+    Redis' own client spends more time on its pool and its metrics than a small
+    save takes on the wire. These are its connections, taken out of its pool and
+    kept, so all that it knows of time-outs, TLS, names and sentinels holds.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         """Take connections out of the pool of *client*, which speaks RESP3 and is nobody else's."""
@@ -189,65 +200,65 @@ class Lines:
         a repetition harmless.
         """
         try:
-            return self._tried(commands)
+            return self._try(commands)
         except (BrokenError, LateError, OSError):
             self.close()
-            return self._tried(commands)
+            return self._try(commands)
 
     def close(self) -> None:
         """Close what is idle."""
-        while (line := self._taken()) is not None:
-            self._drop(line)
+        while (connection := self._pop_idle()) is not None:
+            self._drop(connection)
 
-    def _tried(self, commands: Sequence[Command]) -> list[Any]:
-        line = self._ready()
+    def _try(self, commands: Sequence[Command]) -> list[Any]:
+        connection = self._take()
         try:
-            line.send_packed_command(self._packed(line, commands))
-            answers = [_answer(line) for _ in commands]
+            connection.send_packed_command(self._pack(connection, commands))
+            answers = [_answer(connection) for _ in commands]
         except BaseException:
             # Answers may be under way that the next call would take for its own.
-            self._drop(line)
+            self._drop(connection)
             raise
-        self._idle.append(line)
+        self._idle.append(connection)
         return answers
 
-    def _packed(self, line: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401 - see above
+    def _pack(self, connection: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401 - see above
         if commands[0][0] != "HSET":
-            return line.pack_commands(commands)  # type: ignore[no-any-return]  # see above
+            return connection.pack_commands(commands)  # type: ignore[no-any-return]  # see above
         # What is sent ahead is large; this way of packing doesn't copy it.
         ahead = self._packer.pack(*commands[0])
-        return [*ahead, *line.pack_commands(commands[1:])]
+        return [*ahead, *connection.pack_commands(commands[1:])]
 
-    def _ready(self) -> Any:  # noqa: ANN401 - see above
+    def _take(self) -> Any:  # noqa: ANN401 - see above
         if self._process != os.getpid():
             # A fork: these are the parent's.
             self._process, self._idle = os.getpid(), deque()
-        while (line := self._taken()) is not None:
+        while (connection := self._pop_idle()) is not None:
             # After a failover those to the old master aren't the pool's any more.
-            if self._pool.owns_connection(line):
-                return line
-            self._drop(line)
+            if self._pool.owns_connection(connection):
+                return connection
+            self._drop(connection)
         return self._pool.get_connection()
 
-    def _taken(self) -> Any:  # noqa: ANN401 - see above
+    def _pop_idle(self) -> Any:  # noqa: ANN401 - see above
         try:
             return self._idle.pop()
         except IndexError:
             return None
 
-    def _drop(self, line: Any) -> None:  # noqa: ANN401 - see above
-        line.disconnect()
-        self._pool.release(line)
+    def _drop(self, connection: Any) -> None:  # noqa: ANN401 - see above
+        connection.disconnect()
+        self._pool.release(connection)
 
 
-def _answer(line: Any) -> Any:  # noqa: ANN401 - see above
+def _answer(connection: Any) -> Any:  # noqa: ANN401 - see above
     try:
-        return line.read_response()
+        return connection.read_response()
     except ResponseError as error:
         return error
 
 
-# Commands on the very connections of a cluster's nodes.
+# -- connections to the nodes of a cluster ---------------------------------------------
 
 Send: TypeAlias = "Callable[[redis.Redis, Sequence[Command]], list[Any]]"
 
@@ -258,7 +269,12 @@ _AGAIN: Final = (*_STALE, AskError, TryAgainError)
 
 
 class NodeCalls:
-    """Sends commands to the nodes that have their keys, and follows keys that move."""
+    """
+    Sends commands on the very connections of a cluster's nodes, and follows keys that move.
+
+    A cluster's own pipeline takes no WAIT, since it has no key, and a WAIT on
+    another connection returns at once and lies.
+    """
 
     def __init__(self, client: redis.RedisCluster, send: Send) -> None:
         """
@@ -271,7 +287,7 @@ class NodeCalls:
         self._client: Any = client  # half of its methods have no types
         self._send = send
 
-    def sent(self, commands: Sequence[Command]) -> list[Any]:
+    def send(self, commands: Sequence[Command]) -> list[Any]:
         """Return an answer, or the driver's error, for each command."""
         answers: list[Any] = [None] * len(commands)
         open_ = list(range(len(commands)))
@@ -290,7 +306,7 @@ class NodeCalls:
         for at in open_:
             answer = answers[at]
             if isinstance(answer, AskError) and not isinstance(answer, MovedError):
-                answers[at] = self._asked(commands[at], answer)
+                answers[at] = self._ask(commands[at], answer)
             else:
                 together.setdefault(self._node(commands[at]), []).append(at)
         for node, places in together.items():
@@ -298,7 +314,7 @@ class NodeCalls:
             for at, answer in zip(places, found, strict=True):
                 answers[at] = answer
 
-    def _asked(self, command: Command, error: AskError) -> Any:  # noqa: ANN401 - whatever Redis answers
+    def _ask(self, command: Command, error: AskError) -> Any:  # noqa: ANN401 - whatever Redis answers
         node = self._client.get_node(host=error.host, port=error.port)
         if node is None:
             return error

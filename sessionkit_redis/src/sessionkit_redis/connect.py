@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients: made from a url, or an app's own looked over."""
+"""The way to the servers: by a url, taken apart and opened, or by a client of the app, looked over."""
 
 from __future__ import annotations
 
@@ -20,23 +20,6 @@ from sessionkit.errors import ConfigError
 
 Client: TypeAlias = redis.Redis | redis.RedisCluster
 
-_HEALTH_CHECK_SECONDS: Final = 30
-_NODE_TRIES: Final = 3
-"""How often a cluster's client asks for the topology and tries again."""
-
-_CONNECTIONS: Final = 1 << 31
-"""As many as there are threads that call at once: none should be turned away."""
-
-
-class Keywords(TypedDict, total=False):
-    """Keywords of a storage that have nothing to do with how it connects."""
-
-    prefix: str
-    min_replicas: int
-    replica_timeout_ms: int
-    max_part_bytes: int
-    notify: bool
-
 
 @attrs.frozen
 class Link:
@@ -54,19 +37,6 @@ class Link:
     owned: bool
 
 
-def checked(name: str, value: Any, least: int) -> int:  # noqa: ANN401 - what a settings file says
-    """
-    Return a setting.
-
-    Raises:
-        ConfigError: If it is no whole number of at least *least*.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        msg = f"[storages.redis] {name} is {value!r}; it must be a whole number of {least} or more"
-        raise ConfigError(msg)
-    return value
-
-
 def open_link(url: str, *, timeout_ms: int, connect_timeout_ms: int) -> Link:
     """
     Return the way to what *url* names; nothing connects yet.
@@ -75,9 +45,9 @@ def open_link(url: str, *, timeout_ms: int, connect_timeout_ms: int) -> Link:
         ConfigError: If *url* or a time can't be used.
     """
     target = parse_url(url)
-    timeout = checked("timeout_ms", timeout_ms, 1) / 1000
-    connect_timeout = checked("connect_timeout_ms", connect_timeout_ms, 1) / 1000
-    return Link(partial(_opened, target, timeout, connect_timeout), target.shown, owned=True)
+    timeout = check_number("timeout_ms", timeout_ms, 1) / 1000
+    connect_timeout = check_number("connect_timeout_ms", connect_timeout_ms, 1) / 1000
+    return Link(partial(_open, target, timeout, connect_timeout), target.shown, owned=True)
 
 
 def link_to(client: Client) -> Link:
@@ -91,7 +61,40 @@ def link_to(client: Client) -> Link:
     return Link(lambda: client, _place(client), owned=False)
 
 
-def _opened(target: Target, timeout: float, connect_timeout: float) -> Client:
+class Keywords(TypedDict, total=False):
+    """Keywords of a storage that have nothing to do with how it connects."""
+
+    prefix: str
+    min_replicas: int
+    replica_timeout_ms: int
+    max_part_bytes: int
+    notify: bool
+
+
+def check_number(name: str, value: Any, least: int) -> int:  # noqa: ANN401 - what a settings file says
+    """
+    Return a setting.
+
+    Raises:
+        ConfigError: If it is no whole number of at least *least*.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        msg = f"[storages.redis] {name} is {value!r}; it must be a whole number of {least} or more"
+        raise ConfigError(msg)
+    return value
+
+
+# -- clients ---------------------------------------------------------------------------
+
+_HEALTH_CHECK_SECONDS: Final = 30
+_NODE_TRIES: Final = 3
+"""How often a cluster's client asks for the topology and tries again."""
+
+_CONNECTIONS: Final = 1 << 31
+"""As many as there are threads that call at once: none should be turned away."""
+
+
+def _open(target: Target, timeout: float, connect_timeout: float) -> Client:
     keywords: dict[str, Any] = {
         **target.options,
         "socket_timeout": timeout,
@@ -106,14 +109,33 @@ def _opened(target: Target, timeout: float, connect_timeout: float) -> Client:
     elif target.tls:
         keywords["ssl"] = True
     if target.kind == "cluster":
-        return _cluster(target, keywords)
+        return _open_cluster(target, keywords)
     # Lines sends once more by itself.
     keywords |= {"db": target.db, "retry": _retry(0), "protocol": 3}
     if target.kind == "sentinel":
-        return _sentinel(target, keywords)
+        return _open_sentinel(target, keywords)
     if target.kind == "single":
         keywords["host"], keywords["port"] = target.hosts[0]
     return redis.Redis(**keywords)
+
+
+def _open_cluster(target: Target, keywords: dict[str, Any]) -> redis.RedisCluster:
+    nodes = [ClusterNode(*host) for host in target.hosts]  # type: ignore[no-untyped-call]  # the driver's
+    return redis.RedisCluster(startup_nodes=nodes, retry=_retry(_NODE_TRIES), **keywords)
+
+
+def _open_sentinel(target: Target, keywords: dict[str, Any]) -> redis.Redis:
+    times = ("socket_timeout", "socket_connect_timeout", "socket_keepalive")
+    tls = {key: value for key, value in keywords.items() if key.startswith("ssl")}
+    asking = {**{key: keywords[key] for key in times}, **target.sentinel, **tls}
+    asking["retry"] = _retry(0)
+    sentinels: Any = Sentinel(list(target.hosts), sentinel_kwargs=asking, **keywords)  # type: ignore[no-untyped-call]  # the driver's
+    client: redis.Redis = sentinels.master_for(target.name)
+    return client
+
+
+def _retry(times: int) -> Retry:
+    return Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), times)
 
 
 def _place(client: Client) -> str:
@@ -144,26 +166,7 @@ def _check(client: Client) -> None:
         raise ConfigError(msg)
 
 
-def _retry(times: int) -> Retry:
-    return Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), times)
-
-
-def _cluster(target: Target, keywords: dict[str, Any]) -> redis.RedisCluster:
-    nodes = [ClusterNode(*host) for host in target.hosts]  # type: ignore[no-untyped-call]  # the driver's
-    return redis.RedisCluster(startup_nodes=nodes, retry=_retry(_NODE_TRIES), **keywords)
-
-
-def _sentinel(target: Target, keywords: dict[str, Any]) -> redis.Redis:
-    times = ("socket_timeout", "socket_connect_timeout", "socket_keepalive")
-    tls = {key: value for key, value in keywords.items() if key.startswith("ssl")}
-    asking = {**{key: keywords[key] for key in times}, **target.sentinel, **tls}
-    asking["retry"] = _retry(0)
-    sentinels: Any = Sentinel(list(target.hosts), sentinel_kwargs=asking, **keywords)  # type: ignore[no-untyped-call]  # the driver's
-    client: redis.Redis = sentinels.master_for(target.name)
-    return client
-
-
-# Urls: which servers, which database, by which name and password.
+# -- urls ------------------------------------------------------------------------------
 
 _SCHEMES: Final = {
     "redis": ("single", False),
@@ -230,7 +233,7 @@ def parse_url(url: str) -> Target:
     return _Reader(url).target()
 
 
-def hidden(url: str) -> str:
+def hide_passwords(url: str) -> str:
     """Return *url* without its passwords."""
     for secret, shown in _SECRETS:
         url = secret.sub(shown, url)
@@ -254,7 +257,7 @@ class _Reader:
     def target(self) -> Target:
         hosts = [] if self._kind == "unix" else self._addresses()
         options = self._options()
-        sentinel = self._sentinel(options)
+        sentinel = self._sentinel_account(options)
         name, db = self._name_and_db(str(options.pop("db", "")))
         listed = ",".join(f"{host}:{port}" for host, port in hosts)
         shown = f"{self._scheme}://{listed}" + (f"/{name.lstrip('/')}" if name else "")
@@ -270,7 +273,7 @@ class _Reader:
         )
 
     def _refuse(self, what: str) -> NoReturn:
-        msg = f"[storages.redis] url is {hidden(self._url)!r}: {what}"
+        msg = f"[storages.redis] url is {hide_passwords(self._url)!r}: {what}"
         raise ConfigError(msg) from None
 
     def _addresses(self) -> list[tuple[str, int]]:
@@ -332,6 +335,6 @@ class _Reader:
         sentinel = _SENTINEL_OPTIONS if self._kind == "sentinel" else ()
         return ("db", "client_name", *tls, *sentinel)
 
-    def _sentinel(self, options: dict[str, str | bool]) -> dict[str, str]:
+    def _sentinel_account(self, options: dict[str, str | bool]) -> dict[str, str]:
         named = {key: options.pop(f"sentinel_{key}", None) for key in ("username", "password")}
         return {key: str(value) for key, value in named.items() if value}

@@ -57,6 +57,21 @@ _BY_WORDS: Final[dict[str, _Kind]] = {
 }
 
 
+def explain(error: BaseException, place: str, *, clustered: bool = False) -> StorageError:
+    """Return the driver's *error* as one of ours that says where it was and what would be right."""
+    kind, advice = _kind(error, clustered=clustered)
+    ours = kind("; ".join(filter(None, (f"{place}: {str(error).rstrip('.')}", advice))))
+    ours.__cause__ = error
+    return ours
+
+
+def encoding_failure(place: str, error: UnicodeEncodeError) -> RejectedError:
+    """Return the error of a name that has no bytes."""
+    ours = RejectedError(f"{place}: can't be stored: {error}; names must be texts that UTF-8 takes")
+    ours.__cause__ = error
+    return ours
+
+
 class TooFewReplicasError(driver.RedisError):
     """Raised when too few replicas have acknowledged a write in time."""
 
@@ -65,21 +80,6 @@ class TooFewReplicasError(driver.RedisError):
         super().__init__(
             f"{acknowledged} of {wanted} replicas acknowledged; the save may be lost in a failover"
         )
-
-
-def explained(error: BaseException, place: str, *, clustered: bool = False) -> StorageError:
-    """Return the driver's *error* as one of ours that says where it was and what would be right."""
-    kind, advice = _kind(error, clustered=clustered)
-    ours = kind("; ".join(filter(None, (f"{place}: {str(error).rstrip('.')}", advice))))
-    ours.__cause__ = error
-    return ours
-
-
-def unencodable(place: str, error: UnicodeEncodeError) -> RejectedError:
-    """Return the error of a name that has no bytes."""
-    ours = RejectedError(f"{place}: can't be stored: {error}; names must be texts that UTF-8 takes")
-    ours.__cause__ = error
-    return ours
 
 
 def _kind(error: BaseException, *, clustered: bool) -> _Kind:

@@ -1,10 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Names of keys.
+What is stored, and under which names: keys in buckets, and a session as a hash.
 
 A bucket's registries carry the same hash tag as its sessions, so one script
 changes a session and its registry entries in one slot of a cluster. With 256
 buckets no key is hot and none is huge.
+
+The hash of a session:
+
+========  ======================================================================
+field     what it holds
+========  ======================================================================
+``i``     ``save_id``
+``h``     ``ended|version|schema_version|created_at|recent,...|u<user_id>``
+``a``     ``last_activity``
+``x``     ``expires_at``, empty for never
+``p:N``   the part named N
+``l:N``   for a large part N: the field that holds it
+``q:S:N`` a large part N, sent ahead of the save S (with S's length before it)
+``s``     there are, or were, large parts
+========  ======================================================================
+
+Numbers are decimal text: Lua's are doubles and would round them.
 """
 
 from __future__ import annotations
@@ -20,25 +37,11 @@ from sessionkit.records import SessionHead, StoredSession
 
 BUCKETS: Final = 256
 
+HEAD_FIELDS: Final = (b"i", b"h", b"a", b"x")
+"""What :func:`head_of` takes, in this order."""
 
-@attrs.frozen
-class Bucket:
-    """
-    The registries of one bucket.
-
-    Attributes:
-        active: Sorted set of session ids by ``last_activity``, without tombstones.
-        expiry: Sorted set of session ids by ``expires_at``, without those that never expire.
-        owners: Hash of user ids by session id; who is in it is in the user's index, too.
-        channel: Shard channel that tells of changes.
-        sessions: What the keys of its sessions begin with.
-    """
-
-    active: bytes
-    expiry: bytes
-    owners: bytes
-    channel: bytes
-    sessions: bytes
+_PART: Final = b"p:"
+_LARGE: Final = b"l:"
 
 
 class Keys:
@@ -72,28 +75,43 @@ class Keys:
         return self._users + user_id.encode()
 
 
+@attrs.frozen
+class Bucket:
+    """
+    The registries of one bucket.
+
+    Attributes:
+        active: Sorted set of session ids by ``last_activity``, without tombstones.
+        expiry: Sorted set of session ids by ``expires_at``, without those that never expire.
+        owners: Hash of user ids by session id; who is in it is in the user's index, too.
+        channel: Shard channel that tells of changes.
+        sessions: What the keys of its sessions begin with.
+    """
+
+    active: bytes
+    expiry: bytes
+    owners: bytes
+    channel: bytes
+    sessions: bytes
+
+
 def _bucket(tag: str) -> Bucket:
     return Bucket(*(f"{tag}{name}".encode() for name in ("act", "exp", "own", "changed", "s:")))
 
 
-# A session as a hash.
-
-HEAD_FIELDS: Final = (b"i", b"h", b"a", b"x")
-"""What :func:`head_of` takes, in this order."""
-
-_PART: Final = b"p:"
-_LARGE: Final = b"l:"
-
-
-def values_of(head: SessionHead) -> tuple[str, str, int, int | str]:
-    """Return the values of :data:`HEAD_FIELDS`."""
-    owner = "" if head.user_id is None else f"u{head.user_id}"
-    packed = (
-        f"{head.ended:d}|{head.version}|{head.schema_version}|{head.created_at}"
-        f"|{','.join(head.recent)}|{owner}"
-    )
-    expiry = "" if head.expires_at is None else head.expires_at
-    return head.save_id, packed, head.last_activity, expiry
+def session_of(session_id: str, fields: Mapping[bytes, bytes]) -> StoredSession | None:
+    """Return the session in a whole hash; None when nothing is stored."""
+    head = head_of(session_id, [fields.get(name) for name in HEAD_FIELDS])
+    if head is None:
+        return None
+    parts = {}
+    for name, data in fields.items():
+        kind = name[:2]
+        if kind == _PART:
+            parts[name[2:].decode()] = data
+        elif kind == _LARGE:
+            parts[name[2:].decode()] = fields[data]
+    return StoredSession(head=head, parts=parts)
 
 
 def head_of(session_id: str, values: Sequence[bytes | None]) -> SessionHead | None:
@@ -116,19 +134,15 @@ def head_of(session_id: str, values: Sequence[bytes | None]) -> SessionHead | No
     )
 
 
-def session_of(session_id: str, fields: Mapping[bytes, bytes]) -> StoredSession | None:
-    """Return the session in a whole hash; None when nothing is stored."""
-    head = head_of(session_id, [fields.get(name) for name in HEAD_FIELDS])
-    if head is None:
-        return None
-    parts = {}
-    for name, data in fields.items():
-        kind = name[:2]
-        if kind == _PART:
-            parts[name[2:].decode()] = data
-        elif kind == _LARGE:
-            parts[name[2:].decode()] = fields[data]
-    return StoredSession(head=head, parts=parts)
+def values_of(head: SessionHead) -> tuple[str, str, int, int | str]:
+    """Return the values of :data:`HEAD_FIELDS`."""
+    owner = "" if head.user_id is None else f"u{head.user_id}"
+    packed = (
+        f"{head.ended:d}|{head.version}|{head.schema_version}|{head.created_at}"
+        f"|{','.join(head.recent)}|{owner}"
+    )
+    expiry = "" if head.expires_at is None else head.expires_at
+    return head.save_id, packed, head.last_activity, expiry
 
 
 def part_field(name: str) -> bytes:

@@ -1,13 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-The users' indices: which sessions may be whose.
-
-They lie in other slots than the sessions, so no script changes both. An entry
-is written before its session, and again after a session that is new to its
-owner; whoever takes one away looks afterwards whether the session is there.
-Whatever the order of the two, the session is listed in the end. A crash leaves
-an entry of nothing, which the next look at the index takes away.
-"""
+"""What lists sessions: each user's index and each bucket's registries, and who reads them."""
 
 from __future__ import annotations
 
@@ -23,9 +15,30 @@ from sessionkit_redis.scripts import REMOVE, Command, call
 Entry: TypeAlias = tuple[str, str]
 """A user id and a session id."""
 
+_Member: TypeAlias = tuple[float, bytes]
+_Place: TypeAlias = tuple[int, float, bytes]
+"""A bucket's number, and score and id of the last member that was shown of it."""
+
+_Due: TypeAlias = dict[bytes, None]
+
+_START: Final = (float("-inf"), b"")
+_WIDER: Final = 4
+"""By how much more buckets are asked at once when those before had too little."""
+
+_SPREAD: Final = BUCKETS // 4
+"""Buckets fill evenly: so many of them have enough for a batch together."""
+
 
 class UserIndex:
-    """The entries of all users."""
+    """
+    The entries of all users: which sessions may be whose.
+
+    They lie in other slots than the sessions, so no script changes both. An entry
+    is written before its session, and again after a session that is new to its
+    owner; whoever takes one away looks afterwards whether the session is there.
+    Whatever the order of the two, the session is listed in the end. A crash leaves
+    an entry of nothing, which the next look at the index takes away.
+    """
 
     def __init__(self, calls: Calls, keys: Keys) -> None:
         """Keep the entries under the names that *keys* gives."""
@@ -34,7 +47,7 @@ class UserIndex:
 
     def add(self, entries: Sequence[Entry]) -> list[Any]:
         """Write entries; return an answer, or the driver's error, for each."""
-        return self._calls.many([self._added(entry) for entry in entries], durable=True)
+        return self._calls.many([self._add_command(entry) for entry in entries], durable=True)
 
     def remove(self, entries: Sequence[Entry]) -> None:
         """Take entries away, but not those of sessions that have come back meanwhile."""
@@ -49,7 +62,7 @@ class UserIndex:
             for entry, head in zip(entries, heads, strict=True)
             if head is not None and _is_of(head, entry[0])
         ]
-        self._calls.all([self._added(entry) for entry in back])
+        self._calls.all([self._add_command(entry) for entry in back])
 
     def sessions(self, user_id: str) -> list[SessionHead]:
         """Return a user's sessions, and take away the entries of what is not theirs any more."""
@@ -70,7 +83,7 @@ class UserIndex:
         ]
         return list(map(head_of, ids, self._calls.all(commands)))
 
-    def _added(self, entry: Entry) -> Command:
+    def _add_command(self, entry: Entry) -> Command:
         user_id, session_id = entry
         return ("ZADD", self._keys.user(user_id), 0, session_id.encode())
 
@@ -79,19 +92,13 @@ def _is_of(head: SessionHead, user_id: str) -> bool:
     return head.user_id == user_id and not head.ended
 
 
-# Pages of sessions.
+class Pages:
+    """
+    Pages of sessions.
 
-_Member: TypeAlias = tuple[float, bytes]
-_Place: TypeAlias = tuple[int, float, bytes]
-"""A bucket's number, and score and id of the last member that was shown of it."""
-
-_START: Final = (float("-inf"), b"")
-_WIDER: Final = 4
-"""By how much more buckets are asked at once when those before had too little."""
-
-
-class Listing:
-    """Finds sessions."""
+    All sessions come bucket by bucket, in each by ``last_activity`` as its registry
+    has it; a user's come latest first, by what their heads say.
+    """
 
     def __init__(self, calls: Calls, keys: Keys, index: UserIndex) -> None:
         """Look under the names that *keys* gives."""
@@ -128,22 +135,22 @@ class Listing:
         return SessionPage(heads=shown, cursor=f"{number}:{score!r}:{member.decode()}")
 
     def _members(self, number: int, seen: _Member, limit: int) -> Iterator[_Place]:
-        for member in self._rest(number, seen, limit):
+        for member in self._members_after(number, seen, limit):
             yield number, *member
         number, width = number + 1, 1
         while number < len(self._keys.buckets):
             buckets = self._keys.buckets[number : number + width]
             answers = self._calls.all([_range(one.active, _START, limit) for one in buckets])
             for at, answer in enumerate(answers, start=number):
-                for member in _scored(answer):
+                for member in _members_of(answer):
                     yield at, *member
             number, width = number + width, width * _WIDER
 
-    def _rest(self, number: int, seen: _Member, limit: int) -> Sequence[_Member]:
+    def _members_after(self, number: int, seen: _Member, limit: int) -> Sequence[_Member]:
         """Return up to *limit* members after *seen*, though more than that may share its score."""
         active, asked = self._keys.buckets[number].active, limit + 1
         while True:
-            members = _scored(self._calls.one(_range(active, seen, asked)))
+            members = _members_of(self._calls.one(_range(active, seen, asked)))
             rest = [member for member in members if member > seen]
             if len(rest) >= limit or len(members) < asked:
                 return rest[:limit]
@@ -155,7 +162,7 @@ def _range(key: bytes, seen: _Member, limit: int) -> Command:
     return ("ZRANGE", key, least, "+inf", "BYSCORE", "LIMIT", 0, limit, "WITHSCORES")
 
 
-def _scored(answer: Sequence[Any]) -> list[_Member]:
+def _members_of(answer: Sequence[Any]) -> list[_Member]:
     pairs = zip(answer[::2], answer[1::2], strict=True) if _is_flat(answer) else answer
     return [(float(score), bytes(member)) for member, score in pairs]
 
@@ -194,16 +201,14 @@ def _refuse(cursor: str) -> NoReturn:
     raise RejectedError(msg) from None
 
 
-# Purges, in bounded batches.
+class Purger:
+    """
+    Removes what has ended, in bounded batches.
 
-_SPREAD: Final = BUCKETS // 4
-"""Buckets fill evenly: so many of them have enough for a batch together."""
-
-_Due: TypeAlias = dict[bytes, None]
-
-
-class Purging:
-    """Removes what has ended."""
+    What is due is read from the registries, and each session is removed by a
+    script of its own, which looks again: no call of the server takes long, and a
+    session that was touched meanwhile stays.
+    """
 
     def __init__(self, calls: Calls, keys: Keys, index: UserIndex) -> None:
         """Remove what lies under the names that *keys* gives."""

@@ -11,7 +11,7 @@ import attrs
 from sessionkit.errors import ConflictError, RejectedError, StorageError
 from sessionkit.records import SessionHead, SessionWrite
 from sessionkit_redis.calls import Calls
-from sessionkit_redis.failures import unencodable
+from sessionkit_redis.failures import encoding_failure
 from sessionkit_redis.layout import Keys, ahead_field, head_of, part_field, values_of
 from sessionkit_redis.registries import Entry, UserIndex
 from sessionkit_redis.scripts import NOT_AHEAD, SAVE, STORED, UNLISTED, Command, call
@@ -20,46 +20,7 @@ LARGE: Final = 50_000
 """Bytes from which on a part is sent ahead of the script: below, a copy through Lua costs less."""
 
 
-def owner_of(head: SessionHead) -> str | None:
-    """Return whose index lists a session."""
-    return None if head.ended else head.user_id
-
-
-@attrs.define
-class _Save:
-    """
-    A save on its way.
-
-    Attributes:
-        write: What is saved.
-        listed: Whether its owner's index is written.
-        inline: Whether large parts go through the script, too.
-        owned: Who owned the session before, once it is stored for another owner.
-        is_new_to_owner: Whether it is.
-        is_done: Whether ``outcome`` stands.
-        outcome: What came of it.
-    """
-
-    write: SessionWrite
-    listed: bool = False
-    inline: bool = False
-    owned: str | None = None
-    is_new_to_owner: bool = False
-    is_done: bool = False
-    outcome: StorageError | None = None
-
-    def end(self, outcome: StorageError | None = None) -> None:
-        """Be done."""
-        self.is_done, self.outcome = True, outcome
-
-    @property
-    def entry(self) -> Entry | None:
-        """What the index must hold."""
-        owner = owner_of(self.write.head)
-        return None if owner is None else (owner, self.write.head.session_id)
-
-
-class Saving:
+class Saver:
     """Saves many sessions in a few packets."""
 
     def __init__(
@@ -107,7 +68,7 @@ class Saving:
                 (head.session_id, head.save_id, head.user_id or "", *write.put, *write.remove)
             ).encode()
         except UnicodeEncodeError as error:
-            save.end(unencodable(self._calls.place, error))
+            save.end(encoding_failure(self._calls.place, error))
         for name, data in write.put.items():
             if len(data) > self._max_part_bytes:
                 save.end(self._too_large(head.session_id, name, len(data)))
@@ -137,16 +98,16 @@ class Saving:
             ends.append(len(commands) - 1)
         answers = self._calls.many(commands, durable=True)
         for save, end in zip(saves, ends, strict=True):
-            self._answered(save, answers[end])
+            self._note_answer(save, answers[end])
 
     def _commands(self, save: _Save) -> list[Command]:
         write, head = save.write, save.write.head
         session_id = head.session_id.encode()
         key, bucket = self._keys.session(session_id)
-        ahead = () if save.inline or write.expected is None else _large(write)
-        parts = _parts(write, ahead)
+        ahead = () if save.inline or write.expected is None else _large_parts(write)
+        parts = _fields_of(write, ahead)
         sent = [(name, ahead_field(head.save_id, name)) for name in ahead]
-        owner = owner_of(head)
+        owner = _owner_of(head)
         script = call(
             SAVE,
             (key, bucket.active, bucket.expiry, bucket.owners),
@@ -169,7 +130,7 @@ class Saving:
         message = self._message(session_id) if self._message else b""
         return b"%d,%d,%d,%s" % (save.listed, parts, sent, message)
 
-    def _answered(self, save: _Save, answer: Any) -> None:  # noqa: ANN401 - whatever Redis answers
+    def _note_answer(self, save: _Save, answer: Any) -> None:  # noqa: ANN401 - whatever Redis answers
         if isinstance(answer, BaseException):
             save.end(self._calls.failure(answer))
         elif answer == STORED:
@@ -177,9 +138,9 @@ class Saving:
         elif answer == NOT_AHEAD:
             save.inline = True
         elif answer != UNLISTED:
-            self._told(save, *answer)
+            self._note_outcome(save, *answer)
 
-    def _told(self, save: _Save, is_stored: int, found: Any) -> None:  # noqa: ANN401 - whatever Redis answers
+    def _note_outcome(self, save: _Save, is_stored: int, found: Any) -> None:  # noqa: ANN401 - whatever Redis answers
         session_id = save.write.head.session_id
         if not is_stored:
             save.end(ConflictError(session_id, head_of(session_id, found)))
@@ -200,11 +161,50 @@ class Saving:
             return
 
 
-def _large(write: SessionWrite) -> Collection[str]:
+@attrs.define
+class _Save:
+    """
+    A save on its way.
+
+    Attributes:
+        write: What is saved.
+        listed: Whether its owner's index is written.
+        inline: Whether large parts go through the script, too.
+        owned: Who owned the session before, once it is stored for another owner.
+        is_new_to_owner: Whether it is.
+        is_done: Whether ``outcome`` stands.
+        outcome: What came of it.
+    """
+
+    write: SessionWrite
+    listed: bool = False
+    inline: bool = False
+    owned: str | None = None
+    is_new_to_owner: bool = False
+    is_done: bool = False
+    outcome: StorageError | None = None
+
+    def end(self, outcome: StorageError | None = None) -> None:
+        """Be done."""
+        self.is_done, self.outcome = True, outcome
+
+    @property
+    def entry(self) -> Entry | None:
+        """What the index must hold."""
+        owner = _owner_of(self.write.head)
+        return None if owner is None else (owner, self.write.head.session_id)
+
+
+def _owner_of(head: SessionHead) -> str | None:
+    """Return whose index lists a session."""
+    return None if head.ended else head.user_id
+
+
+def _large_parts(write: SessionWrite) -> Collection[str]:
     return [name for name, data in write.put.items() if len(data) >= LARGE]
 
 
-def _parts(write: SessionWrite, ahead: Collection[str]) -> list[bytes]:
+def _fields_of(write: SessionWrite, ahead: Collection[str]) -> list[bytes]:
     parts: list[bytes] = []
     for name, data in write.put.items():
         if name not in ahead:

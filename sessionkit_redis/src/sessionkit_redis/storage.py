@@ -13,11 +13,11 @@ from redis.exceptions import ClusterCrossSlotError
 from sessionkit.errors import ConfigError, StorageError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 from sessionkit_redis.calls import Calls
-from sessionkit_redis.connect import Client, Keywords, Link, checked, link_to, open_link
-from sessionkit_redis.failures import unencodable
+from sessionkit_redis.connect import Client, Keywords, Link, check_number, link_to, open_link
+from sessionkit_redis.failures import encoding_failure
 from sessionkit_redis.layout import HEAD_FIELDS, Bucket, Keys, head_of, session_of
-from sessionkit_redis.registries import Listing, Purging, UserIndex
-from sessionkit_redis.saves import Saving
+from sessionkit_redis.registries import Pages, Purger, UserIndex
+from sessionkit_redis.saves import Saver
 from sessionkit_redis.scripts import COUNT, REMOVE, TOUCH, call
 from sessionkit_redis.watch import Watch
 
@@ -64,20 +64,20 @@ class RedisStorage:
             ConfigError: If the client or a keyword can't be used.
         """
         link = client if isinstance(client, Link) else link_to(client)
-        checked("max_part_bytes", max_part_bytes, 1)
+        check_number("max_part_bytes", max_part_bytes, 1)
         self._calls = Calls(
             link,
-            min_replicas=checked("min_replicas", min_replicas, 0),
-            replica_timeout_ms=checked("replica_timeout_ms", replica_timeout_ms, 1),
+            min_replicas=check_number("min_replicas", min_replicas, 0),
+            replica_timeout_ms=check_number("replica_timeout_ms", replica_timeout_ms, 1),
         )
         self._keys = Keys(prefix)
         self._notify = notify
         self._token = secrets.token_hex(4)
         self._index = UserIndex(self._calls, self._keys)
-        self._listing = Listing(self._calls, self._keys, self._index)
-        self._purging = Purging(self._calls, self._keys, self._index)
+        self._pages = Pages(self._calls, self._keys, self._index)
+        self._purger = Purger(self._calls, self._keys, self._index)
         message = self._message if notify else None
-        self._saving = Saving(
+        self._saver = Saver(
             self._calls, self._keys, self._index, max_part_bytes=max_part_bytes, message=message
         )
 
@@ -129,13 +129,13 @@ class RedisStorage:
         Raises:
             ConflictError: If something else than ``write.expected`` is stored.
         """
-        (outcome,) = self._saving.save([write])
+        (outcome,) = self._saver.save([write])
         if outcome is not None:
             raise outcome
 
     def write_many(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Store many saves in one packet and return an outcome for each."""
-        return self._saving.save(writes)
+        return self._saver.save(writes)
 
     def touch(self, session_id: str, *, last_activity: int, expires_at: int | None) -> bool:
         """Move activity and expiry on; return whether there is such a session."""
@@ -159,8 +159,8 @@ class RedisStorage:
     ) -> SessionPage:
         """List an owner's sessions, latest first, or all of them bucket by bucket."""
         if user_id is None:
-            return self._listing.of_all(limit, cursor)
-        return self._listing.of_user(user_id, limit, cursor)
+            return self._pages.of_all(limit, cursor)
+        return self._pages.of_user(user_id, limit, cursor)
 
     def count(self, *, active_since: int) -> int:
         """
@@ -169,11 +169,21 @@ class RedisStorage:
         A session that the server collected, an hour after its end, counts until
         the next purge, if it was active since.
         """
-        return _active_since(self._calls, self._keys, active_since)
+        registries = tuple(bucket.active for bucket in self._keys.buckets)
+        if not self._calls.is_clustered:
+            try:
+                return int(self._calls.one(call(COUNT, registries, active_since)))
+            except StorageError as error:
+                # A cluster of one server may be spoken to as if it were none.
+                if not isinstance(error.__cause__, ClusterCrossSlotError):
+                    raise
+        # In a cluster a script has no keys of several slots: a command each.
+        counts = self._calls.all([("ZCOUNT", key, active_since, "+inf") for key in registries])
+        return sum(counts)
 
     def purge(self, *, expired_before: int, idle_before: int | None = None, limit: int) -> int:
         """Remove one batch of expired and idle sessions; return how many."""
-        return self._purging.purge(expired_before, idle_before, limit)
+        return self._purger.purge(expired_before, idle_before, limit)
 
     def watch(self, callback: Callable[[str], None]) -> Closeable:
         """
@@ -195,7 +205,7 @@ class RedisStorage:
         try:
             member = session_id.encode()
         except UnicodeEncodeError as error:
-            raise unencodable(self._calls.place, error) from error
+            raise encoding_failure(self._calls.place, error) from error
         return *self._keys.session(member), member
 
     def _message(self, member: bytes) -> bytes:
@@ -204,19 +214,3 @@ class RedisStorage:
     def _sender(self) -> bytes:
         # With the process, since a fork has the same token.
         return f"{self._token}.{os.getpid()}".encode()
-
-
-# Counts of sessions: in all buckets by one script, or by a command each where a cluster splits them.
-
-
-def _active_since(calls: Calls, keys: Keys, moment: int) -> int:
-    """Return how many sessions were active at *moment* or later."""
-    registries = tuple(bucket.active for bucket in keys.buckets)
-    if not calls.is_clustered:
-        try:
-            return int(calls.one(call(COUNT, registries, moment)))
-        except StorageError as error:
-            # A cluster of one server may be spoken to as if it were none.
-            if not isinstance(error.__cause__, ClusterCrossSlotError):
-                raise
-    return sum(calls.all([("ZCOUNT", registry, moment, "+inf") for registry in registries]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watches: a thread that hears of changes and outlives broken connections."""
+"""A watch: a thread that hears of changes and outlives broken connections."""
 
 from __future__ import annotations
 
