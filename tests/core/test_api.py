@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The module-level functions, and SessionRepository over the manager that is in force."""
+"""The module-level functions, and SessionRepository over the default manager."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OpenServer = Callable[..., Server]
 
 @pytest.fixture(name="script")
 def _script(open_server: OpenServer, clock: Clock) -> Iterator[Server]:
-    """Be a script whose manager is in force."""
+    """Be a script whose manager is the default one."""
     script = open_server(script=True, now=clock)
     with script.manager:
         yield script
@@ -129,20 +129,6 @@ def test_errors_of_the_store_reach_the_caller(script: Server) -> None:
     with pytest.raises(UnavailableError):
         save_session(UserSession(), immediate=True)
     assert session
-
-
-def test_an_unavailable_end_may_be_called_again(script: Server) -> None:
-    """As its documentation says: it raises until it is done."""
-    session = bootstrap_session("mine")
-    save_session(session, immediate=True)
-    script.store.down = True
-    for _ in range(2):
-        with pytest.raises(UnavailableError):
-            end_session()
-    script.store.down = False
-    end_session()
-
-    assert script.store.stored("mine").head.ended
 
 
 # -- SessionRepository ---------------------------------------------------------

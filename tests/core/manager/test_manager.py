@@ -1,31 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One manager a process: configured once, overridden in tests, found again by its sessions."""
+"""One app's manager: its inputs, its events, its end, and what it is without settings."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from threading import Barrier, Thread
 
+import attrs
 import pytest
 from session_harness.servers import SECRET, Server
+from session_harness.stores import FaultyStore
 
 from sessionkit import (
     SessionManager,
     bootstrap_session,
     configure,
+    get_current_session,
     get_manager,
     persist_input,
     save_session,
 )
 from sessionkit.errors import (
-    ConfigError,
+    NewerFormatError,
     PluginError,
     SessionKitError,
 )
-from sessionkit.manager import default_manager
+from sessionkit.events import (
+    SessionEvent,
+)
+from sessionkit.records import SCHEMA_VERSION
 from sessionkit.session import UserSession
 from sessionkit.settings import Settings
 from sessionkit.settings.settings import SecuritySettings
@@ -33,130 +39,9 @@ from sessionkit.settings.settings import SecuritySettings
 OpenServer = Callable[..., Server]
 
 
-@pytest.fixture(name="fresh_process")
-def _fresh_process(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Be a process without a manager, in an empty folder; close what it opened."""
-    monkeypatch.setattr(default_manager._DEFAULT, "manager", None)
-    yield bare
-    if default_manager._DEFAULT.manager is not None:
-        default_manager._DEFAULT.manager.close()
-
-
 def in_memory() -> Settings:
     """Return settings that leave nothing behind."""
     return Settings(storage="memory", security=SecuritySettings(secret_key=SECRET))
-
-
-# -- the manager in force ------------------------------------------------------
-
-
-def test_a_process_has_one_manager(fresh_process: Path) -> None:
-    """Made when it is first asked for, by whichever thread; nothing is opened yet."""
-    barrier, found = Barrier(4), []
-
-    def ask() -> None:
-        barrier.wait()
-        found.append(get_manager())
-
-    threads = [Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert 1 == len(set(map(id, found)))
-    assert [] == list(fresh_process.iterdir())
-
-
-def test_equal_settings_return_the_same_manager(fresh_process: Path) -> None:
-    """A page calls configure at every rerun."""
-    first = configure(storage="memory", persistence={"debounce_ms": 100})
-    again = configure(persistence={"debounce_ms": 100}, storage="memory")
-
-    assert first is again is get_manager()
-    assert 100 == first.settings.persistence.debounce_ms
-    assert fresh_process.exists()
-
-
-@pytest.mark.usefixtures("fresh_process")
-def test_different_settings_are_an_error() -> None:
-    """They would be ignored in silence otherwise; the manager stays as it was."""
-    first = configure(storage="memory")
-
-    with pytest.raises(ConfigError, match=r"configure\(\.\.\.\) came too late"):
-        configure(storage="memory", serializer="json")
-    assert first is get_manager()
-
-
-@pytest.mark.usefixtures("fresh_process")
-def test_settings_after_the_first_use_are_an_error() -> None:
-    """The manager in use has others."""
-    get_manager()
-
-    with pytest.raises(ConfigError, match="came too late"):
-        configure(storage="memory")
-
-
-@pytest.mark.usefixtures("fresh_process")
-def test_the_error_shows_no_secret() -> None:
-    """Though it shows the settings that are in use."""
-    configure(storage="memory", security={"secret_key": SECRET})
-
-    with pytest.raises(ConfigError) as caught:
-        configure(storage="sqlite", security={"secret_key": SECRET})
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.usefixtures("fresh_process")
-def test_a_manager_as_context_takes_the_place_of_the_default_one() -> None:
-    """Inside, and nowhere else; contexts nest."""
-    default = configure(storage="memory")
-    with SessionManager(in_memory()) as outer:
-        assert outer is get_manager()
-        with SessionManager(in_memory()) as inner:
-            assert inner is get_manager()
-        assert outer is get_manager()
-        session = bootstrap_session()
-        assert session is outer.current()
-        assert default is _manager_of_another_thread()
-
-    assert default is get_manager()
-    with pytest.raises(SessionKitError, match="close"):
-        outer.schedule_save(session)
-
-
-def _manager_of_another_thread() -> SessionManager:
-    seen: list[SessionManager] = []
-    thread = Thread(target=lambda: seen.append(get_manager()))
-    thread.start()
-    thread.join()
-    (manager,) = seen
-    return manager
-
-
-@pytest.mark.usefixtures("fresh_process")
-def test_a_manager_as_context_counts_in_all_threads_while_there_is_no_default_one() -> None:
-    """A test's page runs in a thread that the test did not start."""
-    with SessionManager(in_memory()) as outer:
-        with SessionManager(in_memory()) as inner:
-            assert inner is _manager_of_another_thread()
-        assert outer is _manager_of_another_thread()
-
-    default = configure(storage="memory")
-    assert default is _manager_of_another_thread()
-
-
-@pytest.mark.usefixtures("fresh_process")
-def test_a_manager_as_context_is_closed_after_an_error_too() -> None:
-    """And gives the place back."""
-    default = configure(storage="memory")
-
-    with pytest.raises(ZeroDivisionError), SessionManager(in_memory()) as inside:
-        raise ZeroDivisionError
-
-    assert default is get_manager()
-    with pytest.raises(SessionKitError, match="close"):
-        inside.persist_input("name", "Ada")
 
 
 @pytest.mark.usefixtures("fresh_process")
@@ -227,3 +112,87 @@ def test_an_observer_that_is_not_there_is_an_error_at_once() -> None:
     """Not at the first event."""
     with pytest.raises(PluginError):
         SessionManager(Settings(storage="memory", plugins=("no_such_plugin",)))
+
+
+# -- inputs and saves ----------------------------------------------------------
+
+
+def test_persist_input_keeps_a_value_in_session_and_state(server: Server) -> None:
+    """At once; a connection without a session gets one."""
+    tab = server.tab()
+    tab.enter().persist_input("name", "Ada")
+
+    assert "Ada" == tab.connection.state["name"]
+    assert {"name": "Ada"} == server.manager.current().inputs
+    assert server.manager.is_pending(server.manager.current().session_id)
+
+
+def test_a_key_is_a_text(server: Server) -> None:
+    """Anything else could not be a widget's."""
+    server.tab().enter()
+    with pytest.raises(TypeError, match="text as key, not int: 7"):
+        server.manager.persist_input(7, "x")  # type: ignore[arg-type]
+
+
+def test_close_saves_what_waits(open_server: OpenServer) -> None:
+    """Closing twice is fine."""
+    server = open_server()
+    session = server.tab().run()
+    server.manager.close()
+    server.manager.close()
+
+    assert 1 == session.version
+    with pytest.raises(SessionKitError):
+        server.manager.bootstrap()
+
+
+# -- observers -----------------------------------------------------------------
+
+
+def test_a_life_in_events(server: Server) -> None:
+    """Created, restored, ended; each once."""
+    tab = server.tab()
+    session = tab.run()
+    tab.run()
+    session_id = session.session_id
+    assert server.manager.flush()
+    again = Server(FaultyStore(server.store.memory))
+    moved = tab.beside(again)
+    moved.run()
+    moved.run()
+    moved.enter().end_session()
+    again.manager.close()
+
+    def names(events: list[SessionEvent]) -> list[str]:
+        return [type(event).__name__ for event in events if event.session_id == session_id]
+
+    assert ["SessionCreated", "SessionSaved"] == names(server.events)
+    assert ["SessionRestored", "SessionEnded"] == names(again.events)
+
+
+def test_the_default_times_are_those_of_the_settings() -> None:
+    """Half a second, five at most."""
+    in_memory = Settings(storage="memory", security=SecuritySettings(secret_key=SECRET))
+    with SessionManager(in_memory) as manager:
+        options = manager.persistence._options
+        assert (0.5, 5.0, 10.0) == (options.debounce, options.max_wait, options.exit_timeout)
+        assert timedelta(hours=24) == manager.settings.expiry.idle
+        assert manager is get_manager()
+        assert get_current_session() is manager.current()
+
+
+def test_events_are_logged_with_ids_in_short_form(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ids are secrets in full, also inside what an error says."""
+    session = server.visited().run()
+    stored = server.store.stored(session.session_id)
+    newer = attrs.evolve(stored.head, schema_version=SCHEMA_VERSION + 1)
+    server.store.memory._sessions[session.session_id] = attrs.evolve(stored, head=newer)
+    with pytest.raises(NewerFormatError):
+        server.manager.repository.load(session.session_id)
+    server.tab().run(session.session_id)
+
+    assert "NewerFormat" in caplog.text
+    assert "RestoreRefused" in caplog.text
+    assert session.session_id not in caplog.text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading, listing, ending and removing; what has expired, can't be read, or is newer."""
+"""What is saved is loaded, expires and is ended."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_session_that_is_too_large_is_rejected(replica: Replica) -> None:
 def test_what_a_newer_release_stored_next_to_ours_is_kept(replica: Replica) -> None:
     """Parts and fields that this version doesn't know are written back, split or not."""
     replica.new(text="x" * SPLIT_ABOVE)
-    pack = replica.repository._stored.codec.serializer
+    pack = replica.repository.codec.serializer
     rewrite(replica, lambda parts: {**parts, "future": seal(pack.dumps({"a": 1}), "msgpack")})
     rewrite(replica, lambda parts: {**parts, "cache": with_field(parts["cache"], "hint", 7)})
     session = replica.load()
@@ -286,98 +286,3 @@ def test_an_end_that_never_gets_through_says_so(replica: Replica) -> None:
     other.store.on_write = save_first
     with pytest.raises(UnavailableError, match="could not be ended"):
         other.repository.end("s")
-
-
-# -- listing and removing ------------------------------------------------------
-
-
-def test_the_latest_session_of_a_user(replica: Replica) -> None:
-    """By activity, not by age; nobody else's."""
-    for number, user in enumerate(("alice", "alice", "bob")):
-        replica.save(UserSession(session_id=f"s{number}", user_id=user))
-    assert "s1" == replica.repository.latest_of("alice")
-    session = replica.load("s0")
-    session.last_activity += timedelta(minutes=5)
-    replica.save(session)
-
-    assert "s0" == replica.repository.latest_of("alice")
-    assert replica.repository.latest_of("carol") is None
-
-
-def test_lists_leave_out_what_expired_and_what_ended(clock: Clock) -> None:
-    """Over all pages."""
-    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
-    for number in range(130):
-        replica.save(UserSession(session_id=f"old{number}", user_id="alice"))
-    clock.advance(hours=2)
-    for number in range(130):
-        replica.save(
-            UserSession(
-                session_id=f"new{number}",
-                user_id="alice",
-                created_at=clock(),
-                last_activity=clock(),
-            )
-        )
-    replica.repository.end("new7")
-
-    wanted = {f"new{number}" for number in range(130)} - {"new7"}
-    assert wanted == {head.session_id for head in replica.repository.heads()}
-    assert wanted == {head.session_id for head in replica.repository.heads_of("alice")}
-
-
-def test_purge_removes_what_has_expired(clock: Clock) -> None:
-    """In batches, until nothing is left."""
-    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
-    for number in range(230):
-        replica.new(f"s{number}")
-    clock.advance(hours=2)
-    replica.save(UserSession(session_id="s", created_at=clock(), last_activity=clock()))
-
-    assert 230 == replica.repository.purge()
-    assert ["purge"] * 3 == [call for call in replica.store.calls if call == "purge"]
-    assert {"s"} == set(replica.store.keep())
-    assert 0 == replica.repository.purge()
-
-
-def test_purge_removes_what_was_idle_for_so_long(clock: Clock) -> None:
-    """A tombstone stays: its id must not come free."""
-    replica = Replica(now=clock)
-    replica.new("idle")
-    replica.new("ended")
-    replica.repository.end("ended")
-    clock.advance(hours=3)
-    replica.save(UserSession(session_id="busy", created_at=clock(), last_activity=clock()))
-
-    assert 1 == replica.repository.purge(idle=timedelta(hours=2))
-    assert {"ended", "busy"} == set(replica.store.keep())
-
-
-def test_delete_removes_at_once(replica: Replica) -> None:
-    """And says whether there was one."""
-    replica.new()
-
-    assert replica.repository.delete("s")
-    assert not replica.repository.delete("s")
-    assert {} == replica.store.keep()
-
-
-def test_active_sessions_are_counted(clock: Clock) -> None:
-    """Those with activity within the time."""
-    replica = Replica(now=clock)
-    replica.new("old")
-    clock.advance(minutes=31)
-    replica.save(UserSession(session_id="new", created_at=clock(), last_activity=clock()))
-
-    assert 1 == replica.repository.count_active(timedelta(minutes=30))
-    assert 2 == replica.repository.count_active(timedelta(minutes=32))
-
-
-def test_only_what_is_there_is_touched(replica: Replica) -> None:
-    """No session is made, and no tombstone moved."""
-    assert not replica.repository.touch("s")
-    replica.new()
-    assert replica.repository.touch("s")
-    replica.repository.end("s")
-
-    assert not replica.repository.touch("s")

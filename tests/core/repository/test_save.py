@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is no conflict is settled first: lost answers, a store that went back, what is gone."""
+"""Saves, one and many: what is no conflict is settled before any strategy is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from session_harness.replicas import Clock, Replica
-from session_harness.stores import LANDED, LOST, REJECTED
+from session_harness.stores import LANDED, LOST, REJECTED, FaultyBatchStore, FaultyStore
 
 from sessionkit.conflict import Conflict
 from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE
-from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
-from sessionkit.events import ConflictResolved, SessionGone, SessionSaved, StoreWentBack
+from sessionkit.errors import (
+    PluginError,
+    RejectedError,
+    SessionGoneError,
+    UnavailableError,
+)
+from sessionkit.events import (
+    ConflictResolved,
+    SessionGone,
+    SessionSaved,
+    StoreWentBack,
+    ValueNotSaved,
+)
 from sessionkit.repository.expiry import Expiry
 from sessionkit.session import UserSession
 
@@ -186,8 +198,8 @@ def test_a_store_that_went_back_to_another_layout_is_cleaned(replica: Replica) -
     assert session.inputs == replica.load().inputs
 
 
-def test_a_store_that_went_back_is_noticed_by_a_look(replica: Replica) -> None:
-    """A new tab looks what is stored: what was lost is written, though nothing changed since."""
+def test_a_store_that_went_back_is_noticed_by_a_refresh(replica: Replica) -> None:
+    """A new tab refreshes the session: what was lost is written, though nothing changed since."""
     session = replica.new()
     kept = replica.store.keep()
     session.theme = "dark"
@@ -266,7 +278,7 @@ def test_a_session_that_is_gone_is_not_brought_back(go: object, reason: str) -> 
 @pytest.mark.parametrize(
     ("go", "reason"), [(end, "ended"), (delete, "deleted"), (replace, "replaced")]
 )
-def test_a_look_finds_that_a_session_is_gone(replica: Replica, go: object, reason: str) -> None:
+def test_a_refresh_finds_that_a_session_is_gone(replica: Replica, go: object, reason: str) -> None:
     """An event tells, as it does when a save finds out; later saves don't tell again."""
     session = replica.new()
     go(replica)  # type: ignore[operator]
@@ -396,3 +408,91 @@ def test_who_replaces_an_expired_session_second_joins_the_first(clock: Clock) ->
     other.save(tabs[1])
 
     assert {"one": 1, "two": 1} == replica.load().inputs
+
+
+# -- many sessions saved together ----------------------------------------------
+
+
+class Buggy:
+    """A strategy that fails."""
+
+    def resolve(self, conflict: Conflict) -> UserSession:
+        """Fail."""
+        raise KeyError(conflict.session_id)
+
+
+STORES = pytest.mark.parametrize("kind", [FaultyStore, FaultyBatchStore])
+
+
+@STORES
+def test_save_many_stores_each(kind: Callable[[], FaultyStore]) -> None:
+    """In one write where the storage can; an outcome for each, in their order."""
+    replica = Replica(store=kind())
+    sessions = [UserSession(session_id=name) for name in ("b", "a", "c")]
+
+    assert [None] * 3 == replica.repository.save_many(sessions)
+
+    assert {"a", "b", "c"} == set(replica.store.keep())
+    assert (kind is FaultyBatchStore) == ("write_many" in replica.store.calls)
+    assert ["a", "b", "c"] == sorted(str(e.session_id) for e in replica.told(SessionSaved))
+
+
+@STORES
+def test_one_that_fails_fails_no_other(kind: Callable[[], FaultyStore]) -> None:
+    """A buggy strategy, a session that is gone, one too large, one whose write is lost."""
+    replica = Replica(store=kind(), strategy=Buggy(), max_bytes=2000)
+    names = ("buggy", "gone", "large", "lost", "right")
+    sessions = [replica.new(name) for name in names]
+    buggy, gone, large, lost, right = sessions
+    theirs = replica.again().repository
+    other = theirs.load("buggy")
+    assert other is not None
+    other.theme = "light"
+    theirs.save(other)
+    theirs.end("gone")
+    for session in sessions:
+        session.theme = "dark"
+    large.inputs["text"] = "x" * 2000
+    lost.theme = "lost"
+    replica.store.on_write = lambda write: (
+        replica.store.next_writes(LOST) if write.head.session_id == "lost" else None
+    )
+
+    outcomes = replica.repository.save_many([buggy, gone, large, lost, right])
+
+    kinds = [PluginError, SessionGoneError, RejectedError, UnavailableError, type(None)]
+    assert kinds == [type(outcome) for outcome in outcomes]
+    assert "dark" == replica.load("right").theme
+    assert "light" == replica.load("buggy").theme
+
+
+@STORES
+def test_two_objects_under_one_id_are_both_saved(kind: Callable[[], FaultyStore]) -> None:
+    """One after the other: the second meets the first."""
+    replica = Replica(store=kind())
+    replica.new()
+    one, two = replica.load(), replica.load()
+    one.inputs["one"] = 1
+    one.add_navigation("cart")
+    two.inputs["two"] = 2
+    two.add_navigation("cart")
+
+    assert [None, None, None] == replica.repository.save_many([one, two, one])
+
+    assert ({"one": 1, "two": 2}, {"cart": 2}) == (replica.load().inputs, replica.load().page_views)
+
+
+def test_save_many_tells_of_refused_values_by_events_only(replica: Replica) -> None:
+    """All else was saved: that is no failure of the background save."""
+    session = UserSession(session_id="s", inputs={"upload": object(), "name": "Ada"})
+
+    assert [None] == replica.repository.save_many([session])
+
+    assert {"name": "Ada"} == replica.load().inputs
+    assert 1 == len(replica.told(ValueNotSaved))
+
+
+def test_save_many_of_nothing_is_nothing(replica: Replica) -> None:
+    """An empty batch asks no store."""
+    assert [] == replica.repository.save_many([])
+    assert [] == replica.store.calls

@@ -110,7 +110,7 @@ class Replica:
         return session
 
     def meet(self, session: UserSession) -> tuple[str, ...]:
-        """Look what others saved and take it in, as a bootstrap does."""
+        """Refresh a session and absorb what others saved, as a bootstrap does."""
         self.repository.refresh(session)
         return self.repository.absorb(session)
 

@@ -102,7 +102,7 @@ class Seat:
         self.live = stamped(self.live, was, now)
 
     def meet(self, stored: Stored) -> None:
-        """Note someone else's save."""
+        """Record someone else's save."""
         self.known = self.place.seen = stored
         self.foreign = True
 
@@ -189,13 +189,13 @@ class Seat:
     # -- what others did -------------------------------------------------------
 
     def refresh(self) -> None:
-        """Look what is stored."""
+        """Load what others saved."""
         self.replica.repository.refresh(self.session)
         if self.doubt is None and self.known.save_id != self.world.stored.save_id:
             self.meet(self.world.stored)
 
     def absorb(self, now: int) -> None:
-        """Take in what others did."""
+        """Absorb what others did."""
         news, was = self.doubt is None and self.track.diverged, shown(self.session)
         self.replica.repository.absorb(self.session)
         if not news:

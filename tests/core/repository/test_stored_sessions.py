@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can't be read is kept aside; what a newer release wrote is left alone."""
+"""Stored sessions: what can't be read or is newer; lists, counts, touches and removals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import ormsgpack
 import pytest
-from session_harness.replicas import Replica, rewrite
+from session_harness.replicas import Clock, Replica, rewrite
 from session_harness.stores import FaultyStore
 
 from sessionkit.encoding.packing import seal, unseal
@@ -17,10 +18,10 @@ from sessionkit.errors import (
 )
 from sessionkit.events import NewerFormat, SessionQuarantined
 from sessionkit.records import SCHEMA_VERSION, StoredSession
+from sessionkit.repository.expiry import Expiry
 from sessionkit.session import UserSession
 
 # -- what can't be read --------------------------------------------------------
-
 
 Damage = Callable[[dict[str, bytes]], dict[str, bytes]]
 
@@ -205,3 +206,98 @@ def test_newer_fails_its_own_session_only(replica: Replica) -> None:
 
     assert [NewerFormatError, type(None)] == [type(outcome) for outcome in outcomes]
     assert replica.load("right")
+
+
+# -- listing and removing ------------------------------------------------------
+
+
+def test_the_latest_session_of_a_user(replica: Replica) -> None:
+    """By activity, not by age; nobody else's."""
+    for number, user in enumerate(("alice", "alice", "bob")):
+        replica.save(UserSession(session_id=f"s{number}", user_id=user))
+    assert "s1" == replica.repository.latest_of("alice")
+    session = replica.load("s0")
+    session.last_activity += timedelta(minutes=5)
+    replica.save(session)
+
+    assert "s0" == replica.repository.latest_of("alice")
+    assert replica.repository.latest_of("carol") is None
+
+
+def test_lists_leave_out_what_expired_and_what_ended(clock: Clock) -> None:
+    """Over all pages."""
+    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
+    for number in range(130):
+        replica.save(UserSession(session_id=f"old{number}", user_id="alice"))
+    clock.advance(hours=2)
+    for number in range(130):
+        replica.save(
+            UserSession(
+                session_id=f"new{number}",
+                user_id="alice",
+                created_at=clock(),
+                last_activity=clock(),
+            )
+        )
+    replica.repository.end("new7")
+
+    wanted = {f"new{number}" for number in range(130)} - {"new7"}
+    assert wanted == {head.session_id for head in replica.repository.heads()}
+    assert wanted == {head.session_id for head in replica.repository.heads_of("alice")}
+
+
+def test_purge_removes_what_has_expired(clock: Clock) -> None:
+    """In batches, until nothing is left."""
+    replica = Replica(expiry=Expiry(idle=timedelta(hours=1), absolute=None), now=clock)
+    for number in range(230):
+        replica.new(f"s{number}")
+    clock.advance(hours=2)
+    replica.save(UserSession(session_id="s", created_at=clock(), last_activity=clock()))
+
+    assert 230 == replica.repository.purge()
+    assert ["purge"] * 3 == [call for call in replica.store.calls if call == "purge"]
+    assert {"s"} == set(replica.store.keep())
+    assert 0 == replica.repository.purge()
+
+
+def test_purge_removes_what_was_idle_for_so_long(clock: Clock) -> None:
+    """A tombstone stays: its id must not come free."""
+    replica = Replica(now=clock)
+    replica.new("idle")
+    replica.new("ended")
+    replica.repository.end("ended")
+    clock.advance(hours=3)
+    replica.save(UserSession(session_id="busy", created_at=clock(), last_activity=clock()))
+
+    assert 1 == replica.repository.purge(idle=timedelta(hours=2))
+    assert {"ended", "busy"} == set(replica.store.keep())
+
+
+def test_delete_removes_at_once(replica: Replica) -> None:
+    """And says whether there was one."""
+    replica.new()
+
+    assert replica.repository.delete("s")
+    assert not replica.repository.delete("s")
+    assert {} == replica.store.keep()
+
+
+def test_active_sessions_are_counted(clock: Clock) -> None:
+    """Those with activity within the time."""
+    replica = Replica(now=clock)
+    replica.new("old")
+    clock.advance(minutes=31)
+    replica.save(UserSession(session_id="new", created_at=clock(), last_activity=clock()))
+
+    assert 1 == replica.repository.count_active(timedelta(minutes=30))
+    assert 2 == replica.repository.count_active(timedelta(minutes=32))
+
+
+def test_only_what_is_there_is_touched(replica: Replica) -> None:
+    """No session is made, and no tombstone moved."""
+    assert not replica.repository.touch("s")
+    replica.new()
+    assert replica.repository.touch("s")
+    replica.repository.end("s")
+
+    assert not replica.repository.touch("s")

@@ -1,20 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a manager says about the saves of one session: what its user is to be told."""
+"""How a manager saves, and what it says about the saves of one session."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Barrier
 
 import attrs
 import pytest
 from session_harness.servers import LATER, Server, token_for
 
-from sessionkit.errors import PartlySavedError
+from sessionkit.errors import (
+    PartlySavedError,
+    SerializationError,
+    UnavailableError,
+)
+from sessionkit.events import (
+    SaveFailed,
+)
 from sessionkit.records import SCHEMA_VERSION
 from sessionkit.session import UserSession
+from sessionkit.settings.settings import PersistenceSettings
 from sessionkit.status import PersistenceStatus
 
 OpenServer = Callable[..., Server]
+
+
+def test_ten_thousand_inputs_make_one_write(server: Server) -> None:
+    """In one window."""
+    server.tab().run()
+    for number in range(10_000):
+        server.manager.persist_input(f"key {number % 10}", number)
+    assert server.manager.flush()
+
+    assert 1 == len(server.store.writes)
+    reread = server.manager.repository.load(server.manager.current().session_id)
+    assert reread is not None
+    assert 9999 == reread.inputs["key 9"]
+
+
+def test_the_window_ends_by_itself(open_server: OpenServer) -> None:
+    """Nobody has to flush."""
+    server = open_server(persistence=PersistenceSettings(debounce_ms=0))
+    saved = Barrier(2, timeout=20)
+    server.store.on_write = lambda _: (saved.wait(), None)[1]
+    server.tab().run()
+
+    saved.wait()
+    assert server.manager.flush()
+    assert 1 == len(server.store.writes)
+
+
+def test_an_immediate_save_is_stored_when_it_returns(server: Server) -> None:
+    """And leaves nothing to write behind."""
+    session = server.tab().run()
+    session.theme = "dark"
+    server.manager.save(session, immediate=True)
+    assert 1 == session.version
+
+    assert server.manager.flush()
+    assert 1 == len(server.store.writes)
+
+
+def test_an_immediate_save_that_is_unavailable_raises_and_is_repeated(server: Server) -> None:
+    """By itself, later."""
+    session = server.tab().run()
+    assert server.manager.flush()
+    session.theme = "dark"
+    server.store.down = True
+    with pytest.raises(UnavailableError):
+        server.manager.save(session, immediate=True)
+    assert server.manager.is_pending(session.session_id)
+    server.store.down = False
+    assert server.manager.flush()
+
+    reread = server.manager.repository.load(session.session_id)
+    assert reread is not None
+    assert "dark" == reread.theme
+
+
+def test_a_background_save_that_fails_is_told(server: Server) -> None:
+    """And whether it is tried again."""
+    session = server.tab().run()
+    server.store.down = True
+    assert not server.manager.flush()
+    server.wait_for_events()
+
+    [event] = server.told(SaveFailed)
+    assert (session.session_id, "the store is down", True) == (
+        event.session_id,
+        event.error,
+        event.retrying,
+    )
+
+
+def test_a_value_that_cannot_be_saved_fails_no_background_save(server: Server) -> None:
+    """There is an event of its own for it; immediate raises."""
+    session = server.tab().run()
+    server.manager.persist_input("upload", object())
+    assert server.manager.flush()
+    server.wait_for_events()
+    assert [] == server.told(SaveFailed)
+
+    with pytest.raises(SerializationError, match=r"inputs\['upload'\]"):
+        server.manager.save(session, immediate=True)
+
+
+# -- what a user is told of the saves of their session -------------------------
 
 
 def state(server: Server, session: UserSession) -> str:

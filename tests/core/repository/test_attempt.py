@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two writers met: what each strategy comes to, and many sessions saved together."""
+"""Two writers met: what each strategy comes to, and what a strategy of the app's own may do wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from session_harness.replicas import Replica
-from session_harness.stores import LOST, FaultyBatchStore, FaultyStore
+from session_harness.servers import Server
+from session_harness.stores import FaultyStore
 
-from sessionkit.conflict import Conflict, ConflictStrategy
+from sessionkit.conflict import Conflict, ConflictStrategy, as_strategy
 from sessionkit.errors import (
     ConflictError,
     PluginError,
-    RejectedError,
-    SessionGoneError,
+    SessionKitError,
     UnavailableError,
 )
-from sessionkit.events import ConflictResolved, SessionSaved, ValueNotSaved
+from sessionkit.events import ConflictResolved, SaveFailed, SessionSaved
 from sessionkit.merge.strategies import FirstWriteWins, LastWriteWins, Merge, Refuse
 from sessionkit.session import UserSession
 
@@ -250,169 +251,139 @@ def test_a_writer_that_always_comes_second_gives_up_for_now(replica: Replica) ->
     assert "dark" == replica.load().theme
 
 
-# -- many at once --------------------------------------------------------------
+# -- strategies that fail, or return what can't be stored ----------------------
 
 
-STORES = pytest.mark.parametrize("kind", [FaultyStore, FaultyBatchStore])
-
-
-@STORES
-def test_save_many_stores_each(kind: Callable[[], FaultyStore]) -> None:
-    """In one write where the storage can; an outcome for each, in their order."""
-    replica = Replica(store=kind())
-    sessions = [UserSession(session_id=name) for name in ("b", "a", "c")]
-
-    assert [None] * 3 == replica.repository.save_many(sessions)
-
-    assert {"a", "b", "c"} == set(replica.store.keep())
-    assert (kind is FaultyBatchStore) == ("write_many" in replica.store.calls)
-    assert ["a", "b", "c"] == sorted(str(e.session_id) for e in replica.told(SessionSaved))
-
-
-@STORES
-def test_one_that_fails_fails_no_other(kind: Callable[[], FaultyStore]) -> None:
-    """A buggy strategy, a session that is gone, one too large, one whose write is lost."""
-    replica = Replica(store=kind(), strategy=Buggy(), max_bytes=2000)
-    names = ("buggy", "gone", "large", "lost", "right")
-    sessions = [replica.new(name) for name in names]
-    buggy, gone, large, lost, right = sessions
-    theirs = replica.again().repository
-    other = theirs.load("buggy")
-    assert other is not None
-    other.theme = "light"
-    theirs.save(other)
-    theirs.end("gone")
-    for session in sessions:
-        session.theme = "dark"
-    large.inputs["text"] = "x" * 2000
-    lost.theme = "lost"
-    replica.store.on_write = lambda write: (
-        replica.store.next_writes(LOST) if write.head.session_id == "lost" else None
-    )
-
-    outcomes = replica.repository.save_many([buggy, gone, large, lost, right])
-
-    kinds = [PluginError, SessionGoneError, RejectedError, UnavailableError, type(None)]
-    assert kinds == [type(outcome) for outcome in outcomes]
-    assert "dark" == replica.load("right").theme
-    assert "light" == replica.load("buggy").theme
-
-
-@STORES
-def test_two_objects_under_one_id_are_both_saved(kind: Callable[[], FaultyStore]) -> None:
-    """One after the other: the second meets the first."""
-    replica = Replica(store=kind())
-    replica.new()
-    one, two = replica.load(), replica.load()
-    one.inputs["one"] = 1
-    one.add_navigation("cart")
-    two.inputs["two"] = 2
-    two.add_navigation("cart")
-
-    assert [None, None, None] == replica.repository.save_many([one, two, one])
-
-    assert ({"one": 1, "two": 2}, {"cart": 2}) == (replica.load().inputs, replica.load().page_views)
-
-
-def test_save_many_tells_of_refused_values_by_events_only(replica: Replica) -> None:
-    """All else was saved: that is no failure of the background save."""
-    session = UserSession(session_id="s", inputs={"upload": object(), "name": "Ada"})
-
-    assert [None] == replica.repository.save_many([session])
-
-    assert {"name": "Ada"} == replica.load().inputs
-    assert 1 == len(replica.told(ValueNotSaved))
-
-
-def test_save_many_of_nothing_is_nothing(replica: Replica) -> None:
-    """An empty batch asks no store."""
-    assert [] == replica.repository.save_many([])
-    assert [] == replica.store.calls
-
-
-# -- sessions that the repository has not loaded itself ------------------------
-
-
-def test_a_round_trip_keeps_its_base(replica: Replica) -> None:
-    """The stored save_id matches: what the app removed is removed, nothing counts twice."""
-    session = replica.new(keep=1, drop=2)
-    session.add_navigation("cart")
-    replica.save(session)
-    again = UserSession.from_dict(session.to_dict())
-    del again.inputs["drop"]
-    again.add_navigation("cart")
-
-    replica.again().save(again)
-
-    assert ({"keep": 1}, {"cart": 2}) == (replica.load().inputs, replica.load().page_views)
-    assert 3 == again.version
-
-
-def test_a_round_trip_after_a_merge_undoes_nobodys_changes(replica: Replica) -> None:
-    """The session lacks what it has not absorbed: that is not to say that it removed it."""
-    ours = replica.new()
+def meet_over(decide: Callable[[Conflict], Any]) -> tuple[Replica, UserSession]:
+    """Return a replica whose session meets a foreign save, about which a function is to decide."""
+    replica = Replica(strategy=as_strategy(decide))
+    replica.new(base=0)
     other = replica.again()
-    theirs = other.load()
+    ours, theirs = replica.load(), other.load()
     theirs.inputs["theirs"] = 1
     other.save(theirs)
-    ours.inputs["ours"] = 2
+    ours.inputs["ours"] = 1
+    return replica, ours
+
+
+class Mendable:
+    """A strategy that is mended while the app runs."""
+
+    def __init__(self, resolve: Callable[[Conflict], Any]) -> None:
+        """Begin with what is wrong."""
+        self.resolve = resolve
+
+
+def text(_: Conflict) -> Any:
+    """Return no session."""
+    return "ours"
+
+
+def parts(conflict: Conflict) -> Any:
+    """Return what a session holds, instead of it."""
+    return conflict.merged().to_dict()
+
+
+@pytest.mark.parametrize(("decide", "kind"), [(text, "str"), (parts, "dict")])
+def test_what_is_no_session_is_refused(decide: Callable[[Conflict], Any], kind: str) -> None:
+    """The error names the strategy and says what it may return."""
+    replica, ours = meet_over(decide)
+    before = replica.store.stored("s")
+
+    said = (
+        rf"^conflict strategy '{decide.__name__}' returned a {kind}; it must return the session, such as"
+        r" conflict\.merged\(\), or None to refuse: nothing was stored$"
+    )
+    with pytest.raises(PluginError, match=said):
+        replica.save(ours)
+    assert before == replica.store.stored("s")
+    assert {"base": 0, "ours": 1} == ours.inputs
+
+
+def test_another_session_is_refused() -> None:
+    """Else its content would be stored under this id; ids are secrets, and shown in part."""
+
+    def other(_: Conflict) -> UserSession:
+        return UserSession(session_id="0123456789abcdef")
+
+    replica, ours = meet_over(other)
+    before = replica.store.stored("s")
+
+    with pytest.raises(PluginError, match=r"'other' returned session 01234567, not s; ") as caught:
+        replica.save(ours)
+    assert "89abcdef" not in str(caught.value)
+    assert before == replica.store.stored("s")
+    assert [] == replica.told(ConflictResolved)
+
+
+def test_any_of_the_three_may_be_returned() -> None:
+    """Also the state that both started from, which undoes both."""
+    replica, ours = meet_over(lambda conflict: conflict.base)
     replica.save(ours)
 
-    copy = UserSession.from_dict(ours.to_dict())
-    copy.inputs["more"] = 3
-    replica.again().save(copy)
-
-    assert {"theirs": 1, "ours": 2, "more": 3} == replica.load().inputs
+    assert {"base": 0} == replica.load().inputs
 
 
-def test_from_an_unknown_save_the_base_is_unknown(replica: Replica) -> None:
-    """Someone saved since: values of both are kept, and a revoked role does not come back."""
-    session = replica.new(a=1)
-    session.roles.add("editor")
-    replica.save(session)
-    copy = UserSession.from_dict(session.to_dict())
-    session.roles.clear()
-    session.inputs["b"] = 2
-    replica.save(session)
-    copy.inputs["c"] = 3
+def test_what_a_strategy_raises_is_the_cause() -> None:
+    """The error names the strategy; it is raised again until it is mended."""
 
-    replica.again().save(copy)
+    def divide(_: Conflict) -> Any:
+        return 1 / 0
 
-    assert {"a": 1, "b": 2, "c": 3} == replica.load().inputs
-    assert set() == replica.load().roles
+    replica, ours = meet_over(divide)
+    before = replica.store.stored("s")
+    said = r"^conflict strategy 'divide' failed: ZeroDivisionError: division by zero; nothing was stored$"
+    for _ in range(2):
+        with pytest.raises(PluginError, match=said) as caught:
+            replica.save(ours)
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
-
-@pytest.mark.parametrize("ended", [True, False])
-def test_from_a_session_that_is_gone_nothing_is_written(replica: Replica, *, ended: bool) -> None:
-    """It had been stored, and is not any more."""
-    copy = UserSession.from_dict(replica.new().to_dict())
-    replica.repository.end("s") if ended else replica.repository.delete("s")
-    before = replica.store.memory.read("s")
-
-    with pytest.raises(SessionGoneError, match="ended" if ended else "deleted"):
-        replica.again().save(copy)
-
-    assert before == replica.store.memory.read("s")
+    assert before == replica.store.stored("s")
+    assert {"base": 0, "ours": 1} == ours.inputs
 
 
-def test_from_a_session_that_was_replaced_nothing_is_written(replica: Replica) -> None:
-    """Another one has its id now."""
-    copy = UserSession.from_dict(replica.new().to_dict())
-    replica.repository.delete("s")
-    replica.again().new(another=1)
+@pytest.mark.parametrize(
+    "error", [ConflictError("s"), UnavailableError("the rules' server is away")]
+)
+def test_what_sessionkit_knows_is_raised_as_it_is(error: SessionKitError) -> None:
+    """It says by itself what is to be done, such as to try again."""
 
-    with pytest.raises(SessionGoneError, match="replaced"):
-        replica.again().save(copy)
+    def refuse(_: Conflict) -> UserSession:
+        raise error
 
-    assert {"another": 1} == replica.load().inputs
+    replica, ours = meet_over(refuse)
+    with pytest.raises(type(error)) as caught:
+        replica.save(ours)
+
+    assert error is caught.value
 
 
-def test_a_session_is_saved_by_two_repositories_without_doubling(replica: Replica) -> None:
-    """One live object, saved by the writer's repository and by one that the app made itself."""
-    session = replica.new()
-    apps_own = replica.again()
-    for repository in (replica, apps_own, replica, apps_own, replica):
-        session.add_navigation("cart")
-        repository.save(session)
+@pytest.mark.parametrize("wrong", [lambda _: 1 / 0, lambda _: UserSession(session_id="other")])
+def test_in_the_background_it_is_told_and_nothing_is_lost(
+    open_server: Callable[..., Server], wrong: Callable[[Conflict], Any]
+) -> None:
+    """The change is kept as rejected, and stored once the strategy is mended and asked again."""
+    strategy = Mendable(wrong)
+    server = open_server(script=True, strategy=strategy)
+    mine = server.manager.bootstrap("s")
+    assert server.manager.flush()
+    other = open_server(FaultyStore(server.store.memory), script=True)
+    other.manager.bootstrap("s").inputs["theirs"] = 1
+    assert other.manager.flush()
+    mine.inputs["ours"] = 1
+    server.manager.schedule_save(mine)
 
-    assert ({"cart": 5}, 5) == (replica.load().page_views, replica.load().interaction_count)
+    assert not server.manager.flush()
+    (rejected,) = server.manager.persistence.status("s").rejected
+    assert (mine, True) == (rejected.session, "conflict strategy" in rejected.error)
+    assert [(rejected.error, False)] == [(e.error, e.retrying) for e in server.told(SaveFailed)]
+    assert {"theirs": 1} == other.manager.bootstrap("s").inputs
+
+    strategy.resolve = Conflict.merged
+    mine.inputs["more"] = 2
+    server.manager.schedule_save(mine)
+    assert server.manager.flush()
+    assert "saved" == server.manager.persistence.status("s").state
+    found = server.manager.repository.load("s")
+    assert found is not None
+    assert {"theirs": 1, "ours": 1, "more": 2} == found.inputs

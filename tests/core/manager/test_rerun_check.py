@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At a rerun a tab sees what another replica has saved, for one look at the head an interval at most."""
+"""A rerun sees what another replica has saved, asks once an interval at most, and never waits for a store that is down."""
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from threading import enumerate as threads
+from typing import Any, Final
 
 import attrs
 import pytest
 from session_harness.replicas import Clock, Replica
 from session_harness.servers import LATER, Server, Tab, session_of
-from session_harness.stores import FaultyStore, WholeStore
+from session_harness.stores import PATIENCE, FaultyStore, Gate, WholeStore
 from session_harness.visitors import ALICE
 from session_harness.writers import Seconds
 
 from sessionkit.events import NewerFormat, SessionGone, SessionQuarantined
+from sessionkit.manager.rerun_check import PAUSE, SLOW, RerunCheck
+from sessionkit.persistence.health import LONGEST
 from sessionkit.records import SCHEMA_VERSION, StoredSession
 from sessionkit.settings.settings import PersistenceSettings
 from sessionkit_sqlite.storage import SqliteStorage
@@ -99,7 +106,7 @@ def test_a_rerun_sees_what_another_replica_saved(
     assert ({"a": 1}, ["read_head"]) == (tab.run().inputs, here.store.calls[2:])
 
 
-def test_the_tabs_of_a_session_share_a_look(here: Server, tab: Tab, seconds: Seconds) -> None:
+def test_the_tabs_of_a_session_share_a_refresh(here: Server, tab: Tab, seconds: Seconds) -> None:
     """However many rerun however often."""
     other = tab.beside()
     assert tab.run() is other.run()
@@ -112,8 +119,8 @@ def test_the_tabs_of_a_session_share_a_look(here: Server, tab: Tab, seconds: Sec
     assert ["read_head"] == here.store.calls
 
 
-def test_each_session_is_looked_at(here: Server, tab: Tab, seconds: Seconds) -> None:
-    """One session's look is no other's."""
+def test_each_session_is_refreshed(here: Server, tab: Tab, seconds: Seconds) -> None:
+    """One session's refresh is no other's."""
     other = opened_tab(here)
     save_elsewhere(here, other, a=1)
     seconds.time = 1.0
@@ -122,7 +129,7 @@ def test_each_session_is_looked_at(here: Server, tab: Tab, seconds: Seconds) -> 
     assert {"a": 1} == other.run().inputs
 
 
-def test_a_save_counts_as_a_look(here: Server, tab: Tab, seconds: Seconds) -> None:
+def test_a_save_counts_as_a_refresh(here: Server, tab: Tab, seconds: Seconds) -> None:
     """It compared what is stored."""
     seconds.time = 5.0
     tab.run().inputs["a"] = 1
@@ -138,7 +145,7 @@ def test_a_save_counts_as_a_look(here: Server, tab: Tab, seconds: Seconds) -> No
     assert ["read_head"] == here.store.calls
 
 
-def test_a_save_of_another_object_is_no_look(here: Server, tab: Tab, seconds: Seconds) -> None:
+def test_a_save_of_another_object_is_no_refresh(here: Server, tab: Tab, seconds: Seconds) -> None:
     """A job that saves the session over and over, in the same process, hides nothing from the tab."""
     seconds.time = 5.0
     session = here.manager.repository.load(tab.run().session_id)
@@ -152,7 +159,7 @@ def test_a_save_of_another_object_is_no_look(here: Server, tab: Tab, seconds: Se
     assert {"job": 6.4} == tab.run().inputs
 
 
-def test_a_load_counts_as_a_look(open_server: OpenServer, tab: Tab, seconds: Seconds) -> None:
+def test_a_load_counts_as_a_refresh(open_server: OpenServer, tab: Tab, seconds: Seconds) -> None:
     """The rerun after the first run has nothing to ask yet."""
     server = open_server(FaultyStore(tab.server.store.memory), clock=seconds)
     seconds.time = 5.0
@@ -168,7 +175,7 @@ def test_a_load_counts_as_a_look(open_server: OpenServer, tab: Tab, seconds: Sec
     assert ["read_head"] == server.store.calls
 
 
-def test_a_session_that_was_never_stored_is_not_looked_at(here: Server, seconds: Seconds) -> None:
+def test_a_session_that_was_never_stored_is_not_refreshed(here: Server, seconds: Seconds) -> None:
     """Its first save meets what is stored."""
     tab = here.tab()
     tab.run()
@@ -192,7 +199,9 @@ def test_never_asks_for_nothing(open_server: OpenServer, seconds: Seconds) -> No
     assert {"a": 1, "b": 2} == tab.run().inputs
 
 
-def test_without_an_interval_each_rerun_looks(open_server: OpenServer, seconds: Seconds) -> None:
+def test_without_an_interval_each_rerun_refreshes(
+    open_server: OpenServer, seconds: Seconds
+) -> None:
     """For those who would rather wait than be late."""
     here = open_server(clock=seconds, persistence=refreshing(refresh_interval_ms=0))
     tab = opened_tab(here)
@@ -212,10 +221,10 @@ def test_a_storage_without_heads_is_read(open_server: OpenServer, seconds: Secon
     assert ({"a": 1}, ["read"]) == (tab.run().inputs, here.store.calls)
 
 
-def test_times_that_are_not_looked_at_any_more_are_forgotten(here: Server) -> None:
+def test_times_that_are_not_needed_any_more_are_forgotten() -> None:
     """A process that runs for months keeps one for each session of the last interval."""
     seconds = Seconds()
-    check = type(here.manager._rerun_check)(1.0, opened=lambda: None, clock=seconds)
+    check = RerunCheck(1.0, opened=lambda: None, clock=seconds)
     for number in range(1000):
         seconds.time += 0.1
         check.record_refreshed(str(number))
@@ -223,7 +232,7 @@ def test_times_that_are_not_looked_at_any_more_are_forgotten(here: Server) -> No
     assert len(check._refreshed_at) <= 12
 
 
-def test_refresh_of_a_repository_always_looks(replica: Replica) -> None:
+def test_refresh_of_a_repository_always_asks(replica: Replica) -> None:
     """Whoever calls it by hand wants to know now."""
     session = replica.new()
     replica.store.calls.clear()
@@ -311,9 +320,7 @@ def test_a_newer_releases_save_is_told_once(here: Server, tab: Tab, seconds: Sec
     assert ["read_head", "read", "read_head", "read_head"] == here.store.calls
 
 
-def test_a_save_that_cant_be_read_is_looked_at_once(
-    here: Server, tab: Tab, seconds: Seconds
-) -> None:
+def test_a_save_that_cant_be_read_is_loaded_once(here: Server, tab: Tab, seconds: Seconds) -> None:
     """It is kept aside, and not again at each rerun."""
     session_id = tab.run().session_id
     stored = here.store.stored(session_id)
@@ -328,3 +335,213 @@ def test_a_save_that_cant_be_read_is_looked_at_once(
 
     assert 1 == len(here.told(SessionQuarantined))
     assert 1 == here.store.calls.count("read")
+
+
+QUICK: Final = 5.0
+"""Seconds within which a rerun that waits for nothing has surely run."""
+
+
+# -- a store that is down, or slow ---------------------------------------------
+
+
+def connected(tab: Tab) -> Any:
+    """Return the session that a tab has."""
+    return next(iter(tab.connection.state.values())).session
+
+
+def probed() -> None:
+    """Wait until the check that goes ahead is back."""
+    for thread in threads():
+        if thread.name == "sessionkit-rerun-check":
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+def test_a_store_that_is_down_is_left_alone(here: Server, seconds: Seconds) -> None:
+    """One rerun finds out; for some seconds no other asks, of no session."""
+    tab, other = opened_tab(here), opened_tab(here)
+    here.store.down = True
+    for number in range(10):
+        seconds.time = 1.0 + number * PAUSE / 10
+        for one in (tab, other):
+            assert one.run().session_id == session_of(one.cookie)
+
+    assert ["read_head"] == here.store.calls
+
+
+def test_the_pause_grows(
+    here: Server,
+    seconds: Seconds,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Up to half a minute: an outage of a day is a few thousand calls, and one line in the log."""
+    monkeypatch.setattr("sessionkit.persistence.health.random.uniform", lambda _, most: most)
+    tab = opened_tab(here)
+    here.store.down = True
+    asked: list[float] = []
+    for number in range(1, 151):
+        seconds.time = float(number)
+        tab.run()
+        probed()
+        if here.store.calls:
+            asked.append(seconds.time)
+            here.store.calls.clear()
+
+    assert [1, 3, 7, 15, 31, 61, 91, 121] == asked
+    assert LONGEST == asked[-1] - asked[-2]
+    assert 1 == len([said for said in caplog.messages if "reruns don't look" in said])
+
+
+def test_a_store_that_is_back_is_asked_again(here: Server, seconds: Seconds) -> None:
+    """After the pause one check goes ahead, for which nobody waits; then all is as before."""
+    tab = opened_tab(here)
+    here.store.down = True
+    seconds.time = 1.0
+    tab.run()
+    here.store.down = False
+    save_elsewhere(here, tab, a=1)
+    seconds.time = 10.0
+    tab.run()
+    probed()
+
+    assert {"a": 1} == tab.run().inputs
+    assert ["read_head", "read_head", "read"] == here.store.calls
+    save_elsewhere(here, tab, b=2)
+    seconds.time = 11.0
+    assert {"a": 1, "b": 2} == tab.run().inputs
+
+
+def test_a_slow_store_is_left_alone(here: Server, seconds: Seconds) -> None:
+    """What it answers is taken; then it has a pause, like one that is down."""
+    tab = opened_tab(here)
+    save_elsewhere(here, tab, a=1)
+
+    def dawdle() -> None:
+        seconds.time += SLOW
+
+    seconds.time = 1.0
+    here.store.on_look = dawdle
+    assert {"a": 1} == tab.run().inputs
+    here.store.calls.clear()
+    seconds.time += PAUSE - 0.1
+    tab.run()
+
+    assert [] == here.store.calls
+
+
+def test_nobody_waits_behind_one_who_waits(here: Server, seconds: Seconds) -> None:
+    """When a refresh has not come back after a moment, the reruns of others don't begin one."""
+    tab, other = opened_tab(here), opened_tab(here)
+    gate = here.store.on_look = Gate()
+    seconds.time = 1.0
+    waiting = Thread(target=here.manager._live.refresh_if_due, args=[connected(tab)])
+    waiting.start()
+    assert gate.reached.wait(PATIENCE)
+    seconds.time += SLOW
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(other.run).result(QUICK)
+        pool.submit(tab.run).result(QUICK)  # nor behind the look at its own session
+
+    gate.opened.set()
+    waiting.join(PATIENCE)
+    assert ["read_head"] == here.store.calls
+
+
+def test_the_check_that_goes_ahead_holds_nobody_up(here: Server, seconds: Seconds) -> None:
+    """A store that went from refusing to hanging."""
+    tab, other = opened_tab(here), opened_tab(here)
+    here.store.down = True
+    seconds.time = 1.0
+    tab.run()
+    here.store.down = False
+    gate = here.store.on_look = Gate()
+    seconds.time = 10.0
+
+    with ThreadPoolExecutor(1) as pool:
+        for one in (tab, other, tab):
+            pool.submit(one.run).result(QUICK)
+    assert gate.reached.wait(PATIENCE)
+    gate.opened.set()
+    probed()
+    assert ["read_head"] * 2 == here.store.calls
+
+
+def test_a_rerun_does_not_wait_for_a_save_under_way(here: Server, seconds: Seconds) -> None:
+    """Nor does it ask: the save meets what is stored."""
+    tab = opened_tab(here)
+    gate = here.store.on_write = Gate()
+    tab.run().inputs["a"] = 1
+    here.manager.flush(timeout=0)
+    assert gate.reached.wait(PATIENCE)
+    seconds.time = 1.0
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(tab.run).result(QUICK)
+
+    gate.opened.set()
+    assert here.manager.flush()
+    assert [] == [name for name in here.store.calls if name.startswith("read")]
+
+
+def test_a_refresh_that_asked_nothing_heals_nothing(here: Server, seconds: Seconds) -> None:
+    """A session with a save in doubt is not refreshed; that says nothing about the store."""
+    tab, doubtful = opened_tab(here), opened_tab(here)
+    doubtful.run().inputs["a"] = 1
+    here.store.down = True
+    assert not here.manager.flush()
+    seconds.time = 1.0
+    tab.run()
+    here.store.calls.clear()
+    seconds.time = 10.0
+    doubtful.run()
+    probed()
+    gate = here.store.on_look = Gate()
+    here.store.down = False
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(tab.run).result(QUICK)
+    gate.opened.set()
+    probed()
+
+
+def test_a_broken_storage_breaks_no_rerun(here: Server, seconds: Seconds) -> None:
+    """A plugin that raises what it should not is left alone like one whose store is down."""
+    tab = opened_tab(here)
+
+    def fail() -> None:
+        msg = "a bug"
+        raise RuntimeError(msg)
+
+    here.store.on_look = fail
+    for seconds.time in (1.0, 2.0):
+        assert tab.run().session_id == session_of(tab.cookie)
+
+    assert ["read_head"] == here.store.calls
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which this system lacks")
+def test_after_a_fork_the_child_refreshes_though_the_parent_waits(
+    here: Server, seconds: Seconds
+) -> None:
+    """A refresh that was under way is the parent's."""
+    check = here.manager._rerun_check
+    check._asking[0] = -100.0
+    check._lock.acquire()
+    seconds.time = 1.0
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        child = os.fork()  # other threads are what this is about
+    if not child:
+        os._exit(0 if not check._asking and check._lock.acquire(blocking=False) else 1)
+    check._lock.release()
+
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_store_that_was_never_opened(open_server: OpenServer) -> None:
+    """There is nothing to refresh from, and it is not opened for that."""
+    store = FaultyStore()
+    server = open_server(store)
+    server.manager._rerun_check.refresh_if_due(Replica().new())
+
+    assert [] == store.calls

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Live sessions that move to a fresh id: by rotate_session(), and when a user logs in."""
+"""Live sessions get a fresh id: by rotate_session(), and when a user logs in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from session_harness.servers import Server, Tab, session_of, token_for
 from session_harness.stores import LANDED, LOST, PATIENCE, FaultyStore, Gate
 from session_harness.visitors import ALICE, BOB, keep
 
-from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
+from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.events import SaveFailed, SessionRotated, log_event
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.persistence import SessionPersistence
@@ -268,19 +268,6 @@ def test_the_end_of_the_old_id_is_repeated_by_itself(
     assert 1 == len(server.told(SessionRotated))
     assert set() == server.manager._live._former_ids
     assert {} == replica_of(server, open_server).tab(token_for(old_id)).run().inputs
-
-
-def test_a_session_that_was_ended_does_not_rotate(server: Server, open_server: OpenServer) -> None:
-    """Somebody logged out at another replica: no copy lives on."""
-    tab = server.tab(account=ALICE)
-    session = tab.run()
-    assert server.manager.flush()
-    replica_of(server, open_server).manager.repository.end(session.session_id)
-    with pytest.raises(SessionGoneError):
-        rotate(tab)
-
-    assert [] == list(server.manager.repository.heads_of(ALICE))
-    assert session is not tab.run()
 
 
 def test_a_session_that_another_thread_moves_is_ended_all_the_same(server: Server) -> None:
