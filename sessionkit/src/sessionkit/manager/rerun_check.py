@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Refreshes a session at a rerun, if it is time: has someone else saved it?
+Refreshes a session at a rerun, if it is time to look whether someone else has saved it.
 
 Seldom: a session is refreshed once an interval, however many tabs show it. And
 never where a user would wait for it: after a store was slow or down, one

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What is kept of one user in one browser, as objects and as plain data. Nothing here reads or writes a store.
+What is kept of one user in one browser, as objects and as plain data.
+
+Nothing here reads or writes a store.
 
 Others import ``UserSession`` from here, and from the modules: ``session`` (``NavigationEntry``,
 ``NotKept``), ``forms`` (``FormState``, ``FormSnapshot``), ``held_forms``, ``fields``, ``plain`` and

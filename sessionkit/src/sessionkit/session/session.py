@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""UserSession: all the state of one user in one browser. Data only: nothing here reads or writes a store."""
+"""UserSession: all the state of one user in one browser; data only, nothing here reads or writes a store."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 What changed in Streamlit's state goes into the session: at the end of every run, and what came
-with the browser's request at its beginning. A run may take long, and its session move meanwhile.
+with the browser's request at its beginning.
+
+A run may take long, and its session move meanwhile.
 """
 
 from __future__ import annotations
