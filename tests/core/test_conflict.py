@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain function as conflict strategy."""
+"""A plain function as conflict strategy, and a report that is worked out late."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from sessionkit import Conflict, SessionManager, UserSession, load_settings
-from sessionkit.conflict import FunctionStrategy, as_strategy, name_of
+from sessionkit.conflict import (
+    ConflictReport,
+    FieldDecision,
+    FunctionStrategy,
+    as_strategy,
+    name_of,
+)
 from sessionkit.events import ConflictResolved, SessionEvent
 from sessionkit.merge.strategies import Merge
 from sessionkit.plugins import Plugins
@@ -103,3 +109,17 @@ def test_an_object_that_resolves_is_taken_as_it_is() -> None:
     assert strategy is as_strategy(strategy)
     assert "Merge" == name_of(strategy)
     assert strategy is load_settings(conflict_strategy=strategy).conflict_strategy
+
+
+def test_a_report_is_worked_out_when_it_is_looked_at() -> None:
+    """And once."""
+    asked: list[int] = []
+
+    def find() -> tuple[FieldDecision, ...]:
+        asked.append(1)
+        return ()
+
+    report = ConflictReport(find)
+    assert [] == asked
+    assert report.fields == report.fields
+    assert [1] == asked

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The parts of a session: which field lies where, what is unknown, and what could not be read again."""
+
 from __future__ import annotations
 
 from collections import OrderedDict

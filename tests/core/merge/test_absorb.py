@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What others changed enters a live session change by change: containers stay, what the app did stays."""
+
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+"""One rule a kind of field: the laws that each keeps, and what it does with base, ours and theirs."""
+
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_harness.data import APP_VALUES, NAMES, SESSIONS, make_codec
+from session_harness.data import APP_VALUES, NAMES, make_codec
 
-from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.encoding.codec import EncodedParts
-from sessionkit.merge.fields import conflict_of
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.rules import (
     MISSING,
@@ -29,10 +27,7 @@ from sessionkit.merge.rules import (
     merge_value,
 )
 from sessionkit.merge.stamps import When
-from sessionkit.merge.strategies import Merge
 from sessionkit.session import UserSession
-from sessionkit.session.forms import FormSnapshot
-from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)
@@ -320,190 +315,3 @@ def test_an_owner_never_gets_the_others_proof(
 
     assert found is not None
     assert merged == (found["user_id"], found["authenticated"])
-
-
-# -- whole sessions ------------------------------------------------------------
-
-EARLY = datetime(2026, 1, 31, tzinfo=UTC)
-
-
-def began() -> UserSession:
-    """Return the session that both sides start from."""
-    session = UserSession(session_id="s", created_at=EARLY, roles={"r"}, inputs={"a": 0, "b": 0})
-    session.get_form_state("f").data = {"a": 0, "b": 0}
-    session.add_cache_key("k", {"d"})
-    session.navigation_history.append(NavigationEntry(page="p", entry_id="e", timestamp=EARLY))
-    session.form_states["f"].snapshots.append(
-        FormSnapshot(form_id="f", data={}, snapshot_id="s", timestamp=EARLY)
-    )
-    return session
-
-
-def encoded(*changes: Change) -> EncodedParts:
-    """Return the beginning with changes made, encoded."""
-    session = began()
-    for change in changes:
-        change(session)
-    return CODEC.encode(session, {}).parts
-
-
-def append_page(session: UserSession) -> None:
-    """Open a page at a time that is known."""
-    session.navigation_history.append(NavigationEntry(page="q", entry_id="f", timestamp=EARLY))
-
-
-CHANGES: dict[str, Change] = {
-    "preference": lambda s: setattr(s, "theme", "dark"),
-    "other preference": lambda s: setattr(s, "language", "en"),
-    "role": lambda s: s.roles.add("x"),
-    "revoked": lambda s: s.roles.clear(),
-    "permission": lambda s: s.permissions.add("x"),
-    "input": lambda s: s.inputs.update(a=1),
-    "other input": lambda s: s.inputs.update(b=2),
-    "input gone": lambda s: s.inputs.pop("a"),
-    "form data": lambda s: s.form_states["f"].data.update(a=1),
-    "form errors": lambda s: s.form_states["f"].errors.update(a=["wrong"]),
-    "undone": lambda s: s.form_states["f"].snapshots.clear(),
-    "new form": lambda s: s.get_form_state("g"),
-    "without form": lambda s: s.form_states.pop("f"),
-    "page": append_page,
-    "page views": lambda s: s.page_views.update(p=1),
-    "interactions": lambda s: setattr(s, "interaction_count", 5),
-    "cache key": lambda s: s.add_cache_key("l"),
-    "cache key gone": lambda s: s.remove_cache_key("k"),
-    "extension": lambda s: s.extensions.update(x=1),
-}
-NAMES_OF_CHANGES = st.sets(st.sampled_from(sorted(CHANGES)), max_size=6)
-TOUCH_THE_SAME = [{"role", "revoked"}, {"input", "input gone"}]
-
-
-def changes_of(names: set[str]) -> list[Change]:
-    """Return changes by name, each in the same order."""
-    return [CHANGES[name] for name in sorted(names)]
-
-
-def decoded(parts: EncodedParts) -> dict[str, Any]:
-    """Return parts as plain data, without the order of dicts."""
-    return CODEC.decode_parts(parts, parts)
-
-
-@FEW
-@given(st.data())
-def test_disjoint_changes_all_survive_and_commute(data: st.DataObject) -> None:
-    """Whoever comes second: both sides' changes are in, as if one had made them all."""
-    ours = data.draw(NAMES_OF_CHANGES)
-    theirs = data.draw(NAMES_OF_CHANGES) - ours
-    for pair in (*TOUCH_THE_SAME, {"without form", "form data"}, {"without form", "form errors"}, {"without form", "undone"}):  # fmt: skip
-        if pair & ours and pair & theirs:
-            theirs -= pair
-    base, one, other = encoded(), encoded(*changes_of(ours)), encoded(*changes_of(theirs))
-    together = encoded(*changes_of(ours | theirs))
-
-    assert decoded(together) == decoded(MERGER.encoded(CODEC, base, one, other))
-    assert decoded(together) == decoded(MERGER.encoded(CODEC, base, other, one))
-
-
-@FEW
-@given(SESSIONS, SESSIONS)
-def test_identity_of_whole_sessions(one: UserSession, other: UserSession) -> None:
-    """m(b, b, x) = m(b, x, b) = x, byte by byte."""
-    base, changed = (CODEC.encode(session, {}).parts for session in (one, other))
-
-    assert changed == MERGER.encoded(CODEC, base, base, changed)
-    assert changed == MERGER.encoded(CODEC, base, changed, base)
-
-
-@FEW
-@given(SESSIONS, SESSIONS, SESSIONS, st.booleans())
-def test_a_revoked_right_never_comes_back(
-    one: UserSession,
-    two: UserSession,
-    three: UserSession,
-    known: bool,  # noqa: FBT001 - hypothesis hands it over
-) -> None:
-    """Neither one that either side removed, nor, without a base, one that the store lacks."""
-    base, ours, theirs = (CODEC.encode(session, {}).parts for session in (one, two, three))
-    merged = CODEC.decode("s", MERGER.encoded(CODEC, base if known else None, ours, theirs))
-    for field in ("roles", "permissions"):
-        b, o, t = (getattr(session, field) for session in (one, two, three))
-        revoked = (b - o) | (b - t) if known else o - t
-        assert not revoked & getattr(merged, field)
-
-
-@FEW
-@given(SESSIONS, SESSIONS, SESSIONS, st.booleans())
-def test_the_strategy_merges_as_the_repository_does(
-    one: UserSession,
-    two: UserSession,
-    three: UserSession,
-    known: bool,  # noqa: FBT001 - hypothesis hands it over
-) -> None:
-    """Merging decoded sessions and merging encoded parts come to the same."""
-    base, ours, theirs = (CODEC.encode(session, {}).parts for session in (one, two, three))
-    merged = MERGER.encoded(CODEC, base if known else None, ours, theirs)
-    conflict = conflict_of(
-        CODEC, "s", base=base if known else None, ours=ours, theirs=theirs, merged=merged
-    )
-
-    assert CODEC.encode(CODEC.decode("s", merged), {}) == CODEC.encode(
-        Merge().resolve(conflict), {}
-    )
-
-
-def test_equal_counts_are_two() -> None:
-    """Both tabs counted once: the bytes are the same, and two have to be added."""
-    one_more = encoded(CHANGES["interactions"], CHANGES["page views"])
-    merged = CODEC.decode("s", MERGER.encoded(CODEC, encoded(), one_more, one_more))
-
-    assert (10, {"p": 2}) == (merged.interaction_count, merged.page_views)
-
-
-class Counting(MsgpackSerializer):
-    """A serializer that counts what it decodes."""
-
-    def __init__(self) -> None:
-        """Begin to count."""
-        super().__init__()
-        self.loaded = 0
-
-    def loads(self, data: bytes) -> Any:
-        """Count, then do as ever."""
-        self.loaded += 1
-        return super().loads(data)
-
-
-def test_what_one_side_changed_is_not_decoded() -> None:
-    """Only parts in which two writers met cost anything."""
-    serializer = Counting()
-    codec = make_codec(serializer)
-    base = encoded()
-    ours = encoded(CHANGES["input"], CHANGES["page"], CHANGES["new form"])
-    theirs = encoded(CHANGES["preference"], CHANGES["role"], CHANGES["without form"])
-
-    MERGER.encoded(codec, base, ours, theirs)
-    assert 0 == serializer.loaded
-
-    MERGER.encoded(codec, base, ours, encoded(CHANGES["other input"]))
-    assert 3 == serializer.loaded
-
-
-def test_parts_that_nobody_knows_are_bytes() -> None:
-    """The side that changed; when both did, theirs, which a newer release wrote."""
-    newer = {"newer": b"\xc1"}
-
-    assert newer == MERGER.encoded(CODEC, {}, {}, newer)
-    assert newer == MERGER.encoded(CODEC, {"newer": b"old"}, {"newer": b"old"}, newer)
-    assert newer == MERGER.encoded(CODEC, {"newer": b"old"}, newer, {"newer": b"old"})
-    assert newer == MERGER.encoded(CODEC, {"newer": b"old"}, {"newer": b"ours"}, newer)
-    assert newer == MERGER.encoded(CODEC, None, {"newer": b"ours"}, newer)
-
-
-def test_unknown_fields_are_merged_like_any() -> None:
-    """A newer release's fields in parts that both know."""
-    base, ours, theirs = (
-        {"profile": CODEC.serializer.dumps({"theme": None, "new": new, "theirs": n})}
-        for new, n in ((0, 0), (1, 0), (0, 1))
-    )
-    merged = MERGER.encoded(CODEC, base, ours, theirs)
-
-    assert {"theme": None, "new": 1, "theirs": 1} == CODEC.serializer.loads(merged["profile"])

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The strategies that core ships: whose value each takes, and that it decodes no side twice."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Ids are random and checked, moments are UTC and whole microseconds."""
+
 from __future__ import annotations
 
 import string

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Sessions as plain data: nothing becomes another value, nothing is lost, and what is wrong is named."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""UserSession: what its methods note and count, and its content as a dict and as JSON."""
+
 from __future__ import annotations
 
 import json

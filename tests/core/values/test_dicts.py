@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dicts of several kinds: which two are of one, and how another one of a kind is made."""
+"""Dicts of several kinds: which two are of one, how another one of a kind is made, and how they are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from session_harness.data import KINDS_OF_DICT
 
+from sessionkit.errors import SerializationError
 from sessionkit.testing.serializers import assert_same
+from sessionkit.values import from_tagged, to_tagged
 from sessionkit.values.dicts import dict_like, kind_of_dict, of_one_kind
 
 
@@ -45,3 +47,44 @@ def test_plain_dicts_come_first() -> None:
     others = (Counter(), OrderedDict(), defaultdict())
 
     assert [] == [one for one in others if str(kind_of_dict(one)) <= str(kind_of_dict({}))]
+
+
+# -- as tagged data ------------------------------------------------------------
+
+
+class _Odd:
+    """What makes the default of a ``defaultdict``: it is no key, and equals everything."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+    def __call__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("factory", [lambda: 0, _Odd(), Counter], ids=repr)
+def test_a_default_that_code_makes_is_refused(factory: Any) -> None:
+    """Code is never stored; the reason says which factories are kept, and what to do instead."""
+    value = defaultdict(factory, a=1)
+
+    with pytest.raises(SerializationError, match=r"\['x'\].*int, float, str.*store it as a dict"):
+        to_tagged({"x": value})
+    assert {"x": {"a": 1}} == to_tagged({"x": dict(value)})
+
+
+def test_the_path_of_a_value_in_a_counter_is_that_of_a_dict() -> None:
+    """How it is stored does not show."""
+    with pytest.raises(SerializationError) as caught:
+        to_tagged({"cart": Counter({"tea": object()})})
+
+    assert "['cart']['tea']" == caught.value.path
+
+
+def test_a_moved_key_stays_where_it_was_moved() -> None:
+    """The order of an ``OrderedDict`` is its own, not that in which its keys were set."""
+    value = OrderedDict(a=1, b=2)
+    value.move_to_end("a")
+
+    assert_same(value, from_tagged(to_tagged(value)))

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Whether two values are the same content: as a serializer sees it, not as ``==`` does."""
+
 from __future__ import annotations
 
 import math

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enums that an app registers, through both serializers."""
+"""The closed table of what can be kept: its names and codes, and the enums that an app registers."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import datetime, tzinfo
 from enum import Enum, EnumType, Flag, IntEnum, StrEnum
 from typing import Any
 
@@ -14,6 +17,72 @@ from sessionkit.errors import ConfigError, SerializationError
 from sessionkit.serializer import Serializer
 from sessionkit.testing.serializers import assert_same
 from sessionkit.values import Kinds, from_tagged, to_tagged
+
+# -- the table -----------------------------------------------------------------
+
+
+def test_names_and_codes_are_fixed() -> None:
+    """What is stored keeps its meaning: an entry of this list never changes."""
+    kinds = Kinds()
+    codes = {
+        "tuple": 1,
+        "dict": 2,
+        "set": 3,
+        "frozenset": 4,
+        "int": 5,
+        "float": 6,
+        "complex": 7,
+        "bytes": 8,
+        "decimal": 9,
+        "uuid": 10,
+        "enum": 11,
+        "ordereddict": 12,
+        "counter": 13,
+        "date": 16,
+        "time": 17,
+        "datetime": 18,
+        "timedelta": 19,
+        "defaultdict(None)": 20,
+        "defaultdict(bool)": 21,
+        "defaultdict(int)": 22,
+        "defaultdict(float)": 23,
+        "defaultdict(str)": 24,
+        "defaultdict(list)": 25,
+        "defaultdict(dict)": 26,
+        "defaultdict(set)": 27,
+        "defaultdict(tuple)": 28,
+        "array": 32,
+        "table": 33,
+        "dataframe": 34,
+        "series": 35,
+        "timestamp": 36,
+    }
+
+    assert codes == {name: kinds.named(name).code for name in codes}
+    assert list(codes) == [kinds.coded(code).name for code in codes.values()]
+
+
+def test_a_foreign_time_zone_is_refused() -> None:
+    """A ``tzinfo`` of another library would not come back; the right one is named."""
+    Foreign = type("Foreign", (tzinfo,), {})  # noqa: N806 - a class
+    with pytest.raises(SerializationError, match=r"Foreign.*zoneinfo\.ZoneInfo"):
+        to_tagged(datetime(2026, 1, 31, tzinfo=Foreign()))
+
+
+def test_importing_is_light() -> None:
+    """The table imports none of the libraries whose types it knows."""
+    code = (
+        "import sys, sessionkit.values, sessionkit.defaults.msgpack, sessionkit.defaults.json\n"
+        "print(sorted({'numpy', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+
+    assert "[]\n" == done.stdout
+
+
+# -- enums, through both serializers -------------------------------------------
 
 
 class Colour(Enum):
