@@ -157,7 +157,7 @@ def test_persist_input_of_a_widgets_own_value(browser: Any, page: Page) -> None:
     tab = browser.open(script).run()
     tab.text_input(key="user_name").set_value("Ada").run()
     assert not tab.exception
-    assert {} == tab.session_state[hidden(CONNECTION_KEY)].value.waiting
+    assert {} == tab.session_state[hidden(CONNECTION_KEY)].value.widgets.waiting
     browser.restart()
     assert "Ada" == browser.open(script).run().text_input(key="user_name").value
 

@@ -23,7 +23,7 @@ from streamlit.runtime.session_manager import ActiveSessionInfo
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
-from sessionkit_streamlit.internals import command, drawing, page, rerun, state, widgets
+from sessionkit_streamlit.internals import command, messages, page, rerun, state, widgets
 from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.internals.observe import install
 
@@ -200,8 +200,8 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.fragments_of(object()), [], "ScriptRunContext.fragment_ids_this_run"),  # type: ignore[arg-type]
-        (lambda: drawing.drawn(object()), None, "ForwardMsg.delta"),
-        (lambda: drawing.is_pressed(object(), "x"), False, "_new_widget_state"),  # type: ignore[arg-type]
+        (lambda: messages.form_part(object()), None, "ForwardMsg.delta"),
+        (lambda: messages.is_pressed(object(), "x"), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: rerun.request_of(object()), None, "ScriptRequests._rerun_data"),  # type: ignore[arg-type]
         (lambda: rerun.of_script(object()), True, "RerunData.fragment_id_queue"),
         (lambda: rerun.by_timer(object()), False, "RerunData.is_auto_rerun"),

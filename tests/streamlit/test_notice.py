@@ -17,8 +17,7 @@ from sessionkit.events import ValueDropped
 from sessionkit_streamlit import NoticeTexts, conflict_notice, connection
 from sessionkit_streamlit.connection import CONNECTION_KEY
 from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.notices.conflict_notice import field_name
-from sessionkit_streamlit.notices.markdown import quoted
+from sessionkit_streamlit.notices.markdown import quote
 from sessionkit_streamlit.widgets import edits as overtaking
 
 Page = Callable[..., Path]
@@ -185,7 +184,7 @@ def test_a_value_that_came_by_itself_may_lie_under_half_typed_text(
 
 
 def _tab(tab: Any) -> Any:
-    return tab.session_state[hidden(CONNECTION_KEY)].value.tab
+    return tab.session_state[hidden(CONNECTION_KEY)].value.page.tab
 
 
 def test_a_first_edit_is_no_conflict(browser: Any, page: Page) -> None:
@@ -296,7 +295,8 @@ def test_every_outcome_is_said(taken: str) -> None:
 )
 def test_what_a_field_is_called(keys: tuple[str, ...], labels: dict[str, str], said: str) -> None:
     """As the app says; else by its key, which may be hostile, too."""
-    assert said == field_name(decision(keys=keys), labels)
+    texts = NoticeTexts(changed_once="{field}")
+    assert said == texts.headline(decision(keys=keys), labels)
 
 
 @pytest.mark.parametrize(
@@ -318,4 +318,4 @@ def test_what_a_field_is_called(keys: tuple[str, ...], labels: dict[str, str], s
 )
 def test_values_are_quoted(value: Any, said: str) -> None:
     """Short, on one line, inside a piece of code that nothing in the value can end."""
-    assert said == quoted(value)
+    assert said == quote(value)

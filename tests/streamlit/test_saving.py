@@ -267,7 +267,7 @@ def test_a_line_that_left_the_page_is_forgotten(
     tab.run()
     says(SAVED)
     assert looks.look()
-    assert {} == connection_of(tab).told
+    assert {} == connection_of(tab).page.status_lines
     says(SAVING)
     tab.run()
     assert [] == looks.asked
@@ -307,7 +307,7 @@ def test_drawing_the_line_anew_saves_nothing(
     """
     script = page(LINE + CITY)
     tab = browser.open(script).run()
-    (fragment,) = connection_of(tab).told
+    (fragment,) = connection_of(tab).page.status_lines
     scheduled: list[UserSession] = []
     browser.manager.schedule_save = scheduled.append
     ran: list[str] = [fragment]
@@ -333,8 +333,8 @@ def test_in_the_apps_own_fragment_it_has_one_of_its_own(browser: Any, page: Page
     )
     tab = browser.open(page(body)).run()
     assert 1 == len(lines(tab))
-    assert tab.session_state["own"] not in connection_of(tab).told
-    assert 1 == len(connection_of(tab).told)
+    assert tab.session_state["own"] not in connection_of(tab).page.status_lines
+    assert 1 == len(connection_of(tab).page.status_lines)
 
 
 # -- with the real queue -------------------------------------------------------

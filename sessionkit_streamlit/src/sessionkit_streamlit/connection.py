@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known about one connection: one browser tab and one Streamlit session."""
+"""
+What is known about one connection: one browser tab and one Streamlit session.
+
+The records here only hold it; who fills them stands in the rooms above. A
+:class:`Connection` is made of what is known about its widgets, about the browser's
+identity and about its page, and lies in ``st.session_state`` as a hidden entry.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +19,10 @@ import attrs
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from sessionkit_streamlit.internals.rerun import (
-    by_browser,
-)
+from sessionkit_streamlit.internals.rerun import by_browser
 from sessionkit_streamlit.internals.state import MISSING, PREFIX, Private, hidden
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.conflict import FieldDecision
@@ -28,96 +30,109 @@ if TYPE_CHECKING:
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
 
-
-@attrs.define(eq=False)
-class Showing:
-    """
-    One session, as the tabs of this process show it.
-
-    Attributes:
-        tabs: Those that show it.
-        edits: What a tab changed last, and when, by key.
-        changes: Counts the users' runs that ended: each may have changed it.
-    """
-
-    tabs: WeakSet[Tab] = attrs.field(factory=WeakSet)
-    edits: dict[str, tuple[Any, datetime]] = attrs.field(factory=dict)
-    changes: int = 0
-
-
-@attrs.define(eq=False)
-class Tab:
-    """
-    One tab.
-
-    Attributes:
-        name: What Streamlit calls it.
-        showing: The session that it shows.
-        seen: Of the session's changes, how many its latest run of the script began after.
-        made: Which of them was the latest that it made.
-        running: Whether a run of the script that its user asked for is under way.
-        due: Whether it is to rerun by itself.
-        asked: Whether we asked for the run that begins next.
-        ours: Whether we asked for the latest run of the script.
-        request: What asked for that run, if we did.
-    """
-
-    name: str
-    showing: Showing
-    seen: int = 0
-    made: int = 0
-    running: bool = False
-    due: bool = False
-    asked: bool = False
-    ours: bool = False
-    request: Any = None
-
-    def begin(self, request: Any) -> None:  # noqa: ANN401 - Streamlit's
-        """Note that a run of the script begins to show the session."""
-        again = self.ours and request is self.request  # the app called st.rerun()
-        self.ours = again or (self.asked and not by_browser(request))
-        self.request = request if self.ours else None
-        self.seen, self.due, self.asked = self.showing.changes, False, False
-        self.running = not self.ours
-
-    def lacks(self, other: Tab) -> bool:
-        """Return whether *other* may have changed what this one does not show yet."""
-        return other is not self and (other.running or other.made > self.seen)
-
-
-class What(NamedTuple):
-    """
-    The part of a status that a line is made of.
-
-    Attributes:
-        state: The status's.
-        since: Since when the store is down.
-        names: What the line quotes.
-    """
-
-    state: str
-    since: datetime | None = None
-    names: tuple[str | None, ...] = ()
-
-
-class Told(NamedTuple):
-    """
-    What a status line says.
-
-    Attributes:
-        what: The part of the status that it is made of.
-        interactions: The session's count of interactions when it was drawn.
-    """
-
-    what: What
-    interactions: int
-
-
 CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
-
-
 EXTENSION: Final = "streamlit"
 """This plugin's name in ``UserSession.extensions``."""
+
+
+# -- its widgets ---------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class FormerValues:
+    """
+    What a widget showed before another value was put there.
+
+    Attributes:
+        values: The former values, oldest first.
+        sent_at: When the run ended that put the latest one there; None while it lasts.
+    """
+
+    values: list[Any] = attrs.field(factory=list)
+    sent_at: float | None = None
+
+
+@attrs.define(eq=False)
+class ClearOnSubmitForms:
+    """
+    The forms of a page that the browser clears when they are submitted.
+
+    Attributes:
+        ids: Their ids, as far as a run has made them.
+        fields: The form of each keyed widget in one; empty while it is known from earlier alone.
+        submitted: The ids of those that this run was asked for by.
+    """
+
+    ids: set[str] = attrs.field(factory=set)
+    fields: dict[str, str] = attrs.field(factory=dict)
+    submitted: set[str] = attrs.field(factory=set)
+
+    def is_submitted(self, key: str) -> bool:
+        """Return whether a widget's value was handed in just now."""
+        return self.fields.get(key) in self.submitted
+
+
+@attrs.define(eq=False)
+class Widgets:
+    """
+    What is known about the keyed widgets of a connection, and the values that the app sets.
+
+    Attributes:
+        shown: Values in Streamlit's state when they were last looked at, by key.
+        kept: Values in ``session.inputs`` at the same moment.
+        waiting: Values for widgets that existed already; set when the next run begins.
+        fresh: Values that were put back and that no widget has taken yet.
+        placed: Values that were put back and that a widget took during this run.
+        sent: Keys of widgets that came with the browser's request before we saw them.
+        deleted: Keys that the app deleted; they are not put back while it lasts.
+        unsettable: Keys of widgets that Streamlit lets nobody set.
+        forms: The forms that clear on submit: nothing is put into their fields.
+        replaced: What widgets showed before; the browser may still send it.
+        unasked: When a run that nobody asked for put a value into a widget, by key.
+        overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
+        lock: Held while values go from the session to the widgets, or back.
+    """
+
+    shown: dict[str, Any] = attrs.field(factory=dict)
+    kept: dict[str, Any] = attrs.field(factory=dict)
+    waiting: dict[str, Any] = attrs.field(factory=dict)
+    fresh: dict[str, Any] = attrs.field(factory=dict)
+    placed: dict[str, Any] = attrs.field(factory=dict)
+    sent: set[str] = attrs.field(factory=set)
+    deleted: set[str] = attrs.field(factory=set)
+    unsettable: set[str] = attrs.field(factory=set)
+    forms: ClearOnSubmitForms = attrs.field(factory=ClearOnSubmitForms)
+    replaced: dict[str, FormerValues] = attrs.field(factory=dict)
+    unasked: dict[str, float] = attrs.field(factory=dict)
+    overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
+    lock: RLock = attrs.field(factory=RLock, repr=False)
+
+    def agree(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
+        """Note that Streamlit's state and the session hold *value*."""
+        self.shown[key] = self.kept[key] = value
+        self.deleted.discard(key)
+
+    def forget(self, key: str) -> None:
+        """Note nothing about *key* any more."""
+        for values in (self.shown, self.kept, self.waiting, self.fresh, self.placed):
+            values.pop(key, None)
+        self.replaced.pop(key, None)
+        self.unasked.pop(key, None)
+
+
+def is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may return
+    """Return whether two values are surely equal and of one type; arrays only if they are one object."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    try:
+        return bool(one == other)
+    except (TypeError, ValueError):
+        return False
+
+
+# -- its browser ---------------------------------------------------------------
 
 
 @attrs.define(eq=False)
@@ -140,38 +155,114 @@ class Identity:
     readable: str | None = None
 
 
-@attrs.define(eq=False)
-class Replaced:
-    """
-    What a widget showed before another value was put there.
-
-    Attributes:
-        values: The former values, oldest first.
-        sent_at: When the run ended that put the latest one there; None while it lasts.
-    """
-
-    values: list[Any] = attrs.field(factory=list)
-    sent_at: float | None = None
+# -- its page ------------------------------------------------------------------
 
 
 @attrs.define(eq=False)
-class ClearingForms:
+class TabGroup:
     """
-    The forms of a page that the browser clears when they are submitted.
+    The tabs of this process that show one session.
 
     Attributes:
-        clearing: Their ids, as far as a run has made them.
-        fields: The form of each keyed widget in one; empty while it is known from earlier alone.
-        submitted: The ids of those that this run was asked for by.
+        tabs: They.
+        edits: What a tab changed last, and when, by key.
+        changes: Counts the users' runs that ended: each may have changed the session.
     """
 
-    clearing: set[str] = attrs.field(factory=set)
-    fields: dict[str, str] = attrs.field(factory=dict)
-    submitted: set[str] = attrs.field(factory=set)
+    tabs: WeakSet[Tab] = attrs.field(factory=WeakSet)
+    edits: dict[str, tuple[Any, datetime]] = attrs.field(factory=dict)
+    changes: int = 0
 
-    def is_submitted(self, key: str) -> bool:
-        """Return whether a widget's value was handed in just now."""
-        return self.fields.get(key) in self.submitted
+
+@attrs.define(eq=False)
+class Tab:
+    """
+    One tab.
+
+    Attributes:
+        name: What Streamlit calls it.
+        group: The tabs that show its session.
+        seen: Of the session's changes, how many its latest run of the script began after.
+        made: Which of them was the latest that it made.
+        running: Whether a run of the script that its user asked for is under way.
+        due: Whether it is to rerun by itself.
+        asked: Whether we asked for the run that begins next.
+        ours: Whether we asked for the latest run of the script.
+        request: What asked for that run, if we did.
+    """
+
+    name: str
+    group: TabGroup
+    seen: int = 0
+    made: int = 0
+    running: bool = False
+    due: bool = False
+    asked: bool = False
+    ours: bool = False
+    request: Any = None
+
+    def begin(self, request: Any) -> None:  # noqa: ANN401 - Streamlit's
+        """Note that a run of the script begins to show the session."""
+        again = self.ours and request is self.request  # the app called st.rerun()
+        self.ours = again or (self.asked and not by_browser(request))
+        self.request = request if self.ours else None
+        self.seen, self.due, self.asked = self.group.changes, False, False
+        self.running = not self.ours
+
+    def lacks(self, other: Tab) -> bool:
+        """Return whether *other* may have changed what this one does not show yet."""
+        return other is not self and (other.running or other.made > self.seen)
+
+
+class StatusContent(NamedTuple):
+    """
+    The part of a save status that a status line is made of.
+
+    Attributes:
+        state: The status's.
+        since: Since when the store is down.
+        names: What the line quotes.
+    """
+
+    state: str
+    since: datetime | None = None
+    names: tuple[str | None, ...] = ()
+
+
+class StatusLine(NamedTuple):
+    """
+    A status line as it was drawn.
+
+    Attributes:
+        content: What it says.
+        interactions: The session's count of interactions at that moment.
+    """
+
+    content: StatusContent
+    interactions: int
+
+
+@attrs.define(eq=False)
+class Page:
+    """
+    What is known about the page that the browser shows.
+
+    Attributes:
+        run: The context of the run that bootstrapped last, weakly.
+        tab: The tab among those of this process; None before the first bootstrap.
+        strayed: Whether the page shows another session, and is to be loaded anew.
+        refreshing: The fragments that are to run again by themselves.
+        status_lines: The status lines on the page, by fragment.
+    """
+
+    run: ref[ScriptRunContext] | None = None
+    tab: Tab | None = None
+    strayed: bool = False
+    refreshing: set[str] = attrs.field(factory=set)
+    status_lines: dict[str, StatusLine] = attrs.field(factory=dict)
+
+
+# -- all of it -----------------------------------------------------------------
 
 
 @attrs.define(eq=False)
@@ -184,67 +275,23 @@ class Connection:
         session_id: The id that it had then; a rotation changes the session's own.
         keeper: The manager, or None before the first bootstrap.
         persisted: Keys that ``persist`` named.
-        shown: Values in Streamlit's state when they were last looked at, by key.
-        kept: Values in ``session.inputs`` at the same moment.
-        waiting: Values for widgets that existed already; set when the next run begins.
-        fresh: Values that were put back and that no widget has taken yet.
-        placed: Values that were put back and that a widget took during this run.
-        sent: Keys of widgets that came with the browser's request before we saw them.
-        deleted: Keys that the app deleted; they are not put back while it lasts.
-        unsettable: Keys of widgets that Streamlit lets nobody set.
-        forms: The forms that clear on submit: nothing is put into their fields.
-        run: The context of the run that bootstrapped last, weakly.
+        widgets: What is known about its keyed widgets.
         identity: What the browser was told about its id.
-        tab: The tab among those of this process; None before the first bootstrap.
-        replaced: What widgets showed before; the browser may still send it.
-        unasked: When a run that nobody asked for put a value into a widget, by key.
-        refreshing: The fragments that are to run again by themselves.
-        told: What status lines say, by fragment.
-        overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
-        strayed: Whether the page shows another session, and is to be loaded anew.
-        lock: Held while values go from the session to the widgets, or back.
+        page: What is known about the page that the browser shows.
     """
 
     session: UserSession | None = None
     session_id: str | None = None
     keeper: Keeper | None = None
     persisted: set[str] = attrs.field(factory=set)
-    shown: dict[str, Any] = attrs.field(factory=dict)
-    kept: dict[str, Any] = attrs.field(factory=dict)
-    waiting: dict[str, Any] = attrs.field(factory=dict)
-    fresh: dict[str, Any] = attrs.field(factory=dict)
-    placed: dict[str, Any] = attrs.field(factory=dict)
-    sent: set[str] = attrs.field(factory=set)
-    deleted: set[str] = attrs.field(factory=set)
-    unsettable: set[str] = attrs.field(factory=set)
-    forms: ClearingForms = attrs.field(factory=ClearingForms)
-    run: ref[ScriptRunContext] | None = None
+    widgets: Widgets = attrs.field(factory=Widgets)
     identity: Identity = attrs.field(factory=Identity)
-    tab: Tab | None = None
-    replaced: dict[str, Replaced] = attrs.field(factory=dict)
-    unasked: dict[str, float] = attrs.field(factory=dict)
-    refreshing: set[str] = attrs.field(factory=set)
-    told: dict[str, Told] = attrs.field(factory=dict)
-    overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
-    strayed: bool = False
-    lock: RLock = attrs.field(factory=RLock, repr=False)
+    page: Page = attrs.field(factory=Page)
 
     @property
     def known(self) -> set[str]:
         """The keys that are captured and put back."""
         return self.persisted | set(self.session.inputs if self.session else ())
-
-    def agree(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
-        """Note that Streamlit's state and the session hold *value*."""
-        self.shown[key] = self.kept[key] = value
-        self.deleted.discard(key)
-
-    def forget(self, key: str) -> None:
-        """Note nothing about *key* any more."""
-        for values in (self.shown, self.kept, self.waiting, self.fresh, self.placed):
-            values.pop(key, None)
-        self.replaced.pop(key, None)
-        self.unasked.pop(key, None)
 
     def report(self, event: SessionEvent) -> None:
         """Tell the observers, once there is a manager that can."""
@@ -252,21 +299,19 @@ class Connection:
             self.keeper.emit(event)
 
 
-def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may return
-    """Return whether two values are surely equal and of one type; arrays only if they are one object."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    try:
-        return bool(one == other)
-    except (TypeError, ValueError):
-        return False
+def current_connection() -> Connection:
+    """Return what is known about the connection that the calling code serves."""
+    state = ConnectionState()
+    connection = state.get(CONNECTION_KEY)
+    if not isinstance(connection, Connection):
+        connection = Connection()
+        state[CONNECTION_KEY] = connection
+    return connection
 
 
 class ConnectionState(MutableMapping[str, Any]):
     """
-    ``st.session_state``, with sessionkit's own entries hidden in it.
+    ``st.session_state`` as the manager sees it, with sessionkit's own entries hidden in it.
 
     Setting the value of a widget that this run has already made waits for the
     next run: Streamlit refuses it now.
@@ -283,18 +328,18 @@ class ConnectionState(MutableMapping[str, Any]):
         """Set the value under *key*, now or when the next run begins."""
         if key.startswith(PREFIX):
             st.session_state[hidden(key)] = Private(value)
-        elif not same(st.session_state.get(key, MISSING), value):
+        elif not is_same(st.session_state.get(key, MISSING), value):
             self._set(key, value)
 
     def _set(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value
-        connection = current_connection()
+        widgets = current_connection().widgets
         try:
-            if key not in connection.forms.fields:
+            if key not in widgets.forms.fields:
                 st.session_state[key] = value
                 return
         except StreamlitAPIException:  # the widget exists already
             pass
-        connection.waiting[key] = value
+        widgets.waiting[key] = value
 
     def __delitem__(self, key: str) -> None:
         """Remove *key*."""
@@ -307,13 +352,3 @@ class ConnectionState(MutableMapping[str, Any]):
     def __len__(self) -> int:
         """Count them."""
         return len(st.session_state)
-
-
-def current_connection() -> Connection:
-    """Return what is known about the connection that the calling code serves."""
-    state = ConnectionState()
-    connection = state.get(CONNECTION_KEY)
-    if not isinstance(connection, Connection):
-        connection = Connection()
-        state[CONNECTION_KEY] = connection
-    return connection

@@ -60,6 +60,6 @@ def sessionkit_commands() -> Mapping[str, CommandFactory]:
 def sessionkit_event(event: SessionEvent) -> None:
     """Have tabs left open show what changed, where the settings say ``watch``."""
     if "sessionkit_streamlit.host" in sys.modules:
-        from sessionkit_streamlit.tabs.tabs import heed  # noqa: PLC0415 - there are no tabs without a host
+        from sessionkit_streamlit.tabs.tabs import rerun_changed_tabs  # noqa: PLC0415 - there are no tabs without a host
 
-        heed(event)
+        rerun_changed_tabs(event)

@@ -13,6 +13,7 @@ from sessionkit.errors import InvalidTokenError
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.browser.handshake import mount, reported_token
 from sessionkit_streamlit.connection import (
+    CONNECTION_KEY,
     EXTENSION,
     Connection,
     ConnectionState,
@@ -20,18 +21,24 @@ from sessionkit_streamlit.connection import (
     current_connection,
 )
 from sessionkit_streamlit.internals.observe import install
-from sessionkit_streamlit.internals.state import context
-from sessionkit_streamlit.tabs import lifecycle
+from sessionkit_streamlit.internals.state import context, peek
+from sessionkit_streamlit.notices.save_status import look_after_lines, only_lines_ran
+from sessionkit_streamlit.tabs.lifecycle import flush_on_release
 from sessionkit_streamlit.tabs.tabs import open_tabs
-from sessionkit_streamlit.widgets import capture, restore
-from sessionkit_streamlit.widgets import capture as clearing
+from sessionkit_streamlit.widgets.capture import capture_request, capture_run, note_form
 from sessionkit_streamlit.widgets.edits import (
     is_only_shown,
     is_showing,
     is_unchanged,
-    note_beginning,
-    page_of,
-    shows_another,
+    marks_of,
+    note_default,
+    shows_another_session,
+)
+from sessionkit_streamlit.widgets.restore import (
+    check_settable,
+    check_slider,
+    check_value,
+    restore_inputs,
 )
 
 if TYPE_CHECKING:
@@ -144,23 +151,23 @@ class StreamlitHost:
         if self._leaves(connection, session, run):
             st.stop()  # nothing of the page that is left counts
         if not seen and connection.session is session:
-            capture.run_finished(run)
+            run_finished(run)
         connection.keeper = gate.keeper = keeper
-        connection.tab = open_tabs.began(connection.tab, run, session.session_id)
-        with connection.lock:
-            restore.connect(connection, session, run)
-            taken = capture.run_began(connection, session, run)
+        connection.page.tab = open_tabs.began(connection.page.tab, run, session.session_id)
+        with connection.widgets.lock:
+            restore_inputs(connection, session, run)
+            taken = capture_request(connection, session, run)
         if taken:
             keeper.schedule_save(session)
-        lifecycle.follow(connection, keeper)
+        flush_on_release(connection, keeper)
         self._answer(connection.identity, session.session_id)
-        page = page_of(connection, run) if self._resync else None
-        mount(connection.identity, self._tokens.cookie_name, resync=self._resync, page=page)
+        marks = marks_of(connection, run) if self._resync else None
+        mount(connection.identity, self._tokens.cookie_name, resync=self._resync, page=marks)
 
     def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
-        connection.strayed |= self._resync and shows_another(run, session)
-        return connection.strayed and mount(
+        connection.page.strayed |= self._resync and shows_another_session(run, session)
+        return connection.page.strayed and mount(
             connection.identity, self._tokens.cookie_name, resync=True, leave=True
         )
 
@@ -175,10 +182,10 @@ class StreamlitHost:
         """
         run = context()
         if run is not None and key not in session.inputs:
-            note_beginning(current_connection(), session, run, key, value)
+            note_default(current_connection().widgets, session, run, key, value)
         if run is None or not is_showing(session, run, key):
             return True
-        return not is_unchanged(current_connection(), run, key, value)
+        return not is_unchanged(current_connection().widgets, run, key, value)
 
     def is_only_shown(self, session: UserSession, key: str) -> bool:
         """
@@ -224,14 +231,34 @@ class StreamlitHost:
             return None
 
 
+def run_finished(run: ScriptRunContext) -> None:
+    """
+    Take what a run leaves behind, whichever way it ended.
+
+    Args:
+        run: The run's context; the script's, or a fragment's.
+    """
+    connection = peek(run, CONNECTION_KEY)
+    if not isinstance(connection, Connection):
+        return
+    open_tabs.ended(connection.page.tab, run)
+    session, keeper = connection.session, connection.keeper
+    if session is None or keeper is None or session.session_id != connection.session_id:
+        return
+    if not only_lines_ran(connection.page, run):  # else each look would be followed by a save
+        capture_run(connection, session, run)
+        keeper.schedule_save(session)
+    look_after_lines(connection, run)
+
+
 class _Observer:
     """Passes on what Streamlit does."""
 
-    run_finished = staticmethod(capture.run_finished)
-    registering = staticmethod(restore.registering)
-    checking = staticmethod(restore.checking)
-    shaping = staticmethod(restore.shaping)
-    drawing = staticmethod(clearing.drawing)
+    run_finished = staticmethod(run_finished)
+    before_register = staticmethod(check_value)
+    before_rules = staticmethod(check_settable)
+    before_slider = staticmethod(check_slider)
+    before_send = staticmethod(note_form)
 
 
 observer = _Observer()

@@ -64,11 +64,11 @@ def app_options(  # noqa: PLR0913 - keywords, as st.App has them
     return {
         "middleware": [Middleware(CookieMiddleware, options), *middleware],
         "routes": [*(Route(one, trade, methods=["POST"]) for one in paths), *routes],
-        "lifespan": _flushing(lifespan),
+        "lifespan": _flushed_lifespan(lifespan),
     }
 
 
-def _flushing(inner: Lifespan | None) -> Lifespan:
+def _flushed_lifespan(inner: Lifespan | None) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[Mapping[str, Any] | None]:
         import anyio  # noqa: PLC0415 - comes with starlette

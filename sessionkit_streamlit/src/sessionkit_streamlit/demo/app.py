@@ -20,17 +20,6 @@ from sessionkit_streamlit.demo.issues import issues
 from sessionkit_streamlit.demo.journal import journal
 
 SHORT_ID = 8
-
-
-def show_status(session: UserSession) -> None:
-    """Show whose page this is, and whether all is saved."""
-    # Decided once a connection: later everyone has typed something.
-    first = "restored" if session.interaction_count else "new"
-    origin = st.session_state.setdefault(f"origin-{session.session_id}", first)
-    st.caption(f"Session {session.session_id[:SHORT_ID]} · {origin}")
-    save_status()
-
-
 TRY_IT = """
 Type something, file an issue, vote. Then try to lose it:
 
@@ -53,11 +42,20 @@ def main() -> None:
     st.sidebar.markdown(TRY_IT.format(process=os.getpid()))
     show_status(session)
     conflict_notice()
-    follow(session, page, pages)
+    note_page(session, page, pages)
     page.run()
 
 
-def follow(session: UserSession, page: StreamlitPage, pages: list[StreamlitPage]) -> None:
+def show_status(session: UserSession) -> None:
+    """Show whose page this is, and whether all is saved."""
+    # Decided once a connection: later everyone has typed something.
+    first = "restored" if session.interaction_count else "new"
+    origin = st.session_state.setdefault(f"origin-{session.session_id}", first)
+    st.caption(f"Session {session.session_id[:SHORT_ID]} · {origin}")
+    save_status()
+
+
+def note_page(session: UserSession, page: StreamlitPage, pages: list[StreamlitPage]) -> None:
     """
     Note which page the user is on, once a visit.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks into Streamlit: the end of a run, a widget that takes its value, what a run draws."""
+"""Hooks into Streamlit: the end of a run, a widget that takes its value, what a run sends to its page."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Observer(Protocol):
     def run_finished(self, context: ScriptRunContext) -> None:
         """A run of a script or a fragment ended, in whatever way; its widgets are still there."""
 
-    def registering(self, state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
+    def before_register(self, state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
         """A keyed widget is about to take its value from Streamlit's state."""
 
-    def checking(self, key: str, *, settable: bool) -> bool:
+    def before_rules(self, key: str, *, settable: bool) -> bool:
         """A widget is about to look whether its value was set; return whether we set it."""
 
-    def shaping(self, key: str) -> None:
+    def before_slider(self, key: str) -> None:
         """A slider is about to look at its stored value, to see whether it has one end or two."""
 
-    def drawing(self, context: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+    def before_send(self, context: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
         """A run is about to send something to its page."""
 
 
@@ -56,7 +56,7 @@ def install(observer: Observer) -> bool:
     _wrap_registration(observer)
     _wrap_rules(observer)
     _wrap_slider(observer)
-    _wrap_sending(observer)
+    _wrap_send(observer)
     seen = [_wrap_end(module, name, observer) for module, name in _RUNNERS if module in sys.modules]
     return bool(seen) and all(seen)
 
@@ -75,11 +75,11 @@ def _wrap(owner: Any, name: str, effect: str, make: Callable[[Any], Any]) -> boo
 
 def _wrap_end(module: str, name: str, observer: Observer) -> bool:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def finished(self: Any, run: ScriptRunContext, *args: Any, **more: Any) -> Any:  # noqa: ANN401
+        def finish(self: Any, run: ScriptRunContext, *args: Any, **more: Any) -> Any:  # noqa: ANN401
             _call(observer.run_finished, run)
             return original(self, run, *args, **more)
 
-        return finished
+        return finish
 
     owner = getattr(sys.modules[module], name, None)
     effect = "what a run changed is captured when the next run begins"
@@ -88,12 +88,12 @@ def _wrap_end(module: str, name: str, observer: Observer) -> bool:
 
 def _wrap_registration(observer: Observer) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def registering(self: Any, metadata: Any, user_key: str | None, **more: Any) -> Any:  # noqa: ANN401
+        def register(self: Any, metadata: Any, user_key: str | None, **more: Any) -> Any:  # noqa: ANN401
             if user_key is not None:
-                _call(observer.registering, self, metadata, user_key)
+                _call(observer.before_register, self, metadata, user_key)
             return original(self, metadata, user_key, **more)
 
-        return registering
+        return register
 
     module = importlib.import_module("streamlit.runtime.state.session_state")
     effect = "a stored value that a widget refuses is shown as an error"
@@ -102,11 +102,11 @@ def _wrap_registration(observer: Observer) -> None:
 
 def _wrap_rules(observer: Observer) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def checking(default_value: Any, key: str | None, writes_allowed: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002
-            ours = key is not None and _call(observer.checking, key, settable=writes_allowed)
+        def check(default_value: Any, key: str | None, writes_allowed: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002
+            ours = key is not None and _call(observer.before_rules, key, settable=writes_allowed)
             return original(None if ours else default_value, key, writes_allowed)
 
-        return checking
+        return check
 
     effect = "the key of a button or an uploader must not be persisted"
     for name in _RULES:
@@ -116,25 +116,25 @@ def _wrap_rules(observer: Observer) -> None:
 
 def _wrap_slider(observer: Observer) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def shaping(self: Any, *args: Any, key: Any = None, **more: Any) -> Any:  # noqa: ANN401
+        def draw(self: Any, *args: Any, key: Any = None, **more: Any) -> Any:  # noqa: ANN401
             if key is not None:
-                _call(observer.shaping, str(key))
+                _call(observer.before_slider, str(key))
             return original(self, *args, key=key, **more)
 
-        return shaping
+        return draw
 
     module = importlib.import_module("streamlit.elements.widgets.slider")
     effect = "a slider that gets a stored text becomes one with two ends"
     _wrap(getattr(module, "SliderMixin", None), "_slider", effect, make)
 
 
-def _wrap_sending(observer: Observer) -> None:
+def _wrap_send(observer: Observer) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def drawing(self: ScriptRunContext, message: Any) -> Any:  # noqa: ANN401
-            _call(observer.drawing, self, message)
+        def send(self: ScriptRunContext, message: Any) -> Any:  # noqa: ANN401
+            _call(observer.before_send, self, message)
             return original(self, message)
 
-        return drawing
+        return send
 
     module = importlib.import_module("streamlit.runtime.scriptrunner_utils.script_run_context")
     effect = "the fields of a form that clears on submit are filled in again"

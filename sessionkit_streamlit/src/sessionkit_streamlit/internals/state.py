@@ -14,12 +14,11 @@ from sessionkit_streamlit.internals.guard import guarded
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
-
 PREFIX: Final = "_sessionkit"
 """What the keys of sessionkit's own entries in a host's state begin with."""
 
-
 MISSING: Final = object()
+"""Stands for a value that is not there."""
 
 
 @attrs.define(eq=False)

@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people are told on the page: save status and conflicts."""
+"""
+What people are told on the page.
+
+- ``save_status``: whether what they typed is saved (public: ``save_status``, ``StatusTexts``).
+- ``conflict_notice``: what was changed in another tab as well (public: ``conflict_notice``, ``NoticeTexts``).
+- ``markdown``: names and stored values as text that nobody can do harm with.
+
+The host asks ``save_status`` at the end of each run to look after the lines that the run leaves behind.
+"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the conflict notice says, and stored values as text that nobody can do harm with."""
+"""The notice that a field was changed in another tab as well, which lets its user choose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from sessionkit.conflict import REMOVED, FieldDecision, Side
 from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.connection import Connection, current_connection
 from sessionkit_streamlit.internals.state import PREFIX, context
-from sessionkit_streamlit.notices.markdown import named, quoted
+from sessionkit_streamlit.notices.markdown import field_name, quote
+
+_AT_ONCE: Final = 3
+"""How many fields are shown; the others follow as these are settled."""
 
 _STEPS: Final = (
     (timedelta(days=1), "days"),
@@ -23,6 +26,7 @@ _STEPS: Final = (
     (timedelta(minutes=1), "minutes"),
     (timedelta(seconds=1), "seconds"),
 )
+_NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +73,7 @@ class NoticeTexts:
 
     def headline(self, decision: FieldDecision, labels: Mapping[str, str]) -> str:
         """Return the line on top, as Markdown."""
-        field = field_name(decision, labels)
+        field = _field_name(decision, labels)
         if decision.theirs_at is None:
             return self.changed_once.format(field=field)
         return self.changed.format(field=field, ago=self.ago(decision.theirs_at))
@@ -89,28 +93,10 @@ class NoticeTexts:
         return text.format(mine=self._value(decision.ours), theirs=self._value(decision.theirs))
 
     def _value(self, value: Any) -> str:  # noqa: ANN401 - any stored value
-        return self.removed if value is REMOVED else quoted(value)
-
-
-def field_name(decision: FieldDecision, labels: Mapping[str, str]) -> str:
-    """
-    Return what people call a field, as Markdown.
-
-    Args:
-        decision: Names the field by its path.
-        labels: The app's own names, by path, or by the key alone.
-    """
-    return named(decision.path, str(decision.keys[-1]) if decision.keys else None, labels)
+        return self.removed if value is REMOVED else quote(value)
 
 
 _ENGLISH: Final = NoticeTexts()
-
-
-_NO_LABELS: Final[Mapping[str, str]] = {}
-
-
-_AT_ONCE: Final = 3
-"""How many fields are shown; the others follow as these are settled."""
 
 
 def conflict_notice(
@@ -149,21 +135,21 @@ def _open(connection: Connection) -> list[FieldDecision]:
     if session is None or keeper is None:
         return []
     decided = {one.path: one for one in keeper.decisions(session)}
-    return list((connection.overtaken | decided).values())
+    return list((connection.widgets.overtaken | decided).values())
 
 
 def _buttons(connection: Connection, decision: FieldDecision, texts: NoticeTexts) -> None:
-    name = _name(decision)
+    key = _key_of(decision)
     with st.container(horizontal=True):
-        if st.button(texts.keep, key=f"{name}_keep"):
+        if st.button(texts.keep, key=f"{key}_keep"):
             _settle(connection, decision, "ours")
-        if st.button(texts.take, key=f"{name}_take"):
+        if st.button(texts.take, key=f"{key}_take"):
             _settle(connection, decision, "theirs")
-        if st.button(texts.dismiss, key=f"{name}_dismiss", type="tertiary"):
+        if st.button(texts.dismiss, key=f"{key}_dismiss", type="tertiary"):
             _settle(connection, decision, None)
 
 
-def _name(decision: FieldDecision) -> str:
+def _key_of(decision: FieldDecision) -> str:
     """Return a key for the buttons: a click must not choose what the user did not see."""
     known = (decision.path, decision.ours_at, decision.theirs_at, decision.question)
     return f"{PREFIX}_notice_{blake2b(repr(known).encode(), digest_size=8).hexdigest()}"
@@ -173,7 +159,18 @@ def _settle(connection: Connection, decision: FieldDecision, take: Side | None) 
     session, keeper = connection.session, connection.keeper
     if session is None or keeper is None:
         return
-    connection.overtaken.pop(decision.path, None)
+    connection.widgets.overtaken.pop(decision.path, None)
     keeper.settle(session, decision, take)
     # The widget may be placed already: the next run puts the value there before it is.
     st.rerun()
+
+
+def _field_name(decision: FieldDecision, labels: Mapping[str, str]) -> str:
+    """
+    Return what people call a field, as Markdown.
+
+    Args:
+        decision: Names the field by its path.
+        labels: The app's own names, by path, or by the key alone.
+    """
+    return field_name(decision.path, str(decision.keys[-1]) if decision.keys else None, labels)

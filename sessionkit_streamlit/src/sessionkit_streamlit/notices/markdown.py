@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored values as Markdown that nobody can do harm with."""
+"""Names of fields and stored values as Markdown that nobody can do harm with."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from reprlib import Repr
 from typing import Final
 
 _LONGEST: Final = 60
-
-
 _PLAIN: Final = re.compile(r"[^\W_][\w ]*")
+_SHORT: Final = Repr()
+_SHORT.maxother = _SHORT.maxstring = _SHORT.maxlong = _LONGEST + 1
 
 
-def named(path: str, key: str | None, labels: Mapping[str, str]) -> str:
+def field_name(path: str, key: str | None, labels: Mapping[str, str]) -> str:
     """
     Return what people call what lies at a path, as Markdown.
 
@@ -27,10 +27,10 @@ def named(path: str, key: str | None, labels: Mapping[str, str]) -> str:
     label = labels.get(path, labels.get(key))
     if label is not None:
         return label
-    return key.replace("_", " ") if _PLAIN.fullmatch(key) else quoted(key)
+    return key.replace("_", " ") if _PLAIN.fullmatch(key) else quote(key)
 
 
-def quoted(value: object, longest: int = _LONGEST) -> str:
+def quote(value: object, longest: int = _LONGEST) -> str:
     """
     Return a value as a short piece of code in Markdown: nothing in it is markup, link or picture.
 
@@ -49,9 +49,3 @@ def quoted(value: object, longest: int = _LONGEST) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     # Spaces inside the fence: a value may begin with a backtick, or be empty.
     return f"{fence} {text or ' '} {fence}"
-
-
-_SHORT: Final = Repr()
-
-
-_SHORT.maxother = _SHORT.maxstring = _SHORT.maxlong = _LONGEST + 1

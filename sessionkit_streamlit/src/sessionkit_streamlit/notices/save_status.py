@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the status line says, and the time of day where the viewer is."""
+"""
+The line that tells people whether what they typed is saved, and what keeps it true.
+
+It is kept true without a timer in the browser. A line is drawn before the run that it
+belongs to has ended, and what the run changed is saved later still. So the server looks,
+at the end of each run and then once in a while, whether a line says what is so; only if
+not its fragment runs again. When all is saved nobody looks any more.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +22,36 @@ import attrs
 import streamlit as st
 
 from sessionkit.session.fields import utc_now
-from sessionkit_streamlit.connection import Told, What, current_connection
+from sessionkit_streamlit.connection import (
+    Connection,
+    Page,
+    StatusContent,
+    StatusLine,
+    current_connection,
+)
 from sessionkit_streamlit.internals.page import current_fragment, fragments_of
 from sessionkit_streamlit.internals.rerun import rerun_when_idle
 from sessionkit_streamlit.internals.state import context
-from sessionkit_streamlit.notices.markdown import named, quoted
+from sessionkit_streamlit.notices.markdown import field_name, quote
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.status import PersistenceStatus
-    from sessionkit_streamlit.connection import Connection
-
 
 NO_LABELS: Final[Mapping[str, str]] = {}
-
 
 _LONGEST: Final = 200
 """Characters of a reason that are shown."""
 
-
 _NAMED: Final = 3
 """How many fields are named."""
 
+_SOON: Final = 0.1
+_LATER: Final = 1.0
+"""Seconds until the next look: where the user has just changed something, and else."""
 
 _TEXT: Final = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-
-
 _FIELD: Final = re.compile(rf"(?:inputs|form_states\[(?:{_TEXT})\]\.data)\[(?P<key>{_TEXT})\]")
 
 
@@ -90,15 +98,15 @@ class StatusTexts:
         if status.state == "offline":
             return self.offline.format(time=self.time(status.offline_since or utc_now(), zone))
         if status.state == "rejected":
-            reason = reason_of(status)
-            return self.rejected.format(reason=quoted(reason, _LONGEST) if reason else self.unknown)
+            reason = _reason_of(status)
+            return self.rejected.format(reason=quote(reason, _LONGEST) if reason else self.unknown)
         if status.state == "incomplete":
             return self.incomplete.format(fields=self._fields(status, labels))
         return self.saving if status.state == "saving" else self.saved
 
     def _fields(self, status: PersistenceStatus, labels: Mapping[str, str]) -> str:
         fields = dict.fromkeys(_field_of(value.path) for value in status.not_kept)
-        names = [named(path, key, labels) for path, key in fields]
+        names = [field_name(path, key, labels) for path, key in fields]
         return ", ".join([*names[:_NAMED], *[self.more] * (len(names) > _NAMED)])
 
     def time(self, moment: datetime, zone: tzinfo) -> str:
@@ -107,103 +115,6 @@ class StatusTexts:
         same_day = local.date() == utc_now().astimezone(zone).date()
         text = local.strftime(self.today if same_day else self.earlier)
         return f"{text} UTC" if zone is UTC else text
-
-
-def _field_of(path: str) -> tuple[str, str | None]:
-    """Return the path and the key of the field that a value lies in: the one that the app gave a name."""
-    found = _FIELD.match(path)
-    return (path, None) if found is None else (found[0], literal_eval(found["key"]))
-
-
-def reason_of(status: PersistenceStatus) -> str | None:
-    """Return why a save was refused, or None."""
-    return status.rejected[-1].error if status.rejected else status.last_error
-
-
-def viewer_zone() -> tzinfo:
-    """Return the zone that the viewer's browser told; UTC where it told none."""
-    name, offset = st.context.timezone, st.context.timezone_offset
-    try:
-        return ZoneInfo(name or "")
-    except (LookupError, ValueError, OSError):  # no such zone, or no data of zones on this machine
-        # Minutes that the viewer's clock is behind UTC, as JavaScript counts.
-        return UTC if offset is None else timezone(-timedelta(minutes=offset))
-
-
-_SOON: Final = 0.1
-
-
-_LATER: Final = 1.0
-"""Seconds until the next look: where the user has just changed something, and else."""
-
-
-def what_of(status: PersistenceStatus) -> What:
-    """Return the part of a status that a line is made of."""
-    if status.state == "offline":
-        return What(status.state, since=status.offline_since)
-    if status.state == "rejected":
-        return What(status.state, names=(reason_of(status),))
-    named = status.not_kept if status.state == "incomplete" else ()
-    return What(status.state, names=tuple(value.path for value in named))
-
-
-def only_lines(connection: Connection, run: ScriptRunContext) -> bool:
-    """Return whether a run drew status lines and did nothing else: it changed nothing."""
-    fragments = fragments_of(run)
-    return bool(fragments) and connection.told.keys() >= set(fragments)
-
-
-def run_ended(connection: Connection, run: ScriptRunContext) -> None:
-    """
-    Look after the status lines that a run leaves behind.
-
-    Args:
-        connection: The tab's.
-        run: The run's context.
-    """
-    session, keeper = connection.session, connection.keeper
-    if session is None or keeper is None or not connection.told:
-        return
-    status = keeper.save_status(session)
-    for fragment, told in tuple(connection.told.items()):
-        if _is_settled(told, status):
-            continue
-        edited = session.interaction_count != told.interactions and what_of(status) != told.what
-        _look_later(connection, run.session_id, fragment, _SOON if edited else _LATER)
-
-
-def _is_settled(told: Told, status: PersistenceStatus) -> bool:
-    return what_of(status) == told.what and not status.pending
-
-
-def _look_later(connection: Connection, tab: str, fragment: str, after: float) -> None:
-    if fragment in connection.refreshing:
-        return
-    connection.refreshing.add(fragment)
-    weak = ref(connection)
-
-    def is_wrong() -> bool:
-        alive = weak()  # a tab that was closed is not looked after
-        return alive is not None and _look(alive, tab, fragment)
-
-    if not rerun_when_idle(tab, is_wrong, after, fragment):
-        connection.refreshing.discard(fragment)
-
-
-def _look(connection: Connection, tab: str, fragment: str) -> bool:
-    """Return whether a line is to be drawn anew, on Streamlit's event loop; else look again later."""
-    connection.refreshing.discard(fragment)
-    session, keeper, told = connection.session, connection.keeper, connection.told.get(fragment)
-    if session is None or keeper is None or told is None:
-        return False
-    status = keeper.save_status(session)
-    if what_of(status) != told.what:
-        # Its run puts it there again, unless the line is gone from the page.
-        del connection.told[fragment]
-        return True
-    if not _is_settled(told, status):
-        _look_later(connection, tab, fragment, _LATER)
-    return False
 
 
 _ENGLISH: Final = StatusTexts()
@@ -240,7 +151,9 @@ def _line(labels: Mapping[str, str], texts: StatusTexts) -> None:
         return
     status, fragment = keeper.save_status(session), current_fragment()
     if fragment is not None:
-        connection.told[fragment] = Told(what_of(status), session.interaction_count)
+        connection.page.status_lines[fragment] = StatusLine(
+            _content_of(status), session.interaction_count
+        )
     _draw(status, texts.of(status, viewer_zone(), labels))
 
 
@@ -254,3 +167,102 @@ def _draw(status: PersistenceStatus, text: str) -> None:
     else:
         icon = "cloud_done" if status.state == "saved" else "sync"
         st.caption(f":material/{icon}: {text}")
+
+
+# -- what keeps the line true ---------------------------------------------------
+
+
+def look_after_lines(connection: Connection, run: ScriptRunContext) -> None:
+    """
+    Look after the status lines that a run leaves behind.
+
+    Args:
+        connection: The tab's.
+        run: The run's context.
+    """
+    session, keeper = connection.session, connection.keeper
+    if session is None or keeper is None or not connection.page.status_lines:
+        return
+    status = keeper.save_status(session)
+    for fragment, line in tuple(connection.page.status_lines.items()):
+        if _is_settled(line, status):
+            continue
+        edited = (
+            session.interaction_count != line.interactions and _content_of(status) != line.content
+        )
+        _look_later(connection, run.session_id, fragment, _SOON if edited else _LATER)
+
+
+def only_lines_ran(page: Page, run: ScriptRunContext) -> bool:
+    """Return whether a run drew status lines and did nothing else: it changed nothing."""
+    fragments = fragments_of(run)
+    return bool(fragments) and page.status_lines.keys() >= set(fragments)
+
+
+def _is_settled(line: StatusLine, status: PersistenceStatus) -> bool:
+    return _content_of(status) == line.content and not status.pending
+
+
+def _look_later(connection: Connection, tab: str, fragment: str, after: float) -> None:
+    if fragment in connection.page.refreshing:
+        return
+    connection.page.refreshing.add(fragment)
+    weak = ref(connection)
+
+    def is_wrong() -> bool:
+        alive = weak()  # a tab that was closed is not looked after
+        return alive is not None and _look(alive, tab, fragment)
+
+    if not rerun_when_idle(tab, is_wrong, after, fragment):
+        connection.page.refreshing.discard(fragment)
+
+
+def _look(connection: Connection, tab: str, fragment: str) -> bool:
+    """Return whether a line is to be drawn anew, on Streamlit's event loop; else look again later."""
+    connection.page.refreshing.discard(fragment)
+    session, keeper = connection.session, connection.keeper
+    line = connection.page.status_lines.get(fragment)
+    if session is None or keeper is None or line is None:
+        return False
+    status = keeper.save_status(session)
+    if _content_of(status) != line.content:
+        # Its run puts it there again, unless the line is gone from the page.
+        del connection.page.status_lines[fragment]
+        return True
+    if not _is_settled(line, status):
+        _look_later(connection, tab, fragment, _LATER)
+    return False
+
+
+# -- what the line says --------------------------------------------------------
+
+
+def _content_of(status: PersistenceStatus) -> StatusContent:
+    """Return the part of a status that a line is made of."""
+    if status.state == "offline":
+        return StatusContent(status.state, since=status.offline_since)
+    if status.state == "rejected":
+        return StatusContent(status.state, names=(_reason_of(status),))
+    named = status.not_kept if status.state == "incomplete" else ()
+    return StatusContent(status.state, names=tuple(value.path for value in named))
+
+
+def _reason_of(status: PersistenceStatus) -> str | None:
+    """Return why a save was refused, or None."""
+    return status.rejected[-1].error if status.rejected else status.last_error
+
+
+def _field_of(path: str) -> tuple[str, str | None]:
+    """Return the path and the key of the field that a value lies in: the one that the app gave a name."""
+    found = _FIELD.match(path)
+    return (path, None) if found is None else (found[0], literal_eval(found["key"]))
+
+
+def viewer_zone() -> tzinfo:
+    """Return the zone that the viewer's browser told; UTC where it told none."""
+    name, offset = st.context.timezone, st.context.timezone_offset
+    try:
+        return ZoneInfo(name or "")
+    except (LookupError, ValueError, OSError):  # no such zone, or no data of zones on this machine
+        # Minutes that the viewer's clock is behind UTC, as JavaScript counts.
+        return UTC if offset is None else timezone(-timedelta(minutes=offset))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A session's end is a moment to write what waits."""
+"""What waits is written when Streamlit lets go of a session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 @attrs.frozen(eq=False)
-class _Held:
+class _FlushTarget:
     """What is flushed; the connection itself may be gone when the moment comes."""
 
     keeper: Keeper
@@ -40,12 +40,12 @@ class _Held:
             _LOGGER.exception("what waits could not be flushed at a session's end")
 
 
-@st.cache_resource(scope="session", on_release=_Held.flush, show_spinner=False)
-def _until_released(_keeper: Keeper, _connection: Connection) -> _Held:
-    return _Held(_keeper, ref(_connection))
+@st.cache_resource(scope="session", on_release=_FlushTarget.flush, show_spinner=False)
+def _until_released(_keeper: Keeper, _connection: Connection) -> _FlushTarget:
+    return _FlushTarget(_keeper, ref(_connection))
 
 
-def follow(connection: Connection, keeper: Keeper) -> None:
+def flush_on_release(connection: Connection, keeper: Keeper) -> None:
     """
     Have *connection* flushed when Streamlit lets go of its session.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a fragment again without the browser."""
+"""A fragment that runs again without the browser's timer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refresh_fragment(after: float = 1.0) -> None:
     fragment = None if run is None else current_fragment()
     if run is None or fragment is None:
         return
-    refreshing = current_connection().refreshing
+    refreshing = current_connection().page.refreshing
     if fragment in refreshing:
         return
     refreshing.add(fragment)

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from sessionkit.events import SessionEnded, SessionEvent, SessionGone, SessionSaved
 from sessionkit_streamlit.browser.gate import gate
-from sessionkit_streamlit.connection import Showing, Tab
+from sessionkit_streamlit.connection import Tab, TabGroup
 from sessionkit_streamlit.internals.rerun import (
     by_timer,
     of_script,
@@ -37,7 +37,7 @@ class OpenTabs:
 
     def __init__(self) -> None:
         """Begin without a tab."""
-        self._showings: WeakValueDictionary[str, Showing] = WeakValueDictionary()
+        self._groups: WeakValueDictionary[str, TabGroup] = WeakValueDictionary()
         self._lock = Lock()
 
     def began(self, tab: Tab | None, run: ScriptRunContext, session_id: str) -> Tab:
@@ -51,18 +51,18 @@ class OpenTabs:
         """
         request = request_of(run)
         with self._lock:
-            showing = self._showings.setdefault(session_id, Showing())
-            if tab is None or tab.showing is not showing:
-                tab = self._moved(tab, Tab(run.session_id, showing))
+            group = self._groups.setdefault(session_id, TabGroup())
+            if tab is None or tab.group is not group:
+                tab = self._move(tab, Tab(run.session_id, group))
             if of_script(request):
                 tab.begin(request)
             return tab
 
-    def _moved(self, before: Tab | None, tab: Tab) -> Tab:
+    def _move(self, before: Tab | None, tab: Tab) -> Tab:
         if before is not None:
-            before.showing.tabs.discard(before)
+            before.group.tabs.discard(before)
             tab.asked = before.asked
-        tab.showing.tabs.add(tab)
+        tab.group.tabs.add(tab)
         return tab
 
     def ended(self, tab: Tab | None, run: ScriptRunContext) -> None:
@@ -74,24 +74,24 @@ class OpenTabs:
             tab.running = False
             unasked = (tab.ours and request is tab.request) or by_timer(request)
             if not unasked:
-                tab.showing.changes += 1
-                tab.made = tab.showing.changes
+                tab.group.changes += 1
+                tab.made = tab.group.changes
 
     def saved(self, session_id: str) -> None:
         """Note that a session was saved with changes: tabs that may lack some rerun."""
         with self._lock:
-            showing = self._showings.get(session_id)
-            if showing is None:
+            group = self._groups.get(session_id)
+            if group is None:
                 return
-            tabs = list(showing.tabs)
+            tabs = list(group.tabs)
             behind = [tab for tab in tabs if any(map(tab.lacks, tabs))]
         self._rerun(behind)
 
     def changed(self, session_id: str) -> None:
         """Have all tabs of a session rerun: someone else has changed it."""
         with self._lock:
-            showing = self._showings.get(session_id)
-            tabs = [] if showing is None else list(showing.tabs)
+            group = self._groups.get(session_id)
+            tabs = [] if group is None else list(group.tabs)
         self._rerun(tabs)
 
     def _rerun(self, tabs: list[Tab]) -> None:
@@ -113,7 +113,7 @@ open_tabs: Final = OpenTabs()
 """The tabs of this process: Streamlit serves one app in each."""
 
 
-def heed(event: SessionEvent) -> None:
+def rerun_changed_tabs(event: SessionEvent) -> None:
     """Have tabs rerun whose session was changed or ended in this process, where the app wants that."""
     keeper = gate.keeper
     if keeper is None or event.session_id is None or not keeper.watching:

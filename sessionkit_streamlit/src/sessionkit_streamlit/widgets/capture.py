@@ -15,73 +15,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.events import ValueDropped
 from sessionkit.session.fields import utc_now
-from sessionkit_streamlit.connection import CONNECTION_KEY, EXTENSION, Connection, same
-from sessionkit_streamlit.internals.drawing import Field, Form, drawn, is_pressed
+from sessionkit_streamlit.connection import (
+    CONNECTION_KEY,
+    EXTENSION,
+    ClearOnSubmitForms,
+    Connection,
+    is_same,
+)
+from sessionkit_streamlit.internals.messages import Field, Form, form_part, is_pressed
 from sessionkit_streamlit.internals.state import MISSING, peek, snapshot
 from sessionkit_streamlit.internals.widgets import at_default
-from sessionkit_streamlit.notices.save_status import only_lines, run_ended
-from sessionkit_streamlit.tabs.tabs import open_tabs
-from sessionkit_streamlit.widgets.edits import is_late, note_sent
+from sessionkit_streamlit.widgets.edits import is_late, note_page_sent
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.session import UserSession
 
-
-def drawing(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
-    """
-    Look at what a run sends to the page: which forms clear, what lies in them, which was submitted.
-
-    Args:
-        run: The run's context.
-        message: What it sends.
-    """
-    what = drawn(message)
-    connection = None if what is None else peek(run, CONNECTION_KEY)
-    if what is None or not isinstance(connection, Connection):
-        return
-    forms = connection.forms
-    if isinstance(what, Form):
-        (forms.clearing.add if what.clears else forms.clearing.discard)(what.form_id)
-    elif what.submits:
-        if is_pressed(run, what.widget_id):
-            forms.submitted.add(what.form_id)
-    else:
-        _note_field(connection, what)
-
-
-def _note_field(connection: Connection, field: Field) -> None:
-    key = field.key
-    if key is not None and field.form_id in connection.forms.clearing:
-        connection.forms.fields[key] = field.form_id
-
-
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-def run_finished(run: ScriptRunContext) -> None:
-    """
-    Capture what a run changed, whichever way it ended; widgets are still there.
-
-    Args:
-        run: The run's context. Two runs of one connection may end in either
-            order, so the state is taken as it is now.
-    """
-    connection = peek(run, CONNECTION_KEY)
-    if not isinstance(connection, Connection):
-        return
-    open_tabs.ended(connection.tab, run)
-    session, keeper = connection.session, connection.keeper
-    if session is None or keeper is None or session.session_id != connection.session_id:
-        return
-    if not only_lines(connection, run):  # else each look would be followed by a save
-        _capture_all(connection, session, run)
-        keeper.schedule_save(session)
-    run_ended(connection, run)
-
-
-def run_began(connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
+def capture_request(connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
     """
     Capture what the browser sent with the request that this run answers.
 
@@ -93,25 +47,35 @@ def run_began(connection: Connection, session: UserSession, run: ScriptRunContex
     Returns:
         Whether anything was captured.
     """
-    taken = False
-    with connection.lock:
+    widgets, taken = connection.widgets, False
+    with widgets.lock:
         state = snapshot(run)
-        known = connection.known - connection.unsettable
-        for key in known & state.keys() & connection.shown.keys():
+        known = connection.known - widgets.unsettable
+        for key in known & state.keys() & widgets.shown.keys():
             with _apart(key):
                 taken |= _take(connection, session, run, key, state[key])
     return taken
 
 
-def _capture_all(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
+def capture_run(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
+    """
+    Capture what a run changed that is about to end; its widgets are still there.
+
+    Args:
+        connection: What is known about the connection.
+        session: The session that it shows.
+        run: The run's context. Two runs of one connection may end in either
+            order, so the state is taken as it is now.
+    """
+    widgets = connection.widgets
     # Two runs may end at once: the later look must not be compared first.
-    with connection.lock:
+    with widgets.lock:
         state = snapshot(run)
-        for key in connection.known - connection.unsettable:
+        for key in connection.known - widgets.unsettable:
             with _apart(key):
                 _capture(connection, session, run, key, state.get(key, MISSING))
-        note_sent(connection)
-        connection.forms.submitted.clear()
+        note_page_sent(widgets)
+        widgets.forms.submitted.clear()
     _note_widgets(connection, session)
 
 
@@ -132,9 +96,9 @@ def _capture(
     value: Any,  # noqa: ANN401 - any value a widget may return
 ) -> None:
     if value is MISSING:
-        _missing(connection, run, key)
+        _note_deleted(connection, run, key)
         return
-    _compare_restored(connection, key, value)
+    _report_dropped(connection, key, value)
     _take(connection, session, run, key, value)
 
 
@@ -146,61 +110,58 @@ def _take(
     value: Any,  # noqa: ANN401 - any value a widget may return
 ) -> bool:
     """Take a value that this tab has changed; return whether it has."""
-    if key in connection.waiting:
-        connection.shown[key] = value
+    widgets = connection.widgets
+    if key in widgets.waiting:
+        widgets.shown[key] = value
         return False
-    if not _changed(connection, run, key, value):
+    if not _has_changed(connection, run, key, value):
         return False
     session.set_input(key, value)
-    connection.agree(key, value)
-    connection.replaced.pop(key, None)  # an edit: the browser is past what stood there
-    _date(connection, key, value)
+    widgets.agree(key, value)
+    widgets.replaced.pop(key, None)  # an edit: the browser is past what stood there
+    if connection.page.tab is not None:  # another tab may tell its user when it was
+        connection.page.tab.group.edits[key] = (value, utc_now())
     return True
 
 
-def _date(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
-    """Note when a tab changed a value: another one may tell its user."""
-    if connection.tab is not None:
-        connection.tab.showing.edits[key] = (value, utc_now())
-
-
-def _changed(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
+def _has_changed(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
     """Return whether this tab changed the value since it last looked; another tab's change is not ours."""
-    if connection.forms.is_submitted(key):
+    widgets = connection.widgets
+    if widgets.forms.is_submitted(key):
         return True  # its default, too, may have been meant
-    if key in connection.shown:
-        return not same(connection.shown[key], value) and not is_late(connection, key, value)
-    if key in connection.sent or not at_default(run, key, value):
+    if key in widgets.shown:
+        return not is_same(widgets.shown[key], value) and not is_late(widgets, key, value)
+    if key in widgets.sent or not at_default(run, key, value):
         return True
     # What a widget begins with is nobody's change: stored, it would undo another tab's.
-    connection.shown[key], connection.kept[key] = value, MISSING
+    widgets.shown[key], widgets.kept[key] = value, MISSING
     return False
 
 
-def _missing(connection: Connection, run: ScriptRunContext, key: str) -> None:
+def _note_deleted(connection: Connection, run: ScriptRunContext, key: str) -> None:
     """
     Note a key that the app deleted during this run.
 
     Streamlit drops the keys of widgets that are on another page only after
     this moment. The stored value stays: a missing key is no delete.
     """
-    latest = connection.run is not None and connection.run() is run
-    if latest and key in connection.shown:
-        connection.forget(key)
-        connection.deleted.add(key)
+    widgets, latest = connection.widgets, connection.page.run
+    if latest is not None and latest() is run and key in widgets.shown:
+        widgets.forget(key)
+        widgets.deleted.add(key)
 
 
-def _compare_restored(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
+def _report_dropped(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
     """Report a value that was put back and that its widget quietly replaced."""
-    restored = connection.placed.pop(key, MISSING)
-    if restored is not MISSING and not _as_good_as(restored, value):
+    restored = connection.widgets.placed.pop(key, MISSING)
+    if restored is not MISSING and not _is_as_good_as(restored, value):
         reason = f"the widget does not take it any more and shows {value!r}"
         connection.report(
             ValueDropped(session_id=connection.session_id, key=key, value=restored, reason=reason)
         )
 
 
-def _as_good_as(restored: Any, value: Any) -> bool:  # noqa: ANN401 - any value a widget may return
+def _is_as_good_as(restored: Any, value: Any) -> bool:  # noqa: ANN401 - any value a widget may return
     if isinstance(restored, list | tuple) and isinstance(value, list | tuple):
         return list(restored) == list(value)
     try:
@@ -211,12 +172,49 @@ def _as_good_as(restored: Any, value: Any) -> bool:  # noqa: ANN401 - any value 
 
 def _note_widgets(connection: Connection, session: UserSession) -> None:
     """Note what the next connection has to know of widgets before they are made."""
+    widgets = connection.widgets
     notes = {
-        "unsettable": sorted(connection.unsettable & connection.known),
-        "clearing": sorted(connection.forms.fields.keys() & connection.known),
+        "unsettable": sorted(widgets.unsettable & connection.known),
+        "clearing": sorted(widgets.forms.fields.keys() & connection.known),
     }
     noted = session.extensions.get(EXTENSION, {})
     news = {name: keys for name, keys in notes.items() if keys != noted.get(name, [])}
     if news:
         with session.lock:
             session.extensions[EXTENSION] = {**session.extensions.get(EXTENSION, {}), **news}
+
+
+# -- forms that clear on submit ------------------------------------------------
+#
+# Their fields are a sheet that is handed in: the session keeps what it said, and
+# the next one is empty. Streamlit's own state goes on holding what was submitted
+# while the browser shows the cleared fields, so what a field holds is news when
+# its form is submitted, and at no other time is anything put there.
+
+
+def note_form(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+    """
+    Look at what a run sends to the page: which forms clear, what lies in them, which was submitted.
+
+    Args:
+        run: The run's context.
+        message: What it sends.
+    """
+    part = form_part(message)
+    connection = None if part is None else peek(run, CONNECTION_KEY)
+    if part is None or not isinstance(connection, Connection):
+        return
+    forms = connection.widgets.forms
+    if isinstance(part, Form):
+        (forms.ids.add if part.clears else forms.ids.discard)(part.form_id)
+    elif part.submits:
+        if is_pressed(run, part.widget_id):
+            forms.submitted.add(part.form_id)
+    else:
+        _note_field(forms, part)
+
+
+def _note_field(forms: ClearOnSubmitForms, field: Field) -> None:
+    key = field.key
+    if key is not None and field.form_id in forms.ids:
+        forms.fields[key] = field.form_id

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Which values of a tab its user did not touch, as another server can tell.
+Is this value the user's own doing?
 
-After a restart or a fail-over a tab sends all that it shows. What it shows may be
-old: another tab has changed it since. So each run leaves a mark of every value
-in the page, which the page hands to the server that it finds. Its session may be
-another one by now, too: somebody logged in or out in another tab.
+A value that differs from what the session holds need not be an edit: the browser may have
+sent what it showed before the newer value arrived, a page that has found another server
+sends all that it shows, and a widget begins with a default that nobody chose. And an edit
+may go over something that its user had not seen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from sessionkit.conflict import FieldDecision
 from sessionkit.session.fields import utc_now
 from sessionkit.values.equality import is_empty
 from sessionkit_streamlit.browser.handshake import reported_page
-from sessionkit_streamlit.connection import EXTENSION, Connection, Replaced, same
+from sessionkit_streamlit.connection import (
+    EXTENSION,
+    Connection,
+    FormerValues,
+    Tab,
+    Widgets,
+    is_same,
+)
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import MISSING, snapshot
 from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values
@@ -33,13 +40,109 @@ if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.session import UserSession
-    from sessionkit_streamlit.connection import Connection
 
+_ON_THE_WAY: Final = 2.0
+"""Seconds that a page and the request that crosses it take, at most."""
 
+_TYPING: Final = 10.0
+"""Seconds: for so long someone may go on typing over a value that appeared by itself."""
+
+_PART: Final = "inputs"
+_BEGUN: Final = "begun"
 _SESSION: Final = "the session"
 
 
-def page_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
+# -- what the browser sent before it had the newer value -----------------------
+#
+# A tab goes on showing a value until a run puts the newer one there; and what the
+# browser sends before that run's page has arrived still holds the one before.
+
+
+def is_late(widgets: Widgets, key: str, value: Any) -> bool:  # noqa: ANN401
+    """Return whether the browser sent *value* before it had what was put in its place."""
+    former = widgets.replaced.get(key)
+    if former is None or _has_arrived(former) or is_same(widgets.shown.get(key), value):
+        return False
+    return any(is_same(one, value) for one in former.values)
+
+
+def is_showing(session: UserSession, run: ScriptRunContext, key: str) -> bool:
+    """Return whether a widget of this run shows what the session keeps under *key*, or did."""
+    return key in session.inputs and is_placed(run, key)
+
+
+def is_unchanged(widgets: Widgets, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
+    """
+    Return whether a value is just what the key's widget went on showing.
+
+    Another tab may have changed the session's value while this run was under way.
+
+    Args:
+        widgets: The tab's.
+        run: The context of the script's run.
+        key: A key that :func:`is_showing`.
+        value: What the app wants to keep.
+    """
+    if key in widgets.unsettable:
+        return False  # nothing is put there: Streamlit takes a button back by itself
+    if widgets.forms.is_submitted(key):
+        return False
+    if not is_same(st.session_state.get(key, MISSING), value):
+        return False  # the app made something else of it
+    if key in widgets.shown:
+        return is_same(widgets.shown[key], value) or is_late(widgets, key, value)
+    return key not in widgets.sent and at_default(run, key, value)
+
+
+def note_replaced(widgets: Widgets, key: str, before: Any) -> None:  # noqa: ANN401
+    """Note the value that a widget shows until the page of this run has arrived."""
+    former = widgets.replaced.get(key)
+    if before is MISSING:
+        return
+    if former is None or _has_arrived(former):
+        widgets.replaced[key] = former = FormerValues()
+    former.values.append(before)
+    former.sent_at = None
+
+
+def note_page_sent(widgets: Widgets) -> None:
+    """Note that a run has ended: its page is on the way."""
+    now = monotonic()
+    for key, former in list(widgets.replaced.items()):
+        if former.sent_at is None:
+            former.sent_at = now
+        elif _has_arrived(former):
+            widgets.replaced.pop(key, None)
+
+
+def _has_arrived(former: FormerValues) -> bool:
+    return former.sent_at is not None and monotonic() - former.sent_at > _ON_THE_WAY
+
+
+def keys_sent_first(run: ScriptRunContext) -> set[str]:
+    """
+    Return the keys of widgets whose values came with a connection's first request.
+
+    A widget that this run has made already looks as if it had come, too: at its
+    default it counts as not sent.
+    """
+    state = snapshot(run)
+    return {
+        key
+        for key in sent_keys(run)
+        if not (is_placed(run, key) and at_default(run, key, state.get(key, MISSING)))
+    }
+
+
+# -- what a page that has found another server sends ---------------------------
+#
+# After a restart or a fail-over a tab sends all that it shows. What it shows may be
+# old: another tab has changed it since. So each run leaves a mark of every value
+# in the page, which the page hands to the server that it finds. Its session may be
+# another one by now, too: somebody logged in or out in another tab.
+
+
+def marks_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
     """Return what the page of this run is to say at another server: marks of its session, and of each value by key."""
     state, session_id = snapshot(run), connection.session_id or ""
     found = {key: _mark(session_id, state[key]) for key in connection.known if key in state}
@@ -47,7 +150,7 @@ def page_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
     return {"session": _mark(session_id, _SESSION), "shown": shown}
 
 
-def shows_another(run: ScriptRunContext, session: UserSession) -> bool:
+def shows_another_session(run: ScriptRunContext, session: UserSession) -> bool:
     """
     Return whether the browser's page shows another session than a stored one, and says so.
 
@@ -61,14 +164,28 @@ def shows_another(run: ScriptRunContext, session: UserSession) -> bool:
     return told is not None and told != _mark(session.session_id, _SESSION)
 
 
-def untouched(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
+def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
     """
-    Return by key the values that the browser sent as the page that it comes from showed them.
+    Return the keys of which a request holds what the browser's page showed, not what its user typed.
+
+    A page that has just found another server says what it shows, and may ask more
+    than once before the first answer has arrived. What it says is remembered for
+    the requests that cross that answer without saying anything, as a click's does.
 
     Args:
-        run: The run; only a page that has found another server says what it shows.
-        session_id: The session that the connection shows.
+        connection: The tab's, with its session.
+        run: The context of the script's run.
     """
+    widgets = connection.widgets
+    untouched = _untouched_values(run, connection.session_id or "")
+    for key, value in untouched.items():
+        note_replaced(widgets, key, value)
+    sent = sent_values(run) if widgets.replaced else {}
+    return {*untouched, *(key for key, value in sent.items() if is_late(widgets, key, value))}
+
+
+def _untouched_values(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
+    """Return by key the values that the browser sent as the page that it comes from showed them."""
     page = reported_page(run)
     shown = None if page is None else page.get("shown")
     if not isinstance(shown, dict):
@@ -94,113 +211,15 @@ def _mark(session_id: str, value: Any) -> str | None:  # noqa: ANN401 - any valu
     return blake2b(repr(plain).encode(), key=secret, digest_size=6).hexdigest()
 
 
-_ON_THE_WAY: Final = 2.0
-"""Seconds that a page and the request that crosses it take, at most."""
+# -- edits that went over something their user had not seen --------------------
+#
+# The tabs of one process share the session, and at a rerun a tab has what other
+# replicas saved: no save meets another one then. Yet a user may type into a field
+# that was changed elsewhere and still shows its old value here; or that a rerun of
+# ours has put the new value into, while the browser goes on showing what was half typed.
 
 
-def note_replaced(connection: Connection, key: str, before: Any) -> None:  # noqa: ANN401
-    """Note the value that a widget shows until the page of this run has arrived."""
-    known = connection.replaced.get(key)
-    if before is MISSING:
-        return
-    if known is None or _has_arrived(known):
-        connection.replaced[key] = known = Replaced()
-    known.values.append(before)
-    known.sent_at = None
-
-
-def note_sent(connection: Connection) -> None:
-    """Note that a run has ended: its page is on the way."""
-    now = monotonic()
-    for key, replaced in list(connection.replaced.items()):
-        if replaced.sent_at is None:
-            replaced.sent_at = now
-        elif _has_arrived(replaced):
-            connection.replaced.pop(key, None)
-
-
-def _has_arrived(replaced: Replaced) -> bool:
-    return replaced.sent_at is not None and monotonic() - replaced.sent_at > _ON_THE_WAY
-
-
-def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
-    """
-    Return the keys of which a request holds what the browser's page showed, not what its user typed.
-
-    A page that has just found another server says what it shows, and may ask more
-    than once before the first answer has arrived. What it says is remembered for
-    the requests that cross that answer without saying anything, as a click's does.
-
-    Args:
-        connection: The tab's, with its session.
-        run: The context of the script's run.
-    """
-    told = untouched(run, connection.session_id or "")
-    for key, value in told.items():
-        note_replaced(connection, key, value)
-    sent = sent_values(run) if connection.replaced else {}
-    return {*told, *(key for key, value in sent.items() if is_late(connection, key, value))}
-
-
-def sent_first(run: ScriptRunContext) -> set[str]:
-    """
-    Return the keys of widgets whose values came with a connection's first request.
-
-    A widget that this run has made already looks as if it had come, too: at its
-    default it counts as not sent.
-    """
-    state = snapshot(run)
-    return {
-        key
-        for key in sent_keys(run)
-        if not (is_placed(run, key) and at_default(run, key, state.get(key, MISSING)))
-    }
-
-
-def is_late(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401
-    """Return whether the browser sent *value* before it had what was put in its place."""
-    replaced = connection.replaced.get(key)
-    if replaced is None or _has_arrived(replaced) or same(connection.shown.get(key), value):
-        return False
-    return any(same(one, value) for one in replaced.values)
-
-
-def is_showing(session: UserSession, run: ScriptRunContext, key: str) -> bool:
-    """Return whether a widget of this run shows what the session keeps under *key*, or did."""
-    return key in session.inputs and is_placed(run, key)
-
-
-def is_unchanged(connection: Connection, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
-    """
-    Return whether a value is just what the key's widget went on showing.
-
-    Another tab may have changed the session's value while this run was under way.
-
-    Args:
-        connection: The tab's.
-        run: The context of the script's run.
-        key: A key that :func:`is_showing`.
-        value: What the app wants to keep.
-    """
-    if key in connection.unsettable:
-        return False  # nothing is put there: Streamlit takes a button back by itself
-    if connection.forms.is_submitted(key):
-        return False
-    if not same(st.session_state.get(key, MISSING), value):
-        return False  # the app made something else of it
-    if key in connection.shown:
-        return same(connection.shown[key], value) or is_late(connection, key, value)
-    return key not in connection.sent and at_default(run, key, value)
-
-
-_PART: Final = "inputs"
-
-
-_TYPING: Final = 10.0
-"""Seconds: for so long someone may go on typing over a value that appeared by itself."""
-
-
-def compare(connection: Connection, key: str, theirs: Any, ours: Any) -> None:  # noqa: ANN401
+def note_overtaken(connection: Connection, key: str, theirs: Any, ours: Any) -> None:  # noqa: ANN401
     """
     Note it when both changed: the user what the tab shows, someone else what the session holds.
 
@@ -210,66 +229,73 @@ def compare(connection: Connection, key: str, theirs: Any, ours: Any) -> None:  
         theirs: What the session holds.
         ours: What Streamlit's state holds; it goes into the session when the run ends.
     """
-    if key not in connection.shown or key in connection.waiting or ours is MISSING:
+    widgets = connection.widgets
+    if key not in widgets.shown or key in widgets.waiting or ours is MISSING:
         return
-    before = connection.shown[key]
-    if same(before, ours) or same(ours, theirs):
+    before = widgets.shown[key]
+    if is_same(before, ours) or is_same(ours, theirs):
         return
-    path, known = path_of(key), connection.overtaken.get(path_of(key))
-    moved = not same(connection.kept.get(key, MISSING), theirs) and not same(before, theirs)
-    if moved or _is_hidden(connection, key, ours):
-        connection.overtaken[path] = _met(connection, key, ours, theirs)
-    elif known is not None and same(ours, known.theirs):
-        del connection.overtaken[path]  # the user took it, by hand
+    path = _path_of(key)
+    known = widgets.overtaken.get(path)
+    moved = not is_same(widgets.kept.get(key, MISSING), theirs) and not is_same(before, theirs)
+    if moved or _was_hidden(widgets, key, ours):
+        widgets.overtaken[path] = _decision(connection.page.tab, key, ours, theirs)
+    elif known is not None and is_same(ours, known.theirs):
+        del widgets.overtaken[path]  # the user took it, by hand
     elif known is not None:
-        connection.overtaken[path] = attrs.evolve(known, ours=ours)  # the user goes on typing
+        widgets.overtaken[path] = attrs.evolve(known, ours=ours)  # the user goes on typing
 
 
-def shown(connection: Connection, key: str) -> None:
+def note_put(connection: Connection, key: str) -> None:
     """Note that a new value is put into a widget."""
-    connection.overtaken.pop(path_of(key), None)
-    connection.unasked.pop(key, None)
-    if connection.tab is not None and connection.tab.ours:
-        connection.unasked[key] = monotonic()
+    widgets, tab = connection.widgets, connection.page.tab
+    widgets.overtaken.pop(_path_of(key), None)
+    widgets.unasked.pop(key, None)
+    if tab is not None and tab.ours:
+        widgets.unasked[key] = monotonic()
 
 
-def _is_hidden(connection: Connection, key: str, ours: Any) -> bool:  # noqa: ANN401
+def _was_hidden(widgets: Widgets, key: str, ours: Any) -> bool:  # noqa: ANN401
     """Return whether what was put there just now may have lain under half-typed text."""
-    moment = connection.unasked.pop(key, None)
+    moment = widgets.unasked.pop(key, None)
     typed = isinstance(ours, str | int | float) and not isinstance(ours, bool)
     return typed and moment is not None and monotonic() - moment < _TYPING
 
 
-def path_of(key: str) -> str:
+def _path_of(key: str) -> str:
     """Return where an input lies in a session, as users write it."""
     return f"{_PART}[{key!r}]"
 
 
-def _met(connection: Connection, key: str, ours: Any, theirs: Any) -> FieldDecision:  # noqa: ANN401
+def _decision(tab: Tab | None, key: str, ours: Any, theirs: Any) -> FieldDecision:  # noqa: ANN401
     return FieldDecision(
-        path=path_of(key),
+        path=_path_of(key),
         taken="ours",
         ours=ours,
         theirs=theirs,
         ours_at=utc_now(),
-        theirs_at=_when(connection, key, theirs),
+        theirs_at=_changed_at(tab, key, theirs),
         part=_PART,
         keys=(_PART, key),
     )
 
 
-def _when(connection: Connection, key: str, value: Any) -> datetime | None:  # noqa: ANN401
+def _changed_at(tab: Tab | None, key: str, value: Any) -> datetime | None:  # noqa: ANN401
     """Return when another tab of this process changed a key to *value*; None if none did."""
-    edits = {} if connection.tab is None else connection.tab.showing.edits
+    edits = {} if tab is None else tab.group.edits
     known, moment = edits.get(key, (MISSING, None))
-    return moment if same(known, value) else None
+    return moment if is_same(known, value) else None
 
 
-_BEGUN: Final = "begun"
+# -- what widgets began with ---------------------------------------------------
+#
+# A page that persists its fields puts their defaults into the session as it is
+# shown. To a session that nobody owns it matters whether anyone did more: at a
+# login one that was only shown makes room for what the user left behind.
 
 
-def note_beginning(
-    connection: Connection,
+def note_default(
+    widgets: Widgets,
     session: UserSession,
     run: ScriptRunContext,
     key: str,
@@ -279,7 +305,7 @@ def note_beginning(
     Note what a widget begins with, before its value is kept for the first time.
 
     Args:
-        connection: The tab's.
+        widgets: The tab's.
         session: The session that it shows.
         run: The context of the script's run.
         key: What the app keeps the value under.
@@ -287,7 +313,7 @@ def note_beginning(
     """
     if session.user_id is not None or is_empty(value):
         return
-    if key in connection.sent or not is_placed(run, key):
+    if key in widgets.sent or not is_placed(run, key):
         return
     if at_default(run, key, value):
         with session.lock:
@@ -301,7 +327,7 @@ def is_only_shown(session: UserSession, key: str) -> bool:
     noted, value = _noted(session), session.inputs.get(key, MISSING)
     if isinstance(value, bool) and key in noted.get("unsettable", ()):
         return True
-    return same(_begun(noted).get(key, MISSING), value)
+    return is_same(_begun(noted).get(key, MISSING), value)
 
 
 def _noted(session: UserSession) -> Mapping[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At the beginning of a run: what the session holds goes into Streamlit's state."""
+"""What the session holds goes into Streamlit's state when a run begins, and to the widgets that take it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
     Connection,
+    Widgets,
     current_connection,
-    same,
+    is_same,
 )
 from sessionkit_streamlit.internals.state import (
     MISSING,
@@ -31,12 +32,12 @@ from sessionkit_streamlit.internals.state import (
 )
 from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal
 from sessionkit_streamlit.widgets.edits import (
-    compare,
     is_late,
+    keys_sent_first,
     note_crossing,
+    note_overtaken,
+    note_put,
     note_replaced,
-    sent_first,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _key(one: object) -> str:
     return one
 
 
-def connect(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
+def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
     """
     Put the session's inputs into Streamlit's state, where they are news to it.
 
@@ -100,92 +101,95 @@ def connect(connection: Connection, session: UserSession, run: ScriptRunContext)
         session: The session that it shows from now on.
         run: The context of the script's run.
     """
+    widgets = connection.widgets
     switched = connection.session_id not in {None, session.session_id}
     if connection.session_id != session.session_id:
         noted = session.extensions.get(EXTENSION, {})
-        connection.unsettable |= set(noted.get("unsettable", ()))
-        connection.forms.fields = (
-            dict.fromkeys(noted.get("clearing", ()), "") | connection.forms.fields
-        )
-        connection.deleted.clear()
-        connection.overtaken.clear()
+        widgets.unsettable |= set(noted.get("unsettable", ()))
+        widgets.forms.fields = dict.fromkeys(noted.get("clearing", ()), "") | widgets.forms.fields
+        widgets.deleted.clear()
+        widgets.overtaken.clear()
     connection.session, connection.session_id = session, session.session_id
     crossing = note_crossing(connection, run)
-    is_first = connection.run is None
+    is_first = connection.page.run is None
     # Later on, an unknown value may as well be old: the browser sends all that it shows.
-    connection.sent = sent_first(run) - crossing if is_first else set()
-    connection.run = ref(run)
+    widgets.sent = keys_sent_first(run) - crossing if is_first else set()
+    connection.page.run = ref(run)
     with session.lock:
         inputs = dict(session.inputs)
     if switched:
-        _clear_others(connection, inputs, run)
-    _bring_all(connection, inputs, run, crossing)
-    if is_first and connection.waiting:
-        _LOGGER.warning(_TOO_LATE, ", ".join(map(repr, sorted(connection.waiting))))
+        _clear_others(widgets, inputs, run)
+    _put_all(connection, inputs, run, crossing)
+    if is_first and widgets.waiting:
+        _LOGGER.warning(_TOO_LATE, ", ".join(map(repr, sorted(widgets.waiting))))
 
 
-def _clear_others(connection: Connection, inputs: dict[str, Any], run: ScriptRunContext) -> None:
+def _clear_others(widgets: Widgets, inputs: dict[str, Any], run: ScriptRunContext) -> None:
     """Let go of what belongs to the session before: that one ended, or another user came."""
-    for key in connection.shown.keys() - (inputs.keys() - connection.forms.fields.keys()):
+    for key in widgets.shown.keys() - (inputs.keys() - widgets.forms.fields.keys()):
         default = default_of(run, key)
-        connection.forget(key)
+        widgets.forget(key)
         if default is MISSING:
             st.session_state.pop(key, None)
-        elif _set(connection, key, default):
-            connection.fresh[key] = default
+        elif _set(widgets, key, default):
+            widgets.fresh[key] = default
 
 
-def _bring_all(
+def _put_all(
     connection: Connection, inputs: dict[str, Any], run: ScriptRunContext, crossing: set[str]
 ) -> None:
-    state = snapshot(run)
+    widgets, state = connection.widgets, snapshot(run)
     values = {
         key: value
-        for key, value in (connection.waiting | inputs).items()
-        if key not in connection.unsettable
+        for key, value in (widgets.waiting | inputs).items()
+        if key not in widgets.unsettable
     }
     for key, value in values.items():
         current = state.get(key, MISSING)
-        if current is not MISSING and (key in crossing or is_late(connection, key, current)):
-            connection.shown[key], connection.kept[key] = current, MISSING
-        if key in connection.forms.fields:
-            connection.waiting.pop(key, None)
+        if current is not MISSING and (key in crossing or is_late(widgets, key, current)):
+            widgets.shown[key], widgets.kept[key] = current, MISSING
+        if key in widgets.forms.fields:
+            widgets.waiting.pop(key, None)
             continue
-        compare(connection, key, value, current)
-        if _is_news(connection, key, value, current):
-            note_replaced(connection, key, current)
-            put(connection, key, value)
+        note_overtaken(connection, key, value, current)
+        if _is_news(widgets, key, value, current):
+            note_replaced(widgets, key, current)
+            _put(connection, key, value)
 
 
-def _is_news(connection: Connection, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
+def _is_news(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
     """Return whether *value* is to replace what Streamlit's state holds now."""
-    waited = connection.waiting.pop(key, MISSING) is not MISSING
-    if key not in connection.shown:
-        return waited or key not in connection.sent | connection.deleted
+    waited = widgets.waiting.pop(key, MISSING) is not MISSING
+    if key not in widgets.shown:
+        return waited or key not in widgets.sent | widgets.deleted
     if current is MISSING:
         return True
-    untouched = same(connection.shown[key], current)
-    return untouched and (waited or not same(connection.kept.get(key, MISSING), value))
+    untouched = is_same(widgets.shown[key], current)
+    return untouched and (waited or not is_same(widgets.kept.get(key, MISSING), value))
 
 
-def put(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 - any value
+def _put(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 - any value
     """Put a stored value back; it waits for the next run if its widget exists already."""
-    if _set(connection, key, value):
-        connection.agree(key, value)
-        connection.fresh[key] = value
-        shown(connection, key)
+    widgets = connection.widgets
+    if _set(widgets, key, value):
+        widgets.agree(key, value)
+        widgets.fresh[key] = value
+        note_put(connection, key)
 
 
-def _set(connection: Connection, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
+def _set(widgets: Widgets, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
     try:
         st.session_state[key] = value
     except StreamlitAPIException:
-        connection.waiting[key] = value
+        widgets.waiting[key] = value
         return False
     return True
 
 
-def registering(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
+# -- when a widget takes what was put back -------------------------------------
+
+
+def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
     """
     Look at a stored value before its widget takes it.
 
@@ -197,23 +201,24 @@ def registering(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
     connection = entry(state, CONNECTION_KEY)
     if not isinstance(connection, Connection):
         return
-    connection.forms.fields.pop(key, None)  # it is there again once it is drawn, if it still is so
-    restored = connection.fresh.pop(key, MISSING)
+    widgets = connection.widgets
+    widgets.forms.fields.pop(key, None)  # it is there again once it is drawn, if it still is so
+    restored = widgets.fresh.pop(key, MISSING)
     if key not in connection.known:
         return
     if momentary(widget):
-        connection.unsettable.add(key)
+        widgets.unsettable.add(key)
     adopt(state, widget, key)
-    if restored is MISSING or not same(restored, state[key]):
+    if restored is MISSING or not is_same(restored, state[key]):
         return
     reason = _UNSETTABLE if momentary(widget) else refusal(widget, restored)
     if reason is None:
-        connection.placed[key] = restored
+        widgets.placed[key] = restored
     else:
         _drop(connection, state, key, restored, reason)
 
 
-def checking(key: str, *, settable: bool) -> bool:
+def check_settable(key: str, *, settable: bool) -> bool:
     """
     Note whether a widget's value can be set, before Streamlit looks whether it was.
 
@@ -228,16 +233,17 @@ def checking(key: str, *, settable: bool) -> bool:
     connection = None if run is None else peek(run, CONNECTION_KEY)
     if run is None or not isinstance(connection, Connection):
         return False
+    widgets = connection.widgets
     if settable:
-        connection.unsettable.discard(key)
-        return key in connection.fresh
-    connection.unsettable.add(key)
-    if key in connection.fresh:
-        _drop(connection, raw(run), key, connection.fresh[key], _UNSETTABLE)
+        widgets.unsettable.discard(key)
+        return key in widgets.fresh
+    widgets.unsettable.add(key)
+    if key in widgets.fresh:
+        _drop(connection, raw(run), key, widgets.fresh[key], _UNSETTABLE)
     return False
 
 
-def shaping(key: str) -> None:
+def check_slider(key: str) -> None:
     """
     Look at a slider's stored value before the slider takes its shape from it.
 
@@ -248,7 +254,7 @@ def shaping(key: str) -> None:
     connection = None if run is None else peek(run, CONNECTION_KEY)
     if run is None or not isinstance(connection, Connection):
         return
-    value = connection.fresh.get(key, MISSING)
+    value = connection.widgets.fresh.get(key, MISSING)
     ends = value if isinstance(value, list | tuple) else [value]
     if value is not MISSING and not all(isinstance(end, int | float | date | time) for end in ends):
         reason = f"a slider takes numbers, dates or times, not {type(value).__name__}"
@@ -257,8 +263,9 @@ def shaping(key: str) -> None:
 
 def _drop(connection: Connection, state: Any, key: str, value: Any, reason: str) -> None:  # noqa: ANN401
     unplug(state, key)
-    connection.forget(key)
-    connection.agree(key, value)  # what the widget shows instead is then seen as a change
+    connection.widgets.forget(key)
+    # What the widget shows instead is then seen as a change.
+    connection.widgets.agree(key, value)
     connection.report(
         ValueDropped(session_id=connection.session_id, key=key, value=value, reason=reason)
     )

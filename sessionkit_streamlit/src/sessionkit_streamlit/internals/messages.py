@@ -51,13 +51,13 @@ class Field:
         return user_key_from_element_id(self.widget_id)
 
 
-def drawn(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit's
+def form_part(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit's
     """Return what a message to the page says about a form; None for all else."""
     effect = "the fields of a form that clears on submit are filled in again"
-    return guarded(lambda: _drawn(message), "ForwardMsg.delta", effect, otherwise=None)
+    return guarded(lambda: _form_part(message), "ForwardMsg.delta", effect, otherwise=None)
 
 
-def _drawn(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit's
+def _form_part(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit's
     delta = message.delta
     kind = delta.WhichOneof("type")
     if kind == "add_block" and delta.add_block.WhichOneof("type") == "form":
