@@ -19,7 +19,6 @@ from sessionkit.plugins.registry import core
 
 Install = Callable[..., None]
 Run = Callable[..., Result]
-
 KINDS = sorted(TEMPLATES)
 
 

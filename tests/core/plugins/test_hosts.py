@@ -17,7 +17,6 @@ from sessionkit.plugins import Plugins
 from sessionkit.tokens import Tokens
 
 Install = Callable[..., None]
-
 HOST = """\
 class _Host:
     trusted = False

@@ -4,14 +4,19 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 
-from sessionkit.errors import ConfigError, UnknownPluginError
+from sessionkit.errors import (
+    ConfigError,
+    DuplicatePluginError,
+    UnknownPluginError,
+)
+from sessionkit.events import SessionCreated
 from sessionkit.plugins import Plugins
-from sessionkit.plugins.registry import STORAGE
+from sessionkit.settings import Settings
+from sessionkit.settings.settings import ConflictSettings
 
 Install = Callable[..., None]
 
@@ -52,151 +57,75 @@ def test_core_comes_in_by_the_same_door(ask: str, name: str, module: str, cls: s
     assert (f"sessionkit.{module}", cls) == (type(made).__module__, type(made).__name__)
 
 
-def test_only_the_plugin_that_is_asked_for_is_imported(
-    install: Install, install_storage: Install, plugins: Callable[[], Plugins]
+def test_what_a_plugin_offers_is_told(
+    install_storage: Install, plugins: Callable[[], Plugins]
 ) -> None:
-    """A neighbour that can't be imported breaks nothing."""
+    """Names by kind, without the kinds that it doesn't offer."""
     install_storage("mine")
-    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
-    install_storage("other")
-
-    plugins().storage("mine", {"url": "u"})
-
-    assert {"mine_hooks"} == {name for name in sys.modules if name.endswith("_hooks")} & {
-        "mine_hooks",
-        "broken_hooks",
-        "other_hooks",
-    }
-
-
-def test_a_module_with_several_names_is_registered_once(
-    install: Install, plugins: Callable[[], Plugins]
-) -> None:
-    """One distribution offers two storages by two names, from one module."""
-    body = "@hookimpl\ndef sessionkit_storages():\n    return {'one': dict, 'two': dict}\n"
-    install("x-both", {"one": "both_hooks", "two": "both_hooks"}, {"both_hooks": body})
     found = plugins()
 
-    assert found.storage("one", {"url": "u"}) == found.storage("two", {"url": "u"})
-    assert [True, True] == [plugin.loaded for plugin in found.installed()[1:]]
+    assert {"storage": ("mine",)} == found.offers("mine")
+    assert {"storage", "serializer", "conflict strategy", "host"} == set(found.offers("defaults"))
 
 
-def test_a_name_that_differs_from_its_plugins_is_found(
-    install_storage: Install, plugins: Callable[[], Plugins]
-) -> None:
-    """A plugin may offer more than its own name; then the others are asked before giving up."""
-    install_storage("sql", "oracle")
+def test_nothing_is_looked_up_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding entry points takes time; making the object and telling nobody doesn't."""
+    monkeypatch.setattr("importlib.metadata.entry_points", None)
 
-    opened: Any = plugins().storage("oracle", {"url": "u"})
-
-    assert "opened" == opened[0]
+    Plugins().emit(SessionCreated(session_id="s"))
 
 
-def test_an_object_in_a_module_may_be_the_plugin(
+# -- settings against what is installed -------------------------------------------------
+
+
+def test_settings_are_checked_without_making_anything(
     install: Install, plugins: Callable[[], Plugins]
 ) -> None:
-    """An entry point names a module, or an object in one."""
-    body = """\
-class _Plugin:
-    @hookimpl
-    def sessionkit_storages(self):
-        return {"mine": lambda: "opened"}
+    """The storage that is used and its keys; a key that is missing counts, unless tables alone are checked."""
+    body = "@hookimpl\ndef sessionkit_storages():\n    return {'mine': lambda *, url: 1 / 0}\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
+    found = plugins()
 
-plugin = _Plugin()
-"""
-    install("x-mine", {"mine": "object_hooks:plugin"}, {"object_hooks": body})
-
-    opened: Any = plugins().storage("mine")
-
-    assert "opened" == opened
-
-
-def test_threads_that_ask_at_once_load_once(
-    install_storage: Install, plugins: Callable[[], Plugins]
-) -> None:
-    """Each gets its storage; the plugin is registered once."""
-    install_storage("mine")
-    found, barrier, opened = plugins(), Barrier(6), list[object]()
-
-    def ask() -> None:
-        barrier.wait()
-        opened.append(found.storage("mine", {"url": "u"}))
-
-    threads = [Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert 6 == len(opened)
+    found.check_settings(Settings(storages={"mine": {"url": "u"}}))
+    with pytest.raises(ConfigError, match=r"\[storages\.mine\] url: missing"):
+        found.check_settings(Settings(storage="mine"))
+    found.check_settings(Settings(storage="mine"), tables_only=True)
+    with pytest.raises(ConfigError, match=r"\[storages\.mine\] urll: unknown"):
+        found.check_settings(Settings(storages={"mine": {"urll": "u"}}), tables_only=True)
 
 
 @pytest.mark.parametrize(
-    ("table", "message"),
+    ("settings", "error", "message"),
     [
+        (Settings(serializer="jsn"), UnknownPluginError, "a serializer named 'jsn'"),
+        (Settings(conflict_strategy="x"), UnknownPluginError, "a conflict strategy named 'x'"),
+        (Settings(hosts={"local": {"a": 1}}), ConfigError, r"\[hosts\.local\] a: unknown"),
         (
-            {"urll": "u"},
-            "[storages.mine] urll: unknown; did you mean 'url'? (allowed: table, timeout, url)",
+            Settings(conflict=ConflictSettings(fields={"inputs": "mien"})),
+            ConfigError,
+            r"\[conflict\.fields\] 'inputs': 'mien' is no policy",
         ),
-        ({"url": "u", "zzz": 1}, "[storages.mine] zzz: unknown; allowed: table, timeout, url"),
-        ({}, "[storages.mine] url: missing; it has no default (keys: table, timeout, url)"),
     ],
 )
-def test_a_table_is_checked_against_the_factorys_signature(
-    install_storage: Install, plugins: Callable[[], Plugins], table: dict[str, Any], message: str
+def test_whatever_settings_name_is_checked(
+    settings: Settings, error: type[Exception], message: str
 ) -> None:
-    """Table, key, who said it, and what would be right."""
-    install_storage("mine")
-    found, asked = plugins(), []
-
-    def where(key: str) -> str:
-        asked.append(key)
-        return "the file"
-
-    with pytest.raises(ConfigError) as caught:
-        found.storage("mine", table, where=where)
-
-    assert f"the file: {message}" == str(caught.value)
-    assert [f"storages.mine.{next(iter(table), 'url') if 'zzz' not in table else 'zzz'}"] == asked
-    with pytest.raises(ConfigError) as caught:
-        found.storage("mine", table)
-    assert message == str(caught.value)
+    """Serializer, strategy, the hosts that are asked about, and policies."""
+    with pytest.raises(error, match=message):
+        Plugins(entry_points=[]).check_settings(settings, hosts=["local"])
 
 
-def test_a_table_can_be_checked_without_making_anything(
-    install: Install, plugins: Callable[[], Plugins]
-) -> None:
-    """Name and keys; what the factory gets besides is neither missing nor to be set."""
-    body = "@hookimpl\ndef sessionkit_storages():\n    return {'mine': lambda *, own, url: 1 / 0}\n"
-    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
-    found = plugins()
-    found.check(STORAGE, "mine", {"url": "u"}, injected=("own",))
-    for table, injected in (({"url": "u"}, ()), ({"url": "u", "own": 1}, ("own",))):
-        with pytest.raises(ConfigError, match=r"\[storages\.mine\] own"):
-            found.check(STORAGE, "mine", table, injected=injected)
-    with pytest.raises(UnknownPluginError, match="did you mean 'mine'"):
-        found.check(STORAGE, "mien")
+def test_a_strategy_of_code_is_no_matter_of_plugins() -> None:
+    """It has no name to look for, and another host's table is nobody's question."""
+    settings = Settings(
+        conflict_strategy=Plugins(entry_points=[]).conflict_strategy("merge"),
+        hosts={"local": {"a": 1}},
+    )
+
+    Plugins(entry_points=[]).check_settings(settings)
 
 
-def test_a_storage_without_keys_takes_none() -> None:
-    """The message says that nothing is allowed."""
-    with pytest.raises(ConfigError, match=r"\[storages\.memory\] url: unknown; allowed: none"):
-        Plugins(entry_points=[]).storage("memory", {"url": "u"})
-
-
-def test_a_factory_may_take_any_key(install: Install, plugins: Callable[[], Plugins]) -> None:
-    """With **keywords nothing is unknown; without a signature nothing is checked."""
-    body = """\
-@hookimpl
-def sessionkit_storages():
-    return {"mine": lambda **keys: keys, "bare": dict}
-"""
-    install("x-mine", {"mine": "mine_hooks", "bare": "mine_hooks"}, {"mine_hooks": body})
-    found = plugins()
-
-    opened: Any = (found.storage("mine", {"a": 1}), found.storage("bare", {"b": 2}))
-
-    assert ({"a": 1}, {"b": 2}) == opened
+# -- which storage is used where none is named -----------------------------------------
 
 
 def test_with_nothing_installed_memory_is_chosen_with_a_warning(
@@ -275,3 +204,79 @@ def test_of_several_others_none_is_chosen(
         ConfigError, match=r"several storages are installed \(a, b\).*SESSIONKIT_STORAGE"
     ):
         plugins().choose_storage()
+
+
+# -- observers and commands ------------------------------------------------------------
+
+
+OBSERVER = """\
+SEEN = []
+
+@hookimpl
+def sessionkit_event(event):
+    SEEN.append(event)
+"""
+
+
+def test_observers_see_events(install: Install, plugins: Callable[[], Plugins]) -> None:
+    """A plugin that is named to observe gets every event; before nobody does."""
+    install("x-watch", {"watch": "watch_hooks"}, {"watch_hooks": OBSERVER})
+    found, event = plugins(), SessionCreated(session_id="s")
+    found.emit(event)
+
+    found.observe(["watch", "watch"])
+    found.emit(event)
+
+    assert [event] == sys.modules["watch_hooks"].SEEN
+
+
+def test_an_observers_error_is_logged_and_changes_nothing(
+    install: Install, plugins: Callable[[], Plugins], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others hear of the event all the same, those before it and those after it."""
+    broken = "@hookimpl\ndef sessionkit_event(event):\n    raise RuntimeError('bug')\n"
+    install("x-a", {"a": "a_hooks"}, {"a_hooks": OBSERVER})
+    install("x-b", {"b": "b_hooks"}, {"b_hooks": broken})
+    install("x-c", {"c": "c_hooks"}, {"c_hooks": OBSERVER})
+    found = plugins()
+    found.observe(["a", "b", "c"])
+
+    found.emit(SessionCreated(session_id="s"))
+
+    assert [1, 1] == [len(sys.modules[name].SEEN) for name in ("a_hooks", "c_hooks")]
+    [record] = caplog.records
+    assert "plugin 'b' of x-b 1.0 failed to observe SessionCreated" == record.getMessage()
+    assert record.exc_info
+
+
+def test_an_unknown_observer_is_told(plugins: Callable[[], Plugins], install: Install) -> None:
+    """Who said it, and the nearest name."""
+    install("x-audit", {"audit": "audit_hooks"}, {"audit_hooks": OBSERVER})
+
+    with pytest.raises(UnknownPluginError) as caught:
+        plugins().observe(["adit"], where=lambda key: f"the file ({key})")
+
+    assert (
+        "the file (plugins): no installed plugin offers a plugin named 'adit'; "
+        "did you mean 'audit'? (available: audit)"
+    ) == str(caught.value)
+
+
+def test_commands_of_all_plugins_are_offered(
+    install: Install, plugins: Callable[[], Plugins], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broken plugin is logged; a name that two offer is an error for who runs it."""
+    body = (
+        "@hookimpl\ndef sessionkit_commands():\n    return {'both': str, 'NAME': lambda: 'NAME'}\n"
+    )
+    for name in ("one", "two"):
+        install(f"x-{name}", {name: f"{name}_hooks"}, {f"{name}_hooks": body.replace("NAME", name)})
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
+
+    commands = plugins().commands()
+
+    assert ["both", "one", "two"] == sorted(commands)
+    assert "one" == commands["one"]()
+    with pytest.raises(DuplicatePluginError, match="command 'both' is offered by"):
+        commands["both"]()
+    assert ["sessionkit"] == [record.name for record in caplog.records]

@@ -3,18 +3,153 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, PackageNotFoundError
+from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
 from sessionkit.errors import (
     DuplicatePluginError,
     PluginError,
-    UnavailableError,
     UnknownPluginError,
 )
 from sessionkit.plugins import Plugins
+from sessionkit.plugins.registry import InstalledPlugin
 
 Install = Callable[..., None]
+
+
+def test_only_the_plugin_that_is_asked_for_is_imported(
+    install: Install, install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """A neighbour that can't be imported breaks nothing."""
+    install_storage("mine")
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
+    install_storage("other")
+
+    plugins().storage("mine", {"url": "u"})
+
+    assert {"mine_hooks"} == {name for name in sys.modules if name.endswith("_hooks")} & {
+        "mine_hooks",
+        "broken_hooks",
+        "other_hooks",
+    }
+
+
+def test_a_module_with_several_names_is_registered_once(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """One distribution offers two storages by two names, from one module."""
+    body = "@hookimpl\ndef sessionkit_storages():\n    return {'one': dict, 'two': dict}\n"
+    install("x-both", {"one": "both_hooks", "two": "both_hooks"}, {"both_hooks": body})
+    found = plugins()
+
+    assert found.storage("one", {"url": "u"}) == found.storage("two", {"url": "u"})
+    assert [True, True] == [plugin.loaded for plugin in found.installed()[1:]]
+
+
+def test_a_name_that_differs_from_its_plugins_is_found(
+    install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """A plugin may offer more than its own name; then the others are asked before giving up."""
+    install_storage("sql", "oracle")
+
+    opened: Any = plugins().storage("oracle", {"url": "u"})
+
+    assert "opened" == opened[0]
+
+
+def test_an_object_in_a_module_may_be_the_plugin(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """An entry point names a module, or an object in one."""
+    body = """\
+class _Plugin:
+    @hookimpl
+    def sessionkit_storages(self):
+        return {"mine": lambda: "opened"}
+
+plugin = _Plugin()
+"""
+    install("x-mine", {"mine": "object_hooks:plugin"}, {"object_hooks": body})
+
+    opened: Any = plugins().storage("mine")
+
+    assert "opened" == opened
+
+
+def test_threads_that_ask_at_once_load_once(
+    install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Each gets its storage; the plugin is registered once."""
+    install_storage("mine")
+    found, barrier, opened = plugins(), Barrier(6), list[object]()
+
+    def ask() -> None:
+        barrier.wait()
+        opened.append(found.storage("mine", {"url": "u"}))
+
+    threads = [Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 6 == len(opened)
+
+
+def test_what_is_installed_is_listed_without_importing(
+    install: Install, install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """This package's own plugin comes first, then all others by name."""
+    install_storage("mine", version="3.1")
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
+    found = plugins()
+
+    core, broken, mine = found.installed()
+
+    assert ("defaults", "sessionkit-core", True) == (core.name, core.distribution, core.loaded)
+    assert InstalledPlugin("broken", "x-broken", "1.0", "broken_hooks") == broken
+    assert InstalledPlugin("mine", "x-mine", "3.1", "mine_hooks") == mine
+    assert {"mine_hooks", "broken_hooks"}.isdisjoint(sys.modules)
+
+
+def test_what_was_loaded_and_what_failed_is_listed(
+    install: Install, install_storage: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """After loading, the list says so, and why one could not be."""
+    install_storage("mine")
+    install("x-broken", {"broken": "broken_hooks"}, {"broken_hooks": "import no_such_module"})
+    found = plugins()
+    found.commands()
+
+    _, broken, mine = found.installed()
+
+    assert (False, True) == (broken.loaded, mine.loaded)
+    assert "No module named 'no_such_module'" in (broken.error or "")
+    assert mine.error is None
+
+
+def test_an_entry_point_without_distribution_is_no_error() -> None:
+    """Whoever made it is unknown."""
+    [_, plugin] = Plugins(entry_points=[EntryPoint("x", "x_hooks", "sessionkit")]).installed()
+
+    assert InstalledPlugin("x", "unknown", "unknown", "x_hooks") == plugin
+
+
+def test_core_without_metadata_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that was copied rather than installed has no version."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+
+    assert "unknown" == Plugins(entry_points=[]).installed()[0].version
+
+
+# -- names that nobody offers, or several do, and plugins that are wrong ---------------
 
 
 def test_an_unknown_name_is_told_with_the_right_ones() -> None:
@@ -126,35 +261,6 @@ def test_a_hook_that_fails_is_told(
     with pytest.raises(PluginError, match=rf"plugin 'mine' of x-mine 1\.0: {reason}"):
         found.storage("mine")
     assert found.storage("memory") is not None
-
-
-def test_a_factory_that_fails_is_told(install: Install, plugins: Callable[[], Plugins]) -> None:
-    """Plugin, table and cause; an error of sessionkit passes as it is."""
-    body = """\
-from sessionkit.errors import UnavailableError
-
-def _bug():
-    raise ZeroDivisionError("bug")
-
-def _down():
-    raise UnavailableError("down")
-
-@hookimpl
-def sessionkit_storages():
-    return {"bug": _bug, "down": _down}
-"""
-    install("x-mine", {"bug": "mine_hooks", "down": "mine_hooks"}, {"mine_hooks": body})
-    found = plugins()
-
-    with pytest.raises(PluginError) as caught:
-        found.storage("bug")
-
-    assert (
-        "plugin 'bug' of x-mine 1.0: [storages.bug] can't be made: ZeroDivisionError: bug"
-    ) == str(caught.value)
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    with pytest.raises(UnavailableError, match="down"):
-        found.storage("down")
 
 
 def test_two_distributions_with_one_entry_point_are_an_error_for_who_asks(

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values in a plugin's table are of the types that its factory's keywords are annotated with."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,11 +12,119 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sessionkit.cli.app import make_cli
-from sessionkit.errors import ConfigError
+from sessionkit.errors import (
+    ConfigError,
+    PluginError,
+    UnavailableError,
+    UnknownPluginError,
+)
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.factories import call_factory
 from sessionkit.plugins.registry import HOST, STORAGE, PluginKind
 from sessionkit.settings import load_settings
+
+Install = Callable[..., None]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            {"urll": "u"},
+            "[storages.mine] urll: unknown; did you mean 'url'? (allowed: table, timeout, url)",
+        ),
+        ({"url": "u", "zzz": 1}, "[storages.mine] zzz: unknown; allowed: table, timeout, url"),
+        ({}, "[storages.mine] url: missing; it has no default (keys: table, timeout, url)"),
+    ],
+)
+def test_a_table_is_checked_against_the_factorys_signature(
+    install_storage: Install, plugins: Callable[[], Plugins], table: dict[str, Any], message: str
+) -> None:
+    """Table, key, who said it, and what would be right."""
+    install_storage("mine")
+    found, asked = plugins(), []
+
+    def where(key: str) -> str:
+        asked.append(key)
+        return "the file"
+
+    with pytest.raises(ConfigError) as caught:
+        found.storage("mine", table, where=where)
+
+    assert f"the file: {message}" == str(caught.value)
+    assert [f"storages.mine.{next(iter(table), 'url') if 'zzz' not in table else 'zzz'}"] == asked
+    with pytest.raises(ConfigError) as caught:
+        found.storage("mine", table)
+    assert message == str(caught.value)
+
+
+def test_a_table_can_be_checked_without_making_anything(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Name and keys; what the factory gets besides is neither missing nor to be set."""
+    body = "@hookimpl\ndef sessionkit_storages():\n    return {'mine': lambda *, own, url: 1 / 0}\n"
+    install("x-mine", {"mine": "mine_hooks"}, {"mine_hooks": body})
+    found = plugins()
+    found.check(STORAGE, "mine", {"url": "u"}, injected=("own",))
+    for table, injected in (({"url": "u"}, ()), ({"url": "u", "own": 1}, ("own",))):
+        with pytest.raises(ConfigError, match=r"\[storages\.mine\] own"):
+            found.check(STORAGE, "mine", table, injected=injected)
+    with pytest.raises(UnknownPluginError, match="did you mean 'mine'"):
+        found.check(STORAGE, "mien")
+
+
+def test_a_storage_without_keys_takes_none() -> None:
+    """The message says that nothing is allowed."""
+    with pytest.raises(ConfigError, match=r"\[storages\.memory\] url: unknown; allowed: none"):
+        Plugins(entry_points=[]).storage("memory", {"url": "u"})
+
+
+def test_a_factory_may_take_any_key(install: Install, plugins: Callable[[], Plugins]) -> None:
+    """With **keywords nothing is unknown; without a signature nothing is checked."""
+    body = """\
+@hookimpl
+def sessionkit_storages():
+    return {"mine": lambda **keys: keys, "bare": dict}
+"""
+    install("x-mine", {"mine": "mine_hooks", "bare": "mine_hooks"}, {"mine_hooks": body})
+    found = plugins()
+
+    opened: Any = (found.storage("mine", {"a": 1}), found.storage("bare", {"b": 2}))
+
+    assert ({"a": 1}, {"b": 2}) == opened
+
+
+def test_a_factory_that_fails_is_told(install: Install, plugins: Callable[[], Plugins]) -> None:
+    """Plugin, table and cause; an error of sessionkit passes as it is."""
+    body = """\
+from sessionkit.errors import UnavailableError
+
+def _bug():
+    raise ZeroDivisionError("bug")
+
+def _down():
+    raise UnavailableError("down")
+
+@hookimpl
+def sessionkit_storages():
+    return {"bug": _bug, "down": _down}
+"""
+    install("x-mine", {"bug": "mine_hooks", "down": "mine_hooks"}, {"mine_hooks": body})
+    found = plugins()
+
+    with pytest.raises(PluginError) as caught:
+        found.storage("bug")
+
+    assert (
+        "plugin 'bug' of x-mine 1.0: [storages.bug] can't be made: ZeroDivisionError: bug"
+    ) == str(caught.value)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(UnavailableError, match="down"):
+        found.storage("down")
+
+
+# -- the values in a table are of the types that the factory's keywords are annotated with ---
+
 
 TYPED = """\
 from __future__ import annotations
@@ -51,7 +157,6 @@ def sessionkit_storages():
     return {"typed": _open}
 """
 
-Install = Callable[..., None]
 Give = Callable[[str, Any], Any]
 
 

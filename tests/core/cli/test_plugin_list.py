@@ -2,20 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
-from sessionkit.api import bootstrap_session, save_session
-from sessionkit.manager.manager import SessionManager
-from sessionkit.settings import load_settings
-
 Install = Callable[..., None]
 Run = Callable[..., Result]
-
-# -- sessionkit plugins ----------------------------------------------------------
 
 
 def _lines(result: Result) -> list[list[str]]:
@@ -82,35 +75,13 @@ def test_a_wrong_setting_is_told_without_a_traceback(run: Run, write: Callable[.
     assert result.stderr.startswith(f"Error: {path}: storag: unknown; did you mean 'storage'?")
 
 
-# -- sessionkit cleanup ----------------------------------------------------------
+def test_a_wrong_policy_is_told(run: Run, write: Callable[..., Path]) -> None:
+    """As the app that starts with these settings tells it."""
+    path = write("[conflict.fields]\ninputs = 'mien'\n")
 
+    result = run("plugins")
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ((), "removed 0 sessions\n"),
-        (("--max-age-hours", "4"), "removed 0 sessions\n"),
-        (("--max-age-hours", "2.5"), "removed 1 session\n"),
-    ],
-)
-def test_cleanup_removes_what_was_not_used_for_so_long(
-    run: Run, arguments: tuple[str, ...], said: str
-) -> None:
-    """A session that was last used three hours ago, and expires after a day."""
-    with SessionManager(load_settings(storage="memory")):
-        session = bootstrap_session()
-        session.last_activity -= timedelta(hours=3)
-        save_session(session, immediate=True)
-
-        result = run("cleanup", *arguments)
-
-    assert (0, said) == (result.exit_code, result.stdout)
-
-
-@pytest.mark.parametrize("hours", ["0", "-1", "nan", "inf", "soon"])
-def test_an_age_is_a_number_of_hours_above_zero(run: Run, hours: str) -> None:
-    """Anything else would remove too much, or nothing."""
-    result = run("cleanup", f"--max-age-hours={hours}")
-
-    assert 2 == result.exit_code
-    assert "Invalid value for '--max-age-hours'" in result.stderr
+    assert 1 == result.exit_code
+    assert result.stderr.startswith(
+        f"Error: {path}: [conflict.fields] 'inputs': 'mien' is no policy;"
+    )

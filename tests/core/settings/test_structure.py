@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -208,91 +207,6 @@ def test_what_is_wrong_in_a_variable_is_told_with_its_name(
     assert str(caught.value).startswith(f"environment variable {name}: {message}")
 
 
-def test_two_variables_that_differ_in_case_only_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Which one counts would be left to chance."""
-    monkeypatch.setenv("SESSIONKIT_STORAGE", "a")
-    monkeypatch.setenv("sessionkit_storage", "b")
-
-    with pytest.raises(ConfigError, match="SESSIONKIT_STORAGE is set twice"):
-        load_settings()
-
-
-def test_a_syntax_error_is_told_with_its_line(write: Callable[..., Path]) -> None:
-    """File, line and column are named."""
-    path = write("storage = 'a'\nserializer = \n")
-
-    with pytest.raises(ConfigError, match=r"not TOML: .*at line 2, column 14") as caught:
-        load_settings()
-
-    assert str(caught.value).startswith(str(path))
-
-
-def test_a_file_in_another_encoding_is_told_with_its_line(bare: Path) -> None:
-    """Settings are UTF-8."""
-    (bare / "sessionkit.toml").write_bytes("storage = 'a'\nserializer = 'ü'\n".encode("latin-1"))
-
-    with pytest.raises(ConfigError, match=r"sessionkit\.toml: not UTF-8 \(line 2, byte 28\)"):
-        load_settings()
-
-
-def test_a_folder_in_place_of_the_file_is_told(bare: Path) -> None:
-    """What is there and can't be read is no missing file."""
-    (bare / "sessionkit.toml").mkdir()
-
-    with pytest.raises(ConfigError, match=r"sessionkit\.toml: the settings can't be read"):
-        load_settings()
-
-
-def test_a_file_without_rights_is_told(
-    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system's reason is shown; the superuser may read everything, so the refusal is played."""
-    path = write("storage = 'a'\n")
-    path.chmod(stat.S_IWUSR)
-
-    def refuse(_: Path) -> bytes:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-
-    with pytest.raises(
-        ConfigError, match=r"sessionkit\.toml: the settings can't be read: Permission denied"
-    ):
-        load_settings()
-
-
-def test_a_table_of_pyproject_that_is_none_is_told(write: Callable[..., Path]) -> None:
-    """[tool] sessionkit = ... is no table."""
-    write("[tool]\nsessionkit = 3\n", "pyproject.toml")
-
-    with pytest.raises(ConfigError, match=r"pyproject\.toml: tool\.sessionkit is a table, not int"):
-        load_settings()
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("", "environment variable SESSIONKIT_CONFIG is empty: name a file, or unset it"),
-        ("gone.toml", r"environment variable SESSIONKIT_CONFIG: there is no file .*gone\.toml"),
-        (
-            "pyproject.toml",
-            r"environment variable SESSIONKIT_CONFIG: .*pyproject\.toml has no table \[tool\.sessionkit\]",
-        ),
-    ],
-)
-def test_a_variable_that_names_no_settings_is_told(
-    name: str, message: str, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that was asked for must be there, and hold settings."""
-    write("[tool.ruff]\n", "pyproject.toml")
-    monkeypatch.setenv("SESSIONKIT_CONFIG", name)
-
-    with pytest.raises(ConfigError, match=message):
-        load_settings()
-
-
 def test_settings_built_by_hand_are_checked_too() -> None:
     """The classes themselves refuse what no source may say."""
     with pytest.raises(ConfigError, match="a whole number from 0"):
@@ -314,6 +228,7 @@ VARIABLES = [
     f"SESSIONKIT_{key}"
     for key in ("STORAGE", "PLUGINS", "STORAGES__X__Y", "LIMITS__SESSION_BYTES", "EXPIRY__IDLE")
 ]
+
 KEY_TEXT = st.sampled_from(
     [
         "storage",
@@ -328,6 +243,7 @@ KEY_TEXT = st.sampled_from(
         "x",
     ]
 ) | st.text(max_size=3)
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.timedeltas(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEY_TEXT, inner, max_size=2),

@@ -4,16 +4,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from sessionkit import cli
+from sessionkit.api import bootstrap_session, save_session
+from sessionkit.manager.manager import SessionManager
+from sessionkit.settings import load_settings
 
 Install = Callable[..., None]
 Run = Callable[..., Result]
-
 COMMANDS = """\
 def _greet():
     import click
@@ -36,9 +39,6 @@ def _install_command(install: Install, offers: str = "{'greet': _greet}") -> Non
     install(
         "x-greet", {"greet": "greet_hooks"}, {"greet_hooks": COMMANDS.replace("{offers}", offers)}
     )
-
-
-# -- the command itself ----------------------------------------------------------
 
 
 def test_the_console_script_runs(bare: Path) -> None:
@@ -100,7 +100,7 @@ def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert "No such command 'clean'" in result.stderr
 
 
-# -- commands of plugins ---------------------------------------------------------
+# -- commands of plugins ---------------------------------------------------------------
 
 
 def test_a_plugins_command_is_run(run: Run, install: Install) -> None:
@@ -158,3 +158,37 @@ def test_a_command_that_two_plugins_offer_is_told(run: Run, install: Install) ->
     assert 1 == result.exit_code
     assert "command 'greet' is offered by" in result.stderr
     assert "x-again" in result.stderr
+
+
+# -- sessionkit cleanup ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "removed 0 sessions\n"),
+        (("--max-age-hours", "4"), "removed 0 sessions\n"),
+        (("--max-age-hours", "2.5"), "removed 1 session\n"),
+    ],
+)
+def test_cleanup_removes_what_was_not_used_for_so_long(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    """A session that was last used three hours ago, and expires after a day."""
+    with SessionManager(load_settings(storage="memory")):
+        session = bootstrap_session()
+        session.last_activity -= timedelta(hours=3)
+        save_session(session, immediate=True)
+
+        result = run("cleanup", *arguments)
+
+    assert (0, said) == (result.exit_code, result.stdout)
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "nan", "inf", "soon"])
+def test_an_age_is_a_number_of_hours_above_zero(run: Run, hours: str) -> None:
+    """Anything else would remove too much, or nothing."""
+    result = run("cleanup", f"--max-age-hours={hours}")
+
+    assert 2 == result.exit_code
+    assert "Invalid value for '--max-age-hours'" in result.stderr
