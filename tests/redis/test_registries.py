@@ -1,36 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registries and the users' indices, and what crashes and the server's own collecting leave there."""
+"""The registries and the users' indices, what crashes and the server's own collecting leave there, and counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import redis
 from session_harness import valkeys
+from session_harness.processes import HOST, free_port, needed
 
 from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, tombstone
 from sessionkit_redis.layout import BUCKETS, Keys
+from sessionkit_redis.registries import UserIndex
 from sessionkit_redis.storage import RedisStorage
 
 HOUR = 3600 * SECOND
 
+_SESSIONS = 20
+
 
 def _ids(storage: RedisStorage, user_id: str | None = None) -> list[str]:
     return sorted(head.session_id for head in storage.find(user_id=user_id).heads)
-
-
-def test_keys_of_a_session_share_a_slot() -> None:
-    """Braces in an id change neither the bucket nor the slot."""
-    keys = Keys("app")
-    for name in (b"s", b"{a}", b"}{", b"a}b{c}", "{\u00e9} ".encode()):
-        session, bucket = keys.session(name)
-        names = (session, bucket.active, bucket.expiry, bucket.owners, bucket.channel)
-        assert 1 == len({redis.cluster.key_slot(one) for one in names})
-        assert session.endswith(b"}:s:" + name)
-    assert BUCKETS == len({bucket.active for bucket in keys.buckets})
 
 
 def test_server_collects_an_hour_after_the_end(storage: RedisStorage, valkey: valkeys.Node) -> None:
@@ -101,23 +93,6 @@ def test_purge_of_a_single_bucket(storage: RedisStorage) -> None:
     assert 20 == storage.purge(expired_before=NOW, limit=100)
 
 
-def test_index_is_written_before_the_session(
-    storage: RedisStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the index can't be written the session isn't either: none is ever unlisted."""
-    storage.write(first("old"))
-    failed = [redis.ConnectionError("no index")]
-    monkeypatch.setattr(storage._index, "add", lambda entries: failed * len(entries))
-
-    outcomes = storage.write_many([first("new", user_id="u"), following(2, "old", user_id="u")])
-
-    assert [UnavailableError] * 2 == [type(outcome) for outcome in outcomes]
-    assert storage.read("new") is None
-    stored = storage.read("old")
-    assert stored is not None
-    assert 1 == stored.head.version
-
-
 def test_dangling_entries_are_healed(storage: RedisStorage, valkey: valkeys.Node) -> None:
     """An entry that a crash left is not listed, and gone after the next look."""
     storage.write(first("s", user_id="u"))
@@ -132,37 +107,19 @@ def test_session_that_comes_back_meanwhile_stays_listed(
 ) -> None:
     """Whoever takes an entry away looks again: a session that was saved since keeps its entry."""
     valkey.client.zadd("sk:u:u", {"s": 0})
-    heads = storage._index.heads
+    heads = UserIndex.heads
 
-    def saved_after(ids: Any) -> Any:
-        found = heads(ids)
+    def saved_after(index: UserIndex, ids: Any) -> Any:
+        found = heads(index, ids)
         if found == [None]:
             storage.write(first("s", user_id="u"))
         return found
 
-    monkeypatch.setattr(storage._index, "heads", saved_after)
+    monkeypatch.setattr(UserIndex, "heads", saved_after)
     assert [] == _ids(storage, "u")
     monkeypatch.undo()
 
     assert ["s"] == _ids(storage, "u")
-
-
-def test_steady_saves_write_no_index(
-    storage: RedisStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A session that stays its owner's is saved by one command."""
-    storage.write(first(user_id="u"))
-    sent: list[int] = []
-    many = storage._calls.many
-
-    def counted(batch: Any, **keywords: Any) -> Any:
-        sent.append(len(batch))
-        return many(batch, **keywords)
-
-    monkeypatch.setattr(storage._calls, "many", counted)
-    storage.write(following(2, user_id="u"))
-
-    assert [1] == sent
 
 
 def test_pages_with_many_of_one_moment(storage: RedisStorage) -> None:
@@ -193,24 +150,62 @@ def test_foreign_cursors(storage: RedisStorage, user_id: str | None, cursor: str
         storage.find(user_id=user_id, cursor=cursor)
 
 
-def test_prefixes_keep_apps_apart(url: str, opened: Callable[..., RedisStorage]) -> None:
-    """Two apps share a server and see nothing of each other."""
-    one, other = opened(url, prefix="one"), opened(url, prefix="other")
-    one.write(first(user_id="u"))
+@pytest.fixture(name="lone", scope="module")
+def _lone() -> Iterator[valkeys.Node]:
+    """Return a cluster of one server, as hosted ones of one shard are."""
+    bus = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    with needed():
+        node = valkeys.Node(valkeys.valkey_binary(), "--save", "", *bus)
+    node.ask("CLUSTER", "ADDSLOTSRANGE", 0, valkeys.SLOTS - 1)
+    valkeys.wait_until(
+        lambda: "cluster_state:ok" in node.ask("CLUSTER", "INFO"), "the cluster is whole"
+    )
+    yield node
+    node.stop()
 
-    assert other.read("s") is None
-    assert [] == _ids(other, "u")
-    assert 0 == other.count(active_since=0)
+
+def _fill(storage: RedisStorage) -> None:
+    """Store sessions a second apart, and a tombstone."""
+    for number in range(_SESSIONS):
+        storage.write(first(f"s{number}", last_activity=NOW + number * SECOND))
+    storage.write(first("ended"))
+    storage.write(tombstone(2, "ended"))
 
 
-def test_unix_socket(
-    tmp_path_factory: pytest.TempPathFactory, opened: Callable[..., RedisStorage]
+def _scripts_and_counts(node: valkeys.Node) -> tuple[int, int]:
+    stats = node.client.info("commandstats")
+    names = ("cmdstat_evalsha", "cmdstat_zcount")
+    scripts, counts = (stats.get(name, {"calls": 0})["calls"] for name in names)
+    return scripts, counts
+
+
+def test_one_command_counts_in_all_buckets(storage: RedisStorage, valkey: valkeys.Node) -> None:
+    """A server that has all buckets is asked once."""
+    _fill(storage)
+    storage.count(active_since=0)
+    scripts, _ = _scripts_and_counts(valkey)
+
+    assert _SESSIONS - 5 == storage.count(active_since=NOW + 5 * SECOND)
+
+    assert scripts + 1 == _scripts_and_counts(valkey)[0]
+
+
+def test_a_cluster_that_is_taken_for_a_server(
+    lone: valkeys.Node, opened: Callable[..., RedisStorage]
 ) -> None:
-    """A socket's path is a place like any other."""
-    path = tmp_path_factory.mktemp("s", numbered=True) / "r.sock"
-    with valkeys.alone(valkeys.valkey_binary(), "--unixsocket", str(path)):
-        storage = opened(f"unix://{path}?db=1")
-        storage.write(first())
+    """A cluster's server takes no command for keys of two slots, though it has both: it gets one for each."""
+    storage = opened(f"redis://{HOST}:{lone.port}")
+    _fill(storage)
+    before = _scripts_and_counts(lone)[1]
 
-        assert storage.read("s") is not None
-        assert f"unix://{path}" == storage._calls.place
+    assert _SESSIONS - 5 == storage.count(active_since=NOW + 5 * SECOND)
+
+    assert before + BUCKETS == _scripts_and_counts(lone)[1]
+
+
+def test_a_cluster_that_is_down(opened: Callable[..., RedisStorage]) -> None:
+    """What fails before anything is counted is explained, too."""
+    storage = opened(f"redis+cluster://{HOST}:{free_port()}", connect_timeout_ms=200)
+
+    with pytest.raises(UnavailableError, match="cluster"):
+        storage.count(active_since=0)

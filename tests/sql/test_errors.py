@@ -9,13 +9,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from sessionkit.errors import ConfigError, RejectedError, UnavailableError
+from sessionkit.errors import RejectedError, UnavailableError
 from sessionkit.testing.storage_samples import first, following
 from sessionkit_sqlite.storage import SqlStorage
 
 Opened = Callable[..., SqlStorage]
+
 NOBODY = {
     "postgresql": "postgresql://u:secret@127.0.0.1:1/db",
     "mysql": "mysql://u:secret@127.0.0.1:1/db",
@@ -43,23 +43,6 @@ def test_a_database_that_is_missing_is_rejected(server: Any, opened: Opened) -> 
 
     with pytest.raises(RejectedError, match=r"create (it|that database or role), or name another"):
         storage.setup()
-
-
-def test_tables_that_are_missing_are_rejected(opened: Opened) -> None:
-    """Who forgot to set up is told so."""
-    with pytest.raises(RejectedError, match=r"call init_session_tables\(\)"):
-        opened().read("s")
-
-
-def test_a_table_of_somebody_elses_is_rejected(url: str, opened: Opened) -> None:
-    """It bears our table's name; the message says what to do."""
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE sessionkit_session (name INTEGER)"))
-    engine.dispose()
-
-    with pytest.raises(RejectedError, match=r"not of sessionkit's making; use another database"):
-        opened().setup()
 
 
 @pytest.mark.parametrize(
@@ -130,40 +113,3 @@ def test_a_row_that_someone_holds_is_waited_for_and_no_longer(
         assert time.monotonic() - begin < 5
         holder.rollback()
     hasty.write(following(2))
-
-
-def test_an_exhausted_pool_is_unavailable(url: str, storage: SqlStorage) -> None:
-    """When all connections of the app's engine are in use, the call may be tried again."""
-    driver = storage._engine.url.drivername
-    engine = sa.create_engine(
-        sa.make_url(url).set(drivername=driver), pool_size=1, max_overflow=0, pool_timeout=0
-    )
-    with engine.connect(), pytest.raises(UnavailableError, match="all connections are in use"):
-        SqlStorage(engine).read("s")
-
-    engine.dispose()
-
-
-@pytest.mark.parametrize(
-    ("url", "what"),
-    [
-        ("no url", r"\[storages.sql\] url is no database URL; one would be 'postgresql"),
-        ("nosuch://host/db", r"SQLAlchemy knows no 'nosuch'"),
-        ("postgresql+pygresql://host/db", r"SQLAlchemy knows no|install"),
-        ("postgresql+asyncpg://host/db", r"asynchronous|install asyncpg"),
-        ("sqlite://", r"name a file"),
-    ],
-)
-def test_a_wrong_url_is_a_config_error(url: str, what: str) -> None:
-    """The setting is named, and what would be right."""
-    with pytest.raises(ConfigError, match=what):
-        SqlStorage.open(url)
-
-
-@pytest.mark.parametrize("keyword", ["timeout_ms", "pool_size"])
-def test_a_wrong_number_is_a_config_error(keyword: str) -> None:
-    """Zero and less are no time-outs and no pools."""
-    with pytest.raises(
-        ConfigError, match=rf"\[storages.sql\] {keyword} is 0; it must be 1 or more"
-    ):
-        SqlStorage.open("postgresql://host/db", **{keyword: 0})

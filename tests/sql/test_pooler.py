@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any, Final
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from session_harness.pgbouncer import PooledPostgresql
@@ -79,8 +80,23 @@ def test_an_engine_of_the_app_is_served_too(pooled: PooledPostgresql) -> None:
         assert {_OFTEN - 1} == _all_at_once(storages)
 
 
+@pytest.fixture(name="connections")
+def _connections() -> Iterator[list[psycopg.Connection[Any]]]:
+    """Collect the driver's connections that any engine opens from now on."""
+    seen: list[psycopg.Connection[Any]] = []
+
+    def note(connection: psycopg.Connection[Any], _: object) -> None:
+        seen.append(connection)
+
+    sa.event.listen(sa.Pool, "connect", note)
+    yield seen
+    sa.event.remove(sa.Pool, "connect", note)
+
+
 def test_without_a_pooler_statements_are_prepared(
-    postgresql: PostgresqlServer, opened: Callable[[str], SqlStorage]
+    postgresql: PostgresqlServer,
+    opened: Callable[[str], SqlStorage],
+    connections: list[psycopg.Connection[Any]],
 ) -> None:
     """Straight to the server they are planned once."""
     storage = opened(postgresql.url(postgresql.new_database()))
@@ -88,32 +104,23 @@ def test_without_a_pooler_statements_are_prepared(
 
     _work(storage, "s")
 
-    assert _prepared_on(storage)
-
-
-def _prepared_on(storage: SqlStorage) -> int:
-    def count(cursor: Any) -> int:
-        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
-        ((number,),) = cursor.fetchall()
-        return int(number)
-
-    return storage._dialect.autocommit(count)
+    (connection,) = connections
+    assert [(0,)] != connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchall()
 
 
 def test_what_the_url_says_stays(
-    postgresql: PostgresqlServer, opened: Callable[[str], SqlStorage]
+    postgresql: PostgresqlServer,
+    opened: Callable[[str], SqlStorage],
+    connections: list[psycopg.Connection[Any]],
 ) -> None:
     """Settings in the URL come after ours, and win."""
     database = postgresql.new_database()
     said = "?application_name=shop&options=-c%20statement_timeout%3D1234"
-    storage = opened(postgresql.url(database) + said)
+    opened(postgresql.url(database) + said).setup()
 
-    def ask(cursor: Any) -> list[tuple[str, str, str]]:
-        cursor.execute(
-            "SELECT current_setting('application_name'), current_setting('statement_timeout'),"
-            " current_setting('lock_timeout')"
-        )
-        rows: list[tuple[str, str, str]] = cursor.fetchall()
-        return rows
-
-    assert [("shop", "1234ms", "5s")] == storage._dialect.autocommit(ask)
+    (connection,) = connections
+    settings = connection.execute(
+        "SELECT current_setting('application_name'), current_setting('statement_timeout'),"
+        " current_setting('lock_timeout')"
+    ).fetchall()
+    assert [("shop", "1234ms", "5s")] == settings

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Database files in a folder of the test's own."""
+"""Database files in a folder of the test's own, and what SQLite is told."""
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sessionkit_sqlite.storage import SqliteStorage
 
@@ -53,3 +55,35 @@ def _run_python() -> Callable[..., str]:
         return ran.stdout
 
     return run
+
+
+@pytest.fixture(name="connections", autouse=True)
+def _connections() -> Iterator[list[sqlite3.Connection]]:
+    """Collect the driver's connections that any engine opens during the test."""
+    seen: list[sqlite3.Connection] = []
+
+    def note(connection: sqlite3.Connection, _: object) -> None:
+        seen.append(connection)
+
+    sa.event.listen(sa.Pool, "connect", note)
+    yield seen
+    sa.event.remove(sa.Pool, "connect", note)
+
+
+@pytest.fixture(name="connection")
+def _connection(
+    storage: SqliteStorage,  # noqa: ARG001 - opens it
+    connections: list[sqlite3.Connection],
+) -> sqlite3.Connection:
+    """Return the connection that the storage uses: it needs no other one."""
+    (connection,) = connections
+    return connection
+
+
+@pytest.fixture(name="statements")
+def _statements(connection: sqlite3.Connection) -> Iterator[list[str]]:
+    """Collect what SQLite is told from now on."""
+    seen: list[str] = []
+    connection.set_trace_callback(seen.append)
+    yield seen
+    connection.set_trace_callback(None)

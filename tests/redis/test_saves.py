@@ -1,22 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Large parts go ahead of the script that makes them count."""
+"""Saves: large parts go ahead of the script that makes them count, the owner's index before both."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
+import redis.asyncio
 from session_harness import valkeys
 
-from sessionkit.errors import ConflictError
+from sessionkit.errors import (
+    ConflictError,
+    RejectedError,
+    UnavailableError,
+)
 from sessionkit.records import StoredSession
-from sessionkit.testing.storage_samples import NOW, first, following, head, save_id
+from sessionkit.testing.storage_samples import (
+    NOW,
+    first,
+    following,
+    head,
+    save_id,
+)
+from sessionkit_redis.calls import Calls
 from sessionkit_redis.layout import ahead_field
+from sessionkit_redis.registries import UserIndex
 from sessionkit_redis.saves import LARGE
 from sessionkit_redis.storage import RedisStorage
 
 BIG = b"\x00" * LARGE
+
 BIGGER = b"\x01" * (LARGE + 1)
+
 SMALL = b"s"
 
 
@@ -137,17 +154,78 @@ def test_part_that_was_swept_away_is_sent_again(
 ) -> None:
     """A save whose part someone else swept away meanwhile sends it inside the script."""
     storage.write(first())
-    sent = storage._calls.many
+    sent = Calls.many
     commands: list[str] = []
 
-    def many(batch: Any, **keywords: Any) -> Any:
+    def many(calls: Calls, batch: Any, **keywords: Any) -> Any:
         commands.extend(command[0] for command in batch)
         kept = [command for command in batch if command[0] != "HSET"]
-        return [None] * (len(batch) - len(kept)) + sent(kept, **keywords)
+        return [None] * (len(batch) - len(kept)) + sent(calls, kept, **keywords)
 
-    monkeypatch.setattr(storage._calls, "many", many)
+    monkeypatch.setattr(Calls, "many", many)
     storage.write(following(2, put={"p": BIG}))
 
     assert ["HSET", "EVALSHA", "EVALSHA"] == commands
     assert StoredSession(head=head(version=2), parts={"p": BIG}) == storage.read("s")
     assert "p:p" in _raw(valkey)
+
+
+def test_index_is_written_before_the_session(
+    storage: RedisStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the index can't be written the session isn't either: none is ever unlisted."""
+    storage.write(first("old"))
+    failed = [redis.ConnectionError("no index")]
+    monkeypatch.setattr(UserIndex, "add", lambda _, entries: failed * len(entries))
+
+    outcomes = storage.write_many([first("new", user_id="u"), following(2, "old", user_id="u")])
+
+    assert [UnavailableError] * 2 == [type(outcome) for outcome in outcomes]
+    assert storage.read("new") is None
+    stored = storage.read("old")
+    assert stored is not None
+    assert 1 == stored.head.version
+
+
+def test_steady_saves_write_no_index(
+    storage: RedisStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that stays its owner's is saved by one command."""
+    storage.write(first(user_id="u"))
+    sent: list[int] = []
+    many = Calls.many
+
+    def counted(calls: Calls, batch: Any, **keywords: Any) -> Any:
+        sent.append(len(batch))
+        return many(calls, batch, **keywords)
+
+    monkeypatch.setattr(Calls, "many", counted)
+    storage.write(following(2, user_id="u"))
+
+    assert [1] == sent
+
+
+def test_too_large_part(url: str, opened: Callable[..., RedisStorage]) -> None:
+    """A part above the limit is refused before it is sent, and fails no other save."""
+    storage = opened(url, max_part_bytes=10)
+
+    outcomes = storage.write_many([first("a", {"p": b"x" * 11}), first("b", {"p": b"x" * 10})])
+
+    assert [RejectedError, type(None)] == [type(outcome) for outcome in outcomes]
+    assert "part 'p' of session 'a' has 11 bytes, max_part_bytes is 10" in str(outcomes[0])
+
+
+@pytest.mark.parametrize("field", ["id", "part", "owner"])
+def test_names_without_bytes(storage: RedisStorage, field: str) -> None:
+    """A lone surrogate is no text: refused, and no other save fails."""
+    bad = {
+        "id": first("\ud800"),
+        "part": first("bad", {"\ud800": b""}),
+        "owner": first("bad", user_id="\ud800"),
+    }[field]
+
+    outcomes = storage.write_many([bad, first("fine")])
+
+    assert [RejectedError, type(None)] == [type(outcome) for outcome in outcomes]
+    with pytest.raises(RejectedError, match="UTF-8"):
+        storage.read("\ud800")

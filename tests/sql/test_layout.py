@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables that several processes make at once, that others have made, or that are newer than we."""
+"""Tables that several processes make at once, that others have made, that are missing, or newer than we."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+import sqlalchemy as sa
 from session_harness.load import next_write
 from session_harness.mariadb import MariadbServer
 
@@ -29,6 +30,8 @@ storage.close()
 """
 
 RIGHTS: Final = "SELECT, INSERT, UPDATE, DELETE"
+
+Opened = Callable[..., SqlStorage]
 
 
 def test_processes_that_set_up_at_once(url: str, opened: Callable[..., SqlStorage]) -> None:
@@ -109,3 +112,32 @@ def test_tables_of_a_newer_release(
         opened().setup()
 
     assert [(99,)] == server.fetch("SELECT version FROM sessionkit_schema", database=database)
+
+
+def test_tables_that_are_missing_are_rejected(opened: Opened) -> None:
+    """Who forgot to set up is told so."""
+    with pytest.raises(RejectedError, match=r"call init_session_tables\(\)"):
+        opened().read("s")
+
+
+def test_a_table_of_somebody_elses_is_rejected(url: str, opened: Opened) -> None:
+    """It bears our table's name; the message says what to do."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE sessionkit_session (name INTEGER)"))
+    engine.dispose()
+
+    with pytest.raises(RejectedError, match=r"not of sessionkit's making; use another database"):
+        opened().setup()
+
+
+def test_tables_are_laid_out_through_an_engine_of_the_app(server: Any) -> None:
+    """setup() needs one connection, and leaves none behind."""
+    url = sa.make_url(server.url(server.new_database()))
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=1)
+
+    SqlStorage(engine).setup()
+    SqlStorage(engine).setup()
+
+    assert 0 == engine.pool.checkedout()  # type: ignore[attr-defined]  # a QueuePool
+    engine.dispose()

@@ -14,12 +14,15 @@ from session_harness.lossy_proxy import LossyProxy
 from sessionkit_sqlite.storage import SqlStorage
 
 FAULTS: Final = 5
+
 ANSWERS: Final = 20
+
 PAUSE: Final = 0.2
 
 PATIENCE: Final = 30.0
 
 Far = Callable[..., tuple[LossyProxy, SqlStorage]]
+
 Tell = Callable[[str], None]
 
 

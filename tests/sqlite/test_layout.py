@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Setting up tables, by one and by many at once."""
+"""The tables: made by one and by many at once, missing, newer, and those of somebody else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionkit.errors import NewerFormatError
+from sessionkit.errors import NewerFormatError, RejectedError
 from sessionkit.testing.storage_samples import first, race
 from sessionkit_sqlite.storage import SqliteStorage
 
@@ -91,3 +91,33 @@ def test_newer_tables_are_left_alone(file: Path, storage: SqliteStorage) -> None
     with closing(sqlite3.connect(file)) as other:
         names = {name for (name,) in other.execute("SELECT name FROM sqlite_master")}
     assert "sessionkit_session_user" not in names
+
+
+def test_missing_tables_are_rejected_with_the_remedy(opened: Callable[..., SqliteStorage]) -> None:
+    """A storage that was not set up says so, and how to."""
+    storage = opened()
+
+    for use in (
+        lambda: storage.read("s"),
+        lambda: storage.read_head("s"),
+        lambda: storage.write(first()),
+        storage.find,
+        lambda: storage.purge(expired_before=0, limit=1),
+    ):
+        with pytest.raises(RejectedError, match=r"no such table: .*call init_session_tables\(\)"):
+            use()
+
+
+def test_a_table_of_somebody_elses_is_rejected_with_the_remedy(
+    file: Path, opened: Callable[..., SqliteStorage]
+) -> None:
+    """It bears our table's name; not a row of it is touched."""
+    with closing(sqlite3.connect(file)) as other, other:
+        other.execute("CREATE TABLE sessionkit_session (name TEXT)")
+        other.execute("INSERT INTO sessionkit_session VALUES ('theirs')")
+
+    with pytest.raises(RejectedError, match=r"no such column: .*not of sessionkit's making"):
+        opened().setup()
+
+    with closing(sqlite3.connect(file)) as other:
+        assert [("theirs",)] == other.execute("SELECT * FROM sessionkit_session").fetchall()

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two replicas over one Valkey: what a rerun asks, and idle tabs that are told."""
+"""Watches, beyond what the shipped suite asks for: what idle tabs are told, and what a rerun asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,14 +15,91 @@ from session_harness.writers import Seconds
 
 from sessionkit.errors import ConfigError
 from sessionkit.settings.settings import PersistenceSettings
+from sessionkit.testing.storage_samples import first, following
 from sessionkit_redis.storage import RedisStorage
 
 OpenServer = Callable[..., Server]
+
 Opened = Callable[..., RedisStorage]
 
 WATCH = PersistenceSettings(
     debounce_ms=LATER.debounce_ms, max_wait_ms=LATER.max_wait_ms, watch=True
 )
+
+
+def _tried(event: Event, change: Callable[[], object]) -> None:
+    def is_heard() -> bool:
+        change()
+        return event.wait(0.1)
+
+    valkeys.wait_until(is_heard, "the watch hears of it", 10)
+
+
+def test_own_saves_are_not_told(url: str, opened: Callable[..., RedisStorage]) -> None:
+    """A handle hears of what others save and delete, not of its own."""
+    here, there = opened(url, notify=True), opened(url, notify=True)
+    heard: list[str] = []
+    last = Event()
+
+    def note(session_id: str) -> None:
+        heard.append(session_id)
+        if session_id == "theirs":
+            last.set()
+
+    watching = here.watch(note)
+    here.write(first("mine"))
+    there.write(first("theirs"))
+    _tried(last, lambda: there.delete("theirs") or there.write(first("theirs")))
+    here.write(following(2, "mine"))
+    last.clear()
+    _tried(last, lambda: there.delete("theirs") or there.write(first("theirs")))
+    watching.close()
+
+    assert {"theirs"} == set(heard)
+
+
+def test_failing_callback_ends_no_watch(
+    url: str, opened: Callable[..., RedisStorage], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the callback raises is logged, and the next change is heard."""
+    calls = 0
+    twice = Event()
+
+    def fail(_: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            twice.set()
+        message = "the app's own bug"
+        raise ValueError(message)
+
+    watching = opened(url, notify=True).watch(fail)
+    there = opened(url, notify=True)
+    _tried(twice, lambda: there.delete("s") or there.write(first()))
+    watching.close()
+
+    assert "the app's own bug" in caplog.text
+
+
+def test_watch_survives_its_connection(
+    url: str, opened: Callable[..., RedisStorage], valkey: valkeys.Node
+) -> None:
+    """A watch whose connection was cut connects again."""
+    heard = Event()
+    watching = opened(url, notify=True).watch(lambda _: heard.set())
+    there = opened(url, notify=True)
+    _tried(heard, lambda: there.delete("s") or there.write(first()))
+
+    valkey.client.client_kill_filter(_type="pubsub")
+    heard.clear()
+    _tried(heard, lambda: there.delete("s") or there.write(first()))
+    watching.close()
+
+
+def test_nobody_tells_unless_asked_to(storage: RedisStorage) -> None:
+    """A watch that would never hear anything is refused, with the setting that changes it."""
+    with pytest.raises(ConfigError, match=r"\[storages.redis\] notify is false"):
+        storage.watch(lambda _: None)
 
 
 def calls_of(node: valkeys.Node) -> dict[str, int]:

@@ -1,16 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Urls, and keywords beside them."""
+"""Ways to the servers: urls, keywords beside them, TLS, a socket, and clients of the app."""
 
 from __future__ import annotations
 
-from typing import Any
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
+import redis
+import redis.asyncio
 from redis.sentinel import SentinelConnectionPool
+from session_harness import valkeys
+from session_harness.processes import HOST, ServerMissingError, free_port, needed
 
-from sessionkit.errors import ConfigError
-from sessionkit_redis.connect import hide_passwords, open_link, parse_url
+from sessionkit.errors import ConfigError, UnavailableError
+from sessionkit.testing.storage_samples import first, following
+from sessionkit_redis.connect import hide_passwords, link_to, open_link, parse_url
 from sessionkit_redis.storage import RedisStorage
+
+_SUBJECT: Final = ("-subj", "/CN=sessions", "-addext", f"subjectAltName=IP:{HOST}")
+
+Opened = Callable[..., RedisStorage]
 
 
 @pytest.mark.parametrize(
@@ -154,3 +168,88 @@ def test_sentinels_are_asked_with_their_own_account() -> None:
     asked = sentinel.connection_pool.connection_kwargs
     assert ("a", "b") == (pool.connection_kwargs["password"], asked["password"])
     assert 0.25 == asked["socket_connect_timeout"]
+
+
+def _make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Return a certificate that vouches for itself, and its key."""
+    program = shutil.which("openssl")
+    if program is None:
+        msg = "openssl is not installed"
+        raise ServerMissingError(msg)
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    files = ("-keyout", str(key), "-out", str(certificate))
+    subprocess.run(  # noqa: S603 - found above
+        [program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, *_SUBJECT],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+@pytest.fixture(name="secured", scope="module")
+def _secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Return a url by TLS, and the certificate that its server is known by."""
+    port = free_port()
+    with needed():
+        certificate, key = _make_certificate(tmp_path_factory.mktemp("tls"))
+        files = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+        secured = ("--tls-port", str(port), "--tls-auth-clients", "no", *files)
+        with valkeys.alone(valkeys.redis_binary(), *secured):
+            yield f"rediss://{HOST}:{port}/0", certificate
+
+
+def test_sessions_go_through_tls(secured: tuple[str, Path], opened: Opened) -> None:
+    """With the authority in the url, the server's certificate is checked and sessions are kept."""
+    url, certificate = secured
+    storage = opened(f"{url}?ssl_ca_certs={certificate}")
+
+    storage.write(first(put={"a": b"1"}))
+    storage.write(following(2, put={"a": b"2"}))
+
+    stored = storage.read("s")
+    assert stored is not None
+    assert {"a": b"2"} == stored.parts
+
+
+def test_an_unknown_certificate_is_refused(secured: tuple[str, Path], opened: Opened) -> None:
+    """Without it nothing is sent to a server that nobody vouches for."""
+    url, _ = secured
+
+    with pytest.raises(UnavailableError, match="certificate verify failed"):
+        opened(url).read("s")
+
+
+def test_unusable_clients() -> None:
+    """A client that decodes what it reads, or that has to be awaited, is refused with what to do."""
+    with pytest.raises(ConfigError, match="without decode_responses=True"):
+        RedisStorage(redis.Redis(decode_responses=True))
+    with pytest.raises(ConfigError, match=r"takes a redis.Redis or redis.RedisCluster"):
+        RedisStorage(redis.asyncio.Redis())  # type: ignore[arg-type]  # what is refused
+
+
+def test_client_of_the_app_stays_open(url: str) -> None:
+    """Who opens closes: the app's client keeps its connections when the storage is closed."""
+    with closing(redis.Redis.from_url(url)) as client:
+        storage = RedisStorage(client)
+        storage.write(first())
+        connection = client.client_id()
+
+        storage.close()
+
+        assert connection == client.client_id()
+        assert str(url).removesuffix("/0") == link_to(client).place
+
+
+def test_unix_socket(
+    tmp_path_factory: pytest.TempPathFactory, opened: Callable[..., RedisStorage]
+) -> None:
+    """A socket's path is a place like any other."""
+    path = tmp_path_factory.mktemp("s", numbered=True) / "r.sock"
+    with valkeys.alone(valkeys.valkey_binary(), "--unixsocket", str(path)):
+        url = f"unix://{path}?db=1"
+        storage = opened(url)
+        storage.write(first())
+
+        assert storage.read("s") is not None
+        link = open_link(url, timeout_ms=1000, connect_timeout_ms=1000)
+        assert f"unix://{path}" == link.place

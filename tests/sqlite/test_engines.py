@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening a SQLite storage: private files, urls, keywords, and who closes what."""
+"""Engines for files: private where they are new, and which urls and keywords are refused."""
 
 from __future__ import annotations
 
+import os
 import stat
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +14,25 @@ import pytest
 import sqlalchemy as sa
 
 from sessionkit.errors import ConfigError, RejectedError, UnavailableError
-from sessionkit.storage import BatchStorage, SetupStorage
+from sessionkit.storage import SetupStorage
 from sessionkit.testing.storage_samples import first
 from sessionkit_sqlite.hooks import open_sqlite, sessionkit_storages
 from sessionkit_sqlite.storage import SqliteStorage
+
+WITHOUT_RIGHTS = """
+import os, sqlite3, sys  # the driver while this user may still read where Python lies
+from sessionkit.errors import RejectedError
+from sessionkit_sqlite.storage import SqliteStorage
+
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+for name in ("new.db", "old.db"):
+    try:
+        SqliteStorage.open(f"sqlite:///{sys.argv[1]}/{name}").setup()
+    except RejectedError as error:
+        print(error)
+"""
 
 
 def _mode(path: Path) -> int:
@@ -56,12 +73,6 @@ def test_file_opens_again(file: Path) -> None:
             if write is not None:
                 storage.write(write)
             assert storage.read("s") is not None
-
-
-def test_abilities(storage: SqliteStorage) -> None:
-    """SQLite saves batches and is set up."""
-    assert isinstance(storage, BatchStorage)
-    assert isinstance(storage, SetupStorage)
 
 
 @pytest.mark.parametrize(
@@ -125,51 +136,18 @@ def test_full_disk_may_be_tried_again(file: Path, monkeypatch: pytest.MonkeyPatc
         open_sqlite(url=f"sqlite:///{file}")
 
 
-def test_who_opens_closes(opened: Callable[..., SqliteStorage]) -> None:
-    """Closing a storage that opened its file leaves no connection open."""
-    storage = opened()
-    storage.setup()
-    closed: list[object] = []
-    sa.event.listen(storage._engine, "close", lambda *_: closed.append(1))
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="this system has no users to change to")
+def test_missing_rights_are_named(run_python: Callable[..., str]) -> None:
+    """A folder that can't be written to and a file that can't be read are named, with the missing right."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "old.db").touch()
+        (folder / "old.db").chmod(0)
+        folder.chmod(0o555)
+        shown = run_python(WITHOUT_RIGHTS, name)
+        folder.chmod(0o700)
 
-    storage.close()
-    storage.close()
-
-    assert [1] == closed
-
-
-def test_an_engine_of_the_app_stays_open(file: Path) -> None:
-    """Closing a storage on the app's engine closes nothing of the app's, and holds nothing back."""
-    engine = sa.create_engine(f"sqlite:///{file}")
-    closed: list[object] = []
-    sa.event.listen(engine, "close", lambda *_: closed.append(1))
-    storage = SqliteStorage(engine)
-    storage.setup()
-
-    assert isinstance(engine.pool, sa.QueuePool)
-    assert 0 == engine.pool.checkedout()
-    storage.close()
-    assert [] == closed
-    engine.dispose()
-
-
-def test_hooks_import_no_driver(run_python: Callable[..., str]) -> None:
-    """Loading the plugin loads neither SQLAlchemy nor sqlite3; opening does."""
-    code = (
-        "import sys, sessionkit_sqlite.hooks as hooks; hooks.sessionkit_storages();"
-        "print([name for name in ('sqlalchemy', 'sqlite3') if name in sys.modules])"
-    )
-
-    assert "[]\n" == run_python(code)
-
-
-def test_opening_imports_one_dialect(run_python: Callable[..., str], file: Path) -> None:
-    """A storage on a file imports SQLite's dialect, and that of no server."""
-    code = (
-        "import sys; from sessionkit_sqlite.storage import SqliteStorage;"
-        "SqliteStorage.open(sys.argv[1]).setup();"
-        "room = 'sessionkit_sqlite.dialects.';"
-        "print(sorted(name.removeprefix(room) for name in sys.modules if name.startswith(room)))"
-    )
-
-    assert "['sqlite', 'sqlite_saves']\n" == run_python(code, f"sqlite:///{file}")
+    new, old = shown.splitlines()
+    assert new.startswith(f"{folder / 'new.db'}: can't be made: ")
+    assert "right to write to the folder" in new
+    assert old.startswith(f"{folder / 'old.db'}: unable to open database file; it must be a file")

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import redis
-import redis.asyncio
 from redis import exceptions as driver
 from session_harness import valkeys
 from session_harness.processes import HOST, free_port
 
-from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
+from sessionkit.errors import RejectedError, StorageError, UnavailableError
 from sessionkit.testing.storage_samples import NOW, first, following
 from sessionkit_redis.failures import explain
 from sessionkit_redis.saves import LARGE
@@ -142,44 +140,6 @@ def test_server_without_memory(storage: RedisStorage, valkey: valkeys.Node) -> N
     assert b"1" == stored.parts["a"]
 
 
-def test_scripts_are_sent_anew(storage: RedisStorage, valkey: valkeys.Node) -> None:
-    """A server that forgot the scripts, as a new one has, learns them by the way."""
-    storage.write(first())
-    valkey.client.script_flush()
-
-    assert [None, None] == storage.write_many([following(2), first("t")])
-    valkey.client.script_flush()
-    assert storage.touch("s", last_activity=NOW, expires_at=None)
-    valkey.client.script_flush()
-    assert storage.delete("s")
-
-
-def test_too_large_part(url: str, opened: Callable[..., RedisStorage]) -> None:
-    """A part above the limit is refused before it is sent, and fails no other save."""
-    storage = opened(url, max_part_bytes=10)
-
-    outcomes = storage.write_many([first("a", {"p": b"x" * 11}), first("b", {"p": b"x" * 10})])
-
-    assert [RejectedError, type(None)] == [type(outcome) for outcome in outcomes]
-    assert "part 'p' of session 'a' has 11 bytes, max_part_bytes is 10" in str(outcomes[0])
-
-
-@pytest.mark.parametrize("field", ["id", "part", "owner"])
-def test_names_without_bytes(storage: RedisStorage, field: str) -> None:
-    """A lone surrogate is no text: refused, and no other save fails."""
-    bad = {
-        "id": first("\ud800"),
-        "part": first("bad", {"\ud800": b""}),
-        "owner": first("bad", user_id="\ud800"),
-    }[field]
-
-    outcomes = storage.write_many([bad, first("fine")])
-
-    assert [RejectedError, type(None)] == [type(outcome) for outcome in outcomes]
-    with pytest.raises(RejectedError, match="UTF-8"):
-        storage.read("\ud800")
-
-
 def test_rights_of_the_guide_are_enough(
     valkey: valkeys.Node, url: str, opened: Callable[..., RedisStorage]
 ) -> None:
@@ -200,24 +160,3 @@ def test_rights_of_the_guide_are_enough(
     assert not storage.delete("s")
     with pytest.raises(RejectedError, match="rights to these keys"):
         other.read("s")
-
-
-def test_unusable_clients() -> None:
-    """A client that decodes what it reads, or that has to be awaited, is refused with what to do."""
-    with pytest.raises(ConfigError, match="without decode_responses=True"):
-        RedisStorage(redis.Redis(decode_responses=True))
-    with pytest.raises(ConfigError, match=r"takes a redis.Redis or redis.RedisCluster"):
-        RedisStorage(redis.asyncio.Redis())  # type: ignore[arg-type]  # what is refused
-
-
-def test_client_of_the_app_stays_open(url: str) -> None:
-    """Who opens closes: the app's client keeps its connections when the storage is closed."""
-    with closing(redis.Redis.from_url(url)) as client:
-        storage = RedisStorage(client)
-        storage.write(first())
-        connection = client.client_id()
-
-        storage.close()
-
-        assert connection == client.client_id()
-        assert str(url).removesuffix("/0") == storage._calls.place

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers that wait for each other's rows."""
+"""Saves: writers that wait for each other's rows, and where a session's parts lie."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from session_harness.load import check_stored, in_batches, landed, next_write
 from session_harness.mariadb import MariadbServer
+from session_harness.part_chains import part_chains
 from session_harness.postgresql import PostgresqlServer
 
 from sessionkit.errors import ConflictError, UnavailableError
@@ -20,9 +21,13 @@ from sessionkit.testing.storage_samples import first, following
 from sessionkit_sqlite.storage import SqlStorage
 
 THREADS: Final = 4
+
 SESSIONS: Final = 20
+
 BATCHES: Final = 15
+
 PATIENCE: Final = 20.0
+
 POLL: Final = 0.02
 
 WAITING: Final = {
@@ -173,3 +178,17 @@ def wait_for_a_waiter(server: Any) -> None:
     while not server.fetch(query)[0][0]:
         assert time.monotonic() < deadline
         time.sleep(POLL)
+
+
+@pytest.mark.parametrize("companions", [0, 2])
+def test_parts_are_where_they_were_put(storage: SqlStorage, companions: int) -> None:
+    """Alone or in a batch, whatever is put and removed, what is read is what was stored last."""
+    for chain in part_chains(20, 8):
+        for write, parts in chain:
+            version = f"{write.head.session_id}-{write.head.version}"
+            others = [first(f"{version}-{number}", put={"*": b"1"}) for number in range(companions)]
+            assert not any(storage.write_many([write, *others]))
+            stored = storage.read(write.head.session_id)
+            assert stored is not None
+            assert parts == stored.parts
+            assert write.head.version == stored.head.version
