@@ -81,6 +81,12 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def architecture(session: nox.Session) -> None:
+    """Draw the rooms and their arrows into docs/architecture.md."""
+    session.run("python", "docs/draw_rooms.py")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build wheels and source distributions into dist/."""
     build_into(session, ROOT / "dist", "wheel", "sdist")
