@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -31,3 +32,23 @@ def test_is_in_the_reference(root: Path) -> None:
     named = set(re.findall(r"\w+", reference))
 
     assert [] == [name for name in NAMES if name not in named]
+
+
+def test_type_checkers_see_the_same_modules() -> None:
+    """What they read and what is imported when a name is first used say the same, in the same order."""
+    tree = ast.parse(Path(sessionkit.__file__).read_text(encoding="utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    read = {
+        str(node.module).removeprefix("sessionkit."): tuple(one.name for one in node.names)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    errors = read.pop("errors")  # the home of each name that the table leaves out
+    table = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and "_MODULES" == ast.unparse(node.target) and node.value
+    )
+
+    assert list(read.items()) == list(table.items())
+    assert NAMES == sorted({*errors, *(name for names in read.values() for name in names)})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host contract: the framework that the code runs in."""
+"""The host contract: the framework that the code runs in, and what it may ask of the manager."""
 
 from __future__ import annotations
 
