@@ -115,7 +115,7 @@ for number in range(30):
     late.schedule_save(None, UserSession(session_id=f"session{number:02}"))
 import atexit
 atexit.register(lambda: None)
-import sessionkit.exits
+import sessionkit.persistence.exits
 sessionkit.persistence.exits._EXITS.save_all()
 assert len(tries) >= 2, tries
 """,
