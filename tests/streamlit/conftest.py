@@ -18,7 +18,9 @@ from sessionkit import SessionManager, UserSession
 from sessionkit.events import SessionEvent
 from sessionkit.settings import Settings, load_settings
 from sessionkit_streamlit.browser.gate import gate
+from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
 from sessionkit_streamlit.internals.guard import moved
+from sessionkit_streamlit.internals.state import hidden
 
 
 @attrs.define
@@ -93,6 +95,11 @@ class Browser:
         assert found is not None
         return found
 
+    def connection_of(self, tab: AppTest) -> Connection:
+        """Return what the server knows about a tab's connection."""
+        connection: Connection = tab.session_state[hidden(CONNECTION_KEY)].value
+        return connection
+
     def told(self, kind: type[SessionEvent]) -> list[Any]:
         """Return the events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
@@ -115,6 +122,25 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser
     yield browser
     browser.stop()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Collect what each run tells the component in the browser."""
+    seen: list[dict[str, Any]] = []
+    original = st.components.v2.component
+
+    def component(name: str, **more: Any) -> Callable[..., Any]:
+        mount = original(name, **more)
+
+        def mounted(*, data: dict[str, Any], **options: Any) -> Any:
+            seen.append(data)
+            return mount(data=data, **options)
+
+        return mounted
+
+    monkeypatch.setattr(st.components.v2, "component", component)
+    return seen
 
 
 @pytest.fixture

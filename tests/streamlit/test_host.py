@@ -12,29 +12,12 @@ import streamlit as st
 
 from sessionkit import UserSession
 from sessionkit.host import ConnectedHost
-from sessionkit_streamlit.browser import handshake
 from sessionkit_streamlit.browser.gate import gate
-from sessionkit_streamlit.connection import Identity
 from sessionkit_streamlit.host import StreamlitHost
 
 Page = Callable[..., Path]
 
 SHOW = "st.text(session.session_id)\n"
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Collect what the component in the browser is told, once a run."""
-    seen: list[dict[str, Any]] = []
-    original = handshake._told
-
-    def telling(identity: Identity, name: str, *, resync: bool) -> dict[str, Any]:
-        data = original(identity, name, resync=resync)
-        seen.append(data)
-        return data
-
-    monkeypatch.setattr(handshake, "_told", telling)
-    return seen
 
 
 def test_it_is_a_connected_host(browser: Any) -> None:
@@ -113,24 +96,6 @@ def test_an_old_cookie_brings_nothing_back(browser: Any, page: Page) -> None:
     assert "" == again.text_input(key="city").value
 
 
-def test_tokens_that_count_no_more_are_told_by_digest(
-    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The browser overwrites the token of an ended session; no unreadable token is shown to scripts."""
-    monkeypatch.setattr(gate, "middleware", False)
-    body = "if st.button('bye', key='bye'):\n    end_session()\n    st.rerun()\n"
-    tab = browser.open(page(body)).run()
-    tab.button(key="bye").click().run()
-    cookie = browser.cookies[browser.manager.tokens.cookie_name]
-    assert handshake.digest(cookie) in told[-1]["replaced"]
-    assert cookie not in str(told)
-
-
-def test_digest_is_fnv() -> None:
-    """The sum is the one that the script in the browser computes."""
-    assert (0x811C9DC5, 0xE40C292C, 0xBF9CF968) == tuple(map(handshake.digest, ("", "a", "foobar")))
-
-
 @pytest.mark.parametrize(
     ("known", "user"),
     [
@@ -154,43 +119,42 @@ def test_a_user_is_who_logged_in(
     assert user == StreamlitHost(browser.manager.tokens).user()
 
 
-def test_the_component_is_mounted_once_a_run(
-    browser: Any, page: Page, told: list[dict[str, Any]]
-) -> None:
-    """Bootstrapping again in one run, in a fragment and in a callback shows no duplicate-key error."""
-    body = (
-        "bootstrap_session()\n@st.fragment\ndef part():\n    bootstrap_session()\n"
-        "    st.button('f', key='f', on_click=bootstrap_session)\npart()\n"
-        "st.button('b', key='b', on_click=bootstrap_session)\n"
-    )
-    tab = browser.open(page(body)).run()
-    tab.button(key="b").click().run()
-    tab.button(key="f").click().run()
-    assert not tab.exception
-    assert 3 >= len(told)
+# -- a page that moves its session to a fresh id ---------------------------------
 
 
-def test_the_component_stays_away_where_state_must_be_pickled(
-    browser: Any, page: Page, told: list[dict[str, Any]]
-) -> None:
-    """Streamlit's components can't be pickled; with its check on, the page works without ours."""
-    st.config.set_option("runner.enforceSerializableSessionState", value=True)
-    try:
-        assert not browser.open(page(SHOW)).run().exception
-    finally:
-        st.config.set_option("runner.enforceSerializableSessionState", value=False)
-    assert [] == told
+ROTATING = """\
+persist("city")
+if st.button("rotate"):
+    rotate_session()
+st.text_input("City", key="city")
+"""
 
 
-def test_the_end_of_a_session_signals_the_writer(
-    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Streamlit releases a session on its event loop: what waits is flushed without waiting."""
-    flushed: list[tuple[Any, ...]] = []
-    browser.open(page(SHOW)).run()
-    monkeypatch.setattr(
-        browser.manager, "flush", lambda *args, **more: flushed.append((*args, more))
-    )
-    st.cache_resource.clear()
-    assert 1 == len(flushed)
-    assert {"timeout": 0} == flushed[0][-1]
+def test_what_is_typed_in_the_run_that_rotates_is_captured(browser: Any, page: Page) -> None:
+    """And what is typed later; the browser is given a ticket for the new id."""
+    tab = browser.open(page(ROTATING)).run()
+    tab.text_input(key="city").set_value("Ghent")
+    tab.button[0].click().run()
+    connection = browser.connection_of(tab)
+    session = connection.session
+    assert "the-session" != session.session_id == connection.session_id
+    assert {"city": "Ghent"} == session.inputs
+    ticket = connection.identity.ticket
+    assert session.session_id == browser.manager.tokens.read_ticket(ticket, "the-session")
+
+    tab.text_input(key="city").set_value("Bruges").run()
+    browser.hold(session.session_id)
+    browser.restart()
+
+    assert {"city": "Bruges"} == browser.session().inputs
+    assert "Bruges" == browser.open(page(ROTATING)).run().text_input(key="city").value
+
+
+def test_the_old_cookie_opens_nothing(browser: Any, page: Page) -> None:
+    """The id is ended for good."""
+    tab = browser.open(page(ROTATING)).run()
+    tab.text_input(key="city").set_value("Ghent")
+    tab.button[0].click().run()
+    browser.restart()
+
+    assert "" == browser.open(page(ROTATING)).run().text_input(key="city").value

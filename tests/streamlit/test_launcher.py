@@ -1,25 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``sessionkit run``, ``sessionkit demo``, ``app_options`` and what the plugin offers."""
+"""``sessionkit run`` and ``sessionkit demo``."""
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from click.testing import CliRunner, Result
-from starlette.middleware import Middleware
-from starlette.routing import Route
 
-from sessionkit_streamlit import app_options, launcher
-from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
-from sessionkit_streamlit.browser.gate import gate
+from sessionkit_streamlit import launcher
 
 
 @attrs.define
@@ -118,7 +112,7 @@ def test_demo_runs_the_packaged_app(served: Served) -> None:
     assert {"server.port": 8601} == served.settings
 
 
-# --- wrong settings -------------------------------------------------------------------------------
+# -- wrong settings --------------------------------------------------------------
 
 
 @pytest.fixture
@@ -199,75 +193,3 @@ def test_streamlits_secrets_count(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert "a secret that is long enough" == done.stdout.strip()
-
-
-# --- app_options ----------------------------------------------------------------------------------
-
-
-def test_app_options_put_ours_before_the_apps_own() -> None:
-    """The app's middleware and routes stay."""
-    mine = Route("/mine", endpoint=TicketRoute())
-    options = app_options(middleware=[Middleware(CookieMiddleware)], routes=[mine])
-    assert [CookieMiddleware, CookieMiddleware] == [one.cls for one in options["middleware"]]
-    assert "/_sessionkit/ticket" == options["routes"][0].path
-    assert mine is options["routes"][-1]
-
-
-@pytest.mark.parametrize("path", ["/_sessionkit/ticket", "/sub/app/_sessionkit/ticket"])
-def test_the_tickets_route_is_found_below_any_base_path(path: str) -> None:
-    """The base path is not known yet when the app is made."""
-    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
-    found = [route.matches(scope)[0].name for route in app_options()["routes"]]
-    assert "FULL" in found
-
-
-def test_the_lifespan_flushes_while_the_apps_resources_are_open(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The app's own lifespan is entered first and left last, and its state is passed on."""
-    steps: list[str] = []
-
-    @asynccontextmanager
-    async def mine(_: Any) -> AsyncIterator[dict[str, Any]]:
-        steps.append("opened")
-        yield {"model": "loaded"}
-        steps.append("closed")
-
-    class Keeper:
-        def flush(self, session_id: str | None, timeout: float) -> bool:
-            steps.append(f"flushed {session_id} {timeout:.0f}")
-            return True
-
-    monkeypatch.setattr(gate, "keeper", Keeper())
-
-    async def live() -> Any:
-        async with app_options(lifespan=mine)["lifespan"](None) as state:
-            return state
-
-    assert {"model": "loaded"} == asyncio.run(live())
-    assert ["opened", "flushed None 10", "closed"] == steps
-
-
-def test_the_lifespan_ends_without_a_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An app that nobody visited has nothing to flush."""
-    monkeypatch.setattr(gate, "keeper", None)
-
-    async def live() -> None:
-        async with app_options()["lifespan"](None):
-            pass
-
-    asyncio.run(live())
-
-
-def test_the_plugins_hooks_are_light() -> None:
-    """Finding out what is offered loads neither Streamlit nor click nor starlette."""
-    code = (
-        "import sys, sessionkit_streamlit, sessionkit_streamlit.hooks as h;"
-        "assert {'streamlit'} == set(h.sessionkit_hosts());"
-        "assert {'run', 'demo'} == set(h.sessionkit_commands());"
-        "print([m for m in ('streamlit', 'click', 'starlette') if m in sys.modules])"
-    )
-    done = subprocess.run(  # noqa: S603 - our own text, no shell
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert "[]" == done.stdout.strip()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessionkit_streamlit import refresh_fragment
-from sessionkit_streamlit.tabs import refresh_fragment as refreshing
+from sessionkit_streamlit.tabs import refresh_fragment as module
 
 Page = Callable[..., Path]
 Asked = list[tuple[str, Callable[[], bool], float, str | None]]
@@ -25,7 +25,7 @@ TWICE = (
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Collect what Streamlit's server is asked for."""
     seen: Asked = []
-    monkeypatch.setattr(refreshing, "rerun_when_idle", lambda *one: bool(seen.append(one)) or True)
+    monkeypatch.setattr(module, "rerun_when_idle", lambda *one: bool(seen.append(one)) or True)
     return seen
 
 
@@ -46,7 +46,7 @@ def test_where_streamlit_can_not_it_may_be_asked_again(
 ) -> None:
     """Nothing waits for a run that will never be."""
     tries: list[Any] = []
-    monkeypatch.setattr(refreshing, "rerun_when_idle", lambda *one: bool(tries.append(one)))
+    monkeypatch.setattr(module, "rerun_when_idle", lambda *one: bool(tries.append(one)))
     assert not browser.open(page(TWICE)).run().exception
     assert 2 == len(tries)
 

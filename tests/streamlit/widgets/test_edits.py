@@ -1,42 +1,128 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tab that comes from another server tells what its user did not touch."""
+"""Is a value the user's own doing? What is none undoes nothing that another tab has changed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from sessionkit import UserSession
 from sessionkit_streamlit.browser import handshake
-from sessionkit_streamlit.widgets import edits as late
+from sessionkit_streamlit.widgets import edits
 
 Page = Callable[..., Path]
 
+CITY = "persist('city')\nst.text_input('City', key='city')\n"
+
+IN_A_FRAGMENT = (
+    "persist('city')\n@st.fragment\ndef part():\n    st.text_input('City', key='city')\npart()\n"
+)
+
+
+def city(tab: Any) -> str:
+    """Return what the field shows."""
+    value: str = tab.text_input(key="city").value
+    return value
+
+
+@pytest.fixture(params=[CITY, IN_A_FRAGMENT], ids=["script", "fragment"])
+def crossed(browser: Any, page: Page, request: pytest.FixtureRequest) -> Any:
+    """Give a tab that has just been sent ``Ghent``, while its browser still shows ``Bruges``."""
+    script = page(request.param)
+    tab, other = browser.open(script).run(), browser.open(script)
+    tab.text_input(key="city").set_value("Bruges").run()
+    other.run().text_input(key="city").set_value("Ghent").run()
+    assert "Ghent" == city(tab.run())
+    tab.text_input(key="city").set_value("Bruges")
+    return tab
+
+
+def test_a_request_that_crossed_the_page_is_no_edit(browser: Any, crossed: Any) -> None:
+    """The browser sent what it showed before it had the new value: that stays."""
+    crossed.run()
+    assert "Ghent" == browser.session().inputs["city"]
+    assert "Ghent" == city(crossed.run())
+
+
+def test_the_old_value_is_an_edit_once_the_page_has_arrived(
+    browser: Any, crossed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sees the new value may type the old one again."""
+    began = monotonic()
+    monkeypatch.setattr(edits, "monotonic", lambda: began + 3.0)
+    assert "Bruges" == city(crossed.run())
+    assert "Bruges" == browser.session().inputs["city"]
+
+
+def test_another_value_is_an_edit_at_once(browser: Any, crossed: Any) -> None:
+    """Only what the widget showed before can have crossed."""
+    crossed.text_input(key="city").set_value("Antwerp").run()
+    assert "Antwerp" == browser.session().inputs["city"]
+
+
+def test_after_an_edit_the_old_value_is_an_edit_too(browser: Any, crossed: Any) -> None:
+    """The user types on, and then what stood there before: that has not crossed anything."""
+    for typed in ("Antwerp", "Bruges"):
+        crossed.text_input(key="city").set_value(typed).run()
+        assert typed == browser.session().inputs["city"]
+
+
+ELSEWHERE = "if st.session_state.get('other'):\n    session.inputs['city'] = 'Ghent'\n"
+
+
+def test_persist_input_of_an_unchanged_widget_undoes_nothing(browser: Any, page: Page) -> None:
+    """Another tab changed the value while the run was under way: it stays, and is shown next."""
+    body = (
+        "name = st.text_input('City', key='city')\n" + ELSEWHERE + "persist_input('city', name)\n"
+    )
+    tab = browser.open(page(body)).run()
+    tab.text_input(key="city").set_value("Bruges").run()
+    tab.session_state.other = True
+    tab.run()
+    tab.session_state.other = False
+    assert "Ghent" == browser.session().inputs["city"]
+    assert "Ghent" == city(tab.run())
+
+
+def test_persist_input_in_a_tabs_first_run_undoes_nothing(browser: Any, page: Page) -> None:
+    """The same, of a widget that was just made and never touched."""
+    body = (
+        "name = st.text_input('City', key='city')\nsession.inputs['city'] = 'Ghent'\n"
+        "persist_input('city', name)\n"
+    )
+    tab = browser.open(page(body)).run()
+    assert "Ghent" == browser.session().inputs["city"]
+    assert "Ghent" == city(tab.run())
+
+
+def test_persist_input_of_the_apps_own_value_is_kept(browser: Any, page: Page) -> None:
+    """What is not the widget's own value is the app's doing, whatever the widget shows."""
+    body = (
+        "name = st.text_input('City', 'x', key='city')\nsession.inputs['city'] = 'Ghent'\n"
+        "persist_input('city', name.upper())\n"
+    )
+    browser.open(page(body)).run()
+    assert "X" == browser.session().inputs["city"]
+
+
+# -- a tab that comes from another server tells what its user did not touch ------
+
+
 TELLS = f"$$STREAMLIT_INTERNAL_KEY_$$ID-0123456789abcdef-{handshake.KEY}__events"
+
 WIDGETS = (
     "persist('city', 'age', 'ok', 'tags')\nst.text_input('City', key='city')\n"
     "st.number_input('Age', 0, key='age')\nst.checkbox('OK', key='ok')\n"
     "st.multiselect('Tags', ['a', 'b'], key='tags')\n"
 )
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Collect what each run tells its page: the marks are among it."""
-    seen: list[dict[str, Any]] = []
-    original = handshake._component
-
-    def mounted(*, data: dict[str, Any], **options: Any) -> None:
-        seen.append(data)
-        original()(data=data, **options)
-
-    monkeypatch.setattr(handshake, "_component", lambda: mounted)
-    return seen
 
 
 def telling(tab: Any) -> str:
@@ -127,7 +213,7 @@ def test_a_page_that_asks_again_late(
     browser: Any, moved: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the first page took: what the browser says that it shows was not typed."""
-    monkeypatch.setattr(late, "_ON_THE_WAY", -1.0)
+    monkeypatch.setattr(edits, "monotonic", partial(next, count(0.0, 3.0)))
     tab = moved(then=[in_old_words])
     assert ("Bruges", 37) == (tab.text_input(key="city").value, tab.number_input(key="age").value)
     assert "Bruges" == browser.session().inputs["city"]
@@ -206,3 +292,102 @@ def test_a_request_that_is_no_json(browser: Any, page: Page) -> None:
     told = WidgetState(id=TELLS, json_trigger_value="{")
     fresh._run(WidgetStates(widgets=[told]))
     assert not fresh.exception
+
+
+# -- a login: what was only shown is nothing that was done -----------------------
+
+
+LOGIN: Final = (
+    "st.button('Other')\n"
+    "if st.session_state.get('user'):\n"
+    "    session = bootstrap_session(user_id='ada')\n"
+    "st.text(session.inputs.get('work'))\n"
+)
+
+FIELDS: Final = [
+    "persist_input('f', st.checkbox('Remember', value=True, key='f'))\n",
+    "persist_input('f', st.text_input('Server', 'main', key='f'))\n",
+    "persist_input('f', st.selectbox('Language', ['en', 'de'], key='f'))\n",
+    "persist_input('f', st.slider('Days', 1, 30, (5, 7), key='f'))\n",
+    "persist_input('f', st.date_input('Until', date(2026, 1, 1), key='f'))\n",
+    "persist_input('f', st.multiselect('For', ['a', 'b'], ['b'], key='f'))\n",
+    "persist('f')\nst.checkbox('Remember', value=True, key='f')\n",
+    "persist_input('f', st.button('Send', key='f'))\n",
+    "x = st.form('x', clear_on_submit=True)\npersist_input('f', x.text_input('Name', key='f'))\n",
+]
+
+
+@pytest.fixture
+def visit(browser: Any, page: Page) -> Callable[[str], Any]:
+    """Give what opens a page with a field, at a browser without a cookie; ada has left something elsewhere."""
+    hers = UserSession(session_id="hers", user_id="ada", inputs={"work": "hers"})
+    browser.manager.repository.save(hers)
+    browser.cookies.clear()
+    browser.hold("before-the-login")
+
+    def open_with(field: str) -> Any:
+        tab = browser.open(page("from datetime import date\n" + field + LOGIN)).run()
+        assert not tab.exception
+        return tab
+
+    return open_with
+
+
+def log_in(tab: Any) -> str:
+    """Log in as ada; return whose work the page shows."""
+    tab.session_state["user"] = True
+    tab.run()
+    assert not tab.exception
+    return str(tab.text[0].value)
+
+
+@pytest.mark.parametrize("runs", [0, 2])
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_was_only_shown_hides_nothing(
+    visit: Callable[[str], Any], field: str, runs: int
+) -> None:
+    """Whatever it begins with, and however often the page ran."""
+    tab = visit(field)
+    for _ in range(runs):
+        tab.run()
+    assert "hers" == log_in(tab)
+
+
+def test_not_after_a_refresh_or_a_restart_either(
+    browser: Any, page: Page, visit: Callable[[str], Any]
+) -> None:
+    """The store knows it."""
+    visit(FIELDS[0])
+    browser.restart()
+    tab = browser.open(page(FIELDS[0] + LOGIN)).run()
+    assert "hers" == log_in(tab)
+
+
+def test_a_button_that_was_pressed_hides_nothing(visit: Callable[[str], Any]) -> None:
+    """It is the one that logs in, likely; what it did is kept elsewhere."""
+    tab = visit("persist_input('f', st.button('Send', key='f'))\n")
+    tab.button[0].click()
+    assert "hers" == log_in(tab)
+
+
+def test_what_was_changed_goes_along(visit: Callable[[str], Any]) -> None:
+    """Somebody did it, before the login."""
+    tab = visit(FIELDS[1])
+    tab.text_input(key="f").set_value("other").run()
+    assert "None" == log_in(tab)
+
+
+def test_what_the_app_adds_to_it_goes_along(visit: Callable[[str], Any]) -> None:
+    """To the very list that the widget began with."""
+    tab = visit(FIELDS[5] + "session.inputs['f'].append('c')\n")
+    assert "None" == log_in(tab)
+
+
+def test_what_the_app_keeps_by_itself_goes_along(visit: Callable[[str], Any]) -> None:
+    """Nobody knows why it did."""
+    assert "None" == log_in(visit("persist_input('f', 'main')\n"))
+
+
+def test_a_field_of_another_name_goes_along(visit: Callable[[str], Any]) -> None:
+    """What has no widget of its key can't be told from what the app made."""
+    assert "None" == log_in(visit("persist_input('f', st.checkbox('Remember', value=True))\n"))

@@ -15,15 +15,14 @@ from sessionkit import SessionManager
 from sessionkit.conflict import REMOVED, FieldDecision
 from sessionkit.events import ValueDropped
 from sessionkit_streamlit import NoticeTexts, conflict_notice, connection
-from sessionkit_streamlit.connection import CONNECTION_KEY
-from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.notices.markdown import quote
-from sessionkit_streamlit.widgets import edits as overtaking
+from sessionkit_streamlit.widgets import edits
 
 Page = Callable[..., Path]
 
 NOTICE = "conflict_notice()\n"
+
 CITY = "persist('city')\nst.text_input('City', key='city')\n"
+
 IN_A_FRAGMENT = "@st.fragment\ndef part():\n    conflict_notice()\npart()\n"
 
 
@@ -174,17 +173,13 @@ def test_a_value_that_came_by_itself_may_lie_under_half_typed_text(
     script = page(NOTICE + CITY)
     one, two = browser.open(script).run(), browser.open(script).run()
     one.text_input(key="city").set_value("Ghent").run()
-    _tab(two).asked = True
+    browser.connection_of(two).page.tab.asked = True
     monkeypatch.setattr(connection, "by_browser", lambda _: False)
     assert "Ghent" == city(two.run())
     began = time.monotonic()
-    monkeypatch.setattr(overtaking, "monotonic", lambda: began + passed)
+    monkeypatch.setattr(edits, "monotonic", lambda: began + passed)
     two.text_input(key="city").set_value("Antwerp").run()
     assert lines == len(told(two))
-
-
-def _tab(tab: Any) -> Any:
-    return tab.session_state[hidden(CONNECTION_KEY)].value.page.tab
 
 
 def test_a_first_edit_is_no_conflict(browser: Any, page: Page) -> None:
@@ -236,7 +231,7 @@ def test_outside_streamlit_it_does_nothing() -> None:
     conflict_notice()
 
 
-# --- what it says ---------------------------------------------------------------------------------
+# -- what it says ----------------------------------------------------------------
 
 
 def decision(**more: Any) -> FieldDecision:
@@ -271,8 +266,10 @@ def test_how_long_ago(passed: timedelta, said: str) -> None:
 
 
 def test_a_moment_that_nobody_knows() -> None:
-    """The line does without."""
+    """The line does without; what has no key is called by its path."""
     assert "Changed in another tab: **city**" == NoticeTexts().headline(decision(), {})
+    said = NoticeTexts().headline(decision(keys=()), {})
+    assert "Changed in another tab: **` inputs['city'] `**" == said
 
 
 @pytest.mark.parametrize("taken", ["ours", "theirs", "merged", "asked"])
@@ -281,41 +278,3 @@ def test_every_outcome_is_said(taken: str) -> None:
     said = NoticeTexts().outcome(decision(taken=taken, theirs=REMOVED))
     assert "` a `" in said
     assert "nothing" in said
-
-
-@pytest.mark.parametrize(
-    ("keys", "labels", "said"),
-    [
-        (("inputs", "user_name"), {}, "user name"),
-        (("inputs", "x](y)"), {}, "` x](y) `"),
-        (("inputs", "city"), {"city": "*Town*"}, "*Town*"),
-        (("inputs", "city"), {"inputs['city']": "By path", "city": "By key"}, "By path"),
-        ((), {}, "` inputs['city'] `"),
-    ],
-)
-def test_what_a_field_is_called(keys: tuple[str, ...], labels: dict[str, str], said: str) -> None:
-    """As the app says; else by its key, which may be hostile, too."""
-    texts = NoticeTexts(changed_once="{field}")
-    assert said == texts.headline(decision(keys=keys), labels)
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        ("plain", "` plain `"),
-        ("", "`   `"),
-        ("[l](http://e) :red[x] $x$ <b>", "` [l](http://e) :red[x] $x$ <b> `"),
-        ("`` ` ```", "```` `` ` ``` ````"),
-        ("`", "`` ` ``"),
-        ("a\n\n# b\tc", "` a # b c `"),
-        ("left\u202eright\x00", "` left right `"),
-        ("x" * 61, "` " + "x" * 59 + "… `"),
-        (42, "` 42 `"),
-        (None, "` None `"),
-        ([1, 2], "` [1, 2] `"),
-        (list(range(1000)), "` [0, 1, 2, 3, 4, 5, ...] `"),
-    ],
-)
-def test_values_are_quoted(value: Any, said: str) -> None:
-    """Short, on one line, inside a piece of code that nothing in the value can end."""
-    assert said == quote(value)

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At the end of every run, whichever way it ends, what changed is in the session."""
+"""What changed is in the session at the end of every run, whichever way it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
-
-from sessionkit_streamlit.connection import CONNECTION_KEY
-from sessionkit_streamlit.internals.state import hidden
 
 Page = Callable[..., Path]
 
 CITY = "persist('city')\nst.text_input('City', key='city')\n"
+
 ENDS = {
     "to its end": "",
     "st.stop": "st.stop()\n",
@@ -49,7 +47,7 @@ def test_a_login_during_a_run_loses_nothing_that_was_typed(browser: Any, page: P
         + CITY
     )
     tab = browser.open(page(body)).run()
-    session = tab.session_state[hidden(CONNECTION_KEY)].value.session
+    session = browser.connection_of(tab).session
     tab.text_input(key="city").set_value("Ghent").run()
     assert "the-session" != session.session_id
     assert {"city": "Ghent"} == session.inputs
@@ -146,7 +144,7 @@ def test_an_error_in_a_comparison_leaves_the_other_keys(
     assert "Ghent" == browser.session().inputs["city"]
 
 
-# --- persist_input --------------------------------------------------------------------------------
+# -- persist_input ---------------------------------------------------------------
 
 
 def test_persist_input_of_a_widgets_own_value(browser: Any, page: Page) -> None:
@@ -157,7 +155,7 @@ def test_persist_input_of_a_widgets_own_value(browser: Any, page: Page) -> None:
     tab = browser.open(script).run()
     tab.text_input(key="user_name").set_value("Ada").run()
     assert not tab.exception
-    assert {} == tab.session_state[hidden(CONNECTION_KEY)].value.widgets.waiting
+    assert {} == browser.connection_of(tab).widgets.waiting
     browser.restart()
     assert "Ada" == browser.open(script).run().text_input(key="user_name").value
 
@@ -193,7 +191,8 @@ def test_an_edit_wins_over_a_waiting_value(browser: Any, page: Page) -> None:
     assert {"name": "b"} == browser.session().inputs
 
 
-# --- what can't be set ----------------------------------------------------------------------------
+# -- what can't be set -----------------------------------------------------------
+
 
 UNSETTABLE = [
     "st.button('x', key='x')",
@@ -275,3 +274,117 @@ def test_what_is_passed_for_what_nobody_can_set_is_stored(
     browser.elsewhere(x="from elsewhere")
     assert not tab.run().run().exception
     assert shown == browser.session().inputs["x"]
+
+
+# -- forms that clear on submit --------------------------------------------------
+
+
+FORM: Final = (
+    "with st.form('note', clear_on_submit=True):\n"
+    "    name = st.text_input('Name', key='name')\n"
+    "    sent = st.form_submit_button('Send')\n"
+)
+
+ALWAYS: Final = FORM + "persist_input('name', name)\n"
+
+WHEN_SENT: Final = FORM + "if sent:\n    persist_input('name', name)\n"
+
+NAMED: Final = "persist('name')\n" + FORM
+
+INSIDE: Final = (
+    "form = st.form('note', clear_on_submit=True)\n"
+    "persist_input('name', form.text_input('Name', key='name'))\n"
+    "form.form_submit_button('Send')\n"
+)
+
+OTHER: Final = "st.button('Other')\n"
+
+
+def submit(tab: Any, name: str) -> Any:
+    """Fill the form in and send it."""
+    tab.text_input(key="name").set_value(name)
+    tab.button[0].click().run()
+    assert not tab.exception
+    return tab
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("body", [ALWAYS, WHEN_SENT, NAMED, INSIDE])
+def test_after_a_refresh_the_fields_are_cleared_and_the_inputs_kept(
+    browser: Any,
+    page: Page,
+    body: str,
+    restart: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """As the browser showed it before; reruns change neither."""
+    script = page(body + OTHER)
+    submit(browser.open(script).run(), "Ada")
+    assert "Ada" == browser.session().inputs["name"]
+    if restart:
+        browser.restart()
+    tab = browser.open(script).run()
+    for _ in range(2):
+        assert "" == tab.text_input(key="name").value
+        assert "Ada" == browser.session().inputs["name"]
+        tab.button[1].click().run()
+
+
+@pytest.mark.parametrize("body", [ALWAYS, WHEN_SENT, NAMED, INSIDE])
+def test_what_is_submitted_next_counts_whatever_it_is(browser: Any, page: Page, body: str) -> None:
+    """An empty form, too: the field's default was sent on purpose."""
+    script = page(body)
+    submit(browser.open(script).run(), "Ada")
+    tab = submit(browser.open(script).run(), "")
+    assert "" == browser.session().inputs["name"]
+    submit(tab, "Eve")
+    assert "Eve" == browser.session().inputs["name"]
+
+
+def test_another_tab_is_not_filled_in_and_undoes_nothing(browser: Any, page: Page) -> None:
+    """Each tab's form is a sheet of its own; the later submit wins."""
+    script = page(ALWAYS + OTHER)
+    one, two = browser.open(script).run(), browser.open(script).run()
+    submit(one, "Ada")
+    two.button[1].click().run()
+    assert "" == two.text_input(key="name").value
+    assert "Ada" == browser.session().inputs["name"]
+    submit(two, "Bob")
+    one.button[1].click().run()
+    assert "Bob" == browser.session().inputs["name"]
+
+
+def test_what_the_app_makes_of_it_is_kept_and_not_filled_in(browser: Any, page: Page) -> None:
+    """``persist_input`` sets no field of such a form."""
+    script = page(FORM + "if sent:\n    persist_input('name', name.title())\n" + OTHER)
+    tab = submit(browser.open(script).run(), "ada")
+    tab.button[1].click().run()
+    assert "Ada" == browser.session().inputs["name"]
+    assert not tab.text_input(key="name").proto.set_value
+
+
+def test_a_form_that_no_longer_clears_is_filled_in_again(browser: Any, page: Page) -> None:
+    """From the first run that shows it so; and the other way round."""
+    script = page(ALWAYS)
+    submit(browser.open(script).run(), "Ada")
+    page(ALWAYS.replace("True", "False"))
+    browser.open(script).run()
+    assert "Ada" == browser.open(script).run().text_input(key="name").value
+    page(ALWAYS)
+    browser.open(script).run()
+    assert "" == browser.open(script).run().text_input(key="name").value
+
+
+def test_a_form_that_does_not_clear_is_filled_in(browser: Any, page: Page) -> None:
+    """As ever."""
+    script = page(ALWAYS.replace("True", "False"))
+    submit(browser.open(script).run(), "Ada")
+    assert "Ada" == browser.open(script).run().text_input(key="name").value
+
+
+def test_who_leaves_leaves_nothing_in_the_fields(browser: Any, page: Page) -> None:
+    """Streamlit's state holds what was submitted until the next submit."""
+    script = page(ALWAYS + "st.button('End', on_click=end_session)\nst.text(session.inputs)\n")
+    tab = submit(browser.open(script).run(), "Ada")
+    tab.button[1].click().run()
+    assert "" == tab.text_input(key="name").value
+    assert "{'name': ''}" == tab.text[0].value

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,6 @@ from typing import Any
 
 import attrs
 import pytest
-from streamlit.proto.ClientState_pb2 import ClientState
 
 from sessionkit.events import SessionEnded, SessionGone, SessionRestored, SessionSaved
 from sessionkit.host import InputHost, NotifiedHost
@@ -19,8 +17,6 @@ from sessionkit_streamlit import hooks
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.connection import Tab
 from sessionkit_streamlit.host import StreamlitHost
-from sessionkit_streamlit.internals import rerun
-from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.tabs import tabs
 from sessionkit_streamlit.tabs.tabs import OpenTabs, open_tabs
 
@@ -226,7 +222,7 @@ def test_a_closed_tab_is_forgotten(visits: tuple[Visit, ...], asked: list[Any]) 
     assert ["one"] == names(asked)
 
 
-# --- what leads to it -----------------------------------------------------------------------------
+# -- what leads to it ------------------------------------------------------------
 
 
 @pytest.fixture
@@ -289,149 +285,3 @@ def test_a_save_reaches_the_hook(
     tab.text_input(key="city").set_value("Ghent").run()
     browser.manager.flush()
     assert ("saved", "the-session") in heard
-
-
-# --- Streamlit's part -----------------------------------------------------------------------------
-
-
-@attrs.define(slots=False)
-class Server:
-    """Streamlit's server in small, and its one tab, called ``tab``."""
-
-    eventloop: Any = None
-    _scriptrunner: Any = None
-    _client_state: ClientState = attrs.field(
-        factory=lambda: ClientState(query_string="the address")
-    )
-    reran: list[ClientState] = attrs.field(factory=list)
-    here: bool = True
-
-    def _get_async_objs(self) -> Any:
-        return self
-
-    @property
-    def _session_mgr(self) -> Any:
-        return self
-
-    @property
-    def session(self) -> Any:
-        """The tab's."""
-        return self
-
-    def get_active_session_info(self, tab: str) -> Any:
-        """Return what is known of a tab that is open."""
-        return self if self.here and tab == "tab" else None
-
-    def request_rerun(self, state: ClientState) -> None:
-        """Take a request."""
-        self.reran.append(state)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Stand in for Streamlit's server."""
-    server = Server()
-    monkeypatch.setattr(rerun.runtime, "exists", lambda: True)
-    monkeypatch.setattr(rerun.runtime, "get_instance", lambda: server)
-    monkeypatch.setattr(rerun, "_FIRST_LOOK", 0.001)
-    moved.cache_clear()
-    return server
-
-
-def live(server: Server, wanted: Callable[[], bool], fragment: str | None = None) -> bool:
-    """Ask for a rerun, and let the event loop turn."""
-
-    async def run() -> bool:
-        server.eventloop = asyncio.get_running_loop()
-        done = rerun.rerun_when_idle("tab", wanted, 0.0, fragment)
-        for _ in range(20):
-            await asyncio.sleep(0.001)
-        return done
-
-    return asyncio.run(run())
-
-
-def test_an_idle_tab_reruns(server: Server) -> None:
-    """Once, with its address as it is."""
-    assert live(server, lambda: True)
-    assert [server._client_state] == server.reran
-
-
-def test_a_fragment_reruns(server: Server) -> None:
-    """That alone; the tab's own address stays as it was noted."""
-    live(server, lambda: True, "part")
-    (asked,) = server.reran
-    assert ("the address", "part", True) == (
-        asked.query_string,
-        asked.fragment_id,
-        asked.is_auto_rerun,
-    )
-    assert not server._client_state.fragment_id
-
-
-def test_a_busy_tab_waits(server: Server) -> None:
-    """No run is stopped for it; it is asked for when the tab is idle."""
-    server._scriptrunner = object()
-    looks: list[int] = []
-
-    async def run() -> None:
-        server.eventloop = asyncio.get_running_loop()
-        rerun.rerun_when_idle("tab", lambda: bool(looks.append(1)) or True, 0.0)
-        await asyncio.sleep(0.01)
-        assert ([], []) == (looks, server.reran)
-        server._scriptrunner = None
-        await asyncio.sleep(0.05)
-
-    asyncio.run(run())
-    assert [1] == looks
-    assert [server._client_state] == server.reran
-
-
-def test_a_tab_that_does_not_need_it_any_more(server: Server) -> None:
-    """Asked right before, it says no."""
-    live(server, lambda: False)
-    assert [] == server.reran
-
-
-def test_a_tab_that_is_gone(server: Server) -> None:
-    """It is no longer waited for."""
-    server.here = False
-    looks: list[int] = []
-    live(server, lambda: bool(looks.append(1)) or True)
-    assert ([1], []) == (looks, server.reran)
-
-
-def test_a_server_that_ends(server: Server) -> None:
-    """Its event loop is closed: there is no way."""
-    live(server, lambda: True)
-    assert not rerun.rerun_when_idle("tab", lambda: True, 0.0)
-
-
-def test_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A script that runs bare has no tabs."""
-    monkeypatch.setattr(rerun.runtime, "exists", lambda: False)
-    assert not rerun.rerun_when_idle("tab", lambda: True, 0.0)
-    assert rerun._connected("tab") is None
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("_get_async_objs", "Runtime._get_async_objs"),
-        ("_session_mgr", "Runtime._session_mgr"),
-        ("_scriptrunner", "AppSession._scriptrunner"),
-        ("_client_state", "AppSession.request_rerun"),
-    ],
-)
-def test_what_moved_is_named(
-    server: Server,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-    said: str,
-) -> None:
-    """The tab then waits for its user; one warning says which name a release of Streamlit moved."""
-    monkeypatch.delattr(server if name in vars(server) else Server, name)
-    live(server, lambda: True)
-    assert [] == server.reran
-    assert f"{said} as expected" in caplog.text

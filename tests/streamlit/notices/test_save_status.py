@@ -16,9 +16,9 @@ from streamlit.runtime.context import ContextProxy
 from sessionkit import NotKept, UserSession
 from sessionkit.status import PersistenceStatus, RejectedSave
 from sessionkit_streamlit import StatusTexts, save_status
-from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
+from sessionkit_streamlit.connection import CONNECTION_KEY
 from sessionkit_streamlit.internals.state import hidden
-from sessionkit_streamlit.notices import save_status as following
+from sessionkit_streamlit.notices import save_status as module
 from sessionkit_streamlit.notices.save_status import viewer_zone
 
 Page = Callable[..., Path]
@@ -65,7 +65,7 @@ class Looks:
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """Let the test look in the place of Streamlit's event loop."""
     looks = Looks()
-    monkeypatch.setattr(following, "rerun_when_idle", looks.ask)
+    monkeypatch.setattr(module, "rerun_when_idle", looks.ask)
     return looks
 
 
@@ -88,12 +88,6 @@ def lines(tab: Any) -> list[str]:
     assert not tab.exception
     boxes = [f"{one.icon}: {one.value}" for one in (*tab.warning, *tab.error)]
     return [one.value for one in tab.caption] + boxes
-
-
-def connection_of(tab: Any) -> Connection:
-    """Return what is known about a tab's connection."""
-    connection: Connection = tab.session_state[hidden(CONNECTION_KEY)].value
-    return connection
 
 
 # -- what it says --------------------------------------------------------------
@@ -267,7 +261,7 @@ def test_a_line_that_left_the_page_is_forgotten(
     tab.run()
     says(SAVED)
     assert looks.look()
-    assert {} == connection_of(tab).page.status_lines
+    assert {} == browser.connection_of(tab).page.status_lines
     says(SAVING)
     tab.run()
     assert [] == looks.asked
@@ -289,7 +283,7 @@ def test_where_streamlit_can_not_the_line_waits_for_the_next_run(
 ) -> None:
     """And asks again then."""
     tries: list[Any] = []
-    monkeypatch.setattr(following, "rerun_when_idle", lambda *one: bool(tries.append(one)))
+    monkeypatch.setattr(module, "rerun_when_idle", lambda *one: bool(tries.append(one)))
     says(SAVING)
     tab = browser.open(page(LINE)).run().run()
     assert [":material/sync: Saving…"] == lines(tab)
@@ -307,11 +301,11 @@ def test_drawing_the_line_anew_saves_nothing(
     """
     script = page(LINE + CITY)
     tab = browser.open(script).run()
-    (fragment,) = connection_of(tab).page.status_lines
+    (fragment,) = browser.connection_of(tab).page.status_lines
     scheduled: list[UserSession] = []
     browser.manager.schedule_save = scheduled.append
     ran: list[str] = [fragment]
-    monkeypatch.setattr(following, "fragments_of", lambda _: ran)
+    monkeypatch.setattr(module, "fragments_of", lambda _: ran)
     tab.run()
     assert 1 == len(scheduled)
     ran.append("the app's own")
@@ -333,8 +327,8 @@ def test_in_the_apps_own_fragment_it_has_one_of_its_own(browser: Any, page: Page
     )
     tab = browser.open(page(body)).run()
     assert 1 == len(lines(tab))
-    assert tab.session_state["own"] not in connection_of(tab).page.status_lines
-    assert 1 == len(connection_of(tab).page.status_lines)
+    assert tab.session_state["own"] not in browser.connection_of(tab).page.status_lines
+    assert 1 == len(browser.connection_of(tab).page.status_lines)
 
 
 # -- with the real queue -------------------------------------------------------
