@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Journals of real processes: forks, deaths, and who may take over what."""
+"""Whose a journal is: folders and their locks, processes that fork and die, and who may take over what."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from session_harness.stores import PATIENCE, Gate
 from sessionkit.journal import ReplayReport
 from sessionkit.journal.owner import dead_folders, make_owned_folder, take_turn
 from sessionkit.session import UserSession
+
+Start = Callable[..., JournaledProcess]
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="needs os.fork, which this system lacks"
@@ -73,6 +75,97 @@ def running(then: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+@pytest.fixture(name="start")
+def _start(tmp_path: Path) -> Start:
+    """Start a process over an empty store and journal."""
+    return lambda **changes: JournaledProcess(tmp_path / "journal", **changes)
+
+
+def test_a_folder_without_its_lock_is_replayed(start: Start, tmp_path: Path) -> None:
+    """A power cut may leave one."""
+    process = start(fsync=True)
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process = process.killed()
+    (folder,) = (tmp_path / "journal").iterdir()
+    (folder / "lock").unlink()
+
+    assert ReplayReport(saved=1) == process.replay()
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_a_living_process_is_left_alone(start: Start) -> None:
+    """Its journal is its own as long as it lives."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+
+    assert ReplayReport() == process.next().replay()
+    assert ReplayReport() == process.replay()
+    assert 1 == len(process.files())
+
+
+def test_a_process_that_closes_leaves_only_what_is_not_stored(start: Start, tmp_path: Path) -> None:
+    """To the next one; and nothing at all where all is stored."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.journal.close()
+    process = process.next()
+    assert ReplayReport(saved=1) == process.replay()
+    process.journal.close()
+
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_what_was_begun_and_never_used_is_removed(start: Start, tmp_path: Path) -> None:
+    """A folder without a lock, and an empty file, are what a process leaves that died at once."""
+    process = start()
+    for name, files in {
+        "bare": (),
+        "locked": ("lock",),
+        "begun": ("lock", "00000001.segment"),
+    }.items():
+        folder = tmp_path / "journal" / name
+        folder.mkdir(parents=True)
+        for file in files:
+            (folder / file).touch()
+
+    assert ReplayReport() == process.replay()
+    assert [] == list((tmp_path / "journal").iterdir())
+
+
+def test_a_link_and_another_users_folder_are_left_alone(start: Start, tmp_path: Path) -> None:
+    """What someone else put there must not become a session."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Eve")
+    process.journal.keep(session)
+    process = process.killed()
+    (folder,) = (tmp_path / "journal").iterdir()
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+
+    assert ReplayReport() == process.replay()
+    assert {} == process.load().inputs
+
+
+def test_files_are_for_the_owner_only(start: Start, tmp_path: Path) -> None:
+    """They hold what users typed."""
+    process = start()
+    process.journal.keep(UserSession())
+    (folder,) = (tmp_path / "journal").iterdir()
+
+    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, *folder.iterdir())]
+    assert [0o700, 0o700, 0o600, 0o600] == modes
+
+
+# -- processes that fork and die -------------------------------------------------
 
 
 def test_what_a_program_leaves_is_replayed(tmp_path: Path) -> None:
