@@ -3,76 +3,42 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any
 
 import pytest
 from session_harness.stores import PATIENCE, Gate
-from session_harness.writers import Saves, Seconds
+from session_harness.writers import (
+    Make,
+    Saves,
+    Seconds,
+    in_threads,
+    join,
+    schedule,
+    unavailable,
+    wait_until,
+)
 
 from sessionkit.errors import (
     ConfigError,
     QueueFullError,
     RejectedError,
-    SerializationError,
     SessionKitError,
     UnavailableError,
 )
-from sessionkit.manager.manager import SessionManager
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence import persistence as immediate
+from sessionkit.persistence import persistence as module
 from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.queue import Slot
 from sessionkit.persistence.writer import SaveMany
 from sessionkit.session import UserSession
-from sessionkit.settings import load_settings
-
-Make = Callable[..., SessionPersistence]
-
-
-@pytest.fixture(name="make")
-def _make(seconds: Seconds) -> Iterator[Make]:
-    """Return a function that makes persistence; it is closed after the test."""
-    made: list[SessionPersistence] = []
-
-    def make(**keywords: Any) -> SessionPersistence:
-        made.append(SessionPersistence(**{"clock": seconds, **keywords}))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close(timeout=0)
-
-
-def in_threads(*calls: Callable[[], object]) -> list[Thread]:
-    """Start a thread for each call."""
-    threads = [Thread(target=call) for call in calls]
-    for thread in threads:
-        thread.start()
-    return threads
-
-
-def join(threads: list[Thread]) -> None:
-    """Wait for threads to end."""
-    for thread in threads:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
 
 
 def wait_for_waiters(persistence: SessionPersistence, session: UserSession, count: int) -> None:
     """Wait until so many threads wait for saves of a session, the one that saves it included."""
     wait_until(lambda: persistence._queue.slots[id(session)].waiters >= count)
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Wait until something has happened."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        Event().wait(0.001)
 
 
 def each(save: Callable[[UserSession], None]) -> SaveMany:
@@ -127,7 +93,7 @@ def test_a_lone_caller_saves_on_its_own_thread(make: Make) -> None:
     persistence.save_now(UserSession(session_id="s"))
 
     assert persistence._thread is None
-    assert 0 == len(persistence._queue)
+    assert not persistence.is_pending("s")
 
 
 def test_those_who_wait_are_served_by_one_save(make: Make) -> None:
@@ -155,7 +121,7 @@ def test_a_save_lingers_for_those_whom_the_last_one_served(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are likely to be back at once; when all are, nobody waits any longer."""
-    monkeypatch.setattr(immediate, "_SHARE_WAIT", 2 * PATIENCE)
+    monkeypatch.setattr(module, "_SHARE_WAIT", 2 * PATIENCE)
     save = Counted()
     persistence = make(save_one=save)
     session = UserSession(session_id="s")
@@ -226,14 +192,14 @@ def test_who_shares_a_save_tries_again_where_it_was_broken_off(
     join(threads)
 
     assert ([{"n": 1}, {"n": 2}], 1) == (save.seen[:2], save.most)
-    assert 0 == len(persistence._queue)
+    assert not persistence.is_pending(session)
 
 
 def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that is to make it may wait for saves in flight to end, as before a fork."""
-    monkeypatch.setattr(immediate, "_SHARE_WAIT", 2 * PATIENCE)
+    monkeypatch.setattr(module, "_SHARE_WAIT", 2 * PATIENCE)
     one, other = UserSession(session_id="one"), UserSession(session_id="other")
 
     def save(session: UserSession) -> None:
@@ -311,7 +277,7 @@ def test_the_writer_leaves_alone_what_someone_is_about_to_save(
     threads += in_threads(lambda: persistence.save_now(session))
     wait_for_waiters(persistence, session, 2)
     persistence.schedule_save("s", session)
-    persistence.schedule_save("other", UserSession(session_id="other"))
+    schedule(persistence, "other")
     seconds.move(persistence, 60.0)
     assert "other" == saves.next()[0]
     gate.opened.set()
@@ -322,58 +288,26 @@ def test_the_writer_leaves_alone_what_someone_is_about_to_save(
 
 def test_an_unavailable_store_leaves_it_queued(make: Make, saves: Saves) -> None:
     """The caller is told; the writer tries again. The breaker holds no explicit try back."""
-    tries = 0
+    tries: list[str] = []
 
-    def down(_: UserSession) -> None:
-        nonlocal tries
-        tries += 1
-        msg = "down"
-        raise UnavailableError(msg)
+    def down(session: UserSession) -> None:
+        tries.append(session.session_id)
+        unavailable(session)
 
     persistence = make(save_one=down, save_many=saves.many)
     session = UserSession(session_id="s", inputs={"n": 1})
     for _ in range(3):
         with pytest.raises(UnavailableError, match="down"):
             persistence.save_now(session)
-    retry_at = persistence._breaker.retry_at
-    assert 0.0 < retry_at <= 0.2
+    assert 0.0 < (persistence.status().retry_in or 0.0) <= 0.2
     assert persistence.is_pending("s")
     assert persistence.flush()
 
-    assert 3 == tries
+    assert ["s"] * 3 == tries
     assert ("s", {"n": 1}) == saves.done.get_nowait()
 
 
-def test_a_success_tells_the_writer_that_the_store_is_back(
-    make: Make, seconds: Seconds, saves: Saves
-) -> None:
-    """What waited for the end of a pause is saved at once."""
-    persistence = make(save_one=lambda _: None, save_many=saves.many)
-    persistence._breaker.note(0.0, down=True)
-    persistence._breaker.retry_at = 1000.0
-    persistence.schedule_save("waits", UserSession(session_id="waits"))
-    seconds.move(persistence, 1.0)
-    assert saves.done.empty()
-    persistence.save_now(UserSession(session_id="s"))
-
-    assert "waits" == saves.next()[0]
-
-
-def test_values_that_cannot_be_kept_are_raised_and_nothing_is_queued() -> None:
-    """All else was saved."""
-    with SessionManager(load_settings(storage="memory")) as manager:
-        session = manager.bootstrap("s")
-        session.inputs.update(good=1, bad=object())
-        with pytest.raises(SerializationError, match=r"inputs\['bad'\].*all else was"):
-            manager.save(session, immediate=True)
-
-        assert not manager.is_pending("s")
-        stored = manager.repository.load("s")
-        assert stored is not None
-        assert {"good": 1} == stored.inputs
-        del session.inputs["bad"]
-        manager.save(session, immediate=True)
-        assert "saved" == manager.persistence.status().state
+# -- inside of a save, under a lock, interrupted -------------------------------
 
 
 def test_inside_of_its_own_save_it_says_so_and_follows(make: Make) -> None:
@@ -467,14 +401,53 @@ def test_a_save_that_is_interrupted_leaves_it_queued(make: Make, saves: Saves) -
     assert not persistence.is_pending("s")
 
 
+def test_an_interrupt_before_a_save_began_blocks_no_other(make: Make) -> None:
+    """Such as Ctrl-C in a notebook: what had begun is put back."""
+    marks: list[None] = []
+
+    def stored_as(_: UserSession) -> object:
+        marks.append(None)
+        if len(marks) == 1:
+            raise KeyboardInterrupt
+        return object()
+
+    persistence = make(save_one=lambda _: None, stored_as=stored_as)
+    session = UserSession()
+    with pytest.raises(KeyboardInterrupt):
+        persistence.save_now(session)
+    join(in_threads(lambda: persistence.save_now(session)))
+
+    assert "saved" == persistence.status().state
+
+
+def test_an_interrupt_while_joining_leaves_no_one_waiting(
+    make: Make, saves: Saves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer leaves sessions alone that someone waits for: nobody does here."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    persistence = make(save_one=saves, save_many=saves.many)
+    session = UserSession(session_id="s")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "SharedSave", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            persistence.save_now(session)
+    persistence.schedule_save(None, session)
+    assert persistence.flush(timeout=0.5)
+
+    assert "s" == saves.next()[0]
+
+
+# -- refused -------------------------------------------------------------------
+
+
 def test_a_full_queue_takes_no_failed_save_that_did_not_wait(make: Make) -> None:
     """Or explicit saves during an outage would fill the memory."""
-
-    def down(_: UserSession) -> None:
-        msg = "down"
-        raise UnavailableError(msg)
-
-    persistence = make(save_one=down, save_many=lambda _: [], limits=QueueLimits(max_pending=1))
+    persistence = make(
+        save_one=unavailable, save_many=lambda _: [], limits=QueueLimits(max_pending=1)
+    )
     waiting, other = UserSession(session_id="waiting"), UserSession(session_id="other")
     persistence.schedule_save("waiting", waiting)
     with pytest.raises(QueueFullError, match="down"):
