@@ -260,7 +260,7 @@ def _answer(connection: Any) -> Any:  # noqa: ANN401 - see above
 
 # -- connections to the nodes of a cluster ---------------------------------------------
 
-Send: TypeAlias = "Callable[[redis.Redis, Sequence[Command]], list[Any]]"
+_Send: TypeAlias = "Callable[[redis.Redis, Sequence[Command]], list[Any]]"
 
 _TRIES: Final = 4
 _ASKING: Final[Command] = ("ASKING",)
@@ -276,7 +276,7 @@ class NodeCalls:
     another connection returns at once and lies.
     """
 
-    def __init__(self, client: redis.RedisCluster, send: Send) -> None:
+    def __init__(self, client: redis.RedisCluster, send: _Send) -> None:
         """
         Use the connections of *client*.
 
