@@ -37,8 +37,8 @@ def replicas(shared_farm: Farm) -> Iterator[MovableProxy]:
     """Start two replicas over one store, behind one address, once for this module."""
     with needed(), valkeys.alone(valkeys.valkey_binary()) as store:
         settings = SETTINGS.format(port=store.port)
-        first = shared_farm.start("app", "shared.py", settings=settings)
-        second = shared_farm.start("app", "shared.py", beside=first)
+        first = shared_farm.start("app", "two_tabs.py", settings=settings)
+        second = shared_farm.start("app", "two_tabs.py", beside=first)
         yield shared_farm.proxy(first, second)
 
 

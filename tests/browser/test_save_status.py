@@ -41,7 +41,7 @@ SAVED: Final = re.compile("Saved$")
 
 
 @attrs.define
-class Shop:
+class ServerAndStore:
     """A server whose store can go away."""
 
     server: Server
@@ -70,12 +70,14 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(shared_farm: Farm) -> Iterator[Shop]:
+def served(shared_farm: Farm) -> Iterator[ServerAndStore]:
     """Start a server, its store and a wire between them."""
     with needed(), valkeys.alone(valkeys.valkey_binary()) as store:
         wire = shared_farm.proxy(store)  # type: ignore[arg-type] # anything with a port
         settings = SETTINGS.format(port=wire.port, secret=SECRET)
-        yield Shop(shared_farm.start("app", "saved.py", settings=settings), store, wire)
+        yield ServerAndStore(
+            shared_farm.start("app", "save_status.py", settings=settings), store, wire
+        )
 
 
 @pytest.fixture
@@ -94,26 +96,26 @@ def offline(page: Page) -> Locator:
     return page.get_by_text(re.compile("Offline since "))
 
 
-def test_saved_offline_saved(shop: Shop, visitor: Visitor) -> None:
+def test_saved_offline_saved(served: ServerAndStore, visitor: Visitor) -> None:
     """The line follows the store by itself; what was typed meanwhile is stored when it is back."""
-    desk = visitor.open(shop.server.url)
+    desk = visitor.open(served.server.url)
     says_saved(desk.page)
     desk.enter("City", "Ghent")
     desk.shows("city=Ghent")
     says_saved(desk.page)
-    _store_away(shop, desk)
+    _store_away(served, desk)
     desk.enter("Street", "Meir")
     expect(offline(desk.page)).to_be_visible()
-    shop.store_returns()
+    served.store_returns()
     says_saved(desk.page)
     expect(offline(desk.page)).to_have_count(0)
-    stored = shop.stored(desk.value("session"))
+    stored = served.stored(desk.value("session"))
     assert {"city": "Antwerp", "street": "Meir"} == stored.inputs
 
 
-def _store_away(shop: Shop, desk: Desk) -> None:
+def _store_away(served: ServerAndStore, desk: Desk) -> None:
     before = _clock()
-    shop.store_goes()
+    served.store_goes()
     desk.enter("City", "Antwerp")
     line = offline(desk.page)
     expect(line).to_contain_text("changes are kept and saved when the store is back")
@@ -126,34 +128,34 @@ def _clock() -> str:
     return f"{datetime.now(ZoneInfo(ZONE)):%H:%M}"
 
 
-def test_an_edit_in_a_fragment(shop: Shop, visitor: Visitor) -> None:
+def test_an_edit_in_a_fragment(served: ServerAndStore, visitor: Visitor) -> None:
     """The line stands in a run that is long over: it is drawn anew, and again when the store answers."""
-    desk = visitor.open(shop.server.url)
+    desk = visitor.open(served.server.url)
     says_saved(desk.page)
-    shop.store.pause()
+    served.store.pause()
     try:
         desk.enter("Street", "Meir")
         expect(desk.page.get_by_text(re.compile("Saving…$"))).to_be_visible()
     finally:
-        shop.store.resume()
+        served.store.resume()
     says_saved(desk.page)
-    assert {"street": "Meir", "city": ""} == shop.stored(desk.value("session")).inputs
+    assert {"street": "Meir", "city": ""} == served.stored(desk.value("session")).inputs
 
 
-def test_then_there_is_quiet(shop: Shop, visitor: Visitor) -> None:
+def test_then_there_is_quiet(served: ServerAndStore, visitor: Visitor) -> None:
     """When all is saved neither the page nor the store hears of it any more."""
     tab = visitor.context.new_page()
     heard: list[object] = []
     tab.on("websocket", lambda one: one.on("framereceived", lambda frame: heard.append(frame)))  # noqa: PLW0108 - Playwright marks the function
-    tab.goto(shop.server.url, wait_until="commit")
+    tab.goto(served.server.url, wait_until="commit")
     desk = Desk(tab)
     desk.enter("City", "Ghent")
     desk.shows("city=Ghent")
     says_saved(tab)
     # Nothing is to come any more but the end of the run that drew it: only time can show that.
     tab.wait_for_timeout(SETTLED_MS)
-    frames, commands = len(heard), shop.store.client.info("stats")["total_commands_processed"]
+    frames, commands = len(heard), served.store.client.info("stats")["total_commands_processed"]
     tab.wait_for_timeout(QUIET_MS)
     assert frames == len(heard)
     # Its own question is one.
-    assert commands + 1 == shop.store.client.info("stats")["total_commands_processed"]
+    assert commands + 1 == served.store.client.info("stats")["total_commands_processed"]

@@ -15,7 +15,7 @@ from browser_harness.visitors import Visitor
 @pytest.fixture
 def server(farm: Farm) -> Server:
     """Start a server of the old release."""
-    return farm.start("run", "narrowed.py")
+    return farm.start("run", "dropped_values.py")
 
 
 def _narrow(folder: Path) -> None:
