@@ -240,7 +240,7 @@ def left_of(server: Server, user_id: str = ALICE) -> list[str]:
     return [head.session_id for head in server.manager.repository.heads_of(user_id)]
 
 
-def at_home(server: Server) -> Tab:
+def alices_tab(server: Server) -> Tab:
     """Return a tab of Alice's, whose session is stored."""
     tab = server.tab(account=ALICE)
     tab.run()
@@ -318,9 +318,9 @@ def test_a_summary_shows_no_id_in_full(server: Server) -> None:
 
 def test_all_of_a_users_sessions_end(server: Server, open_server: OpenServer) -> None:
     """The calling one too, and whichever replica has it; nobody else's."""
-    tab = at_home(server)
+    tab = alices_tab(server)
     session = tab.run()
-    elsewhere = at_home(replica_of(server, open_server))
+    elsewhere = alices_tab(replica_of(server, open_server))
     other = elsewhere.run()
     other.inputs["late"] = 1
     keep(server, "bobs", user_id=BOB)
@@ -482,7 +482,7 @@ def test_many_sessions_end(server: Server) -> None:
 
 def test_a_revoked_id_stays_taken(server: Server, open_server: OpenServer) -> None:
     """Neither a cookie nor a save brings it back."""
-    tab = at_home(server)
+    tab = alices_tab(server)
     session_id = tab.run().session_id
     server.manager.revoke_sessions(ALICE)
 

@@ -64,7 +64,7 @@ class Identity:
     _latest: LatestSessions = attrs.field(init=False)
 
     @_latest.default
-    def _make_home(self) -> LatestSessions:
+    def _make_latest(self) -> LatestSessions:
         return LatestSessions(live=self.live, repository=self.repository, emit=self.emit)
 
     def connect(
@@ -104,6 +104,17 @@ class Identity:
         before: ConnectedSession = state[STATE_KEY]
         self._give_token(host, before.claim, before.session)
         state[STATE_KEY] = ConnectedSession.of(before.session, before.claim)
+
+    def recover(
+        self, host: Host, session_id: str, user_id: str | None = None
+    ) -> UserSession | None:
+        """Return the session of an id if the connection may have it; None, and an event, if not."""
+        claim = self.claims.of(host, session_id, user_id)
+        try:
+            return self._may_have(host, claim, session_id)
+        except RestoreRefusedError as error:
+            self.emit(RestoreRefused(session_id=session_id, reason=str(error)))
+            return None
 
     def _restored(
         self, host: Host, before: ConnectedSession | None, claim: Claim, *, restore: bool
@@ -146,17 +157,6 @@ class Identity:
         unknown = before.claim.presented is None and claim.presented is not None
         if unknown and before.session.version == 0 and before.session.user_id is None:
             self.discard(before.session.session_id)
-
-    def recover(
-        self, host: Host, session_id: str, user_id: str | None = None
-    ) -> UserSession | None:
-        """Return the session of an id if the connection may have it; None, and an event, if not."""
-        claim = self.claims.of(host, session_id, user_id)
-        try:
-            return self._may_have(host, claim, session_id)
-        except RestoreRefusedError as error:
-            self.emit(RestoreRefused(session_id=session_id, reason=str(error)))
-            return None
 
     def _give_token(self, host: Host, claim: Claim, session: UserSession) -> None:
         """Give the browser a token when it holds another one."""

@@ -107,31 +107,6 @@ class LiveSessions:
         """Return the live sessions of a user."""
         return [one for one in list(self._sessions.values()) if one.user_id == user_id]
 
-    def _lock_of(self, session_id: str) -> _IdLock:
-        with self._lock:
-            return self._locks.setdefault(session_id, _IdLock())
-
-    def _refreshed(self, session_id: str) -> LoadResult | None:
-        session = self._sessions.get(session_id)
-        if session is None:
-            return None
-        try:
-            self.repository().refresh(session)
-        except SessionGoneError as error:
-            return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
-        except (UnavailableError, NewerFormatError):
-            return LoadResult(session=session)
-        return None if self.repository().has_expired(session) else LoadResult(session=session)
-
-    def _load(self, session_id: str) -> LoadResult:
-        try:
-            return self.repository().load_result(session_id)
-        except UnavailableError as error:
-            self.emit(StoreUnavailable(session_id=session_id, error=str(error)))
-            return LoadResult(absence=Absence.UNAVAILABLE)
-        except NewerFormatError:
-            return LoadResult(absence=Absence.NEWER)  # the repository told why
-
     def absorb_for(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
         """
         Absorb what is known of the store into a live session, for someone who may have it.
@@ -198,6 +173,31 @@ class LiveSessions:
     def is_saved(self, session: UserSession) -> bool:
         """Return whether the session is written to the store at all."""
         return self._all_saved or session not in self._unsaved
+
+    def _lock_of(self, session_id: str) -> _IdLock:
+        with self._lock:
+            return self._locks.setdefault(session_id, _IdLock())
+
+    def _refreshed(self, session_id: str) -> LoadResult | None:
+        session = self._sessions.get(session_id)
+        if session is None:
+            return None
+        try:
+            self.repository().refresh(session)
+        except SessionGoneError as error:
+            return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
+        except (UnavailableError, NewerFormatError):
+            return LoadResult(session=session)
+        return None if self.repository().has_expired(session) else LoadResult(session=session)
+
+    def _load(self, session_id: str) -> LoadResult:
+        try:
+            return self.repository().load_result(session_id)
+        except UnavailableError as error:
+            self.emit(StoreUnavailable(session_id=session_id, error=str(error)))
+            return LoadResult(absence=Absence.UNAVAILABLE)
+        except NewerFormatError:
+            return LoadResult(absence=Absence.NEWER)  # the repository told why
 
 
 class _IdLock:

@@ -141,16 +141,27 @@ class BackgroundSaver(ManagerParts):
         del self._turned_away[session]  # it was let in since
         return status
 
-    def _make_recovery(self) -> JournalRecovery | None:
-        if self.settings.persistence.journal is None:
-            return None
-        return make_recovery(self.assembly, lambda: self.repository, self.now, self.emit)
-
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id, such as one that was ended."""
         self.persistence.discard(session_id)
         if self._recovery is not None:
             self._recovery.journal.forget(session_id)
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
+        """Save now what waits; arguments and result are those of :meth:`SessionPersistence.flush`."""
+        return self.persistence.flush(session_id, timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Save what waits and close the storage; closing twice is fine."""
+        self.persistence.close(timeout)
+        if self._recovery is not None:
+            self._recovery.journal.close()
+        self._close_store()
+
+    def _make_recovery(self) -> JournalRecovery | None:
+        if self.settings.persistence.journal is None:
+            return None
+        return make_recovery(self.assembly, lambda: self.repository, self.now, self.emit)
 
     def _opened(self, repository: Repository) -> None:
         if self._recovery is not None:
@@ -176,14 +187,3 @@ class BackgroundSaver(ManagerParts):
         else:
             failed = SaveFailed(session_id=session.session_id, error=str(error), retrying=retrying)
             self.emit(failed)
-
-    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
-        """Save now what waits; arguments and result are those of :meth:`SessionPersistence.flush`."""
-        return self.persistence.flush(session_id, timeout)
-
-    def close(self, timeout: float | None = None) -> None:
-        """Save what waits and close the storage; closing twice is fine."""
-        self.persistence.close(timeout)
-        if self._recovery is not None:
-            self._recovery.journal.close()
-        self._close_store()

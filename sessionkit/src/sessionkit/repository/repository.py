@@ -46,35 +46,6 @@ class SessionRefresh:
     _context: SaveContext
     _tracks: Tracks
 
-    def _track(self, session: UserSession) -> Track:
-        return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
-
-    # -- what a journal works with ---------------------------------------------
-
-    @property
-    def codec(self) -> SessionCodec:
-        """Encodes and decodes."""
-        return self._context.codec
-
-    def load_parts(self, session_id: str) -> LastSeen | None:
-        """
-        Return what is stored under an id, as a track has it.
-
-        Raises:
-            UnavailableError: If the store can't be reached.
-            NewerFormatError: If a newer release wrote it.
-        """
-        return self._context.load_parts(session_id, None)
-
-    def put_track(self, session: UserSession, track: Track) -> None:
-        """Set what is known of a session."""
-        self._tracks.put(session, track)
-
-    def encoded_size(self, session: UserSession) -> int:
-        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
-        track = self._tracks.get(session)
-        return 0 if track is None else sum(map(len, track.last_known.values()))
-
     # -- what others did -------------------------------------------------------
 
     def refresh(self, session: UserSession) -> None:
@@ -143,6 +114,35 @@ class SessionRefresh:
         if stored is None or stored.head.user_id is None:
             return Owner(session.user_id, session.authenticated)
         return Owner(stored.head.user_id, stored.authenticated)
+
+    # -- what a journal works with ---------------------------------------------
+
+    @property
+    def codec(self) -> SessionCodec:
+        """Encodes and decodes."""
+        return self._context.codec
+
+    def load_parts(self, session_id: str) -> LastSeen | None:
+        """
+        Return what is stored under an id, as a track has it.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        return self._context.load_parts(session_id, None)
+
+    def put_track(self, session: UserSession, track: Track) -> None:
+        """Set what is known of a session."""
+        self._tracks.put(session, track)
+
+    def encoded_size(self, session: UserSession) -> int:
+        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
+        track = self._tracks.get(session)
+        return 0 if track is None else sum(map(len, track.last_known.values()))
+
+    def _track(self, session: UserSession) -> Track:
+        return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
 
 
 class Catalog:
