@@ -60,6 +60,7 @@ USED = [
         "WebsocketSessionManager.get_active_session_info",
     ),
     ("streamlit.runtime.app_session", "AppSession.request_rerun"),
+    ("streamlit.runtime.forward_msg_queue", "ForwardMsgQueue.is_empty"),
     ("streamlit", "_event"),
     ("streamlit", "_main"),
     ("streamlit.web.cli", "main_run.params"),
@@ -97,7 +98,7 @@ def test_a_tab_of_the_server_has_what_is_used() -> None:
     """The same for what only a running server has."""
     for owner, names in (
         (Runtime, ("_session_mgr",)),
-        (AppSession, ("_scriptrunner", "_client_state")),
+        (AppSession, ("_scriptrunner", "_browser_queue", "_client_state")),
         (ActiveSessionInfo, ("session",)),
     ):
         source = inspect.getsource(owner)

@@ -10,6 +10,8 @@ from typing import Any
 import attrs
 import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from sessionkit_streamlit.internals import rerun
 from sessionkit_streamlit.internals.guard import moved
@@ -21,6 +23,7 @@ class Server:
 
     eventloop: Any = None
     _scriptrunner: Any = None
+    _browser_queue: ForwardMsgQueue = attrs.field(factory=ForwardMsgQueue)
     _client_state: ClientState = attrs.field(
         factory=lambda: ClientState(query_string="the address")
     )
@@ -108,6 +111,25 @@ def test_a_busy_tab_waits(server: Server) -> None:
     assert [server._client_state] == server.reran
 
 
+@pytest.mark.parametrize("fragment", [None, "part"])
+def test_a_tab_waits_until_its_browser_was_sent_what_came_before(
+    server: Server, fragment: str | None
+) -> None:
+    """Streamlit would take out of the queue what the fragment drew, and the page would have a gap."""
+    server._browser_queue.enqueue(ForwardMsg())
+
+    async def run() -> None:
+        server.eventloop = asyncio.get_running_loop()
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, fragment)
+        await asyncio.sleep(0.01)
+        assert [] == server.reran
+        server._browser_queue.flush()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(run())
+    assert 1 == len(server.reran)
+
+
 def test_a_tab_that_does_not_need_it_any_more(server: Server) -> None:
     """Asked right before, it says no."""
     live(server, lambda: False)
@@ -141,6 +163,7 @@ def test_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
         ("_get_async_objs", "Runtime._get_async_objs"),
         ("_session_mgr", "Runtime._session_mgr"),
         ("_scriptrunner", "AppSession._scriptrunner"),
+        ("_browser_queue", "AppSession._browser_queue"),
         ("_client_state", "AppSession.request_rerun"),
     ],
 )

@@ -66,9 +66,12 @@ def rerun_when_idle(
     tab: str, wanted: Callable[[], bool], after: float, fragment: str | None = None
 ) -> bool:
     """
-    Have a tab rerun as soon as no run of it is under way; callable from any thread, never blocks.
+    Have a tab rerun as soon as it is idle; callable from any thread, never blocks.
 
-    A run under way is never stopped for it: the click that it serves would be lost.
+    A run under way is never stopped for it: the click that it serves would be lost. And
+    the browser has to have been sent what came before: Streamlit takes out of its queue
+    what a fragment has drawn there when that fragment runs again, and a page with a gap
+    is lost whole in the browser ("Bad delta path").
 
     Args:
         tab: What Streamlit calls it.
@@ -129,12 +132,22 @@ def _connected(tab: str) -> Any:  # noqa: ANN401 - Streamlit's
 
 
 def _is_busy(session: Any) -> bool | None:  # noqa: ANN401 - Streamlit's
-    """Return whether a run is under way, None if nobody knows; clicks arrive on this thread, too."""
+    """
+    Return whether a run is under way, or the browser has not been sent all of the last one; None if nobody knows.
 
-    def read() -> bool | None:
+    Clicks arrive, and messages are sent, on this thread, too.
+    """
+
+    def runs() -> bool | None:
         return session._scriptrunner is not None  # noqa: SLF001
 
-    return guarded(read, "AppSession._scriptrunner", _EFFECT, otherwise=None)
+    def waits() -> bool | None:
+        return not session._browser_queue.is_empty()  # noqa: SLF001
+
+    busy = guarded(runs, "AppSession._scriptrunner", _EFFECT, otherwise=None)
+    if busy is not False:
+        return busy
+    return guarded(waits, "AppSession._browser_queue", _EFFECT, otherwise=None)
 
 
 def _request(session: Any, fragment: str | None) -> None:  # noqa: ANN401 - Streamlit's

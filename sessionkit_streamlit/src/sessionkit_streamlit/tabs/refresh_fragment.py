@@ -17,10 +17,11 @@ def refresh_fragment(after: float = 1.0) -> None:
     ``run_every`` goes on for ever. (Whether all is saved shows
     :func:`~sessionkit_streamlit.save_status`.) And here the server asks: with the request
     of a timer in the browser Streamlit may send a click that is just being made,
-    whose callback is then called twice. Outside fragments nothing happens.
+    whose callback is then called twice; and a timer that asks before a busy server
+    has sent the page can cost the whole page. Outside fragments nothing happens.
 
     Args:
-        after: Seconds; while another run is under way it takes longer.
+        after: Seconds; while another run is under way, or its page is not sent yet, it takes longer.
 
     Example:
         ::
