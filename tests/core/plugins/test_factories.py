@@ -12,12 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sessionkit.cli.app import make_cli
-from sessionkit.errors import (
-    ConfigError,
-    PluginError,
-    UnavailableError,
-    UnknownPluginError,
-)
+from sessionkit.errors import ConfigError, PluginError, UnavailableError, UnknownPluginError
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.factories import call_factory
 from sessionkit.plugins.registry import HOST, STORAGE, PluginKind

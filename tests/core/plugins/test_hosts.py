@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from sessionkit.errors import (
-    ConfigError,
-    PluginError,
-    SessionKitError,
-)
+from sessionkit.errors import ConfigError, PluginError, SessionKitError
 from sessionkit.plugins import Plugins
 from sessionkit.tokens import Tokens
 

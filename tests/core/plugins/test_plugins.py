@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from sessionkit.errors import (
-    ConfigError,
-    DuplicatePluginError,
-    UnknownPluginError,
-)
+from sessionkit.errors import ConfigError, DuplicatePluginError, UnknownPluginError
 from sessionkit.events import SessionCreated
 from sessionkit.plugins import Plugins
 from sessionkit.settings import Settings

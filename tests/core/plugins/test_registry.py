@@ -9,11 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessionkit.errors import (
-    DuplicatePluginError,
-    PluginError,
-    UnknownPluginError,
-)
+from sessionkit.errors import DuplicatePluginError, PluginError, UnknownPluginError
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.registry import InstalledPlugin
 

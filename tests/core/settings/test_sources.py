@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 
 from sessionkit.errors import ConfigError
 from sessionkit.settings import Settings, load_settings
-from sessionkit.settings.settings import (
-    PersistenceSettings,
-)
+from sessionkit.settings.settings import PersistenceSettings
 from sessionkit.settings.types import format_duration
 
 SECRET = "a secret that is long enough"  # noqa: S105 - signs nothing

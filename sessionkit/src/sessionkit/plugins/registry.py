@@ -76,7 +76,6 @@ STRATEGY: Final = PluginKind(
     "conflict_strategy",
     "conflict_strategies",
 )
-
 HOST: Final = PluginKind("host", "sessionkit_hosts", "hosts", "hosts")
 COMMAND: Final = PluginKind("command", "sessionkit_commands", "commands", "commands")
 KINDS: Final = (STORAGE, SERIALIZER, STRATEGY, HOST, COMMAND)

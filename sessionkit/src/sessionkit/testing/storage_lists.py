@@ -9,18 +9,8 @@ import pytest
 
 from sessionkit.errors import ConflictError
 from sessionkit.records import SessionHead, StoredSession
-from sessionkit.storage import (
-    Storage,
-)
-from sessionkit.testing.storage_samples import (
-    DAY,
-    NOW,
-    SECOND,
-    first,
-    following,
-    head,
-    tombstone,
-)
+from sessionkit.storage import Storage
+from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, head, tombstone
 
 # -- touches, deletes and tombstones ---------------------------------------------------
 

@@ -22,9 +22,7 @@ import pytest
 
 from sessionkit.errors import ConflictError
 from sessionkit.records import SessionWrite, StoredSession
-from sessionkit.storage import (
-    Storage,
-)
+from sessionkit.storage import Storage
 from sessionkit.testing.storage_lists import every_id
 from sessionkit.testing.storage_samples import (
     DAY,

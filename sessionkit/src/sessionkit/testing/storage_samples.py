@@ -16,9 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.session.fields import micros_now
-from sessionkit.storage import (
-    Storage,
-)
+from sessionkit.storage import Storage
 
 Connect: TypeAlias = Callable[[], Storage]
 """Opens one more handle on the same store."""
