@@ -64,16 +64,16 @@ class Activity:
     def micros(self, micros: int) -> None:
         self.last = micros * _MICROSECOND
 
-    def touched(self) -> None:
+    def touch(self) -> None:
         """Note that the user is there, now."""
         now = time_ns()
         if now > self.last:  # noqa: PLR1730 - ``max`` takes longer than all the rest
             self.last = now
 
-    def interacted(self) -> None:
+    def count_interaction(self) -> None:
         """Count an interaction, now."""
         self.count += 1
-        self.touched()
+        self.touch()
 
 
 def _kept_in_activity(cls: type[T]) -> type[T]:
@@ -104,7 +104,7 @@ def _set_last(session: Any, moment: datetime) -> None:
     session.activity.micros = to_micros(moment)
 
 
-def _checked(session_id: str | None) -> str:
+def _new_or_checked_id(session_id: str | None) -> str:
     return new_session_id() if session_id is None else check_session_id(session_id)
 
 
@@ -150,7 +150,7 @@ class UserSession:
     """
 
     activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
-    session_id: str = attrs.field(default=None, converter=_checked)
+    session_id: str = attrs.field(default=None, converter=_new_or_checked_id)
     user_id: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     authenticated: bool = attrs.field(default=False, validator=of_type(bool))
     roles: set[str] = attrs.field(factory=set, converter=set_of_texts)
@@ -189,7 +189,7 @@ class UserSession:
 
     def touch(self) -> None:
         """Note that the user is there; counts as no interaction."""
-        self.activity.touched()
+        self.activity.touch()
 
     def set_input(self, key: str, value: Any) -> None:
         """Keep *value* under *key*; a value equal to the one that is kept counts no interaction."""
@@ -199,7 +199,7 @@ class UserSession:
             # In doubt not an interaction: it would make each rerun a change. Whether an
             # array changed is found by its bytes when it is saved.
             if type(kept) is not type(value) or not equals(kept, value, in_doubt=True):
-                self.activity.interacted()
+                self.activity.count_interaction()
 
     def add_navigation(self, page: str, params: Mapping[str, Any] | None = None) -> NavigationEntry:
         """
@@ -216,7 +216,7 @@ class UserSession:
         with self.lock:
             self.navigation_history.append(entry)
             self.page_views[page] = self.page_views.get(page, 0) + 1
-            self.activity.interacted()
+            self.activity.count_interaction()
             self.trim()
         return entry
 
@@ -231,7 +231,7 @@ class UserSession:
             self.get_form_state(form_id)
             if form_id not in self.dirty_forms:
                 self.dirty_forms.add(form_id)
-                self.activity.interacted()
+                self.activity.count_interaction()
 
     def mark_form_clean(self, form_id: str) -> None:
         """Note that the form's data were saved, now; the next save of the session includes them in any case."""
@@ -239,7 +239,7 @@ class UserSession:
             self.get_form_state(form_id).last_saved = utc_now()
             self.dirty_forms.discard(form_id)
             self.forms_asked_for |= {form_id}
-            self.activity.interacted()
+            self.activity.count_interaction()
 
     def add_cache_key(self, key: str, dependencies: Iterable[str] = ()) -> None:
         """Track a cache key and what it depends on; calling it again replaces the dependencies."""
