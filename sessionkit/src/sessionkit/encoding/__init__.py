@@ -5,7 +5,7 @@ A session <-> named parts <-> sealed bytes.
 Others import from the modules, not from here, so that each loads only what it needs: ``codec``
 (``SessionCodec``, ``Encoded``, ``EncodedParts``, ``Note``) and ``parts`` (``PlainPart``, ``FIELDS``,
 ``RECORD_IDS``, ``EXTENSION``, ``to_parts``, ``from_parts``, ``is_known``, ``path_of``). ``packing`` and
-``salvage`` are the codec's own.
+``fallback`` are the codec's own.
 
 There is no lock here: a session is encoded under its own.
 """

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from sessionkit.encoding.fallback import Fallback
 from sessionkit.encoding.packing import PACKED, is_split, pack, seal, unpack, unseal
 from sessionkit.encoding.parts import PlainPart, from_parts, is_known, to_parts, unreadable_fields
-from sessionkit.encoding.salvage import Salvage
 from sessionkit.errors import (
     NewerFormatError,
     RejectedError,
@@ -119,7 +119,7 @@ class SessionCodec:
             if not unreadable_fields(name, part):
                 return data, part
         before = {} if last is None else self.serializer.loads(last)
-        kept = Salvage(self.serializer, refused).part(name, part, before)
+        kept = Fallback(self.serializer, refused).part(name, part, before)
         return (self.serializer.dumps(kept), kept) if kept else (None, None)
 
     def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can still be stored of a part that can't be stored whole: its other values, and the last ones of those that can't."""
+"""What a save falls back to where a value can't be encoded: its last value that could be, or none; all else is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MISSING: Final = object()
 
 
 @attrs.frozen
-class Salvage:
+class Fallback:
     """
     Keeps of plain data what can be kept; what can't has its value of before, or goes.
 
