@@ -4,7 +4,7 @@ Saves soon: what changed is queued, debounced, saved in batches on one thread, a
 
 Others import :class:`SessionPersistence` from here, ``limits.QueueLimits``, ``health.Breaker`` (the
 manager's reads of the store use one, too) and ``exits.install_signal_handlers``. Only the manager
-imports this room.
+and the table of names in ``sessionkit`` import this room.
 
 **The lock.** All parts of a :class:`SessionPersistence` share one lock, the queue's: an ``RLock`` that
 ``SaveOutcomes`` makes (``_lock``), and makes anew in a child after a fork. It guards the queue and its slots,
