@@ -146,7 +146,7 @@ class RestoreRefusedError(SessionKitError):
     """Raised when a session was asked for by someone who may not have it."""
 
 
-def text_of(error: Exception) -> str:
+def text_of(error: BaseException) -> str:
     """Return what an error says; its class where that is nothing."""
     try:
         return str(error) or type(error).__name__

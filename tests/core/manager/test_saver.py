@@ -10,14 +10,13 @@ import attrs
 import pytest
 from session_harness.servers import LATER, Server, token_for
 
+from sessionkit.conflict import Conflict
 from sessionkit.errors import (
     PartlySavedError,
     SerializationError,
     UnavailableError,
 )
-from sessionkit.events import (
-    SaveFailed,
-)
+from sessionkit.events import SaveFailed, SessionEvent, SessionSaved
 from sessionkit.records import SCHEMA_VERSION
 from sessionkit.session import UserSession
 from sessionkit.settings.settings import PersistenceSettings
@@ -251,3 +250,62 @@ def test_a_session_that_ended_lacks_nothing(server: Server) -> None:
     server.manager.flush()
     server.manager.end_session(session)
     assert "saved" == server.manager.persistence.status().state
+
+
+# -- what plugins raise that is no Exception -------------------------------------
+
+
+class Cancelled(BaseException):
+    """As ``asyncio.CancelledError`` or gevent's ``Timeout``."""
+
+
+def test_a_strategy_that_ends_a_save_holds_no_other_session_up(open_server: OpenServer) -> None:
+    """The session that it was asked about waits by itself, and is told of."""
+
+    class Strategy:
+        def resolve(self, _: Conflict) -> UserSession | None:
+            raise Cancelled
+
+    server = open_server(strategy=Strategy())
+    ours = server.visited().run()
+    theirs = server.manager.repository.load(ours.session_id)
+    assert theirs is not None
+    theirs.inputs["x"] = 1
+    server.manager.repository.save(theirs)
+    ours.inputs["x"] = 2
+    others = [server.tab().run() for _ in range(5)]
+    for session in (ours, *others):
+        session.inputs["y"] = 1
+        server.manager.save(session)
+    assert not server.manager.flush()
+
+    assert all(server.store.stored(one.session_id).head.version for one in others)
+    [failed] = server.told(SaveFailed)
+    assert (ours.session_id, True) == (failed.session_id, failed.retrying)
+    assert "broken off by Cancelled" in failed.error
+    assert not any(map(server.manager.is_pending, (one.session_id for one in others)))
+    assert "saving" == server.manager.persistence.status().state
+
+
+@pytest.mark.parametrize("ending", [Cancelled, SystemExit])
+def test_an_observer_that_ends_fails_no_save(
+    server: Server, ending: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the writer's own thread nobody waits for what it raises; who saves on their own thread gets it."""
+    session = server.tab().run()
+    told: list[SessionEvent] = []
+
+    def observe(event: SessionEvent) -> None:
+        told.append(event)
+        raise ending
+
+    monkeypatch.setattr(server.manager.plugins, "emit", observe)
+    assert server.manager.flush()
+    assert "saved" == server.manager.save_status(session).state
+    assert [SessionSaved] == [type(event) for event in told]
+
+    session.inputs["x"] = 1
+    with pytest.raises(ending):
+        server.manager.save(session, immediate=True)
+    assert server.manager.flush()
+    assert 2 == server.store.stored(session.session_id).head.version

@@ -106,8 +106,8 @@ def test_a_store_that_is_down(
     assert PersistenceStatus(state="saved") == watched.status()
 
 
-def test_a_save_that_was_broken_off_says_so(make: Make) -> None:
-    """The pause that follows has a reason and a beginning."""
+def test_a_save_that_its_caller_broke_off_says_nothing_of_the_store(make: Make) -> None:
+    """The session waits by itself, and is tried again after a pause of its own."""
 
     def broken(_: UserSession) -> None:
         raise KeyboardInterrupt
@@ -117,8 +117,7 @@ def test_a_save_that_was_broken_off_says_so(make: Make) -> None:
         persistence.save_now(UserSession())
     status = persistence.status()
 
-    assert ("offline", "a save was broken off") == (status.state, status.last_error)
-    assert status.offline_since is not None
+    assert ("saving", 1, None) == (status.state, status.pending, status.offline_since)
 
 
 def test_what_failed_is_kept_as_text(make: Make) -> None:

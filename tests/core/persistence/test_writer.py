@@ -9,7 +9,7 @@ from threading import RLock, Thread
 
 import pytest
 from session_harness.stores import PATIENCE
-from session_harness.writers import Failure, Make, Saves, Seconds, schedule
+from session_harness.writers import Failure, Make, Saves, Seconds, schedule, wait_until
 
 from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence.writer import Waiters
@@ -167,53 +167,117 @@ def test_a_wait_without_end_ends_no_writer(make: Make, caplog: pytest.LogCapture
     persistence.discard("s")
 
 
-def test_a_writer_that_dies_is_replaced(
-    make: Make, saves: Saves, seconds: Seconds, caplog: pytest.LogCaptureFixture
+def test_a_writer_that_died_is_replaced(
+    make: Make, saves: Saves, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What it was about to save is not stuck: the next one saves it, after a pause."""
-    deaths = iter([SystemExit("a plugin's own"), None])
+    """At the next schedule or flush, and not at once: whatever ended it could end the next one as soon."""
 
-    def save_many(sessions: Sequence[UserSession]) -> list[Exception | None]:
-        death = next(deaths)
-        if death is not None:
-            raise death
-        return saves.many(sessions)
+    def bug() -> bool:
+        msg = "a bug"
+        raise RuntimeError(msg)
 
-    persistence = make(save_many=save_many)
-    schedule(persistence, "s")
-    first = persistence._thread
-    assert first is not None
-    seconds.move(persistence, 0.5)  # no flush: one that came after the death would end the pause
-    first.join(PATIENCE)
-    assert not first.is_alive()
-    assert persistence._thread not in {None, first}
-    assert persistence.is_pending("s")
-    assert persistence.flush()
-
-    assert "s" == saves.done.get_nowait()[0]
-    assert ["the writer died; another one takes its place"] == caplog.messages
-
-
-def test_a_writer_that_died_unseen_is_replaced(
-    make: Make, seconds: Seconds, saves: Saves, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even if it could not clean up: at the next schedule or flush."""
     persistence = make(save_many=saves.many)
     with monkeypatch.context() as patch:
-        patch.setattr(persistence, "_run", lambda: None)
+        patch.setattr(persistence, "_wait", bug)
         schedule(persistence, "s")
-        dead = persistence._thread
-        assert dead is not None
-        dead.join(PATIENCE)
-    with persistence._lock:  # as if it had died in the midst of a save
-        seconds.time = 0.5
-        [slot] = persistence._queue.take(0.5, 1, dead.ident or 0)
-    assert slot.in_flight
-    persistence.flush(timeout=0)
-    seconds.time = 1.0
+        wait_until(lambda: persistence._thread is None)
     assert persistence.flush()
 
     assert "s" == saves.done.get_nowait()[0]
+    assert ["the writer died; another one takes its place with the next change"] == caplog.messages
+
+
+# -- what is raised and is no Exception -----------------------------------------
+
+
+class Cancelled(BaseException):
+    """As ``asyncio.CancelledError``, gevent's ``Timeout`` or trio's ``Cancelled``."""
+
+
+@pytest.fixture(name="ending", params=[Cancelled, SystemExit, KeyboardInterrupt, GeneratorExit])
+def _ending(request: pytest.FixtureRequest) -> BaseException:
+    """Return what no ``except Exception`` catches."""
+    error = request.param("over")
+    assert isinstance(error, BaseException)
+    return error
+
+
+def test_a_save_that_is_no_exception_holds_nobody_up(
+    make: Make, saves: Saves, seconds: Seconds, failures: Queue[Failure], ending: BaseException
+) -> None:
+    """It is told once, and tried again by itself; the others are saved once each, by the same thread."""
+    persistence = make(save_many=saves.many)
+    broken = UserSession(session_id="broken")
+    endings = iter([ending, ending, None])
+
+    def end(session: UserSession) -> None:
+        error = next(endings)
+        if error is not None:
+            raise error
+        saves(session)
+
+    persistence.schedule_save(None, broken, end)
+    schedule(persistence, "a", "b")
+    assert not persistence.flush()
+    writer = persistence._thread
+
+    assert ["a", "b"] == sorted(saves.next()[0] for _ in range(2))
+    said = f"the save was broken off by {type(ending).__name__}: over"
+    assert ("broken", said, True) == failures.get(timeout=PATIENCE)
+    assert ("saving", None) == (persistence.status().state, persistence.status().offline_since)
+    schedule(persistence, "c")
+    seconds.move(persistence, 1.0)
+    assert "c" == saves.next()[0]
+    while persistence.is_pending("broken"):
+        seconds.move(persistence, seconds.time + 1.0)
+    assert "broken" == saves.next()[0]
+    assert persistence._thread is writer
+    assert failures.empty()
+    assert saves.done.empty()
+
+
+def test_one_session_that_ends_a_batch_is_the_only_one_to_fail(
+    make: Make, failures: Queue[Failure], ending: BaseException
+) -> None:
+    """As where a strategy or a storage ends it: each is tried by itself."""
+    saved: list[str] = []
+
+    def save_many(sessions: Sequence[UserSession]) -> list[Exception | None]:
+        ids = [session.session_id for session in sessions]
+        if "bad" in ids:
+            raise ending
+        saved.extend(ids)
+        return [None] * len(ids)
+
+    persistence = make(save_many=save_many)
+    schedule(persistence, "a", "bad", "b")
+    assert not persistence.flush()
+
+    assert ["a", "b"] == sorted(saved)
+    assert ("bad", True) == failures.get(timeout=PATIENCE)[::2]
+    assert persistence.is_pending("bad")
+
+
+def test_an_observer_that_ends_is_logged(
+    make: Make, saves: Saves, ending: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it was told of is settled all the same."""
+
+    def observe(*_: object) -> None:
+        raise ending
+
+    def fail(_: UserSession) -> None:
+        msg = "a bug"
+        raise ValueError(msg)
+
+    persistence = make(save_many=saves.many, on_failure=observe)
+    persistence.schedule_save(None, UserSession(), fail)
+    schedule(persistence, "s")
+    assert not persistence.flush()
+
+    assert "s" == saves.next()[0]
+    assert "rejected" == persistence.status().state
+    assert ["the observer of failed saves failed itself"] == caplog.messages
 
 
 # -- who waits is woken when its own question is answered, and not before ------

@@ -245,6 +245,23 @@ def test_an_observers_error_is_logged_and_changes_nothing(
     assert record.exc_info
 
 
+def test_what_ends_a_thread_is_raised_once_all_were_told(
+    install: Install, plugins: Callable[[], Plugins]
+) -> None:
+    """Such as Ctrl-C, or a page that Streamlit stops while an observer draws on it."""
+    ending = "@hookimpl\ndef sessionkit_event(event):\n    raise SystemExit('over')\n"
+    install("x-a", {"a": "a_hooks"}, {"a_hooks": OBSERVER})
+    install("x-b", {"b": "b_hooks"}, {"b_hooks": ending})
+    install("x-c", {"c": "c_hooks"}, {"c_hooks": OBSERVER})
+    found = plugins()
+    found.observe(["a", "b", "c"])
+
+    with pytest.raises(SystemExit, match="over"):
+        found.emit(SessionCreated(session_id="s"))
+
+    assert [1, 1] == [len(sys.modules[name].SEEN) for name in ("a_hooks", "c_hooks")]
+
+
 def test_an_unknown_observer_is_told(plugins: Callable[[], Plugins], install: Install) -> None:
     """Who said it, and the nearest name."""
     install("x-audit", {"audit": "audit_hooks"}, {"audit_hooks": OBSERVER})

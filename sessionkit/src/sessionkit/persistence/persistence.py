@@ -47,6 +47,12 @@ _SHARE_WAIT: Final = 50e-6
 _PATIENCE: Final = 2.0
 """Seconds that a fork waits for saves in flight, at most."""
 
+_CALLERS: Final = (BaseException,)
+"""What goes on to who saves on their own thread: the interrupt, the time limit or the cancellation is theirs."""
+
+_ENDING: Final = (KeyboardInterrupt, SystemExit)
+"""The same at the end of the process, where others have still to be saved."""
+
 _NAMED: Final = 10
 """How many sessions a report names."""
 
@@ -186,8 +192,8 @@ class ImmediateSaves(Writer):
     def _save(self, slot: Slot) -> Exception | None:
         save_one = slot.save_fn or self._options.save_one
         if save_one is None:
-            return save_slots([slot], self._options.save_many)[0]
-        return outcome_of(save_one, slot.session)
+            return save_slots([slot], self._options.save_many, _CALLERS)[0]
+        return outcome_of(save_one, slot.session, _CALLERS)
 
     def _keep_queued(self, slot: Slot) -> None:
         """Have the journal keep what waits for the store now."""
@@ -309,7 +315,7 @@ class ShutdownSaves(QueueAdmission):
         begin = time.monotonic()
         while not is_over() and (timeout is None or time.monotonic() - begin < timeout):
             self._recall()
-            if not self._save_due():
+            if not self._save_due(_ENDING):
                 return
 
     def close(self, timeout: float | None = None) -> bool:

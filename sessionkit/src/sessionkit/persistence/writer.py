@@ -209,7 +209,7 @@ class SaveOutcomes:
         retrying = isinstance(error, UnavailableError) and not self._closed
         try:
             self._options.on_failure(session, error, retrying)
-        except Exception:  # an observer's bug must not end the writer
+        except BaseException:  # whatever an observer raises, it must not end the writer
             _LOGGER.exception("the observer of failed saves failed itself")
 
     # -- is the store down? ---------------------------------------------------
@@ -231,8 +231,12 @@ class SaveOutcomes:
             return down
         troubled = {
             slot
-            for slot in down
-            if slot.alone or (slot.failures and self._breaker.answers > slot.answers)
+            for slot, outcome in pairs
+            if isinstance(outcome, BrokenOffError)
+            or (
+                slot in down
+                and (slot.alone or (slot.failures and self._breaker.answers > slot.answers))
+            )
         }
         if down - troubled and not (asked and self._breaker.is_failing):
             first = next(slot for slot in slots if slot in down)
@@ -323,12 +327,14 @@ class Writer(SaveOutcomes):
         self._saving: set[int] = set()  # the threads that are in the midst of a save
         self._resting = False
 
+    def is_own_thread(self) -> bool:
+        """Return whether the calling thread is the writer's own: nobody waits there for what is raised."""
+        return current_thread() is self._thread
+
     def _wake(self) -> None:
         """Have the writer look; a new one takes the place of one that ended or died."""
         thread = self._thread
         if thread is None or not thread.is_alive():
-            if thread is not None:
-                self._put_back(self._queue.of(None), thread.ident)
             self._thread = Thread(target=self._run, name="sessionkit-writer", daemon=True)
             try:
                 self._thread.start()
@@ -341,14 +347,13 @@ class Writer(SaveOutcomes):
             while self._wait():
                 self._recall()
                 self._save_due()
-        except BaseException:
-            _LOGGER.exception("the writer died; another one takes its place")
-        with self._lock:
-            if self._thread is current_thread():  # it died
-                self._put_back(self._queue.of(None), get_ident())
-                self._thread = None
-                if self._next_due() is not None:
-                    self._wake()
+        except (
+            BaseException
+        ):  # a bug of ours: it must not be told to nobody, nor start over at once
+            _LOGGER.exception("the writer died; another one takes its place with the next change")
+            with self._lock:
+                if self._thread is current_thread():
+                    self._thread = None
 
     def _wait(self) -> bool:
         """Wait until something is due; return False when the thread has nothing to live for."""
@@ -373,19 +378,20 @@ class Writer(SaveOutcomes):
             return -math.inf
         return self._queue.next_due()
 
-    def _save_due(self) -> bool:
+    def _save_due(self, passing: Passing = ()) -> bool:
         """Save a batch of what is due; return whether there was any."""
-        with self._lock:
-            if self._resting:
-                return False
-            # One is enough to find out whether the store is back.
-            limit = 1 if self._breaker.is_failing else self._options.batch_size
-            slots = self._queue.take(self._clock(), limit, get_ident())
-            if not slots:
-                return False
-            self._begun(slots)
+        slots: list[Slot] = []
         with self._in_save(slots):
-            self._conclude(slots, save_slots(slots, self._options.save_many))
+            with self._lock:
+                if self._resting:
+                    return False
+                # One is enough to find out whether the store is back.
+                limit = 1 if self._breaker.is_failing else self._options.batch_size
+                slots += self._queue.take(self._clock(), limit, get_ident())
+                if not slots:
+                    return False
+                self._begun(slots)
+            self._conclude(slots, save_slots(slots, self._options.save_many, passing))
         return True
 
     @contextmanager
@@ -403,13 +409,13 @@ class Writer(SaveOutcomes):
                 with self._lock:
                     self._put_back(slots, thread)
 
-    def _put_back(self, slots: Iterator[Slot] | Sequence[Slot], thread: int | None) -> None:
-        """Queue what a thread left behind in the midst of a save, and pause: it may happen again."""
-        left = [slot for slot in slots if slot.in_flight and slot.saver == thread]
-        retry_at = self._went_down("a save was broken off", left[0].batch if left else None)
-        for slot in left:
-            self._queue.failed(slot, retry_at)
-            slot.tell(None, done=False)
+    def _put_back(self, slots: Sequence[Slot], thread: int) -> None:
+        """Queue what a thread leaves behind in the midst of a save: each pauses by itself, since it may happen again."""
+        for slot in slots:
+            if slot.in_flight and slot.saver == thread:
+                self._queue.failed(slot, self._clock() + retry_delay(slot.failures))
+                slot.error = "the save was broken off"
+                slot.tell(None, done=False)
         self._settled.notify()
 
     # -- what was let go of ---------------------------------------------------
@@ -461,7 +467,7 @@ class Writer(SaveOutcomes):
             session = None if revive is None else revive(entry.session_id)
         except UnavailableError:
             raise
-        except Exception:
+        except BaseException:  # a store's, too: the journal has the session, others wait
             _LOGGER.exception("session %s could not be revived", short(entry.session_id))
             entry.lost = True
         return [] if session is None else [session]
@@ -470,25 +476,43 @@ class Writer(SaveOutcomes):
 # -- saving, and what came of it ---------------------------------------------
 
 
-def save_slots(slots: Sequence[Slot], save_many: SaveMany | None) -> list[Exception | None]:
+Passing = tuple[type[BaseException], ...]
+"""What ends a save and goes on to whoever called for it: their Ctrl-C, or a time limit of theirs."""
+
+
+class BrokenOffError(UnavailableError):
     """
-    Save slots and return an outcome for each, in their order; raises no :class:`Exception`.
+    What a save's end by something that is no :class:`Exception` comes to on the writer's own thread.
+
+    Such as ``asyncio.CancelledError``, gevent's ``Timeout`` or ``SystemExit``, from a plugin or an
+    app's function. It says nothing of the store: the session is tried again by itself.
+    """
+
+
+def save_slots(
+    slots: Sequence[Slot], save_many: SaveMany | None, passing: Passing = ()
+) -> list[Exception | None]:
+    """
+    Save slots and return an outcome for each, in their order.
 
     Args:
         slots: Each with a function of its own, or for the batch.
         save_many: Saves the batch.
+        passing: What goes on to the caller; all else is an outcome, whatever is raised.
     """
     outcomes: dict[Slot, Exception | None] = {}
     batch = [slot for slot in slots if slot.save_fn is None]
     if batch and save_many is not None:
-        outcomes.update(zip(batch, _together(batch, save_many), strict=True))
+        outcomes.update(zip(batch, _together(batch, save_many, passing), strict=True))
     for slot in slots:
         if slot.save_fn is not None:
-            outcomes[slot] = outcome_of(slot.save_fn, slot.session)
+            outcomes[slot] = outcome_of(slot.save_fn, slot.session, passing)
     return [outcomes[slot] for slot in slots]
 
 
-def _together(batch: Sequence[Slot], save_many: SaveMany) -> Sequence[Exception | None]:
+def _together(
+    batch: Sequence[Slot], save_many: SaveMany, passing: Passing
+) -> Sequence[Exception | None]:
     try:
         outcomes = save_many([slot.session for slot in batch])
         if len(outcomes) != len(batch):
@@ -496,20 +520,38 @@ def _together(batch: Sequence[Slot], save_many: SaveMany) -> Sequence[Exception 
             raise ValueError(msg)  # noqa: TRY301 - a plugin's bug, as any other
     except SessionKitError as error:  # the store can't be opened
         return [error] * len(batch)
-    except Exception as error:  # noqa: BLE001 - a plugin's bug must not end the writer
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug must not end the writer
+        failure = _failure(error, passing)
         if len(batch) == 1:
-            return [error]
-        return [_together([slot], save_many)[0] for slot in batch]  # only one may be to blame
+            return [failure]
+        # only one may be to blame
+        return [_together([slot], save_many, passing)[0] for slot in batch]
     return outcomes
 
 
-def outcome_of(save_fn: SaveFunction, session: UserSession) -> Exception | None:
-    """Save one session and return what went wrong, or None."""
+def outcome_of(
+    save_fn: SaveFunction, session: UserSession, passing: Passing = ()
+) -> Exception | None:
+    """Save one session and return what went wrong, or None; raises what is *passing* alone."""
     try:
         save_fn(session)
-    except Exception as error:  # noqa: BLE001 - the app's own function
-        return error
+    except BaseException as error:  # noqa: BLE001 - the app's own function
+        return _failure(error, passing)
     return None
+
+
+def _failure(error: BaseException, passing: Passing) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, passing):
+        raise error
+    said = text_of(error)
+    name = type(error).__name__
+    broken_off = BrokenOffError(
+        f"the save was broken off by {name}{'' if said == name else f': {said}'}"
+    )
+    broken_off.__cause__ = error
+    return broken_off
 
 
 def is_stored(outcome: Exception | None) -> bool:

@@ -228,12 +228,21 @@ class Plugins:
             self._registry.load(name, where("plugins"))
 
     def emit(self, event: SessionEvent) -> None:
-        """Tell every loaded plugin what happened; an observer's error is logged and changes nothing."""
+        """
+        Tell every loaded plugin what happened; an observer's error is logged and changes nothing.
+
+        What is no :class:`Exception`, such as Ctrl-C, is raised once all were told.
+        """
+        ending: BaseException | None = None
         for plugin, observe in self._registry.observers:
             try:
                 observe(event=event)
             except Exception:  # noqa: BLE001 - a stranger's code, which may raise anything
                 _LOG.exception("%s failed to observe %s", plugin, type(event).__name__)
+            except BaseException as error:  # noqa: BLE001 - the others are told first; raised again
+                ending = error
+        if ending is not None:
+            raise ending
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
         """Return what is installed, this package's own plugin first; imports nothing."""
