@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sessionkit.events import SessionEvent, SessionSaved, log_event
 from sessionkit.host import Host
@@ -22,6 +23,8 @@ from sessionkit.storage import Storage
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
+
+_LOGGER: Final = logging.getLogger("sessionkit")
 
 
 class ManagerParts:
@@ -113,12 +116,21 @@ class ManagerParts:
         """Do what comes before anyone is given a session."""
 
     def emit(self, event: SessionEvent) -> None:
-        """Log an event and tell the observers."""
+        """Log an event and tell the observers; whatever one raises on a thread of our own is logged there."""
         if isinstance(event, SessionSaved) and event.session_id is not None:
             self._live.record_saved(event.session_id, event.version)
             self._watcher.record_saved(event.session_id, event.version)
         log_event(event)
-        self.plugins.emit(event)
+        try:
+            self.plugins.emit(event)
+        except BaseException:
+            if not self._is_own_thread():
+                raise  # the caller's: a Ctrl-C, a time limit, a page that is stopped
+            _LOGGER.exception("an observer of %s ended by what is no error", type(event).__name__)
+
+    def _is_own_thread(self) -> bool:
+        """Return whether the calling thread is one of ours, and no caller waits on it."""
+        return False
 
     def _close_store(self) -> None:
         """Hear nothing more, and close the storage, if it was opened."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -11,7 +10,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from sessionkit.errors import QueueFullError, SessionGoneError
-from sessionkit.events import SaveFailed, SessionEvent
+from sessionkit.events import SaveFailed
 from sessionkit.journal.replay import JournalRecovery
 from sessionkit.manager.parts import ManagerParts
 from sessionkit.manager.store import make_recovery
@@ -26,9 +25,6 @@ from sessionkit.settings.settings import Settings
 from sessionkit.status import PersistenceStatus
 
 _SETTLED: Final = ("saved", "incomplete")
-
-
-_LOGGER: Final = logging.getLogger("sessionkit")
 
 
 _KEPT_IN_MEMORY: Final = (
@@ -79,15 +75,6 @@ class BackgroundSaver(ManagerParts):
             revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
         )
-
-    def emit(self, event: SessionEvent) -> None:
-        """Log an event and tell the observers; whatever one raises on the writer's own thread is logged there."""
-        try:
-            super().emit(event)
-        except BaseException:
-            if not self.persistence.is_own_thread():
-                raise  # the caller's: a Ctrl-C, a time limit, a page that is stopped
-            _LOGGER.exception("an observer of %s ended by what is no error", type(event).__name__)
 
     def schedule_save(self, session: UserSession) -> None:
         """
@@ -170,6 +157,9 @@ class BackgroundSaver(ManagerParts):
         if self._recovery is not None:
             self._recovery.journal.close()
         self._close_store()
+
+    def _is_own_thread(self) -> bool:
+        return self.persistence.is_own_thread()
 
     def _make_recovery(self) -> JournalRecovery | None:
         if self.settings.persistence.journal is None:
