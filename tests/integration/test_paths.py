@@ -11,11 +11,18 @@ from session_harness.tracing import Trace, trace
 
 from sessionkit import SessionManager, load_settings
 from sessionkit.session import UserSession
+from sessionkit.values import Opaque
 
 LATER = 600_000
 """Milliseconds after which the background would save; no test waits so long."""
 
 Open = Callable[[], SessionManager]
+
+
+@pytest.fixture(autouse=True)
+def _all_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a process that has met no value that it can't read, whatever tests ran before."""
+    monkeypatch.setattr(Opaque, "met", False)
 
 
 @pytest.fixture(name="open_manager")

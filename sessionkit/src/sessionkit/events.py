@@ -181,6 +181,20 @@ class ValueNotSaved(SessionEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ValueNotRead(SessionEvent):
+    """
+    A stored value can't be read in this process; the app doesn't see it, and it stays stored as it is.
+
+    Attributes:
+        path: Where it lies, such as ``inputs['size']``.
+        reason: Why, and what would be right.
+    """
+
+    path: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
 class ValueDropped(SessionEvent):
     """
     A stored value was not put back, because what holds it no longer takes it.
@@ -211,15 +225,18 @@ class RestoreRefused(SessionEvent):
 @attrs.frozen(kw_only=True)
 class SessionQuarantined(SessionEvent):
     """
-    A stored session can't be read; its bytes were copied and a fresh one begins.
+    Stored bytes are damaged; they were copied, and what they held begins afresh.
 
     Attributes:
         quarantine_id: The id that the bytes are kept under.
         reason: What can't be read.
+        parts: Names of the parts that are damaged; all else is there. Empty when nothing of the session
+            can be used.
     """
 
     quarantine_id: str
     reason: str
+    parts: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -247,6 +264,7 @@ _WARNINGS: Final = (
     StoreUnavailable,
     StoreWentBack,
     ValueDropped,
+    ValueNotRead,
     ValueNotSaved,
 )
 

@@ -29,8 +29,12 @@ class Serializer(Protocol):
         """
         Return what *data* was made from.
 
+        In the place of a value that is sound but can't be read in this process (an enum that isn't
+        registered, a library that is missing, a kind of a newer release) stands a
+        :class:`sessionkit.values.Opaque`, which ``dumps`` writes back as it was.
+
         Raises:
-            SerializationError: If the bytes are not this serializer's.
+            SerializationError: If the bytes are damaged, or not this serializer's.
         """
 
 

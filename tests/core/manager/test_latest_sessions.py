@@ -20,6 +20,8 @@ from sessionkit.manager.identity import is_blank
 from sessionkit.records import SCHEMA_VERSION, SessionWrite
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormState
+from sessionkit.values import Opaque
+from sessionkit.values.aside import SetAside
 
 OpenServer = Callable[..., Server]
 
@@ -496,6 +498,13 @@ def test_all_else_is_something(fields: dict[str, Any]) -> None:
     assert not is_blank(UserSession(**fields))
 
 
+def test_what_can_not_be_read_here_is_something() -> None:
+    """Somebody put it there, with a release that can."""
+    unread = Opaque("enum", ["m.Size", "LARGE"], "not registered")
+
+    assert not is_blank(UserSession.from_dict({"inputs": {"size": unread}}))
+
+
 def _snapshot(form: FormState) -> None:
     form.snapshot()
 
@@ -516,9 +525,13 @@ def _know_more(form: FormState) -> None:
     form.unknown["later"] = 1
 
 
-@pytest.mark.parametrize("work", [_snapshot, _undo, _complain, _know_more])
+def _hold_unread(form: FormState) -> None:
+    form.unreadable["data", "size"] = SetAside(1, ())
+
+
+@pytest.mark.parametrize("work", [_snapshot, _undo, _complain, _know_more, _hold_unread])
 def test_work_in_a_form_is_something(work: Callable[[FormState], None]) -> None:
-    """Steps, steps taken back, errors, and what a newer release keeps."""
+    """Steps, steps taken back, errors, what a newer release keeps, and what can't be read here."""
     session = form_of()
     work(session.form_states["f"])
 
@@ -528,7 +541,7 @@ def test_work_in_a_form_is_something(work: Callable[[FormState], None]) -> None:
 def test_each_field_of_a_session_was_thought_of() -> None:
     """A field that is new either holds what somebody did or does not: say so here."""
     counted = {"roles", "permissions", "inputs", "form_states", "cache_keys", "cache_dependencies"}
-    counted |= {"theme", "language", "timezone", "extensions", "unknown"}
+    counted |= {"theme", "language", "timezone", "extensions", "unknown", "unreadable"}
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
     passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from typing import Any
 
@@ -190,28 +189,19 @@ def test_arrow_tables_come_back(serializer: Serializer) -> None:
     assert serializer.dumps(chunks) == serializer.dumps(chunks.combine_chunks())
 
 
-def test_a_table_that_leads_outside_its_bytes_is_refused(serializer: Serializer) -> None:
+def test_a_table_that_leads_outside_its_bytes_is_not_read(serializer: Serializer) -> None:
     """Stored offsets that would make Arrow read foreign memory are found before anything reads them."""
     offsets = pa.py_buffer(np.array([0, 2**30, 3], dtype="<i4").tobytes())
     texts = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"abc"))
 
-    with pytest.raises(SerializationError, match="stored table can't be read"):
-        serializer.loads(serializer.dumps(pa.table({"a": texts})))
+    found = serializer.loads(serializer.dumps(pa.table({"a": texts})))
+
+    assert "stored table can't be read" in found.reason
 
 
-def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stored DataFrame that pandas isn't there to read says what to install."""
-    tagged = to_tagged(FRAMES["numbers without names"])
-    monkeypatch.setitem(sys.modules, "pandas", None)
-
-    with pytest.raises(SerializationError, match="pandas is needed"):
-        from_tagged(tagged)
-
-
-def test_an_unsafe_pyarrow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsafe_pyarrow_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Releases of pyarrow that unpickled what a file told them to read nothing."""
     tagged = to_tagged(pa.table({"a": [1]}))
     monkeypatch.setattr(pa, "__version__", "14.0.0")
 
-    with pytest.raises(SerializationError, match="may run code"):
-        from_tagged(tagged)
+    assert "may run code" in from_tagged(tagged).reason

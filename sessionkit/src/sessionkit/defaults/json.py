@@ -47,7 +47,7 @@ class JsonSerializer:
 
     def loads(self, data: bytes) -> Any:  # noqa: ANN401 - what dumps was given
         """
-        Return what *data* was made from.
+        Return what *data* was made from; an ``Opaque`` stands for what can't be read in this process.
 
         Raises:
             SerializationError: If the bytes are no JSON in UTF-8, or a tag is wrong.

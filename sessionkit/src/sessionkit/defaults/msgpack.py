@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import struct
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 import ormsgpack
 
 from sessionkit.errors import SerializationError
-from sessionkit.values import MAX_DEPTH, Kind, Kinds, Simplifier
+from sessionkit.values import CODED, MAX_DEPTH, Kind, Kinds, Opaque, Simplifier
 from sessionkit.values.simplify import fits_64_bits, too_deep
 
 # What ormsgpack would turn into something else it must refuse instead.
@@ -25,6 +26,8 @@ _EXACT: Final = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
+_CODED: Final = re.compile(re.escape(CODED) + r"(\d{1,3})")
+_LAST_CODE: Final = 127
 _PAIR: Final = b"\x92"
 # ormsgpack ignores what follows a value. Nobody can have stored this number, so where it
 # is found next to the value nothing else lies between.
@@ -78,7 +81,7 @@ class MsgpackSerializer:
 
     def loads(self, data: bytes) -> Any:  # noqa: ANN401 - what dumps was given
         """
-        Return what *data* was made from.
+        Return what *data* was made from; an ``Opaque`` stands for what can't be read in this process.
 
         Raises:
             SerializationError: If the bytes are not what :meth:`dumps` writes.
@@ -121,6 +124,16 @@ class _Packer(Simplifier):
 
     def tag(self, kind: Kind, simple: Any) -> Any:  # noqa: ANN401 - plain data
         return ormsgpack.Ext(kind.code, _pack(simple))
+
+    def tag_opaque(self, value: Opaque, simple: Any) -> Any:  # noqa: ANN401 - plain data
+        kind = self._kinds.named(value.kind)
+        if kind is not None:
+            return self.tag(kind, simple)
+        code = _CODED.fullmatch(value.kind)
+        if code is None or int(code[1]) > _LAST_CODE or type(simple) is not bytes:
+            msg = f"a value of the kind {value.kind!r} has no extension code here; a newer release may have written it"
+            raise SerializationError(msg)
+        return ormsgpack.Ext(int(code[1]), simple)
 
     def order(self, simple: Any) -> bytes:  # noqa: ANN401 - plain data
         return _pack(simple)
@@ -188,7 +201,8 @@ class _Unpacker:
 
     def _restored(self, code: int, packed: bytes) -> Any:  # noqa: ANN401 - any value
         try:
-            return self._kinds.coded(code).restored(self._simple(packed))
+            kind = self._kinds.coded(code)
+            return _unknown(code, packed) if kind is None else kind.restored(self._simple(packed))
         except RecursionError as error:
             self._failure = too_deep()
             raise self._failure from error
@@ -205,6 +219,14 @@ class _Unpacker:
         simple = self.unpack(packed)
         self._left += levels
         return simple
+
+
+def _unknown(code: int, packed: bytes) -> Opaque:
+    if code < 0:
+        msg = f"an extension has the code {code}, which no release writes"
+        raise SerializationError(msg)
+    reason = f"no kind of value has the extension code {code}; a newer release may have written it"
+    return Opaque(f"{CODED}{code}", packed, reason)
 
 
 def _levels(packed: bytes) -> int:

@@ -23,6 +23,9 @@ from sessionkit.session.session import UserSession
 EncodedParts = dict[str, bytes]
 """A session's logical parts as the serializer's bytes, by part name."""
 
+Damages = dict[str, SerializationError]
+"""Why parts can't be read, by their name; by the stored name where that is all that is known."""
+
 Note = Callable[[str, PlainPart], object]
 """Takes the name and the fields of a part."""
 
@@ -145,42 +148,84 @@ class SessionCodec:
             raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
         return part
 
+    def decode_sound(
+        self, session_id: str, parts: Mapping[str, bytes]
+    ) -> tuple[UserSession, Damages]:
+        """Return the session that those of *parts* encode which can be read, and why the others can't."""
+        try:
+            return self.decode(session_id, parts), {}
+        except SerializationError:
+            damages = {
+                name: why for name in parts if (why := self._damage(session_id, parts, name))
+            }
+            sound = {name: data for name, data in parts.items() if name not in damages}
+            return self.decode(session_id, sound), damages
+
+    def _damage(
+        self, session_id: str, parts: Mapping[str, bytes], name: str
+    ) -> SerializationError | None:
+        try:
+            self.decode(session_id, {name: parts[name]})
+        except SerializationError as error:
+            return error
+        return None
+
     def open(self, stored: Mapping[str, bytes]) -> EncodedParts:
         """
         Return the parts that stored bytes hold, encoded by this codec's serializer.
 
         Raises:
             SerializationError: If bytes are damaged; the message names the stored part.
-            NewerFormatError: If they were sealed by a newer release,
-                or by a serializer that is not installed.
+            NewerFormatError: As :meth:`open_sound`.
+        """
+        parts, damages = self.open_sound(stored)
+        for damage in damages.values():
+            raise damage
+        return parts
+
+    def open_sound(self, stored: Mapping[str, bytes]) -> tuple[EncodedParts, Damages]:
+        """
+        Return those parts that can be read, and why others can't.
+
+        Raises:
+            NewerFormatError: If they were sealed by a newer release, by a serializer that is not
+                installed, or hold what this codec's serializer can't write.
         """
         parts: EncodedParts = {}
+        damages: Damages = {}
         for stored_name, sealed in stored.items():
             if stored_name != PACKED and sealed.startswith(self._seal):
                 parts[stored_name] = sealed[len(self._seal) :]
                 continue
             try:
-                parts.update(self._open_one(stored_name, sealed))
+                opened = unseal(sealed)
+                inner = unpack({stored_name: opened.payload})
             except SerializationError as error:
-                where = f"stored part {stored_name!r}{error.path}"
-                raise SerializationError(error.reason, where) from error
-        return parts
-
-    def _open_one(self, stored_name: str, sealed: bytes) -> EncodedParts:
-        if sealed.startswith(self._seal):
-            return unpack({stored_name: sealed[len(self._seal) :]})
-        opened = unseal(sealed)
-        inner = unpack({stored_name: opened.payload})
-        return {name: self._reencoded(opened.serializer, data) for name, data in inner.items()}
+                damages[stored_name] = _located(stored_name, error)
+                continue
+            for name, data in inner.items():
+                try:
+                    parts[name] = self._reencoded(opened.serializer, data)
+                except SerializationError as error:
+                    damages[name] = _located(stored_name, error)
+        return parts, damages
 
     def _reencoded(self, serializer: str, data: bytes) -> bytes:
+        if serializer == self.name:
+            return data
         try:
             other = self.others(serializer)
         except UnknownPluginError as error:
             # Not damage: the bytes are fine where that plugin is installed.
             msg = f"written by serializer {serializer!r}, which is not installed here"
             raise NewerFormatError(msg) from error
-        return self.serializer.dumps(other.loads(data))
+        plain = other.loads(data)
+        try:
+            return self.serializer.dumps(plain)
+        except SerializationError as error:
+            # Not damage either: a value of a newer release, which only that serializer can carry.
+            msg = f"written by serializer {serializer!r}: {error}"
+            raise NewerFormatError(msg) from error
 
     def seal(
         self, parts: EncodedParts, before: Mapping[str, bytes], layout: Collection[str]
@@ -214,6 +259,12 @@ class SessionCodec:
                 f"its largest part is {largest!r} with {len(parts[largest])} bytes"
             )
             raise RejectedError(msg)
+
+
+def _located(stored_name: str, error: SerializationError) -> SerializationError:
+    located = SerializationError(error.reason, f"stored part {stored_name!r}{error.path}")
+    located.__cause__ = error
+    return located
 
 
 class Encoded(NamedTuple):

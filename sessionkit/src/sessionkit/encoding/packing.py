@@ -77,6 +77,22 @@ def unpack(stored: Mapping[str, bytes]) -> dict[str, bytes]:
     return parts
 
 
+def cut_out(stored: Mapping[str, bytes], names: Collection[str]) -> dict[str, bytes]:
+    """
+    Return what is stored of single parts, each sealed as it was.
+
+    Args:
+        stored: What is stored of a session.
+        names: The names of the parts, or those that they are stored under.
+    """
+    found = {name: sealed for name, sealed in stored.items() if name in names}
+    if PACKED in stored and PACKED not in names:
+        opened = unseal(stored[PACKED])
+        inner = unpack({PACKED: opened.payload})
+        found |= {name: seal(inner[name], opened.serializer) for name in inner if name in names}
+    return found
+
+
 # -- sealed --------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from sessionkit.errors import SerializationError
 from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.plain import STORED, make_check, make_writer, read_stored, structure
 from sessionkit.session.session import UserSession
+from sessionkit.session.unreadable import complete
 
 PlainPart = dict[str, Any]
 """A part's fields by name."""
@@ -116,7 +117,12 @@ def to_parts(
         parts[FORM + form_id] = form
         if any(undo.values()):
             parts[name] = undo
-    for key, value in _valid_entries("extensions", EXTENSION, session.extensions, refuse):
+    extensions = (
+        complete(session, "extensions", session.extensions)
+        if session.unreadable
+        else session.extensions
+    )
+    for key, value in _valid_entries("extensions", EXTENSION, extensions, refuse):
         name = EXTENSION + key
         parts[name] = _with_unknown({"value": value}, session, name)
     return parts

@@ -338,6 +338,7 @@ def is_blank(session: UserSession, host: Host | None = None) -> bool:
             session.cache_keys,
             session.cache_dependencies,
             session.unknown,
+            session.unreadable,
         )
         return (
             not any(held)
@@ -354,5 +355,7 @@ def _is_blank_form(form: object) -> bool:
     return (
         isinstance(form, FormState)  # an app may put anything there: it is told when it is saved
         and all(map(is_empty, tuple(form.data.values())))
-        and not any((form.errors, form.snapshots, form.redo_snapshots, form.unknown))
+        and not any(
+            (form.errors, form.snapshots, form.redo_snapshots, form.unknown, form.unreadable)
+        )
     )

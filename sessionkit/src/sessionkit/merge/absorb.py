@@ -47,6 +47,7 @@ def absorb_changes(
         elif name.startswith(EXTENSION):
             _absorb_entry(session.extensions, before.extensions, after.extensions, key)
         _absorb_entry(session.unknown, before.unknown, after.unknown, name)
+    _absorb_dict(session.unreadable, before.unreadable, after.unreadable)
 
 
 def _absorb_form(

@@ -124,6 +124,7 @@ def record_seen(context: SaveContext, session: UserSession, track: Track, seen: 
         track.stored, track.replaces = seen, None
     elif not went_back(known.head, seen.head):
         track.stored, track.foreign = seen, True
+        track.rewrite = track.rewrite or seen.damaged
     else:
         event = StoreWentBack(
             session_id=session.session_id,

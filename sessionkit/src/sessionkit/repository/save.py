@@ -246,6 +246,7 @@ class Save:
             parts=attempt.target,
             layout=attempt.layout,
             authenticated=attempt.authenticated,
+            not_read=track.stored.not_read if track.stored else frozenset(),
         )
         track.shared.last_seen = track.stored
         track.replaces = None

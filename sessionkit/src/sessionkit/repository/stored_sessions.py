@@ -10,19 +10,32 @@ from typing import Final
 
 import attrs
 
-from sessionkit.encoding.codec import SessionCodec
-from sessionkit.errors import ConflictError, NewerFormatError, SerializationError, UnavailableError
-from sessionkit.events import NewerFormat, SessionEnded, SessionEvent, SessionQuarantined
+from sessionkit.encoding.codec import Damages, SessionCodec
+from sessionkit.encoding.packing import PACKED, cut_out
+from sessionkit.errors import ConflictError, NewerFormatError, UnavailableError
+from sessionkit.events import (
+    NewerFormat,
+    SessionEnded,
+    SessionEvent,
+    SessionQuarantined,
+    ValueNotRead,
+)
 from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.tracks import LastSeen
 from sessionkit.session.arguments import SESSION_ID, USER_ID
 from sessionkit.session.fields import new_save_id, short, to_micros
 from sessionkit.session.session import UserSession
+from sessionkit.session.unreadable import values_not_read
 from sessionkit.storage import Storage
+from sessionkit.values import Opaque
 
 ATTEMPTS: Final = 100
 """How often a write meets another writer before it gives up for now: eight who never pause met 73 times in a row."""
+
+
+_WHOLE: Final = frozenset({PACKED, "profile"})
+"""Parts without which nothing can be used: all that there is, and what says whose it is."""
 
 
 PURGE_BATCH: Final = 100
@@ -78,28 +91,53 @@ class StoredSessions:
                 return LastSeen(
                     head=head, parts={}, layout=layout, usable=not self.has_expired(head)
                 ), None
-            parts = self.codec.open(stored.parts)
+            parts, damages = self.codec.open_sound(stored.parts)
             before = {} if known is None else known.parts
             news = {name: data for name, data in parts.items() if before.get(name) != data}
-            session = self.codec.decode(head.session_id, news)
+            session, worse = self.codec.decode_sound(head.session_id, news)
         except NewerFormatError as error:
             self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
             raise
-        except SerializationError as error:
-            self._quarantine(stored, error)
-            return LastSeen(head=head, parts={}, layout=layout, usable=False), None
+        damages |= worse
+        if damages:
+            self._quarantine(stored, damages)
+            if not _WHOLE.isdisjoint(damages):
+                return LastSeen(head=head, parts={}, layout=layout, usable=False), None
+            sound = {name: data for name, data in parts.items() if name not in damages}
+            parts = {name: before[name] for name in damages if name in before} | sound
         same_owner = known is not None and "profile" in parts.keys() - news.keys()
         vouched = known.authenticated if known and same_owner else session.authenticated
-        return LastSeen(head=head, parts=parts, layout=layout, authenticated=vouched), session
+        seen = LastSeen(
+            head=head,
+            parts=parts,
+            layout=layout,
+            authenticated=vouched,
+            damaged=bool(damages),
+            not_read=self._tell_not_read(session, known) if Opaque.met else frozenset(),
+        )
+        return seen, session
+
+    def _tell_not_read(self, session: UserSession, known: LastSeen | None) -> frozenset[str]:
+        """Tell of each value that can't be read here, once; return the paths that were told."""
+        told = frozenset() if known is None else known.not_read
+        values = {value.path: value.reason for value in values_not_read(session)}
+        for path in values.keys() - told:
+            self.emit(ValueNotRead(session_id=session.session_id, path=path, reason=values[path]))
+        return told | values.keys()
 
     def has_expired(self, head: SessionHead) -> bool:
         """Return whether a stored session has expired."""
         return head.expires_at is not None and head.expires_at <= to_micros(self.now())
 
-    def _quarantine(self, stored: StoredSession, error: SerializationError) -> None:
+    def _quarantine(self, stored: StoredSession, damages: Damages) -> None:
         """Copy what can't be read under an id of its own, once, before anything replaces it."""
         head = stored.head
-        digest = hashlib.sha256(f"{head.session_id}\n{head.save_id}".encode()).hexdigest()
+        whole = not _WHOLE.isdisjoint(damages)
+        names = () if whole else tuple(sorted(damages))
+        copied = stored.parts if whole else cut_out(stored.parts, names)
+        digest = hashlib.sha256(
+            "\n".join((head.session_id, head.save_id, *names)).encode()
+        ).hexdigest()
         # As a tombstone it is in no list, no count and no clean-up of idle sessions.
         copy = attrs.evolve(
             head,
@@ -110,11 +148,14 @@ class StoredSessions:
             expires_at=to_micros(self.now() + TOMBSTONE_LIFETIME),
         )
         try:
-            self.storage.write(SessionWrite(head=copy, expected=None, put=stored.parts))
+            self.storage.write(SessionWrite(head=copy, expected=None, put=copied))
         except ConflictError:
             return  # it was kept aside when it was first met
         event = SessionQuarantined(
-            session_id=head.session_id, quarantine_id=copy.session_id, reason=str(error)
+            session_id=head.session_id,
+            quarantine_id=copy.session_id,
+            reason="; ".join(map(str, damages.values())),
+            parts=names,
         )
         self.emit(event)
 

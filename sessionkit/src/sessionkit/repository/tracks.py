@@ -59,6 +59,8 @@ class LastSeen:
         layout: The names that its parts are stored under.
         usable: False when it has expired or can't be read: it is replaced, not merged.
         authenticated: True when the host vouched for its owner.
+        damaged: True when some of its parts can't be read: they are as they were seen before, or missing.
+        not_read: Paths of values that this process can't read, and that events have told of.
     """
 
     head: SessionHead
@@ -66,6 +68,8 @@ class LastSeen:
     layout: frozenset[str]
     usable: bool = True
     authenticated: bool = False
+    damaged: bool = False
+    not_read: frozenset[str] = frozenset()
 
 
 class ResolvedConflict(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.session.fields import COUNT, in_utc, new_entry_id, of_type, utc_now
+from sessionkit.values.aside import Path, SetAside
 from sessionkit.values.equality import same_content
 
 FORM: Final = "form:"
@@ -46,6 +47,7 @@ class FormState:
             several dirty forms the shortest counts; ``max_wait_ms`` bounds it.
         max_snapshots: How many steps can be undone, at most; the oldest go first.
         unknown: Fields that a newer release stored; kept and written back.
+        unreadable: Values that this process can't read, apart from the others; stored again as they were.
     """
 
     form_id: str = attrs.field(validator=_TEXT)
@@ -56,6 +58,7 @@ class FormState:
     save_debounce_ms: int = attrs.field(default=500, validator=COUNT)
     max_snapshots: int = attrs.field(default=20, validator=COUNT)
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
     _snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
     _redo_snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
 
@@ -105,10 +108,10 @@ class FormState:
         if place is None:
             return False
         reached = self._snapshots[place]
-        data, left = deepcopy(reached.data), self._copy_of_now(reached.description)
+        left = self._copy_of_now(reached.description)
+        self._go_to(reached)
         del self._snapshots[place + 1 :]
         self._redo_snapshots.append(left)
-        self.data = data
         return True
 
     def redo(self) -> bool:
@@ -122,14 +125,15 @@ class FormState:
         if place is None:
             return False
         reached = self._redo_snapshots[place]
-        data, left = deepcopy(reached.data), self._copy_of_now(reached.description)
+        left = self._copy_of_now(reached.description)
+        self._go_to(reached)
         del self._redo_snapshots[place:]
         if not self._snapshots or not same_content(self._snapshots[-1].data, left.data):
             self._snapshots.append(left)
         if len(self._snapshots) < self.max_snapshots:
             # Snapshots lie in time order, also for a merge.
-            self._snapshots.append(attrs.evolve(reached, timestamp=utc_now()))
-        self.data = data
+            reached.timestamp = utc_now()
+            self._snapshots.append(reached)
         return True
 
     def trim(self) -> None:
@@ -148,7 +152,14 @@ class FormState:
         return self._newest_other(self.redo_snapshots) is not None
 
     def _copy_of_now(self, description: str) -> FormSnapshot:
-        return FormSnapshot(form_id=self.form_id, data=deepcopy(self.data), description=description)
+        taken = FormSnapshot(
+            form_id=self.form_id, data=deepcopy(self.data), description=description
+        )
+        taken.unreadable = dict(self.unreadable)
+        return taken
+
+    def _go_to(self, snapshot: FormSnapshot) -> None:
+        self.data, self.unreadable = deepcopy(snapshot.data), dict(snapshot.unreadable)
 
     def _newest_other(self, snapshots: list[FormSnapshot]) -> int | None:
         """Return the place of the newest snapshot that differs from the data."""
@@ -175,6 +186,7 @@ class FormSnapshot:
         timestamp: When it was taken, in UTC; a naive value is taken as local time.
         description: What the user is about to do, or has done.
         unknown: Fields that a newer release stored; kept and written back.
+        unreadable: Values that this process can't read, apart from the others; stored again as they were.
     """
 
     snapshot_id: str = attrs.field(factory=new_entry_id, validator=_TEXT)
@@ -183,3 +195,4 @@ class FormSnapshot:
     timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
     description: str = attrs.field(default="", validator=_TEXT)
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -21,6 +21,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from sessionkit.errors import SerializationError
 from sessionkit.session.fields import from_micros, to_micros
+from sessionkit.session.unreadable import complete, keep_apart
+from sessionkit.values import Opaque
 
 # What is read comes from outside and may be anything.
 # ruff: noqa: ANN401
@@ -98,12 +100,21 @@ def make_writer(
 
     def written(value: Any) -> dict[str, dict[str, Any]]:
         try:
-            return {name: write(value) for name, write in writers.items()}
+            plain = {name: write(value) for name, write in writers.items()}
         except _WRITE_ERRORS:
-            plain = _field_by_field(value, STORED)
-            return {name: {field: plain[field] for field in groups[name]} for name in groups}
+            fields = _field_by_field(value, STORED)
+            plain = {name: {field: fields[field] for field in groups[name]} for name in groups}
+        if value.unreadable:
+            for fields in plain.values():
+                _complete(value, fields)
+        return plain
 
     return written
+
+
+def _complete(record: Any, plain: dict[str, Any]) -> None:
+    for field in {path[0] for path in record.unreadable} & plain.keys():
+        plain[field] = complete(record, field, plain[field])
 
 
 def _make_fields_writer(
@@ -263,13 +274,20 @@ def _takes_unknown(cls: Any) -> bool:
 def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[..., T]:
     """Keep what this release doesn't know: a newer one has stored it and wants it back."""
     known = {field.alias for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
-    structure = make_dict_structure_fn(
+    of_the_app = _fields_of_the_app(cls)
+    read = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_use_alias=True,
         _cattrs_forbid_extra_keys=False,
         _cattrs_detailed_validation=converter.detailed_validation,
     )
+
+    def structure(data: Mapping[str, Any], _: type[T]) -> T:
+        made: Any = read(data, cls)
+        if Opaque.met:
+            keep_apart(made, of_the_app)
+        return cast("T", made)
 
     def with_unknown(data: Mapping[str, Any], _: type[T]) -> T:
         if type(data) is dict and known.issuperset(data):
@@ -284,6 +302,11 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
     return with_unknown
 
 
+def _fields_of_the_app(cls: type[Any]) -> list[str]:
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return [f.name for f in fields if f.init and f.name != _UNKNOWN and is_app_dict(f.type)]
+
+
 def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
     unstructure = make_dict_unstructure_fn(
         cls, converter, _cattrs_use_alias=True, unknown=override(omit=True)
@@ -296,6 +319,7 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
             plain = unstructure(value)
         except _WRITE_ERRORS:
             plain = _field_by_field(value, converter)
+        _complete(value, plain)
         unknown = dict(getattr(value, _UNKNOWN))
         if not unknown:
             return plain

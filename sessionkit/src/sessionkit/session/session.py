@@ -27,6 +27,7 @@ from sessionkit.session.fields import (
 )
 from sessionkit.session.forms import FormState
 from sessionkit.values import parse_json, to_tagged
+from sessionkit.values.aside import Path, SetAside
 from sessionkit.values.equality import equals
 
 # The app's values may be anything, and the session's class is made with this module.
@@ -146,6 +147,7 @@ class UserSession:
             is off. Not stored; set by the methods, and emptied by the repository.
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
+        unreadable: Values that this process can't read, apart from the others; stored again as they were.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
     """
 
@@ -173,6 +175,7 @@ class UserSession:
     version: int = 0
     save_id: str | None = None
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
     forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
@@ -327,6 +330,7 @@ class NavigationEntry:
         timestamp: When, in UTC.
         entry_id: Unique within the session; histories are merged by it.
         unknown: Fields that a newer release stored; kept and written back.
+        unreadable: Values that this process can't read, apart from the others; stored again as they were.
     """
 
     page: str = attrs.field(validator=of_type(str))
@@ -334,6 +338,7 @@ class NavigationEntry:
     timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
     entry_id: str = attrs.field(factory=new_entry_id, validator=of_type(str))
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
 
 
 @attrs.frozen

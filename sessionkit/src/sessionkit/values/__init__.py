@@ -14,14 +14,29 @@ Two things come back as the plain value that they equal: a numpy scalar as
 Python's number, and a ``bytearray`` or ``memoryview`` as bytes. All else that
 is not in the table is refused, with its path.
 
+What is stored but can't be read in this process (an enum that isn't registered, a library that is missing, a
+kind of a newer release) comes as an :class:`Opaque`, which is written back as it was; ``aside`` takes it out of
+what apps see.
+
 Others import what stands in ``__all__`` from here, and from the modules: ``equality`` (``same_content``,
 ``content``, ``equals``, ``is_empty``, ``COMPARED_OR_FLOAT``) and ``dicts`` (``of_one_kind``, ``kind_of_dict``,
-``dict_like``, ``DICT_TYPES``). A serializer may use the limits of ``simplify``. There is no lock here.
+``dict_like``, ``DICT_TYPES``) and ``aside`` (``set_aside``, ``put_back``, ``replaced``, ``SetAside``, ``Path``). A serializer may use the limits of ``simplify``. There is no lock here.
 """
 
 from sessionkit.values.kind import Kind
 from sessionkit.values.kinds import Kinds
+from sessionkit.values.opaque import CODED, Opaque
 from sessionkit.values.simplify import MAX_DEPTH, Simplifier
 from sessionkit.values.tagged import from_tagged, parse_json, to_tagged
 
-__all__ = ["MAX_DEPTH", "Kind", "Kinds", "Simplifier", "from_tagged", "parse_json", "to_tagged"]
+__all__ = [
+    "CODED",
+    "MAX_DEPTH",
+    "Kind",
+    "Kinds",
+    "Opaque",
+    "Simplifier",
+    "from_tagged",
+    "parse_json",
+    "to_tagged",
+]

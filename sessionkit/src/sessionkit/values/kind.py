@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from sessionkit.errors import SerializationError
+from sessionkit.errors import SerializationError, text_of
+from sessionkit.values.opaque import NotReadableHereError, Opaque
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,3}")
@@ -29,6 +30,7 @@ class Kind:
         restore: Returns the value again. The data come from stored bytes: it may
             raise anything, but imports and calls nothing that they name.
         unordered: True when the simpler data are a list whose order means nothing.
+        foreign: True when a library restores it: what it raises may be the library's release, not damage.
     """
 
     name: str
@@ -36,21 +38,26 @@ class Kind:
     simplify: Callable[[Any], Any]
     restore: Callable[[Any], Any]
     unordered: bool = False
+    foreign: bool = False
 
     def restored(self, simple: Any) -> Any:  # noqa: ANN401 - any value that can be kept
         """
-        Return the value that *simple* was made from.
+        Return the value that *simple* was made from; an ``Opaque`` for what can't be read in this process.
 
         Raises:
             SerializationError: If the data are not of this kind.
         """
         try:
             return self.restore(simple)
+        except NotReadableHereError as error:
+            return Opaque(self.name, simple, error.reason)
         except SerializationError:
             raise
         # Broad: pandas and pyarrow raise anything on bytes that they didn't write.
         except Exception as error:
-            msg = f"the stored {self.name} can't be read: {type(error).__name__}: {error}"
+            msg = f"the stored {self.name} can't be read: {type(error).__name__}: {text_of(error)}"
+            if self.foreign:
+                return Opaque(self.name, simple, msg)
             raise SerializationError(msg) from error
 
 
@@ -83,13 +90,14 @@ def zone_from_simple(simple: Any) -> tzinfo | None:  # noqa: ANN401 - stored dat
     if not isinstance(simple, str):
         micros, *name = simple
         return timezone(timedelta(microseconds=micros), *name)
+    if not _ZONE_NAME.fullmatch(simple):
+        msg = f"{simple!r} is no name of a time zone"
+        raise SerializationError(msg)
     try:
-        if _ZONE_NAME.fullmatch(simple):
-            return ZoneInfo(simple)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass  # the same answer as for a name that can't be one
-    msg = f"the time zone {simple!r} isn't known here; install the package tzdata"
-    raise SerializationError(msg)
+        return ZoneInfo(simple)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        msg = f"the time zone {simple!r} isn't known here; install the package tzdata"
+        raise NotReadableHereError(msg) from error
 
 
 def _moment_to_simple(moment: datetime | time) -> str | list[Any]:

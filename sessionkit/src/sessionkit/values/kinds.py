@@ -20,6 +20,7 @@ from uuid import UUID
 from sessionkit.errors import ConfigError, SerializationError
 from sessionkit.values.dicts import COUNTER, ORDERED, default_kinds, find_default_kind
 from sessionkit.values.kind import DATE, DATETIME, TIME, TIMEDELTA, Kind
+from sessionkit.values.opaque import NotReadableHereError
 from sessionkit.values.tables import find_table_kind, table_kinds
 
 DICT: Final = Kind(
@@ -104,38 +105,20 @@ class Kinds:
         """Return whether an enum of this qualified name is registered, be it another class."""
         return _qualified(cls) in self._enums
 
-    def named(self, name: object) -> Kind:
-        """
-        Return the kind that is tagged with *name*.
+    def named(self, name: str) -> Kind | None:
+        """Return the kind that is tagged with *name*; None when this release knows none."""
+        return self._by_name.get(name)
 
-        Raises:
-            SerializationError: If there is none.
-        """
-        kind = self._by_name.get(name) if isinstance(name, str) else None
-        if kind is None:
-            msg = f"no kind of value is tagged {name!r}; a newer release may have written it"
-            raise SerializationError(msg)
-        return kind
-
-    def coded(self, code: int) -> Kind:
-        """
-        Return the kind with this extension code.
-
-        Raises:
-            SerializationError: If there is none.
-        """
-        kind = self._by_code.get(code)
-        if kind is None:
-            msg = f"no kind of value has the extension code {code}; a newer release may have written it"
-            raise SerializationError(msg)
-        return kind
+    def coded(self, code: int) -> Kind | None:
+        """Return the kind with this extension code; None when this release knows none."""
+        return self._by_code.get(code)
 
     def _member(self, simple: Any) -> Enum:  # noqa: ANN401 - stored data
         cls_name, name = simple
         cls = self._enums.get(cls_name)
         if cls is None or name not in cls.__members__:
             msg = f"{cls_name}.{name} is no member of a registered enum; pass its class to the serializer (enums=[...])"
-            raise SerializationError(msg)
+            raise NotReadableHereError(msg)
         return cls.__members__[name]
 
 

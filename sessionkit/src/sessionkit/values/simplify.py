@@ -19,6 +19,7 @@ from sessionkit.errors import SerializationError
 from sessionkit.values.dicts import kept_factories
 from sessionkit.values.kind import Kind
 from sessionkit.values.kinds import DICT, Kinds
+from sessionkit.values.opaque import Opaque
 
 MAX_DEPTH: Final = 100
 """How deeply values may lie in one another."""
@@ -73,6 +74,15 @@ class Simplifier(ABC):
         """Return plain data that say their kind."""
 
     @abstractmethod
+    def tag_opaque(self, value: Opaque, simple: Any) -> Any:  # noqa: ANN401 - plain data
+        """
+        Return plain data that say their kind, for a value that could not be read here.
+
+        Raises:
+            SerializationError: If the format has no place for its kind.
+        """
+
+    @abstractmethod
     def order(self, simple: Any) -> Any:  # noqa: ANN401 - plain data
         """Return what the members of a set are sorted by."""
 
@@ -120,6 +130,8 @@ class Simplifier(ABC):
         return self.tag(DICT, pairs)
 
     def _tagged(self, value: Any, depth: int) -> Any:  # noqa: ANN401 - any value
+        if type(value) is Opaque:
+            return self.tag_opaque(value, self.simplify(value.simple, depth))
         kind = self._kinds.find(value)
         if kind is None:
             return self.simplify(_plain_equal(value, self._kinds), depth)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from sessionkit.errors import SerializationError
 from sessionkit.values.kind import Kind, zone_from_simple, zone_to_simple
+from sessionkit.values.opaque import NotReadableHereError, Opaque
 
 # The three libraries are Any here: none of them is a dependency.
 # ruff: noqa: ANN401
@@ -49,14 +50,14 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ImportError as error:
         msg = f"{name} is needed for this value and can't be imported; install it"
-        raise SerializationError(msg) from error
+        raise NotReadableHereError(msg) from error
 
 
 def _pyarrow() -> Any:
     pyarrow = _library("pyarrow")
     if int(pyarrow.__version__.partition(".")[0]) < _SAFE_PYARROW:
         msg = f"pyarrow {pyarrow.__version__} may run code from stored bytes; install {_SAFE_PYARROW}.0 or later"
-        raise SerializationError(msg)
+        raise NotReadableHereError(msg)
     return pyarrow
 
 
@@ -177,8 +178,11 @@ def _series_to_simple(series: Any) -> dict[str, Any]:
 
 
 def _series_from_simple(simple: Any) -> Any:
+    name = simple["name"]
+    if type(name) is Opaque:
+        raise NotReadableHereError(name.reason)
     series = _frame_from_simple(simple["frame"])[_COLUMN]
-    series.name = simple["name"]
+    series.name = name
     return series
 
 
@@ -199,18 +203,30 @@ def _timestamp_from_simple(simple: Any) -> Any:
 
 _BY_NAME: Final[Mapping[tuple[str, str], Kind]] = {
     ("numpy", "ndarray"): Kind(
-        name="array", code=32, simplify=_array_to_simple, restore=_array_from_simple
+        name="array", code=32, simplify=_array_to_simple, restore=_array_from_simple, foreign=True
     ),
     ("pyarrow", "Table"): Kind(
-        name="table", code=33, simplify=_table_to_simple, restore=_table_from_simple
+        name="table", code=33, simplify=_table_to_simple, restore=_table_from_simple, foreign=True
     ),
     ("pandas", "DataFrame"): Kind(
-        name="dataframe", code=34, simplify=_frame_to_simple, restore=_frame_from_simple
+        name="dataframe",
+        code=34,
+        simplify=_frame_to_simple,
+        restore=_frame_from_simple,
+        foreign=True,
     ),
     ("pandas", "Series"): Kind(
-        name="series", code=35, simplify=_series_to_simple, restore=_series_from_simple
+        name="series",
+        code=35,
+        simplify=_series_to_simple,
+        restore=_series_from_simple,
+        foreign=True,
     ),
     ("pandas", "Timestamp"): Kind(
-        name="timestamp", code=36, simplify=_timestamp_to_simple, restore=_timestamp_from_simple
+        name="timestamp",
+        code=36,
+        simplify=_timestamp_to_simple,
+        restore=_timestamp_from_simple,
+        foreign=True,
     ),
 }

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 from sessionkit.errors import SerializationError
 from sessionkit.values.kind import Kind
 from sessionkit.values.kinds import Kinds
+from sessionkit.values.opaque import Opaque
 from sessionkit.values.simplify import MAX_DEPTH, Simplifier, fits_64_bits, too_deep, within
 
 _TAG: Final = "$t"
@@ -50,8 +51,12 @@ def from_tagged(value: Any, kinds: Kinds = _BUILT_IN) -> Any:  # noqa: ANN401 - 
         value: Data that JSON knows.
         kinds: The table, with the enums that are registered.
 
+    Returns:
+        The value; an ``Opaque`` in the place of each one that this process can't read, such as one with
+        an unknown tag: :func:`to_tagged` writes it back.
+
     Raises:
-        SerializationError: If a tag is unknown, or holds what is not of its kind.
+        SerializationError: If a tag is malformed, or holds what is not of its kind.
 
     Example:
         >>> from_tagged({"$t": "tuple", "v": [1, 2]})
@@ -101,6 +106,9 @@ class _Tagger(Simplifier):
     def tag(self, kind: Kind, simple: Any) -> Any:  # noqa: ANN401 - plain data
         return {_TAG: kind.name, _VALUE: simple}
 
+    def tag_opaque(self, value: Opaque, simple: Any) -> Any:  # noqa: ANN401 - plain data
+        return {_TAG: value.kind, _VALUE: simple}
+
     def order(self, simple: Any) -> str:  # noqa: ANN401 - plain data
         return json.dumps(simple)
 
@@ -120,7 +128,15 @@ def _untag(value: Any, kinds: Kinds, level: int) -> Any:  # noqa: ANN401 - tagge
     if value.keys() != {_TAG, _VALUE}:
         msg = f"a tag has two keys, {_TAG!r} and {_VALUE!r}, not {sorted(value)}"
         raise SerializationError(msg)
-    return kinds.named(value[_TAG]).restored(_untag(value[_VALUE], kinds, level + 1))
+    name, simple = value[_TAG], _untag(value[_VALUE], kinds, level + 1)
+    if not isinstance(name, str):
+        msg = f"a tag is a text, not {type(name).__name__}"
+        raise SerializationError(msg)
+    kind = kinds.named(name)
+    if kind is None:
+        reason = f"no kind of value is tagged {name!r}; a newer release may have written it"
+        return Opaque(name, simple, reason)
+    return kind.restored(simple)
 
 
 def _untag_each(

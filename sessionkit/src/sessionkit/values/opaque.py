@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stored value that this process can't read: kept as it is, and written back as it was."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from sessionkit.errors import SerializationError
+
+CODED: Final = "msgpack:"
+"""Begins what a kind is called of which only the extension code is known."""
+
+
+class NotReadableHereError(SerializationError):
+    """Raised for a value that is sound, but of what this process lacks: an enum, a library, a zone, a newer release."""
+
+
+@attrs.frozen(repr=False)
+class Opaque:
+    """
+    A value that this process can't read.
+
+    A serializer makes it when it reads what is sound but unknown here, and writes it back as
+    it was. Apps don't meet it: a session keeps it apart from what they see.
+
+    Attributes:
+        kind: The name of its kind in the table of what can be kept, or of a newer release's.
+        simple: The data that are stored of it.
+        reason: Why it can't be read here, and what would be right.
+        met: Whether this process has ever made one; while it has not, nothing needs to look for them.
+    """
+
+    kind: str
+    simple: Any = attrs.field(eq=repr)  # in a set, or as a key, it needs a hash
+    reason: str = attrs.field(eq=False)
+    met: ClassVar[bool] = False
+
+    def __attrs_post_init__(self) -> None:
+        """Note that there is one."""
+        type(self).met = True
+
+    def __repr__(self) -> str:
+        """Say what it is, but nothing of what it holds."""
+        return f"<{self.kind} that can't be read here>"
