@@ -72,14 +72,14 @@ def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSess
     """``persist_input`` of a session that is saved puts it into the queue."""
     assert session is manager.current()
 
-    assert_within(Trace(16, 27), trace(lambda: manager.persist_input("name", "Bob")))
+    assert_within(Trace(16, 25), trace(lambda: manager.persist_input("name", "Bob")))
 
 
 def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
     """One field was changed."""
     session.set_input("name", "Bob")
 
-    assert_within(Trace(31, 111), trace(lambda: manager.save(session, immediate=True)))
+    assert_within(Trace(30, 109), trace(lambda: manager.save(session, immediate=True)))
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
@@ -100,7 +100,7 @@ def test_a_save_that_meets_another_one(
     theirs.set_input("name", "Cleo")
     theirs.set_input("city", "Graz")
 
-    assert_within(Trace(38, 246), trace(lambda: other.save(theirs, immediate=True)))
+    assert_within(Trace(37, 241), trace(lambda: other.save(theirs, immediate=True)))
     assert {"name": "Cleo", "city": "Graz"} == theirs.inputs
 
 
@@ -108,4 +108,4 @@ def test_the_start_of_a_process(tmp_path: Path) -> None:
     """Settings are read and a manager is made; nothing is opened yet."""
     keys = {"storage": "memory", "security": {"folder": tmp_path}}
 
-    assert_within(Trace(21, 39), trace(lambda: SessionManager(load_settings(**keys))))
+    assert_within(Trace(20, 39), trace(lambda: SessionManager(load_settings(**keys))))
