@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from sessionkit.events import log_event
 from sessionkit.settings import load_settings
 from sessionkit.tokens import Tokens, load_secret
 
@@ -55,8 +56,6 @@ class Gate:
         if self.keeper is not None:
             self.keeper.emit(event)
         else:
-            from sessionkit.events import log_event  # noqa: PLC0415 - seldom needed
-
             log_event(event)
 
     def flush(self) -> None:

@@ -29,7 +29,7 @@ def holds_app(script: Path) -> bool:
     """Return whether the script makes an ``st.App`` itself, which ``streamlit run`` would serve."""
 
     def read() -> bool:
-        from streamlit.web.server.app_discovery import discover_asgi_app  # noqa: PLC0415
+        from streamlit.web.server.app_discovery import discover_asgi_app  # noqa: PLC0415 - it may have moved
 
         return bool(discover_asgi_app(script).is_asgi_app)
 

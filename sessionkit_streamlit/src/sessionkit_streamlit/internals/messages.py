@@ -46,7 +46,7 @@ class Field:
     @property
     def key(self) -> str | None:
         """The widget's key, if the app gave it one."""
-        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415
+        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
 
         return user_key_from_element_id(self.widget_id)
 

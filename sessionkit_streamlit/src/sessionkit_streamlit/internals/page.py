@@ -18,7 +18,7 @@ def mountable(run: ScriptRunContext, key: str) -> bool:
     """Return whether a component may be mounted here: in the page's body, once a run."""
 
     def read() -> bool:
-        from streamlit.runtime.scriptrunner_utils.script_run_context import (  # noqa: PLC0415
+        from streamlit.runtime.scriptrunner_utils.script_run_context import (  # noqa: PLC0415 - it may have moved
             ThreadState,
         )
 
@@ -33,7 +33,7 @@ def current_fragment() -> str | None:
     """Return what Streamlit calls the fragment that the calling code belongs to, or None."""
 
     def read() -> str | None:
-        from streamlit.runtime.scriptrunner_utils.script_run_context import (  # noqa: PLC0415
+        from streamlit.runtime.scriptrunner_utils.script_run_context import (  # noqa: PLC0415 - it may have moved
             ThreadState,
         )
 

@@ -34,7 +34,7 @@ def sent_keys(run: ScriptRunContext) -> set[str]:
     """Return the keys of widgets whose values came with the browser's latest request."""
 
     def read() -> set[str]:
-        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415
+        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
 
         keys = (user_key_from_element_id(one.id) for one in run.session_state.get_widget_states())
         return {key for key in keys if key is not None}
@@ -47,7 +47,7 @@ def sent_values(run: ScriptRunContext) -> dict[str, Any]:
     """Return the plain values (text, number, tick) that came with the latest request, by key."""
 
     def read() -> dict[str, Any]:
-        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415
+        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
 
         found: dict[str, Any] = {}
         for one in run.session_state.get_widget_states():
@@ -121,7 +121,7 @@ def momentary(widget: Any) -> bool:  # noqa: ANN401 - Streamlit's
 def refusal(widget: Any, value: Any) -> str | None:  # noqa: ANN401 - Streamlit's, any value
     """Return why the widget would refuse *value*, or None: sends it the way the browser would."""
     try:
-        from streamlit.runtime.state.session_state import WStates  # noqa: PLC0415
+        from streamlit.runtime.state.session_state import WStates  # noqa: PLC0415 - it may have moved
 
         wire = WStates()
         wire.set_widget_metadata(widget)

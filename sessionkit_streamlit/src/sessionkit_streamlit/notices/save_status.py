@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sessionkit.status import PersistenceStatus
 
-NO_LABELS: Final[Mapping[str, str]] = {}
+_NO_LABELS: Final[Mapping[str, str]] = {}
 
 _LONGEST: Final = 200
 """Characters of a reason that are shown."""
@@ -85,7 +85,7 @@ class StatusTexts:
     earlier: str = "%Y-%m-%d %H:%M"
 
     def of(
-        self, status: PersistenceStatus, zone: tzinfo, labels: Mapping[str, str] = NO_LABELS
+        self, status: PersistenceStatus, zone: tzinfo, labels: Mapping[str, str] = _NO_LABELS
     ) -> str:
         """
         Return the line for a session's status, as Markdown.
@@ -120,7 +120,7 @@ class StatusTexts:
 _ENGLISH: Final = StatusTexts()
 
 
-def save_status(*, labels: Mapping[str, str] = NO_LABELS, texts: StatusTexts = _ENGLISH) -> None:
+def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = _ENGLISH) -> None:
     """
     Show whether the connection's session is saved, and keep the line true while the page is open.
 
