@@ -91,18 +91,41 @@ def rooms() -> str:
     for place in (place for floor in floors() for place in floor):
         files = files_of(place)
         first = next((file for file in files if file.name == "__init__.py"), files[0])
-        said = ast.get_docstring(ast.parse(first.read_text(encoding="utf-8"))) or ""
         shown = f"**`{place}/`**" if len(files) > 1 else f"`{place}.py`"
-        words = re.sub(
-            r"``|:\w+:`~?\.?([\w.]+)`", lambda role: role[1] or "`", said.split("\n\n")[0]
-        )
-        lines.append(f"| {shown} | {' '.join(words.split())} |")
+        lines.append(f"| {shown} | {_concept(first)} |")
     return "\n".join(lines)
+
+
+def modules() -> str:
+    """Return a list of every module by distribution and room, each with its concept in one sentence."""
+    lines = []
+    for place in ("sessionkit", *PLUGINS):
+        source = ROOT / place / "src"
+        lines += ["", f"### {place}", "", "| | its concept |", "|---|---|"]
+        for file in sorted((source / place).rglob("*.py"), key=lambda one: (len(one.parts), one)):
+            is_room = file.name == "__init__.py"
+            if "templates" in file.parts or (is_room and file.parent == source / place):
+                continue
+            name = (
+                file.parent.relative_to(source / place)
+                if is_room
+                else file.relative_to(source / place)
+            )
+            shown = f"**`{name.as_posix()}/`**" if is_room else f"`{name.as_posix()}`"
+            lines.append(f"| {shown} | {_concept(file)} |")
+    return "\n".join(lines[1:])
+
+
+def _concept(file: Path) -> str:
+    """Return the first sentence of a module's docstring, as Markdown."""
+    said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    words = re.sub(r"``|:\w+:`~?\.?([\w.]+)`", lambda role: role[1] or "`", said.split("\n\n")[0])
+    return " ".join(words.split()).replace("|", "\\|")
 
 
 def filled(page: str) -> str:
     """Return the page with its generated blocks made anew."""
-    for name, block in (("picture", picture()), ("rooms", rooms())):
+    for name, block in (("picture", picture()), ("rooms", rooms()), ("modules", modules())):
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)
         _, _, after = rest.partition(end)

@@ -49,7 +49,7 @@ def test_files_that_are_named_are_there(page: str, modules: list[Path]) -> None:
 
 def test_names_that_are_named_are_there(page: str, modules: list[Path]) -> None:
     """Each class, method or function of a walk is defined in some module."""
-    walks = page.partition("## Three ways")[2].partition("## Where do I put")[0]
+    walks = page.partition("## Four ways")[2].partition("## Where do I put")[0]
     named = set(re.findall(r"`([A-Z]\w+(?:\.\w+)?|[a-z]+_\w+|intend|connect)`", walks))
     defined: set[str] = set()
     for file in modules:
