@@ -52,6 +52,19 @@ class FormerValues:
     sent_at: float | None = None
 
 
+class Placed(NamedTuple):
+    """
+    A value that was put back and that a widget took.
+
+    Attributes:
+        stored: As the session holds it.
+        taken: As the widget was given it: its own option, say, that equals it.
+    """
+
+    stored: Any
+    taken: Any
+
+
 @attrs.define(eq=False)
 class ClearOnSubmitForms:
     """
@@ -97,7 +110,7 @@ class Widgets:
     kept: dict[str, Any] = attrs.field(factory=dict)
     waiting: dict[str, Any] = attrs.field(factory=dict)
     fresh: dict[str, Any] = attrs.field(factory=dict)
-    placed: dict[str, Any] = attrs.field(factory=dict)
+    placed: dict[str, Placed] = attrs.field(factory=dict)
     sent: set[str] = attrs.field(factory=set)
     deleted: set[str] = attrs.field(factory=set)
     unsettable: set[str] = attrs.field(factory=set)
@@ -336,6 +349,7 @@ class ConnectionState(MutableMapping[str, Any]):
         try:
             if key not in widgets.forms.fields:
                 st.session_state[key] = value
+                widgets.fresh[key] = value  # looked at before its widget takes it
                 return
         except StreamlitAPIException:  # the widget exists already
             pass

@@ -307,6 +307,11 @@ REFUSED: list[tuple[str, Any, Any]] = [
     ("st.checkbox('x', key='x')", "yes", False),
     ("st.color_picker('x', key='x')", 7, "#000000"),
     ("st.time_input('x', time(1, 2), key='x')", 9, "time"),
+    ("st.number_input('x', 0, 9, key='x')", True, 0),
+    ("st.selectbox('x', [1, 2], index=None, key='x')", True, None),
+    ("st.checkbox('x', key='x')", datetime(2026, 1, 1), False),  # noqa: DTZ001
+    ("st.color_picker('x', key='x')", date(2026, 1, 1), "#000000"),
+    ("st.pills('x', ['a', 'b'], selection_mode='multi', key='x')", ["b", "gone"], ["b"]),
 ]
 
 

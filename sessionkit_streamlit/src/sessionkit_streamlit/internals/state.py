@@ -95,6 +95,16 @@ def unplug(state: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
     guarded(drop, "SessionState._new_session_state", effect, otherwise=None)
 
 
+def put(state: Any, key: str, value: Any) -> None:  # noqa: ANN401 - Streamlit's, any value
+    """Set a value in Streamlit's raw state, as the app would have before its widget was made."""
+
+    def replace() -> None:
+        state._new_session_state[key] = value  # noqa: SLF001
+
+    effect = "a widget is given what was stored, not the option that equals it"
+    guarded(replace, "SessionState._new_session_state", effect, otherwise=None)
+
+
 def adopt(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
     """
     Let the widget own a value that was set before the widget first appeared.

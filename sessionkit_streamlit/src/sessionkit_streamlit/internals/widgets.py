@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from datetime import date, time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time
+from reprlib import repr as short
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
 from sessionkit_streamlit.internals.state import MISSING, raw
@@ -14,10 +15,6 @@ from sessionkit_streamlit.internals.state import MISSING, raw
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
-_ONE_TYPE: Final[dict[str | None, tuple[type, ...]]] = {
-    "bool_value": (bool,),
-    "string_value": (str, date, time),  # text, and a time, which takes a whole datetime as well
-}
 _AS_IT_IS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value"})
 _MOMENTARY: Final = frozenset(
     {
@@ -28,6 +25,19 @@ _MOMENTARY: Final = frozenset(
         "file_uploader_state_value",
     }
 )
+
+
+class Taken(NamedTuple):
+    """
+    What a widget makes of a value.
+
+    Attributes:
+        value: What it shows; the value itself if it would refuse it.
+        refusal: Why it would refuse it, or None.
+    """
+
+    value: Any
+    refusal: str | None = None
 
 
 def sent_keys(run: ScriptRunContext) -> set[str]:
@@ -118,37 +128,144 @@ def momentary(widget: Any) -> bool:  # noqa: ANN401 - Streamlit's
     return getattr(widget, "value_type", None) in _MOMENTARY
 
 
-def refusal(widget: Any, value: Any) -> str | None:  # noqa: ANN401 - Streamlit's, any value
-    """Return why the widget would refuse *value*, or None: sends it the way the browser would."""
+def take(widget: Any, value: Any) -> Taken:  # noqa: ANN401 - Streamlit's, any value
+    """
+    Send a value to a widget the way the browser would.
+
+    What the widget gives back is what it can draw: its own option instead of one that is
+    equal, its own kind of selection instead of a dict. What it gives back as something
+    else is none of its values, and a widget may break on that.
+    """
     try:
         from streamlit.runtime.state.session_state import WStates  # noqa: PLC0415 - it may have moved
 
         wire = WStates()
         wire.set_widget_metadata(widget)
-        wire.set_from_value(widget.id, value)
-        send = wire.get_serialized
+        send = wire.set_from_value, wire.get_serialized, wire.set_widget_from_proto
     except MOVED:
         moved("session_state.WStates", "a value that a widget refuses is shown as an error")
-        return None
-    return _sent_back(wire, send, widget, value)
-
-
-def _sent_back(wire: Any, send: Callable[[str], Any], widget: Any, value: Any) -> str | None:  # noqa: ANN401
+        return Taken(value)
     try:
-        sent = send(widget.id)
+        return _take(_Wire(wire, *send), widget, value)
+    except Exception as error:  # noqa: BLE001 - widgets, protobuf and an app's format_func raise what they like
+        return Taken(value, _wrong_type(widget, value, error))
+
+
+class _Wire(NamedTuple):
+    """What lies between a widget and the browser."""
+
+    states: Any
+    set_value: Callable[[str, Any], None]
+    serialized: Callable[[str], Any]
+    set_serialized: Callable[[Any], None]
+
+    def sent(self, widget: Any, value: Any) -> Any:  # noqa: ANN401
+        """Return what the server sends to the browser for a value."""
+        self.set_value(widget.id, value)
+        sent, kind = self.serialized(widget.id), widget.value_type
+        if sent.WhichOneof("value") is None and kind.endswith("_array_value"):
+            getattr(sent, kind).SetInParent()  # nothing is selected: the browser says so
+        return sent
+
+    def received(self, widget: Any, sent: Any) -> Any:  # noqa: ANN401
+        """Return what the widget makes of what the browser sends."""
         if sent.WhichOneof("value") is None:
-            return None  # an empty field
-        wire.set_widget_from_proto(sent)
-        back = wire[widget.id]
-    except Exception as error:  # noqa: BLE001 - widgets and protobuf raise what they like
-        return _wrong_type(widget, value, error)
-    return _difference(widget, value, back)
+            # An empty field; a tick is never one.
+            return widget.deserializer(None) if widget.value_type == "bool_value" else None
+        self.set_serialized(sent)
+        return self.states[widget.id]
+
+
+def _take(wire: _Wire, widget: Any, value: Any) -> Taken:  # noqa: ANN401
+    options = _options_of(widget)
+    chosen = value if options is None else _chosen(options, value)
+    sent = wire.sent(widget, chosen)
+    back = wire.received(widget, sent)
+    if isinstance(back, list) and value is not None and not _is_listed(value):
+        return Taken(value, _not_of_type(back, value))
+    limit = getattr(widget, "max_array_length", None)
+    if limit and isinstance(back, list) and len(back) > limit:
+        return Taken(value, f"{len(back)} are selected, at most {limit} may be")
+    if options is not None and isinstance(back, list) and len(back) < len(listed := _row(chosen)):
+        gone = [one for one in listed if _option(options, one) is MISSING]
+        return Taken([*back, *gone])  # the widget itself leaves those out
+    if _agrees(chosen, back) or (value is None and back == []):
+        return Taken(back)
+    if _means(options, value, back) and wire.sent(widget, back) == sent:
+        return Taken(back)
+    return Taken(value, _difference(widget, value, back))
+
+
+def _options_of(widget: Any) -> Sequence[Any] | None:  # noqa: ANN401
+    """Return what a widget lets its user choose from; None for other widgets."""
+    options = getattr(getattr(widget.deserializer, "__self__", None), "options", None)
+    return options if options is None or isinstance(options, Sequence) else list(options)
+
+
+def _chosen(options: Sequence[Any], value: Any) -> Any:  # noqa: ANN401
+    """Return the options themselves for the equal ones in *value*."""
+    found = _option(options, value)
+    if found is not MISSING or not _is_listed(value):
+        return value if found is MISSING else found
+    chosen = [(one, _option(options, one)) for one in value]
+    listed = [one if option is MISSING else option for one, option in chosen]
+    return tuple(listed) if isinstance(value, tuple) else listed
+
+
+def _row(value: Any) -> list[Any]:  # noqa: ANN401
+    return list(value) if _is_listed(value) else []
+
+
+def _option(options: Sequence[Any], value: Any) -> Any:  # noqa: ANN401
+    return next((one for one in options if _equals(one, value)), MISSING)
+
+
+def _means(options: Sequence[Any] | None, value: Any, back: Any) -> bool:  # noqa: ANN401
+    """Return whether a widget that is sent the same for both may show *back* for *value*."""
+    if isinstance(value, bool) != isinstance(back, bool):
+        return False
+    if options is None:  # without the seconds, say; a date or a time takes a whole datetime
+        return isinstance(value, type(back)) or (
+            isinstance(value, datetime) and isinstance(back, date | time)
+        )
+    shown = back if isinstance(back, list | tuple) and _is_listed(value) else [back]
+    return all(any(one is option for option in options) for one in shown)
+
+
+def _agrees(value: Any, back: Any) -> bool:  # noqa: ANN401
+    """Return whether a widget gave back what it was sent, be it with defaults filled in."""
+    if isinstance(value, Mapping) and isinstance(back, Mapping):
+        return all(key in back and _agrees(one, back[key]) for key, one in value.items())
+    if _is_listed(value) and _is_listed(back):
+        return len(value) == len(back) and all(map(_agrees, value, back))
+    return _equals(value, back)
+
+
+def _is_listed(value: Any) -> bool:  # noqa: ANN401
+    """Return whether a value is a row of values: a list or the like, a Series, an array of one dimension."""
+    return isinstance(value, list | tuple | set | frozenset) or getattr(value, "ndim", 0) == 1
+
+
+def _equals(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """Return whether two values are equal: not element by element, and a tick is no number."""
+    if one is other:
+        return True
+    if isinstance(one, bool) != isinstance(other, bool) and type(one).__name__ != "bool_":
+        return False
+    try:
+        same = one == other
+        return not getattr(same, "ndim", 0) and bool(same)
+    except Exception:  # noqa: BLE001 - an app's own __eq__ may raise anything
+        return False
 
 
 def _wrong_type(widget: Any, value: Any, error: Exception) -> str:  # noqa: ANN401
     """Say what a value of another type broke: not in the words of whatever it broke in."""
-    begins_with = widget.deserializer(None)
-    if not isinstance(error, TypeError | AttributeError) or type(begins_with) is type(value):
+    try:
+        begins_with = widget.deserializer(None)
+    except Exception:  # noqa: BLE001 - as above
+        begins_with = None
+    if type(begins_with) is type(value):
         return f"{type(error).__name__}: {error}"
     if begins_with is None:
         return f"the widget takes no {type(value).__name__}"
@@ -159,20 +276,9 @@ def _not_of_type(taken: Any, value: Any) -> str:  # noqa: ANN401 - any value of 
     return f"the widget takes {type(taken).__name__}, not {type(value).__name__}"
 
 
-def _difference(widget: Any, value: Any, back: Any) -> str | None:  # noqa: ANN401
-    kind = getattr(widget, "value_type", None)
-    if kind == "double_array_value" and _listed(back) != _listed(value):
-        return f"it lies outside the slider's range, or the slider has another number of ends: {value!r}"
-    takes = _ONE_TYPE.get(kind, ())
-    if takes and not isinstance(value, takes) and type(back) is not type(value):
-        return f"the widget does not take {value!r}" if back is None else _not_of_type(back, value)
-    if isinstance(back, list) and (isinstance(value, str) or not isinstance(value, Iterable)):
-        return _not_of_type(back, value)
-    limit = getattr(widget, "max_array_length", None)
-    if limit and isinstance(value, list | tuple) and len(value) > limit:
-        return f"{len(value)} are selected, at most {limit} may be"
-    return None
-
-
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - a slider's value
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _difference(widget: Any, value: Any, back: Any) -> str:  # noqa: ANN401
+    if widget.value_type == "double_array_value":
+        return f"it lies outside the slider's range, or the slider has another number of ends: {short(value)}"
+    if back is None or isinstance(value, type(back)) or _options_of(widget) is not None:
+        return f"the widget does not take {short(value)}"
+    return _not_of_type(back, value)

@@ -153,11 +153,13 @@ def _note_deleted(connection: Connection, run: ScriptRunContext, key: str) -> No
 
 def _report_dropped(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401
     """Report a value that was put back and that its widget quietly replaced."""
-    restored = connection.widgets.placed.pop(key, MISSING)
-    if restored is not MISSING and not _is_as_good_as(restored, value):
+    placed = connection.widgets.placed.pop(key, None)
+    if placed is not None and not _is_as_good_as(placed.taken, value):
         reason = f"the widget does not take it any more and shows {value!r}"
         connection.report(
-            ValueDropped(session_id=connection.session_id, key=key, value=restored, reason=reason)
+            ValueDropped(
+                session_id=connection.session_id, key=key, value=placed.stored, reason=reason
+            )
         )
 
 

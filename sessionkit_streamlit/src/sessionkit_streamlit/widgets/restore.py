@@ -16,6 +16,7 @@ from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
     Connection,
+    Placed,
     Widgets,
     current_connection,
     is_same,
@@ -26,11 +27,12 @@ from sessionkit_streamlit.internals.state import (
     context,
     entry,
     peek,
+    put,
     raw,
     snapshot,
     unplug,
 )
-from sessionkit_streamlit.internals.widgets import default_of, momentary, refusal
+from sessionkit_streamlit.internals.widgets import default_of, momentary, take
 from sessionkit_streamlit.widgets.edits import (
     is_late,
     keys_sent_first,
@@ -191,7 +193,9 @@ def _set(widgets: Widgets, key: str, value: Any) -> bool:  # noqa: ANN401 - any 
 
 def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
     """
-    Look at a stored value before its widget takes it.
+    Have a stored value go the way of one that the browser sends, before its widget takes it.
+
+    Streamlit gives a widget whatever is set under its key, and the widget may break on it.
 
     Args:
         state: Streamlit's raw state.
@@ -209,13 +213,18 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
     if momentary(widget):
         widgets.unsettable.add(key)
     adopt(state, widget, key)
-    if restored is MISSING or not is_same(restored, state[key]):
+    if restored is MISSING or key not in state or not is_same(restored, state[key]):
         return
-    reason = _UNSETTABLE if momentary(widget) else refusal(widget, restored)
-    if reason is None:
-        widgets.placed[key] = restored
+    if momentary(widget):
+        _drop(connection, state, key, restored, _UNSETTABLE)
+        return
+    taken = take(widget, restored)
+    if taken.refusal is None:
+        put(state, key, taken.value)
+        widgets.shown[key] = taken.value
+        widgets.placed[key] = Placed(stored=restored, taken=taken.value)
     else:
-        _drop(connection, state, key, restored, reason)
+        _drop(connection, state, key, restored, taken.refusal)
 
 
 def check_settable(key: str, *, settable: bool) -> bool:
