@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,8 +27,13 @@ def _all_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(name="open_manager")
-def _open_manager(tmp_path: Path) -> Iterator[Open]:
-    """Return a function that opens one more replica over one file; what a process makes once is made."""
+def _open_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """
+    Return a function that opens one more replica over one file; what a process makes once is made.
+
+    The ways are those of a script: another test may have imported Streamlit, whose host would be asked, too.
+    """
+    monkeypatch.delitem(sys.modules, "streamlit", raising=False)
     opened: list[SessionManager] = []
 
     def open_manager() -> SessionManager:

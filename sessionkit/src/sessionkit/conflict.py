@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import attrs
 
 from sessionkit.errors import ConfigError, PluginError, SessionKitError, text_of
-from sessionkit.session.fields import short
+from sessionkit.records import short
 from sessionkit.session.session import UserSession
 
 

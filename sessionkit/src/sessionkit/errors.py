@@ -27,6 +27,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sessionkit.records import short
+
 if TYPE_CHECKING:
     from sessionkit.records import SessionHead
 
@@ -93,13 +95,22 @@ class ConflictError(StorageError):
     """
 
     def __init__(self, session_id: str, current: SessionHead | None = None) -> None:
-        """Say what is stored instead."""
+        """Take what is stored instead; the text is made when someone wants it, for most conflicts are settled."""
+        super().__init__(session_id, current)
         self.session_id = session_id
         self.current = current
-        found = f"save {current.save_id!r}, version {current.version}" if current else "nothing"
-        super().__init__(
-            f"session {session_id!r}: another save was stored meanwhile: found {found}"
+
+    def __str__(self) -> str:
+        """Say what is stored instead."""
+        head = self.current
+        found = f"save {head.save_id!r}, version {head.version}" if head else "nothing"
+        return (
+            f"session {short(self.session_id)!r}: another save was stored meanwhile: found {found}"
         )
+
+    def __repr__(self) -> str:
+        """Show the text, which has the id short."""
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 class SerializationError(SessionKitError, ValueError):
@@ -139,16 +150,23 @@ class SessionGoneError(SessionKitError):
         """Say which session is gone and why."""
         self.session_id = session_id
         self.reason = reason
-        super().__init__(f"session {session_id!r} is gone ({reason}); nothing was written")
+        super().__init__(f"session {short(session_id)!r} is gone ({reason}); nothing was written")
 
 
 class RestoreRefusedError(SessionKitError):
     """Raised when a session was asked for by someone who may not have it."""
 
 
-def text_of(error: BaseException) -> str:
-    """Return what an error says; its class where that is nothing."""
+def text_of(error: BaseException, session_id: str = "") -> str:
+    """
+    Return what an error says; its class where that is nothing.
+
+    Args:
+        error: The error, which may be a driver's or a plugin's.
+        session_id: The session that it is about: the text says it short, since it is a secret in full.
+    """
     try:
-        return str(error) or type(error).__name__
+        text = str(error) or type(error).__name__
+        return text.replace(session_id, short(session_id)) if session_id else text
     except Exception:  # noqa: BLE001 - an error of the app's own may be broken itself
         return type(error).__name__

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.conflict import ConflictReport
-from sessionkit.session.fields import short
+from sessionkit.records import short, short_repr
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 
@@ -28,7 +28,7 @@ class SessionEvent:
         session_id: The session; None when there is none yet.
     """
 
-    session_id: str | None
+    session_id: str | None = attrs.field(repr=short_repr)
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +69,7 @@ class SessionRotated(SessionEvent):
         old_id: The id that it had; it is ended, or will be as soon as the store answers.
     """
 
-    old_id: str
+    old_id: str = attrs.field(repr=short_repr)
 
 
 @attrs.frozen(kw_only=True)

@@ -22,6 +22,24 @@ RECENT_SAVES: Final = 8
 """How many earlier ``save_id`` values a head remembers."""
 
 
+_SHORT: Final = 8
+
+
+def short(session_id: str) -> str:
+    """Return the first eight characters, for logs, messages and pages; ids are secrets in full."""
+    return session_id[:_SHORT]
+
+
+def short_repr(session_id: str | None) -> str:
+    """Return what the ``repr`` of an object shows of a session id in it: the short one."""
+    return repr(session_id if session_id is None else short(session_id))
+
+
+def hidden_repr(secret: object) -> str:
+    """Return what the ``repr`` of an object shows of a secret in it: only whether there is one."""
+    return "None" if secret is None else "..."
+
+
 @attrs.frozen(kw_only=True)
 class SessionHead:
     """
@@ -40,7 +58,7 @@ class SessionHead:
         schema_version: The format that the record was written in.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     version: int
     save_id: str
     recent: tuple[str, ...] = ()
@@ -96,4 +114,4 @@ class SessionPage:
     """
 
     heads: Sequence[SessionHead]
-    cursor: str | None = None
+    cursor: str | None = attrs.field(default=None, repr=hidden_repr)

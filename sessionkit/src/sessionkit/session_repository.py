@@ -11,6 +11,7 @@ from typing import Any
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.errors import NewerFormatError
 from sessionkit.manager.default_manager import get_manager
+from sessionkit.records import short
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION, USER_ID
 from sessionkit.session.session import UserSession
@@ -129,7 +130,8 @@ class SessionRepository(Repository):
         SESSION.check(local_session)
         if session_id != local_session.session_id:
             msg = (
-                f"session_id is {session_id!r}, but local_session has {local_session.session_id!r}"
+                f"session_id is {short(session_id)!r}, but local_session has "
+                f"{short(local_session.session_id)!r}"
             )
             raise ValueError(msg)
         self.refresh(local_session)

@@ -3,14 +3,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
+from sessionkit.errors import ConflictError, NewerFormatError, QueueFullError, RejectedError
 from sessionkit.session.session import NotKept, UserSession
 
 State = Literal["saved", "incomplete", "saving", "offline", "rejected"]
+
+Refusal = Literal["conflict", "newer", "full", "refused", "failed"]
+"""
+Why a save will not go through as it is, in a word that a page has a text for.
+
+``"conflict"``: another save was stored meanwhile, and the strategy refused; ``"newer"``: a newer release has
+stored it; ``"full"``: too many sessions wait to be saved; ``"refused"``: the store does not take it, such as
+for its size; ``"failed"``: anything else, such as a plugin's bug or a wrong setting.
+"""
+
+_REFUSALS: Final[Mapping[type[Exception], Refusal]] = {
+    ConflictError: "conflict",
+    NewerFormatError: "newer",
+    QueueFullError: "full",
+    RejectedError: "refused",
+}
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return why a save was refused, by what it raised."""
+    found = (word for kind, word in _REFUSALS.items() if isinstance(error, kind))
+    return next(found, "failed")
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +49,9 @@ class PersistenceStatus:
         pending: How many sessions wait or are being saved.
         pending_bytes: How much they hold, encoded, as far as it is known.
         oldest_age: How long the oldest change has waited, in seconds; None when none waits.
-        last_error: What the store, or a save that failed, said last; None when all is well.
+        last_error: What the store, or a save that failed, said last; None when all is well. It may name
+            servers and files: for the log, not for a page.
+        refusal: Why a save will not go through, in a word; None where none was refused.
         offline_since: Since when the store is down, in UTC; None when it is not.
         retry_in: In how many seconds it is tried again; None when the store is not down.
         rejected: Saves that will not go through as they are.
@@ -43,6 +69,7 @@ class PersistenceStatus:
     rejected: tuple[RejectedSave, ...] = ()
     spilled: int = 0
     not_kept: tuple[NotKept, ...] = ()
+    refusal: Refusal | None = None
 
 
 @attrs.frozen
@@ -52,10 +79,12 @@ class RejectedSave:
 
     Attributes:
         session: The session, as it is now; :meth:`~sessionkit.UserSession.to_json` exports it.
-        error: Why it was not stored.
+        error: Why it was not stored: for the log, not for a page.
         since: When it was first refused so, in UTC.
+        refusal: Why, in a word.
     """
 
     session: UserSession
     error: str
     since: datetime
+    refusal: Refusal = "failed"

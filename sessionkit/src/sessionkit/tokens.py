@@ -25,6 +25,7 @@ from itsdangerous import BadData, Serializer, TimestampSigner, URLSafeSerializer
 from itsdangerous.url_safe import URLSafeTimedSerializer
 
 from sessionkit.errors import ConfigError, InvalidSessionIdError, InvalidTokenError
+from sessionkit.records import short_repr
 from sessionkit.session.fields import check_session_id
 
 TICKET_SECONDS: Final = 60
@@ -51,7 +52,7 @@ class TokenContent:
         readable: Whether scripts of the page can read the token.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     readable: bool
 
 

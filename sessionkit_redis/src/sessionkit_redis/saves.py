@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.errors import ConflictError, RejectedError, StorageError
-from sessionkit.records import SessionHead, SessionWrite
+from sessionkit.records import SessionHead, SessionWrite, short
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.failures import encoding_failure
 from sessionkit_redis.layout import Keys, ahead_field, head_of, part_field, values_of
@@ -75,7 +75,7 @@ class Saver:
 
     def _too_large(self, session_id: str, name: str, size: int) -> RejectedError:
         msg = (
-            f"{self._calls.place}: part {name!r} of session {session_id!r} has {size} bytes,"
+            f"{self._calls.place}: part {name!r} of session {short(session_id)!r} has {size} bytes,"
             f" max_part_bytes is {self._max_part_bytes}; keep large data elsewhere, or raise it"
         )
         return RejectedError(msg)

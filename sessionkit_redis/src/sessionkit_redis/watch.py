@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from redis import RedisCluster
 
+from sessionkit.records import short
 from sessionkit_redis.calls import Calls
 from sessionkit_redis.failures import DRIVER_ERRORS
 from sessionkit_redis.layout import Keys
@@ -95,5 +96,6 @@ class Watch:
             self._callback(session_id.decode())
         except Exception:  # noqa: BLE001 - the app's code, which may raise anything
             _log.exception(
-                "a watch's callback failed for session %s", session_id.decode(errors="replace")
+                "a watch's callback failed for session %s",
+                short(session_id.decode(errors="replace")),
             )

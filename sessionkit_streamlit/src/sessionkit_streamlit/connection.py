@@ -19,6 +19,7 @@ import attrs
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from sessionkit.records import hidden_repr, short_repr
 from sessionkit_streamlit.internals.rerun import by_browser
 from sessionkit_streamlit.internals.state import MISSING, PREFIX, Private, hidden
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sessionkit.conflict import FieldDecision
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
-    from sessionkit.session import UserSession
+from sessionkit.session import UserSession
 
 CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
 EXTENSION: Final = "streamlit"
@@ -161,11 +162,11 @@ class Identity:
         readable: What the browser is to keep by script, or None.
     """
 
-    granted: str | None = None
-    replaced: set[str] = attrs.field(factory=set)
-    ticket: str | None = None
-    traded: list[str] = attrs.field(factory=list)
-    readable: str | None = None
+    granted: str | None = attrs.field(default=None, repr=hidden_repr)
+    replaced: set[str] = attrs.field(factory=set, repr=hidden_repr)
+    ticket: str | None = attrs.field(default=None, repr=hidden_repr)
+    traded: list[str] = attrs.field(factory=list, repr=hidden_repr)
+    readable: str | None = attrs.field(default=None, repr=hidden_repr)
 
 
 # -- its page ------------------------------------------------------------------
@@ -294,7 +295,7 @@ class Connection:
     """
 
     session: UserSession | None = None
-    session_id: str | None = None
+    session_id: str | None = attrs.field(default=None, repr=short_repr)
     keeper: Keeper | None = None
     persisted: set[str] = attrs.field(factory=set)
     widgets: Widgets = attrs.field(factory=Widgets)

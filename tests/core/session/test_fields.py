@@ -22,7 +22,6 @@ from sessionkit.session.fields import (
     new_entry_id,
     new_save_id,
     new_session_id,
-    short,
     to_micros,
     utc_now,
 )
@@ -91,11 +90,6 @@ def test_an_id_that_is_taken_can_be_stored(session_id: str) -> None:
     assert 1 <= len(session_id) <= MAX_ID_LENGTH
     assert session_id == session_id.encode().decode()
     assert "\0" not in session_id
-
-
-def test_logs_show_the_beginning_of_an_id() -> None:
-    """The whole is a secret."""
-    assert "abcdefgh" == short("abcdefghijkl")
 
 
 @given(AWARE)

@@ -14,7 +14,8 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 
 from sessionkit import NotKept, UserSession
-from sessionkit.status import PersistenceStatus, RejectedSave
+from sessionkit.errors import ConflictError, NewerFormatError, QueueFullError, RejectedError
+from sessionkit.status import PersistenceStatus, Refusal, RejectedSave, refusal_of
 from sessionkit_streamlit import StatusTexts, save_status
 from sessionkit_streamlit.connection import CONNECTION_KEY
 from sessionkit_streamlit.internals.state import hidden
@@ -34,10 +35,10 @@ INCOMPLETE: Final = PersistenceStatus(
 OFFLINE: Final = PersistenceStatus(state="offline", pending=1, offline_since=DOWN_SINCE)
 
 
-def refused(reason: str) -> PersistenceStatus:
+def refused(reason: str, word: Refusal = "refused") -> PersistenceStatus:
     """Return the status of a save that the store will not take."""
-    kept = RejectedSave(session=UserSession(), error=reason, since=DOWN_SINCE)
-    return PersistenceStatus(state="rejected", rejected=(kept,))
+    kept = RejectedSave(session=UserSession(), error=reason, since=DOWN_SINCE, refusal=word)
+    return PersistenceStatus(state="rejected", rejected=(kept,), refusal=word)
 
 
 @attrs.define
@@ -105,7 +106,9 @@ def test_it_says_how_things_stand(browser: Any, page: Page, says: Says) -> None:
     assert line.startswith(":material/cloud_off:: Offline since ")
     assert line.endswith(": changes are kept and saved when the store is back")
     says(refused("it is too large"))
-    assert [":material/error:: Not saved: ` it is too large `"] == lines(tab.run())
+    assert [
+        ":material/error:: Not saved: it can't be stored as it is; it may be too large"
+    ] == lines(tab.run())
 
 
 @pytest.mark.parametrize(
@@ -147,12 +150,26 @@ def test_where_the_viewer_is(
     assert zone == viewer_zone()
 
 
-def test_a_reason_is_no_markup() -> None:
-    """It may quote what a user typed; and it is cut."""
-    said = StatusTexts().of(refused(f"[x](http://e) {'y' * 500}"), UTC)
-    assert said.startswith("Not saved: ` [x](http://e) yy")
-    assert len(said) < 230
-    assert "Not saved: unknown reason" == StatusTexts().of(PersistenceStatus(state="rejected"), UTC)
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConflictError("s"), "it was changed elsewhere meanwhile"),
+        (NewerFormatError("format 9"), "a newer version of this app has saved it"),
+        (QueueFullError("no room"), "too much waits to be saved"),
+        (RejectedError("[x](http://e)"), "it can't be stored as it is; it may be too large"),
+        (ValueError("a bug"), "something is wrong on the server"),
+    ],
+)
+def test_a_reason_is_said_in_words(error: Exception, said: str) -> None:
+    """What the store or a plugin said is for the log: it may name files and servers, or quote markup."""
+    status = refused(str(error), refusal_of(error))
+    assert f"Not saved: {said}" == StatusTexts().of(status, UTC)
+
+
+def test_a_reason_that_nobody_gave() -> None:
+    """It is the server's fault, not the viewer's."""
+    said = "Not saved: something is wrong on the server"
+    assert said == StatusTexts().of(PersistenceStatus(state="rejected"), UTC)
 
 
 @pytest.mark.parametrize(

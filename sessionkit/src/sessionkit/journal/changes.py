@@ -20,7 +20,7 @@ import ormsgpack
 from sessionkit.encoding.codec import EncodedParts
 from sessionkit.encoding.parts import is_known
 from sessionkit.merge.stamps import STAMPS
-from sessionkit.records import SessionHead
+from sessionkit.records import SessionHead, short_repr
 
 Parts = dict[str, bytes | None]
 """Encoded parts by name; None where a part is not there."""
@@ -57,7 +57,7 @@ class LineBegin:
     """
 
     line: int
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     serializer: str
     created_at: int
     save_id: str | None = None
@@ -266,7 +266,7 @@ class LineState:
         remembers: Whether the steps are kept: each change gets its stamp from them.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     serializer: str
     created_at: int
     save_id: str | None

@@ -20,6 +20,7 @@ from sessionkit.journal.changes import LineBegin, LineEnd, LineState, Record, ad
 from sessionkit.journal.frames import frame, payload_of
 from sessionkit.journal.owner import OwnedFolder
 from sessionkit.journal.segment import SUFFIX, Segment, sync_folder
+from sessionkit.records import short_repr
 
 _SEGMENT_BYTES: Final = 2**20
 
@@ -222,7 +223,7 @@ class JournalLine:
     """
 
     number: int
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     spans: list[RecordSpan] = attrs.field(factory=list)
     size: int = 0
     done: bool = False

@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
-from sessionkit.errors import SessionGoneError, SessionKitError, UnavailableError
+from sessionkit.errors import SessionGoneError, SessionKitError, UnavailableError, text_of
 from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
 from sessionkit.journal.adoption import set_aside
 from sessionkit.journal.changes import LineState, Parts, SentWrite, Step, pack, thin_out
@@ -27,9 +27,10 @@ from sessionkit.journal.log import JournalLine, Log
 from sessionkit.journal.owner import take_turn
 from sessionkit.journal.segment import SUFFIX
 from sessionkit.merge.merger import stamp_changes
+from sessionkit.records import short
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import LastSeen, Track
-from sessionkit.session.fields import from_micros, short
+from sessionkit.session.fields import from_micros
 from sessionkit.session.session import UserSession
 
 _BATCH: Final = 50
@@ -204,8 +205,9 @@ class Replay:
         state: LineState = self.journal.logs.state(log, line)
         data = PREAMBLE + frame(pack(state.whole(line.number)))
         path = log.owned.folder / f"{line.number}{SUFFIX}"
-        kept = set_aside(path, data, str(error))
-        event = JournalSetAside(session_id=line.session_id, path=str(kept), reason=str(error))
+        reason = text_of(error, line.session_id)
+        kept = set_aside(path, data, reason)
+        event = JournalSetAside(session_id=line.session_id, path=str(kept), reason=reason)
         self.emit(event)
 
 

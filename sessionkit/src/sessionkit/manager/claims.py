@@ -11,6 +11,7 @@ import attrs
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
 from sessionkit.host import STATE_KEY, Host
+from sessionkit.records import hidden_repr, short_repr
 from sessionkit.repository.tracks import Owner
 from sessionkit.session.fields import check_session_id
 from sessionkit.session.session import UserSession
@@ -83,9 +84,9 @@ class Claim:
         authenticated: Whether the host knows the user, whatever the app calls them.
     """
 
-    asked: str | None
-    presented: str | None
-    token_id: str | None
+    asked: str | None = attrs.field(repr=short_repr)
+    presented: str | None = attrs.field(repr=hidden_repr)
+    token_id: str | None = attrs.field(repr=short_repr)
     user_id: str | None
     authenticated: bool
 
@@ -111,7 +112,7 @@ class ConnectedSession:
     """
 
     session: UserSession
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     claim: Claim
 
     @classmethod

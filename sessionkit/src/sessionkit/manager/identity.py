@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import attrs
 
-from sessionkit.errors import NewerFormatError, RestoreRefusedError, UnavailableError
+from sessionkit.errors import NewerFormatError, RestoreRefusedError, UnavailableError, text_of
 from sessionkit.events import (
     RestoreRefused,
     SessionCreated,
@@ -27,9 +27,10 @@ from sessionkit.host import STATE_KEY, Host, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.records import short
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, Owner
-from sessionkit.session.fields import new_session_id, short
+from sessionkit.session.fields import new_session_id
 from sessionkit.session.forms import FormState
 from sessionkit.session.session import UserSession
 from sessionkit.values.equality import is_empty
@@ -310,7 +311,11 @@ class LatestSessions:
         try:
             stored = self.repository().load(session.session_id)
         except UnavailableError as error:
-            self.emit(StoreUnavailable(session_id=session.session_id, error=str(error)))
+            self.emit(
+                StoreUnavailable(
+                    session_id=session.session_id, error=text_of(error, session.session_id)
+                )
+            )
             return False
         except NewerFormatError:
             return False  # the repository told why

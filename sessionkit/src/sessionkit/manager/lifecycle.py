@@ -15,13 +15,13 @@ from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, U
 from sessionkit.events import SessionEvent, SessionRotated
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
-from sessionkit.records import SessionHead
+from sessionkit.records import SessionHead, short, short_repr
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.rotation import FormerId
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import Owner
 from sessionkit.session.arguments import ONLY, USER_ID
-from sessionkit.session.fields import from_micros, new_session_id, short
+from sessionkit.session.fields import from_micros, new_session_id
 from sessionkit.session.session import UserSession
 
 
@@ -272,7 +272,7 @@ class SessionSummary:
         current: Whether it is the calling connection's own.
     """
 
-    session_id: str = attrs.field(repr=lambda session_id: repr(short(session_id)))
+    session_id: str = attrs.field(repr=short_repr)
     created_at: datetime
     last_activity: datetime
     current: bool = False

@@ -15,7 +15,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import attrs
 
-from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
+from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError, text_of
 from sessionkit.events import SessionEvent, StoreUnavailable
 from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.repository.repository import Repository
@@ -194,7 +194,7 @@ class LiveSessions:
         try:
             return self.repository().load_result(session_id)
         except UnavailableError as error:
-            self.emit(StoreUnavailable(session_id=session_id, error=str(error)))
+            self.emit(StoreUnavailable(session_id=session_id, error=text_of(error, session_id)))
             return LoadResult(absence=Absence.UNAVAILABLE)
         except NewerFormatError:
             return LoadResult(absence=Absence.NEWER)  # the repository told why

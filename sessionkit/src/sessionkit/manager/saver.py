@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from sessionkit.errors import QueueFullError, SessionGoneError
+from sessionkit.errors import QueueFullError, SessionGoneError, text_of
 from sessionkit.events import SaveFailed
 from sessionkit.journal.replay import JournalRecovery
 from sessionkit.manager.parts import ManagerParts
@@ -130,14 +130,14 @@ class BackgroundSaver(ManagerParts):
         """Return how the saves of a session stand; never waits for the store."""
         SESSION.check(session)
         if not self._live.is_saved(session):
-            return PersistenceStatus(state="rejected", last_error=_KEPT_IN_MEMORY)
+            return PersistenceStatus(state="rejected", last_error=_KEPT_IN_MEMORY, refusal="newer")
         status = self.persistence.status(session)
         known = self._turned_away.get(session)
         if known is None:
             return status
         error, save_id = known
         if status.state in _SETTLED and session.save_id == save_id:
-            return PersistenceStatus(state="rejected", last_error=error)
+            return PersistenceStatus(state="rejected", last_error=error, refusal="full")
         del self._turned_away[session]  # it was let in since
         return status
 
@@ -188,5 +188,6 @@ class BackgroundSaver(ManagerParts):
         if isinstance(error, SessionGoneError):
             self._live.drop(session)  # the repository told
         else:
-            failed = SaveFailed(session_id=session.session_id, error=str(error), retrying=retrying)
+            said = text_of(error, session.session_id)
+            failed = SaveFailed(session_id=session.session_id, error=said, retrying=retrying)
             self.emit(failed)

@@ -22,7 +22,7 @@ import attrs
 from sessionkit.errors import ConfigError, SessionKitError, StorageError
 from sessionkit.host import Host, NotifiedHost
 from sessionkit.manager.live_sessions import LiveSessions
-from sessionkit.session.fields import short
+from sessionkit.records import short
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Closeable, Storage, WatchStorage
 

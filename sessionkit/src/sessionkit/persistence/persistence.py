@@ -34,8 +34,9 @@ from sessionkit.persistence.writer import (
     release_locks,
     save_slots,
 )
+from sessionkit.records import short
 from sessionkit.session.arguments import SESSION, SESSION_ID_OR_ALL, SESSION_OR_ID, TIMEOUT
-from sessionkit.session.fields import short, utc_now
+from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.status import PersistenceStatus, RejectedSave, State
 
@@ -459,6 +460,7 @@ class StatusReport(ShutdownSaves):
             rejected=rejected,
             spilled=len(spilled),
             not_kept=not_kept,
+            refusal=rejected[-1].refusal if rejected else None,
         )
 
     def is_pending(self, session: str | UserSession) -> bool:
@@ -606,7 +608,7 @@ class SessionPersistence(StatusReport):
         """
         SESSION.check(session)
         if session_id is not None and session_id != session.session_id:
-            msg = f"session_id is {session_id!r}, but the session's own is {session.session_id!r}"
+            msg = f"session_id is {short(session_id)!r}, but the session's own is {short(session.session_id)!r}"
             raise ConfigError(msg)
         if self.schedule_again(session, save_fn):
             return

@@ -10,9 +10,9 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from sessionkit.errors import text_of
-from sessionkit.session.fields import short
+from sessionkit.records import short
 from sessionkit.session.session import NotKept, UserSession
-from sessionkit.status import RejectedSave
+from sessionkit.status import RejectedSave, refusal_of
 
 MOST_REJECTED: Final = 100
 """How many rejected saves are kept, at most; the oldest go first."""
@@ -32,11 +32,11 @@ class RejectedSaves:
     def note(self, session: UserSession, error: Exception, now: datetime) -> bool:
         """Keep a rejected save; return whether it was not refused for the same reason before."""
         before = self._kept.get(id(session))
-        text = text_of(error)
+        text = text_of(error, session.session_id)
         if before is not None and _reason(before.error) == _reason(text):
             return False
         self._kept.pop(id(session), None)
-        self._kept[id(session)] = RejectedSave(session, text, now)
+        self._kept[id(session)] = RejectedSave(session, text, now, refusal_of(error))
         if len(self._kept) > MOST_REJECTED:
             oldest = self._kept.pop(next(iter(self._kept)))
             name = short(oldest.session.session_id)

@@ -9,6 +9,7 @@ from weakref import ref
 import attrs
 
 from sessionkit.persistence.queue import AwaitedSave
+from sessionkit.records import short_repr
 from sessionkit.session.session import UserSession
 
 
@@ -70,7 +71,7 @@ class SpilledSession:
         lost: Whether it could not be brought back.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     since: float
     live: list[ref[UserSession]] = attrs.field(factory=list)
     awaited: list[AwaitedSave] = attrs.field(factory=list)

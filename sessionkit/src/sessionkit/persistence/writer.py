@@ -32,7 +32,7 @@ from sessionkit.persistence.limits import SPILL, QueueLimits
 from sessionkit.persistence.queue import AwaitedSave, SaveFunction, Slot, WriteQueue
 from sessionkit.persistence.refusals import IncompleteSaves, RejectedSaves
 from sessionkit.persistence.spill import Spill, SpilledSession
-from sessionkit.session.fields import short
+from sessionkit.records import short
 from sessionkit.session.session import UserSession
 
 SaveMany = Callable[[Sequence[UserSession]], Sequence[Exception | None]]
@@ -113,7 +113,7 @@ class SaveOutcomes:
 
     def _check_open(self, session: UserSession) -> None:
         if self._closed:
-            msg = f"session {session.session_id!r} is scheduled after close(): it would be lost"
+            msg = f"session {short(session.session_id)!r} is scheduled after close(): it would be lost"
             raise SessionKitError(msg)
 
     def _size_of(self, session: UserSession) -> int:
@@ -192,7 +192,7 @@ class SaveOutcomes:
                     continue
                 if self._is_news(slot, error, now):
                     news.append((slot, error))
-                slot.error = text_of(error)
+                slot.error = text_of(error, slot.session.session_id)
         return news
 
     def _is_news(self, slot: Slot, error: Exception, now: datetime) -> bool:
@@ -562,7 +562,8 @@ def is_stored(outcome: Exception | None) -> bool:
 def log_failure(session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
     """Log a failed save: what is done when nobody else is told."""
     then = "trying again" if retrying else "this state is not stored"
-    _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, error)
+    said = text_of(error, session.session_id)
+    _LOGGER.warning("session %s was not saved (%s): %s", short(session.session_id), then, said)
 
 
 # -- locks that many wait for ------------------------------------------------

@@ -17,6 +17,7 @@ from sessionkit.encoding.codec import EncodedParts
 from sessionkit.errors import ConflictError, SessionGoneError, StorageError, UnavailableError
 from sessionkit.events import SessionEnded, SessionGone
 from sessionkit.merge.strategies import Merge
+from sessionkit.records import short, short_repr
 from sessionkit.repository.refresh import absorb_track
 from sessionkit.repository.save import save_one
 from sessionkit.repository.stored_sessions import ATTEMPTS, Tombstones
@@ -29,7 +30,7 @@ from sessionkit.repository.tracks import (
     gone_reason,
     went_back,
 )
-from sessionkit.session.fields import new_save_id, short
+from sessionkit.session.fields import new_save_id
 from sessionkit.session.session import UserSession
 
 
@@ -231,7 +232,7 @@ class FormerId:
         late: What others stored meanwhile, on its way to the new id.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     session: UserSession
     save_id: str = attrs.field(factory=new_save_id)
     base: EncodedParts | None = None

@@ -28,7 +28,7 @@ from sessionkit.events import (
     SessionGone,
     SessionSaved,
 )
-from sessionkit.records import SessionWrite
+from sessionkit.records import SessionWrite, short
 from sessionkit.repository.attempt import encode_to_save, intend
 from sessionkit.repository.refresh import record_seen, write_over
 from sessionkit.repository.stored_sessions import ATTEMPTS
@@ -230,7 +230,7 @@ class Save:
     def give_up(self, reason: str) -> None:
         """End a save that is not done; it may be tried again."""
         if not self.done:
-            self._fail(UnavailableError(f"session {self.session.session_id!r}: {reason}"))
+            self._fail(UnavailableError(f"session {short(self.session.session_id)!r}: {reason}"))
 
     def _fail(self, error: Exception) -> None:
         self.error = error

@@ -20,11 +20,11 @@ from sessionkit.events import (
     SessionQuarantined,
     ValueNotRead,
 )
-from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession
+from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession, short
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.tracks import LastSeen
 from sessionkit.session.arguments import SESSION_ID, USER_ID
-from sessionkit.session.fields import new_save_id, short, to_micros
+from sessionkit.session.fields import new_save_id, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.session.unreadable import values_not_read
 from sessionkit.storage import Storage
@@ -230,7 +230,7 @@ class StoredSessions:
 def _refuse_newer(head: SessionHead) -> None:
     if head.schema_version > SCHEMA_VERSION:
         msg = (
-            f"session {head.session_id!r} is stored in format {head.schema_version}; "
+            f"session {short(head.session_id)!r} is stored in format {head.schema_version}; "
             f"this release reads up to {SCHEMA_VERSION}: upgrade sessionkit"
         )
         raise NewerFormatError(msg)

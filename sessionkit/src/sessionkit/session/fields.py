@@ -11,9 +11,9 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.errors import InvalidSessionIdError
+from sessionkit.records import short
 
 MAX_ID_LENGTH: Final = 128
-_SHOWN: Final = 40
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -54,14 +54,11 @@ def check_session_id(session_id: object) -> str:
         raise InvalidSessionIdError(msg)
     if not session_id.isprintable():
         odd = next(character for character in session_id if not character.isprintable())
-        msg = f"session id {session_id[:_SHOWN]!r} holds {odd!r}; only printable characters are allowed"
+        msg = (
+            f"session id {short(session_id)!r} holds {odd!r}; only printable characters are allowed"
+        )
         raise InvalidSessionIdError(msg)
     return session_id
-
-
-def short(session_id: str) -> str:
-    """Return the first eight characters, for logs and pages; ids are secrets in full."""
-    return session_id[:8]
 
 
 # -- moments: aware datetimes in UTC, and microseconds since the epoch ---------

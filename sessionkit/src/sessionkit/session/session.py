@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeVar
 
 import attrs
 
+from sessionkit.records import short_repr
 from sessionkit.session.fields import (
     COUNT,
     check_session_id,
@@ -152,7 +153,7 @@ class UserSession:
     """
 
     activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
-    session_id: str = attrs.field(default=None, converter=_new_or_checked_id)
+    session_id: str = attrs.field(default=None, converter=_new_or_checked_id, repr=short_repr)
     user_id: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     authenticated: bool = attrs.field(default=False, validator=of_type(bool))
     roles: set[str] = attrs.field(factory=set, converter=set_of_texts)

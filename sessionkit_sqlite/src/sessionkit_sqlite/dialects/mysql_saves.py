@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert
 
 from sessionkit.errors import ConflictError, RejectedError
+from sessionkit.records import short
 from sessionkit_sqlite.rows import head_of, only_part, values_of
 from sessionkit_sqlite.schema import HEAD, SESSION
 
@@ -185,7 +186,7 @@ def _too_large(write: SessionWrite, largest: int) -> RejectedError | None:
         size = len(data) + _ROOM
         if 2 * size > largest and size + sum(map(data.count, _ESCAPED)) > largest:
             msg = (
-                f"session {write.head.session_id!r}: part {name!r} of {len(data)} bytes does not fit"
+                f"session {short(write.head.session_id)!r}: part {name!r} of {len(data)} bytes does not fit"
                 f" into half of the server's max_allowed_packet ({2 * largest} bytes); raise that"
             )
             return RejectedError(msg)

@@ -32,7 +32,7 @@ from sessionkit_streamlit.connection import (
 from sessionkit_streamlit.internals.page import current_fragment, fragments_of
 from sessionkit_streamlit.internals.rerun import rerun_when_idle
 from sessionkit_streamlit.internals.state import context
-from sessionkit_streamlit.notices.markdown import field_name, quote
+from sessionkit_streamlit.notices.markdown import field_name
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from sessionkit.status import PersistenceStatus
 
 _NO_LABELS: Final[Mapping[str, str]] = {}
-
-_LONGEST: Final = 200
-"""Characters of a reason that are shown."""
 
 _NAMED: Final = 3
 """How many fields are named."""
@@ -68,8 +65,13 @@ class StatusTexts:
         incomplete: When all is stored but values that can't be kept; ``{fields}``.
         more: Stands for the fields that are too many to name.
         offline: While the store can't be reached; ``{time}``.
-        rejected: When the store will not take it; ``{reason}``.
-        unknown: Stands for a reason that nobody gave.
+        rejected: When it can't be saved as it is; ``{reason}`` is one of the following. What the server
+            said is in the log: it may name files, servers and plugins.
+        conflict: The reason that it was changed elsewhere, and the app's strategy refuses to decide.
+        newer: That a newer release has stored it.
+        full: That too many sessions wait to be saved.
+        refused: That the store does not take it.
+        unknown: Any other reason.
         today: The format of a time of today, as for ``strftime``.
         earlier: Of a time of another day.
     """
@@ -80,7 +82,11 @@ class StatusTexts:
     more: str = "…"
     offline: str = "Offline since {time}: changes are kept and saved when the store is back"
     rejected: str = "Not saved: {reason}"
-    unknown: str = "unknown reason"
+    conflict: str = "it was changed elsewhere meanwhile"
+    newer: str = "a newer version of this app has saved it"
+    full: str = "too much waits to be saved"
+    refused: str = "it can't be stored as it is; it may be too large"
+    unknown: str = "something is wrong on the server"
     today: str = "%H:%M"
     earlier: str = "%Y-%m-%d %H:%M"
 
@@ -98,11 +104,20 @@ class StatusTexts:
         if status.state == "offline":
             return self.offline.format(time=self.time(status.offline_since or utc_now(), zone))
         if status.state == "rejected":
-            reason = _reason_of(status)
-            return self.rejected.format(reason=quote(reason, _LONGEST) if reason else self.unknown)
+            return self.rejected.format(reason=self._reason(status))
         if status.state == "incomplete":
             return self.incomplete.format(fields=self._fields(status, labels))
         return self.saving if status.state == "saving" else self.saved
+
+    def _reason(self, status: PersistenceStatus) -> str:
+        """Return why a save was refused, in words for whoever sees the page."""
+        known = {
+            "conflict": self.conflict,
+            "newer": self.newer,
+            "full": self.full,
+            "refused": self.refused,
+        }
+        return known.get(status.refusal or "", self.unknown)
 
     def _fields(self, status: PersistenceStatus, labels: Mapping[str, str]) -> str:
         fields = dict.fromkeys(_field_of(value.path) for value in status.not_kept)
@@ -125,7 +140,8 @@ def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = 
     Show whether the connection's session is saved, and keep the line true while the page is open.
 
     It says that all is saved, or all but values that can't be kept, that it is
-    being saved, since when the store is down, or why the store will not take it.
+    being saved, since when the store is down, or why it can't be saved: in words, never
+    what the server said, which the log has.
     Call it once a page, after ``bootstrap_session()``, anywhere but inside ``st.form``.
 
     Args:
@@ -242,14 +258,9 @@ def _content_of(status: PersistenceStatus) -> StatusContent:
     if status.state == "offline":
         return StatusContent(status.state, since=status.offline_since)
     if status.state == "rejected":
-        return StatusContent(status.state, names=(_reason_of(status),))
+        return StatusContent(status.state, names=(status.refusal,))
     named = status.not_kept if status.state == "incomplete" else ()
     return StatusContent(status.state, names=tuple(value.path for value in named))
-
-
-def _reason_of(status: PersistenceStatus) -> str | None:
-    """Return why a save was refused, or None."""
-    return status.rejected[-1].error if status.rejected else status.last_error
 
 
 def _field_of(path: str) -> tuple[str, str | None]:
