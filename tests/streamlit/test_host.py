@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from sessionkit import UserSession
 from sessionkit.host import ConnectedHost
@@ -148,6 +149,57 @@ def test_what_is_typed_in_the_run_that_rotates_is_captured(browser: Any, page: P
 
     assert {"city": "Bruges"} == browser.session().inputs
     assert "Bruges" == browser.open(page(ROTATING)).run().text_input(key="city").value
+
+
+LEFT_OPEN = """\
+if st.button("log in"):
+    session = bootstrap_session(user_id="alice")
+    session.inputs["card"] = "CREDIT-CARD"
+
+@st.fragment
+def live():
+    conflict_notice()
+    save_status()
+    st.text(repr(dict(session.inputs)))
+    session.inputs["written"] = st.session_state.get("attack", "")
+
+live()
+st.text_input("City", key="city")
+persist("city")
+"""
+
+
+def shown(tab: AppTest) -> str:
+    """Return all that a page says."""
+    return " ".join(one.value for one in (*tab.text, *tab.markdown, *tab.caption))
+
+
+@pytest.mark.parametrize("state", ["idle", "typed", "notice"])
+def test_a_tab_that_was_left_open_with_a_planted_cookie_loses_the_session(
+    browser: Any, page: Page, state: str
+) -> None:
+    """Whatever it was about: its end of a run captures nothing, its notice shows nothing, its object is empty."""
+    attacker = browser.open(page(LEFT_OPEN)).run()
+    connection = browser.connection_of(attacker)
+    stolen = connection.session
+    victim = browser.open(page(LEFT_OPEN)).run()
+    victim.button[0].click().run()
+    session = browser.connection_of(victim).session
+    assert ("alice", "CREDIT-CARD") == (session.user_id, session.inputs["card"])
+    if state == "notice":
+        value = {"path": "inputs['card']", "part": "inputs", "keys": ["inputs", "card"]}
+        session.extensions["ask"] = {"q": {**value, "ours": "CREDIT-CARD", "theirs": "other"}}
+
+    assert (True, {}, None) == (stolen.ended, stolen.inputs, connection.live_session)
+    attacker.session_state["attack"] = "ATTACKER"
+    if state == "typed":
+        attacker.text_input(key="city").set_value("ATTACKER")
+    attacker.run()
+
+    assert "CREDIT-CARD" not in shown(attacker)
+    assert "ATTACKER" not in repr(session.to_dict())
+    assert None is browser.connection_of(attacker).session.user_id
+    assert "CREDIT-CARD" in shown(victim.run())
 
 
 def test_the_old_cookie_opens_nothing(browser: Any, page: Page) -> None:

@@ -22,7 +22,8 @@ def bootstrap_session(
     Return the session of this browser, or of this script: restored, or new.
 
     Call it first in a script. Reruns, tabs and fragments of one browser get the
-    same object.
+    same object, until a login gives the session a fresh id and another object:
+    go on with what is returned.
 
     Args:
         session_id: The session to restore. In a web app it is given only to the
@@ -95,11 +96,12 @@ def rotate_session() -> UserSession:
     """
     Give this connection's session a fresh id, as after a change of rights; the old one is ended.
 
-    The object and all its state stay. The browser gets its new token; whoever
-    has no more than the old one begins anew.
+    All its state moves to another object: go on with ``session = rotate_session()``. The object
+    that it had is empty and ended, whoever still holds it. The browser gets its new token;
+    whoever has no more than the old one begins anew.
 
     Returns:
-        The session.
+        The session to go on with.
 
     Raises:
         UnavailableError: If the store can't be reached; nothing changed.

@@ -25,7 +25,7 @@ Every error that sessionkit raises.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sessionkit.records import short
 
@@ -137,20 +137,29 @@ class InvalidTokenError(SessionKitError):
     """Raised when a token was not signed with the app's key, or has expired."""
 
 
+_REMEDIES: Final = {
+    "moved": "; a login or rotate_session() gave it a fresh id: go on with the session that"
+    " bootstrap_session() or rotate_session() returned"
+}
+
+
 class SessionGoneError(SessionKitError):
     """
     Raised when a session that is saved was ended, deleted or replaced meanwhile.
 
     Attributes:
         session_id: The session.
-        reason: ``"ended"``, ``"deleted"``, ``"replaced"`` or ``"owner"``.
+        reason: ``"ended"``, ``"deleted"``, ``"replaced"``, ``"owner"``, or ``"moved"``: it goes on in
+            another object, under a fresh id.
     """
 
     def __init__(self, session_id: str, reason: str) -> None:
         """Say which session is gone and why."""
         self.session_id = session_id
         self.reason = reason
-        super().__init__(f"session {short(session_id)!r} is gone ({reason}); nothing was written")
+        super().__init__(
+            f"session {short(session_id)!r} is gone ({reason}); nothing was written{_REMEDIES.get(reason, '')}"
+        )
 
 
 class RestoreRefusedError(SessionKitError):

@@ -75,10 +75,11 @@ class SessionRotated(SessionEvent):
 @attrs.frozen(kw_only=True)
 class SessionGone(SessionEvent):
     """
-    A live session turned out to be ended, deleted or replaced in the store.
+    A live session turned out to be ended, deleted or replaced in the store, or was written to after it had moved.
 
     Attributes:
-        reason: ``"ended"``, ``"deleted"``, ``"replaced"`` or ``"owner"``.
+        reason: ``"ended"``, ``"deleted"``, ``"replaced"``, ``"owner"``, or ``"moved"``: something was put into
+            an object whose session goes on in another one, under a fresh id; it is dropped.
     """
 
     reason: str

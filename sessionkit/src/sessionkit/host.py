@@ -119,6 +119,19 @@ class ConnectedHost(Host, Protocol):
 
 
 @runtime_checkable
+class FollowingHost(Host, Protocol):
+    """A host that knows which session a connection shows, and goes on with it where it moves."""
+
+    def follow(self, former: UserSession, session: UserSession) -> None:
+        """
+        Go on with a session that has moved to a fresh id, in another object.
+
+        Called on the script's own thread, before the browser is given its new token,
+        and only for a connection that may have it: of all others the object is empty and ended.
+        """
+
+
+@runtime_checkable
 class InputHost(Host, Protocol):
     """A host whose connections show values that others may have changed since."""
 

@@ -286,7 +286,7 @@ class Connection:
 
     Attributes:
         session: The session that the connection shows, or None before the first bootstrap.
-        session_id: The id that it had then; a rotation changes the session's own.
+        session_id: Its id.
         keeper: The manager, or None before the first bootstrap.
         persisted: Keys that ``persist`` named.
         widgets: What is known about its keyed widgets.
@@ -301,6 +301,11 @@ class Connection:
     widgets: Widgets = attrs.field(factory=Widgets)
     identity: Identity = attrs.field(factory=Identity)
     page: Page = attrs.field(factory=Page)
+
+    @property
+    def live_session(self) -> UserSession | None:
+        """The session, unless it has moved away from this connection: then there is none before the next bootstrap."""
+        return None if self.session is None or self.session.ended else self.session
 
     @property
     def known(self) -> set[str]:

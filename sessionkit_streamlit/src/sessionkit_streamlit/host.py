@@ -113,8 +113,6 @@ class StreamlitHost:
         new_id = None if token is None else self._tokens.read(token)
         if connection.session is None or connection.session.session_id != new_id:
             connection.session = None  # it ended: nothing more is captured for it
-        else:
-            connection.session_id = new_id  # it moved, and this connection with it
         if new_id is not None:
             self._hand_over(identity, new_id)
 
@@ -126,6 +124,12 @@ class StreamlitHost:
             identity.traded = [*identity.traded, new_id][-_TRADED:]
         elif self._handshake:
             identity.readable = self._tokens.issue(new_id, readable=True)
+
+    def follow(self, former: UserSession, session: UserSession) -> None:
+        """Go on with a session that has moved to a fresh id: what its widgets show stays."""
+        connection = current_connection()
+        if connection.session is former:
+            connection.session, connection.session_id = session, session.session_id
 
     def user(self) -> str | None:
         """Return who is logged in by ``st.login``, as ``issuer|subject``, or None."""
@@ -242,8 +246,8 @@ def run_finished(run: ScriptRunContext) -> None:
     if not isinstance(connection, Connection):
         return
     open_tabs.ended(connection.page.tab, run)
-    session, keeper = connection.session, connection.keeper
-    if session is None or keeper is None or session.session_id != connection.session_id:
+    session, keeper = connection.live_session, connection.keeper
+    if session is None or keeper is None:
         return
     if not only_lines_ran(connection.page, run):  # else each look would be followed by a save
         capture_run(connection, session, run)

@@ -409,8 +409,8 @@ def test_a_session_that_moved_is_replayed_under_its_new_id(start: Start) -> None
     session = process.new(name="Ada")
     session.set_input("town", "Paris")
     process.journal.keep(session)
-    process.repository.rotation.rotate_in_memory(session, "t", lambda: None)
-    process.journal.keep(session)
+    former = process.repository.rotation.rotate_in_memory(session, "t", lambda _: None)
+    process.journal.follow(session, former.session)
     process = process.killed()
 
     assert ReplayReport(saved=1) == process.replay()
@@ -424,7 +424,8 @@ def test_a_session_that_was_rotated_is_all_stored(start: Start) -> None:
     session = process.new(name="Ada")
     session.set_input("town", "Paris")
     process.journal.keep(session)
-    process.repository.rotation.rotate(session, "t")
+    former = process.repository.rotation.rotate(session, "t")
+    process.journal.follow(session, former.session)
 
     assert {"name": "Ada", "town": "Paris"} == process.load("t").inputs
     assert [20] == [path.stat().st_size for path in process.files()]

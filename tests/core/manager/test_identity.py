@@ -359,8 +359,9 @@ def test_a_login_in_a_running_connection_binds_too(server: Server) -> None:
     tab = server.tab()
     session = tab.run()
 
-    assert session is tab.run(user_id="alice")
-    assert ("alice", False) == (session.user_id, session.authenticated)
+    bound = tab.run(user_id="alice")
+    assert ("alice", False) == (bound.user_id, bound.authenticated)
+    assert bound is tab.run() is not session
 
 
 def test_leaving_out_user_id_is_not_said_never_logged_out(server: Server) -> None:
@@ -554,8 +555,7 @@ def test_a_provisional_session_of_the_owner_joins_the_stored_one(
     session.inputs["mine"] = 2
     back(tab)
 
-    assert session is tab.run()
-    assert {"secret": 1, "mine": 2} == session.inputs
+    assert {"secret": 1, "mine": 2} == tab.run().inputs
 
 
 # -- the session got an owner elsewhere ----------------------------------------

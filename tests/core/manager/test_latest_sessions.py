@@ -15,7 +15,7 @@ from session_harness.stores import FaultyStore
 from session_harness.visitors import ALICE, BOB, keep
 
 from sessionkit.defaults.local_host import LocalHost
-from sessionkit.events import SessionRestored
+from sessionkit.events import SessionRestored, SessionRotated
 from sessionkit.manager.identity import is_blank
 from sessionkit.records import SCHEMA_VERSION, SessionWrite
 from sessionkit.session import UserSession
@@ -40,6 +40,12 @@ def shown(server: Server) -> Tab:
     session.add_navigation("login")
     assert server.manager.flush()
     return tab
+
+
+def moved_from(server: Server, session: UserSession) -> str | None:
+    """Return the id that a session had before its login; None when it has not moved."""
+    ids = {event.session_id: event.old_id for event in server.told(SessionRotated)}
+    return ids.get(session.session_id)
 
 
 def ids_of(server: Server, user_id: str) -> list[str]:
@@ -111,10 +117,10 @@ def test_a_user_who_left_nothing_behind_keeps_the_page(server: Server, stored: s
     session = tab.run()
     old_id = session.session_id
 
-    assert session is tab.run(user_id="alice")
-    assert "alice" == session.user_id
-    assert old_id != session.session_id == session_of(tab.cookie)
-    assert {"note": ""} == session.inputs
+    hers = tab.run(user_id="alice")
+    assert "alice" == hers.user_id
+    assert old_id != hers.session_id == session_of(tab.cookie)
+    assert {"note": ""} == hers.inputs
 
 
 # -- somebody did something before the login -------------------------------------
@@ -180,9 +186,11 @@ def test_an_id_that_was_asked_for_is_served(server: Server) -> None:
     """The app names the empty page's own session: that one becomes the user's."""
     tab = shown(server)
     session = tab.run()
-    given = tab.reload().run(session.session_id, user_id="alice")
+    session_id = session.session_id
+    given = tab.reload().run(session_id, user_id="alice")
 
-    assert (session, "alice") == (given, session.user_id)
+    assert session_id == moved_from(server, given)
+    assert "alice" == given.user_id
 
 
 @pytest.mark.usefixtures("hers")
@@ -281,8 +289,10 @@ def test_what_was_typed_in_another_tab_goes_along(server: Server) -> None:
     session = other.run()
     other.enter().persist_input("basket", ["apple"])
 
-    assert session is tab.run(user_id="alice")
-    assert ["apple"] == session.inputs["basket"]
+    session_id = session.session_id
+    hers = tab.run(user_id="alice")
+    assert session_id == moved_from(server, hers)
+    assert ["apple"] == hers.inputs["basket"]
 
 
 # -- the store is down -----------------------------------------------------------
@@ -301,12 +311,13 @@ def test_while_the_store_cannot_be_asked_the_page_becomes_the_users(
             server.store.down = True
         else:
             patch.setattr(server.store, "failing_reads", 9)
-        assert session is tab.run(user_id="alice")
+        given = tab.run(user_id="alice")
     server.store.down, server.store.failing_reads = False, 0
     server.manager.flush()
 
-    assert "alice" == session.user_id
-    assert {"hers", session.session_id} == set(ids_of(server, "alice"))
+    assert session.session_id == moved_from(server, given)
+    assert "alice" == given.user_id
+    assert {"hers", given.session_id} == set(ids_of(server, "alice"))
 
 
 @pytest.mark.parametrize("trouble", ["unavailable", "newer"])
@@ -325,8 +336,9 @@ def test_a_page_that_cannot_be_looked_up_becomes_the_users(
         head = attrs.evolve(stored.head, schema_version=SCHEMA_VERSION + 1)
         server.store.memory._sessions[session.session_id] = attrs.evolve(stored, head=head)
 
-    assert session is tab.run(user_id="alice")
-    assert "alice" == session.user_id
+    given = tab.run(user_id="alice")
+    assert session.session_id == moved_from(server, given)
+    assert "alice" == given.user_id
 
 
 # -- who must not get it ---------------------------------------------------------
@@ -545,6 +557,6 @@ def test_each_field_of_a_session_was_thought_of() -> None:
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
     passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}
-    passed_over |= {"not_kept"}
+    passed_over |= {"not_kept", "ended"}
 
     assert counted | passed_over == {field.name for field in attrs.fields(UserSession)}

@@ -498,7 +498,7 @@ def test_the_functions_use_the_manager_in_force(script: Server) -> None:
         session = sessionkit.bootstrap_session(user_id=ALICE)
         sessionkit.save_session(session, immediate=True)
         old_id = session.session_id
-        assert session is sessionkit.rotate_session()
+        session = sessionkit.rotate_session()
         (listed,) = sessionkit.list_sessions(ALICE)
         assert old_id != listed.session_id == session.session_id
         assert 1 == sessionkit.revoke_sessions(ALICE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from session_harness.servers import Server, Tab, session_of, token_for
 from session_harness.stores import LANDED, LOST, PATIENCE, FaultyStore, Gate
 from session_harness.visitors import ALICE, BOB, keep
 
-from sessionkit.errors import RejectedError, UnavailableError
-from sessionkit.events import SaveFailed, SessionRotated, log_event
+from sessionkit.errors import RejectedError, SessionGoneError, UnavailableError
+from sessionkit.events import SaveFailed, SessionGone, SessionRotated, log_event
+from sessionkit.manager.claims import connected_session
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite
@@ -42,15 +44,18 @@ def ended(server: Server, session_id: str) -> bool:
 # -- rotate_session() ----------------------------------------------------------
 
 
-def test_the_object_stays_and_the_browser_gets_the_new_token(server: Server) -> None:
+def test_the_session_goes_on_in_another_object_and_the_browser_gets_the_new_token(
+    server: Server,
+) -> None:
     """All its state is stored under the new id, and the old one is ended."""
     tab = server.visited()
     session = tab.run()
     old_id = session.session_id
     session.inputs["unsaved"] = 1
 
-    assert session is rotate(tab)
+    former, session = session, rotate(tab)
 
+    assert former is not session
     assert old_id != session.session_id == session_of(tab.cookie)
     assert ended(server, old_id)
     found = server.manager.repository.load(session.session_id)
@@ -64,8 +69,8 @@ def test_the_object_stays_and_the_browser_gets_the_new_token(server: Server) -> 
 def test_the_connection_goes_on_with_it(server: Server) -> None:
     """Though it shows the token that it was opened with; the browser is told once."""
     tab = server.visited()
-    session = tab.run()
-    rotate(tab)
+    tab.run()
+    session = rotate(tab)
     session.inputs["more"] = 2
 
     assert session is tab.run() is tab.enter().current()
@@ -88,7 +93,7 @@ def test_a_save_that_waits_goes_to_the_new_id(server: Server) -> None:
     old_id = session.session_id
     session.inputs["a"] = 1
     server.manager.schedule_save(session)
-    rotate(tab)
+    session = rotate(tab)
     session.inputs["b"] = 2
     server.manager.schedule_save(session)
     assert server.manager.flush()
@@ -114,7 +119,7 @@ def test_a_save_in_flight_lands_before_the_move(server: Server) -> None:
     server.store.on_write = lambda _: None
     gate.opened.set()
 
-    rotate(tab)
+    session = rotate(tab)
     assert server.manager.flush()
 
     written = [write.head.session_id for write in server.store.writes]
@@ -128,7 +133,7 @@ def test_a_stale_cookie_begins_anew(server: Server, open_server: OpenServer) -> 
     stale = tab.cookie
     session = tab.run()
     session.inputs["secret"] = 1
-    rotate(tab)
+    session = rotate(tab)
 
     for other in (server, replica_of(server, open_server)):
         stranger = other.tab(stale)
@@ -143,7 +148,7 @@ def test_another_tab_that_knows_the_old_token_alone_begins_anew(server: Server) 
     other_tab = tab.beside()
     session = tab.run()
     assert session is other_tab.run()
-    rotate(tab)
+    session = rotate(tab)
     session.inputs["secret"] = 1
 
     assert session is not other_tab.enter().current()
@@ -156,9 +161,9 @@ def test_another_tab_that_shows_the_new_token_goes_on(server: Server) -> None:
     """It is the same browser's: the cookie is shared."""
     tab = server.visited()
     other_tab = tab.beside()
-    session = tab.run()
+    tab.run()
     other_tab.run()
-    rotate(tab)
+    session = rotate(tab)
     other_tab.connection.presented = tab.cookie
 
     assert session is other_tab.run()
@@ -171,7 +176,7 @@ def test_another_tab_of_the_owner_goes_on(server: Server) -> None:
     session = tab.run()
     other_tab = tab.beside()
     assert session is other_tab.run()
-    rotate(tab)
+    session = rotate(tab)
 
     assert session is other_tab.run()
     assert session.session_id == session_of(other_tab.cookie)
@@ -182,10 +187,10 @@ def test_another_tab_of_the_owner_goes_on(server: Server) -> None:
 def test_an_owners_other_tab_can_log_out_at_once(server: Server) -> None:
     """By a callback, which runs before the page asks for its session."""
     tab = server.tab(account=ALICE)
-    session = tab.run()
+    tab.run()
     other_tab = tab.beside()
     other_tab.run()
-    rotate(tab)
+    session = rotate(tab)
     other_tab.enter().end_session()
 
     assert ended(server, session.session_id)
@@ -196,14 +201,14 @@ def test_a_tab_at_another_replica_finds_the_old_id_ended(
 ) -> None:
     """Its late save is not stored. It begins anew, or by the token that its browser has now."""
     tab = server.visited()
-    session = tab.run()
+    tab.run()
     elsewhere = replica_of(server, open_server)
     two, three = tab.beside(elsewhere), tab.beside(elsewhere)
     late = two.run()
     assert late is three.run()
     old_id = late.session_id
     late.inputs["late"] = 1
-    rotate(tab)
+    session = rotate(tab)
     elsewhere.manager.schedule_save(late)
     elsewhere.manager.flush()
 
@@ -255,7 +260,7 @@ def test_the_end_of_the_old_id_is_repeated_by_itself(
     session.inputs["secret"] = 1
     server.manager.save(session, immediate=True)
     server.store.next_writes(None, fate)
-    rotate(tab)
+    session = rotate(tab)
     assert old_id != session.session_id == session_of(tab.cookie)
     assert {} == server.tab(token_for(old_id)).run().inputs
 
@@ -285,14 +290,17 @@ def test_a_session_that_another_thread_moves_is_ended_all_the_same(server: Serve
     repository.end = rotate_first  # type: ignore[method-assign]
     tab.enter().end_session()
 
-    assert ended(server, session.session_id)
+    assert [True, True] == [
+        ended(server, one)
+        for one in (session.session_id, server.told(SessionRotated)[0].session_id)
+    ]
 
 
 def test_a_script_rotates_too(script: Server) -> None:
     """There is no token; the old name leads to a fresh session in the next process."""
     session = script.manager.bootstrap("s")
     session.inputs["a"] = 1
-    script.manager.rotate_session()
+    session = script.manager.rotate_session()
 
     assert "s" != session.session_id
     assert session is script.manager.bootstrap("s")
@@ -325,6 +333,152 @@ def test_a_queued_session_may_change_its_id(persistence: SessionPersistence) -> 
     assert not persistence.is_pending("new")
 
 
+# -- who does not follow -------------------------------------------------------
+
+
+def log_in(tab: Tab) -> UserSession:
+    """Have the tab's user logged in."""
+    return tab.run(user_id="alice")
+
+
+MOVES = pytest.mark.parametrize("move", [rotate, log_in])
+Move = Callable[[Tab], UserSession]
+
+
+def fill(session: UserSession) -> list[Any]:
+    """Put something into each container of a session; return what a script may have taken out of it."""
+    session.inputs["basket"] = ["apple"]
+    session.roles.add("clerk")
+    session.extensions["plugin"] = {"a": 1}
+    session.add_cache_key("rows", ["table"])
+    form = session.get_form_state("order")
+    form.data["city"] = "Ghent"
+    form.errors["city"] = ["is far"]
+    snapshot = form.snapshot("before")
+    session.add_navigation("cart")
+    session.mark_form_dirty("order")
+    held = [session.inputs, session.roles, session.extensions, session.cache_keys]
+    held += [session.cache_dependencies, session.navigation_history, session.page_views]
+    held += [session.form_states, session.dirty_forms, form.data, form.errors, snapshot.data]
+    return held
+
+
+@MOVES
+@pytest.mark.parametrize("down", [False, True])
+def test_who_does_not_follow_loses_the_object(server: Server, move: Move, *, down: bool) -> None:
+    """A fragment or a loop of another connection that has the old token: it reads and writes nothing any more."""
+    tab = server.visited()
+    attacker = tab.beside()
+    stolen = attacker.run()
+    held = fill(tab.run())
+    assert server.manager.flush()
+    server.store.down = down and move is log_in
+    session = move(tab)
+    session.inputs["basket"].append("CREDIT-CARD")
+    session.inputs["card"] = "CREDIT-CARD"
+    server.store.down = False
+
+    assert stolen.ended
+    assert (None, []) == (stolen.user_id, [one for one in held if one])
+    assert None is connected_session(attacker.connection.state)
+    assert () == server.manager.decisions(stolen)
+    stolen.inputs["basket"] = "ATTACKER"
+    held[0]["more"] = "ATTACKER"
+    server.manager.schedule_save(stolen)
+    server.manager.flush()
+
+    assert {"basket": ["apple", "CREDIT-CARD"], "card": "CREDIT-CARD"} == session.inputs
+    assert "ATTACKER" not in repr([write.put for write in server.store.writes])
+    assert ["moved"] == [event.reason for event in server.told(SessionGone)]
+    assert {} == stolen.inputs
+    fresh = attacker.run()
+    assert fresh not in {session, stolen}
+    assert {} == fresh.inputs
+
+
+@MOVES
+def test_all_that_a_session_holds_moves(server: Server, move: Move) -> None:
+    """As it was, unsaved changes too; none of it is shared with the old object."""
+    tab = server.visited()
+    former = tab.run()
+    fill(former)
+    basket = former.inputs["basket"]
+    before = deepcopy(former.to_dict())
+    session = move(tab)
+    basket.append("LATER")
+
+    changed = {"session_id", "user_id", "version", "save_id", "last_activity"}
+    after = session.to_dict()
+    assert {key: value for key, value in before.items() if key not in changed} == {
+        key: value for key, value in after.items() if key not in changed
+    }
+
+
+@MOVES
+def test_a_save_of_what_has_moved_says_what_to_go_on_with(server: Server, move: Move) -> None:
+    """At once, where the app asks for it at once."""
+    tab = server.visited()
+    former = tab.run()
+    move(tab)
+
+    with pytest.raises(SessionGoneError, match="go on with the session that bootstrap_session"):
+        server.manager.save(former, immediate=True)
+    with pytest.raises(SessionGoneError, match="moved"):
+        server.manager._rotation.rotate(former)
+
+
+def test_what_another_thread_changes_while_the_new_id_is_stored_moves_along(
+    server: Server,
+) -> None:
+    """The session's other tab is at work in that very moment."""
+    tab = server.visited()
+    former = tab.run()
+    server.store.on_write = lambda _: former.inputs.setdefault("late", [1])
+    session = rotate(tab)
+    server.store.on_write = lambda _: None
+
+    assert {"late": [1]} == session.inputs
+    assert server.manager.flush()
+    found = server.manager.repository.load(session.session_id)
+    assert found is not None
+    assert {"late": [1]} == found.inputs
+
+
+def test_an_owners_other_tab_follows_however_often_it_moves(server: Server) -> None:
+    """It was left open all the time."""
+    tab = server.visited()
+    left_open = tab.beside()
+    left_open.run()
+    log_in(tab)
+    hers = log_in(left_open)
+    for _ in range(2):
+        session = rotate(tab)
+
+    assert hers.ended
+    assert session is log_in(left_open) is log_in(tab)
+    assert session.session_id == session_of(left_open.cookie)
+
+
+def test_an_attackers_button_rotates_a_session_of_its_own(server: Server) -> None:
+    """While the victim logs in, the attacker's tab calls rotate_session(), too."""
+    tab = server.visited()
+    attacker = tab.beside()
+    stolen = attacker.run()
+    current = server.manager.current
+
+    def log_in_first() -> UserSession:
+        session = current()
+        if not stolen.ended:
+            log_in(tab).inputs["secret"] = 1
+            attacker.enter()
+        return session
+
+    server.manager.current = log_in_first  # type: ignore[method-assign]
+    given = rotate(attacker)
+
+    assert (None, {}) == (given.user_id, given.inputs)
+
+
 # -- a login -------------------------------------------------------------------
 
 
@@ -336,7 +490,7 @@ def test_a_login_moves_the_session_to_an_id_that_nobody_knew(server: Server) -> 
     session.inputs["basket"] = 3
     tab.connection.account = ALICE
 
-    assert session is tab.run()
+    session = tab.run()
     assert old_id != session.session_id == session_of(tab.cookie)
     assert server.manager.flush()
 
@@ -411,7 +565,7 @@ def test_a_login_while_the_store_is_down_moves_in_memory(server: Server) -> None
     server.store.down = True
     tab.connection.account = ALICE
 
-    assert session is tab.run()
+    session = tab.run()
     assert old_id != session.session_id == session_of(tab.cookie)
     server.manager.flush()
     server.store.down = False
@@ -468,7 +622,7 @@ def test_a_new_id_that_was_revoked_at_once_takes_the_old_one_with_it(
     session = tab.run()
     old_id = session.session_id
     tab.connection.account = ALICE
-    tab.run()
+    session = tab.run()
     replica_of(server, open_server).manager.repository.end(session.session_id)
     session.inputs["late"] = 1
     server.manager.flush()
@@ -494,7 +648,7 @@ def test_a_login_before_the_store_could_be_opened(
         patch.setattr(server.manager.plugins, "storage", unavailable)
         session = tab.run()
         tab.connection.account = ALICE
-        assert session is tab.run()
+        session = tab.run()
         assert "s" != session.session_id == session_of(tab.cookie)
     assert server.manager.flush()
     tab.run()
@@ -512,10 +666,10 @@ def test_a_login_before_the_store_could_be_asked(server: Server) -> None:
     session = tab.run()
     session.inputs["more"] = 1
     tab.connection.account = ALICE
-    assert session is tab.run()
+    session = tab.run()
     server.store.down = False
     server.manager.flush()
-    tab.run()
+    assert session is tab.run()
 
     assert ended(server, "s")
     assert ({"basket": 3, "more": 1}, ALICE) == (session.inputs, session.user_id)
@@ -532,7 +686,7 @@ def test_a_known_users_session_from_an_outage_moves_when_the_store_is_back(
     assert "s" == session.session_id
     other.store.down = False
     other.manager.flush()
-    assert session is tab.run()
+    session = tab.run()
     other.manager.flush()
 
     assert "s" != session.session_id == session_of(tab.cookie)
@@ -556,19 +710,24 @@ def test_whom_another_tab_was_faster_than_gets_a_session_of_their_own(
 ) -> None:
     """Alice and Bob log in at the same moment with one cookie: neither gets the other's."""
     tab = server.visited()
-    session = tab.run()
+    tab.run()
     bind = LiveRotation.bind
+    bobs: list[UserSession] = []
 
-    def bob_first(rotation: LiveRotation, moving: UserSession, owner: Owner | None) -> None:
-        bind(rotation, moving, Owner(BOB, authenticated=True))
-        moving.inputs["bobs"] = 1
-        bind(rotation, moving, owner)
+    def bob_first(
+        rotation: LiveRotation, moving: UserSession, owner: Owner | None
+    ) -> UserSession | None:
+        moved = bind(rotation, moving, Owner(BOB, authenticated=True))
+        assert moved is not None
+        moved.inputs["bobs"] = 1
+        bobs.append(moved)
+        return bind(rotation, moving, owner)
 
     monkeypatch.setattr(LiveRotation, "bind", bob_first)
     tab.connection.account = ALICE
     hers = tab.run()
 
-    assert (BOB, {"bobs": 1}) == (session.user_id, session.inputs)
+    assert (BOB, {"bobs": 1}) == (bobs[0].user_id, bobs[0].inputs)
     assert (ALICE, {}) == (hers.user_id, hers.inputs)
 
 

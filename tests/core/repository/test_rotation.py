@@ -19,10 +19,12 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.session import UserSession
 
 
-def rotate(replica: Replica, session: UserSession, new_id: str = "new") -> bool:
-    """Move a session and end its old id; return whether others' changes came along."""
+def rotate(replica: Replica, session: UserSession, new_id: str = "new") -> UserSession:
+    """Move a session and end its old id; return the one to go on with."""
     rotation = replica.repository.rotation
-    return rotation.finish(rotation.rotate(session, new_id))
+    former = rotation.rotate(session, new_id)
+    rotation.finish(former)
+    return former.session
 
 
 def kept(replica: Replica, session_id: str) -> UserSession | None:
@@ -42,7 +44,7 @@ def test_a_session_moves_with_all_its_state(replica: Replica) -> None:
     session.inputs["b"] = 2
     session.add_navigation("cart")
 
-    assert not rotate(replica, session)
+    session = rotate(replica, session)
 
     assert ("new", 1, {"a": 1, "b": 2}) == (session.session_id, session.version, session.inputs)
     assert_ended(replica)
@@ -67,7 +69,7 @@ def test_it_costs_two_writes_and_no_read(replica: Replica) -> None:
 def test_a_moved_session_is_saved_as_before(replica: Replica) -> None:
     """Under its new id."""
     session = replica.new(a=1)
-    rotate(replica, session)
+    session = rotate(replica, session)
     session.inputs["a"] = 2
     replica.save(session)
 
@@ -111,6 +113,7 @@ def test_a_store_that_is_down_changes_nothing(replica: Replica) -> None:
     replica.store.down = False
 
     assert before == (session.session_id, session.version, session.save_id)
+    assert ({"a": 1, "b": 2}, False) == (session.inputs, session.ended)
     replica.save(session)
     assert {"a": 1, "b": 2} == replica.load().inputs
     assert kept(replica, "new") is None
@@ -182,7 +185,7 @@ def test_what_others_saved_before_moves_along(replica: Replica) -> None:
     theirs.page_views["cart"] = 1
     other.save(theirs)
 
-    assert rotate(replica, session)
+    session = rotate(replica, session)
 
     assert 1 == session.inputs["seen"]
     assert {"a": 1, "seen": 1, "unseen": 2} == replica.load("new").inputs
@@ -238,9 +241,9 @@ def test_a_write_in_doubt_is_left_behind_while_the_store_is_down(
     with pytest.raises(UnavailableError):
         replica.save(session)
     replica.store.down = True
-    former = replica.repository.rotation.rotate_in_memory(session, "new", lambda: None)
+    former = replica.repository.rotation.rotate_in_memory(session, "new", lambda _: None)
     replica.store.down = False
-    replica.save(session)
+    replica.save(former.session)
     replica.repository.rotation.finish(former)
 
     assert {"cart": 1} == replica.load("new").page_views
@@ -259,9 +262,9 @@ def test_someone_on_top_of_a_write_in_doubt_moves_along(replica: Replica) -> Non
     theirs.page_views["cart"] += 1
     other.save(theirs)
     replica.store.down = True
-    former = replica.repository.rotation.rotate_in_memory(session, "new", lambda: None)
+    former = replica.repository.rotation.rotate_in_memory(session, "new", lambda _: None)
     replica.store.down = False
-    replica.save(session)
+    replica.save(former.session)
     replica.repository.rotation.finish(former)
 
     assert {"cart": 2} == replica.load("new").page_views
@@ -320,7 +323,7 @@ def test_an_id_that_is_somebody_elses_now_stays(replica: Replica) -> None:
     hers = other.load()
     rotation = replica.repository.rotation
     former = rotation.rotate(session, "new")
-    session.user_id = "bob"
+    former.session.user_id = "bob"
     hers.user_id = "alice"
     other.save(hers)
     with pytest.raises(SessionGoneError, match="owner"):
@@ -373,11 +376,11 @@ def test_a_change_is_stored_under_the_new_id_only(replica: Replica) -> None:
     """Who knows the old one never sees whose the session has become."""
     session = replica.new(a=1)
 
-    def own() -> None:
-        session.user_id = "alice"
+    def own(moved: UserSession) -> None:
+        moved.user_id = "alice"
 
     former = replica.repository.rotation.rotate_in_memory(session, "new", own)
-    replica.save(session)
+    replica.save(former.session)
     replica.repository.rotation.finish(former)
 
     owners = {write.head.user_id for write in replica.store.writes if write.head.session_id == "s"}

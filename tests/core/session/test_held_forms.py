@@ -364,11 +364,11 @@ def test_a_session_that_moves_takes_along_what_is_stored(server: Server) -> None
     form = hold(session, name="Ada")
     server.manager.save(session, immediate=True)
     form.data["name"] = "Grace"
-    server.manager.rotate_session()
+    session = server.manager.rotate_session()
     moved = server.manager.repository.load(session.session_id)
     assert moved is not None
     assert "Ada" == moved.form_states["f"].data["name"]
-    assert "Grace" == form.data["name"]
+    assert "Grace" == session.form_states["f"].data["name"]
 
 
 def test_a_dirty_form_has_its_session_saved_sooner(server: Server) -> None:
@@ -393,7 +393,7 @@ def test_a_login_saves_nothing_unasked() -> None:
     old = session.session_id
     hold(session, name="Ada")
     tab.connection.account = "alice"
-    tab.run()
+    session = tab.run()
     assert server.manager.flush()
     assert old != session.session_id
     moved = server.manager.repository.load(session.session_id)

@@ -215,7 +215,9 @@ class Seat:
     def rotate(self, new_id: str, now: int) -> World:
         """Move the session to a fresh id; return the world there."""
         was, rotation = shown(self.session), self.replica.repository.rotation
-        rotation.finish(rotation.rotate(self.session, new_id))
+        former = rotation.rotate(self.session, new_id)
+        self.session = former.session
+        rotation.finish(former)
         there = World(new_id, self.world.look)
         there.put(self._moved(was, now))
         head = self.track.stored.head if self.track.stored else None

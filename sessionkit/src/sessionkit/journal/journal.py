@@ -105,12 +105,25 @@ class Journal:
         Returns:
             Whether a crash loses nothing of it from now on; an event tells why not.
         """
+        if session.ended:
+            return True  # there is nothing left in it
         try:
             self._keep(session).sync()
         except Exception as error:  # noqa: BLE001 - an app must not fail for its safety net
             self._failed(error, session.session_id)
             return False
         return True
+
+    def follow(self, former: UserSession, session: UserSession) -> None:
+        """Go on in the object that a session has moved to: the old one's lines are done when that one has all of them."""
+        with self.logs.lock:
+            old = self._live_entries.pop(former, None)
+            if old is None or not old.is_open:
+                return
+            live = self._live_entries.setdefault(session, old)
+            if live is not old:  # it is stored under the new id already, and has an entry by that
+                live.former += [line for line in (*old.former, old.line) if line is not None]
+        self.keep(session)
 
     def _keep(self, session: UserSession) -> Log:
         codec, tracks = self._codec(), self._tracks()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -107,28 +107,14 @@ class ConnectedSession:
 
     Attributes:
         session: The live session; holding it keeps it in the identity map.
-        session_id: The id that it had then; it may have been rotated since.
         claim: What the connection said then.
     """
 
     session: UserSession
-    session_id: str = attrs.field(repr=short_repr)
     claim: Claim
-
-    @classmethod
-    def of(cls, session: UserSession, claim: Claim) -> Self:
-        """Return what a connection has that is given a session now."""
-        return cls(session=session, session_id=session.session_id, claim=claim)
-
-    @property
-    def was_rotated(self) -> bool:
-        """Whether the session has another id than it had then."""
-        return self.session_id != self.session.session_id
 
     def holds_for(self, claim: Claim) -> bool:
         """Return whether a later claim of the same connection leads to the same session; not whose it is."""
-        if self.was_rotated and not self._follows(claim):
-            return False
         asks_same = claim.asked in (None, self.claim.asked, self.session.session_id)
         shows_same = claim.presented == self.claim.presented or claim.token_id in (
             None,
@@ -138,16 +124,15 @@ class ConnectedSession:
 
     def shows_another(self, claim: Claim) -> bool:
         """Return whether a later claim shows the token of another session than this one."""
-        known = {None, self.claim.token_id, self.session_id, self.session.session_id}
+        known = {None, self.claim.token_id, self.session.session_id}
         return claim.token_id not in known
 
-    def _follows(self, claim: Claim) -> bool:
-        """Tell who goes on with a session that was rotated: to have known the old id is not enough."""
-        owner = self.session.user_id
-        return owner is not None and claim.user_id == owner
+    def may_follow(self, claim: Claim, moved: UserSession) -> bool:
+        """Tell who goes on with a session that has moved: to have known the old id is not enough."""
+        return moved.user_id is not None and claim.user_id == moved.user_id
 
 
 def connected_session(state: Mapping[str, Any]) -> UserSession | None:
     """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
     connection: ConnectedSession | None = state.get(STATE_KEY)
-    return None if connection is None or connection.was_rotated else connection.session
+    return None if connection is None or connection.session.ended else connection.session

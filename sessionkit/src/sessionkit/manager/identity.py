@@ -23,7 +23,7 @@ from sessionkit.events import (
     SessionRestored,
     StoreUnavailable,
 )
-from sessionkit.host import STATE_KEY, Host, ShowingHost
+from sessionkit.host import STATE_KEY, FollowingHost, Host, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
@@ -83,28 +83,43 @@ class Identity:
         state = host.state()
         before: ConnectedSession | None = state.get(STATE_KEY)
         claim = self.claims.of(host, session_id, user_id, before)
-        if before is not None and self._holds(before, claim):
-            session = self._or_latest(host, before.session, claim, restore=restore)
-            if session is not before.session:
+        held = None if before is None else self._followed(before, claim)
+        if held is not None and self._holds(held, claim):
+            session = self._or_latest(host, held.session, claim, restore=restore)
+            if session is not held.session:
                 self._tell_restored(session)
-            if self._bind(host, session, claim):
-                if session.session_id != before.session_id:
-                    self._give_token(host, claim, session)
-                state[STATE_KEY] = ConnectedSession.of(session, claim)
-                return session
+            bound = self._bind(host, session, claim)
+            if bound is not None:
+                self._hand_over(host, before, bound, claim)
+                return bound
         session = self._restored(host, before, claim, restore=restore)
         self._give_token(host, claim, session)
         if before is not None:
             self._abandon(before, claim)
-        state[STATE_KEY] = ConnectedSession.of(session, claim)
+        state[STATE_KEY] = ConnectedSession(session=session, claim=claim)
         return session
 
-    def renew(self, host: Host) -> None:
-        """Let a connection whose session was rotated keep it, and give its browser the new token."""
-        state = host.state()
-        before: ConnectedSession = state[STATE_KEY]
-        self._give_token(host, before.claim, before.session)
-        state[STATE_KEY] = ConnectedSession.of(before.session, before.claim)
+    def renew(self, host: Host, session: UserSession) -> None:
+        """Let a connection whose session was rotated go on with it, and give its browser the new token."""
+        before: ConnectedSession = host.state()[STATE_KEY]
+        self._hand_over(host, before, session, before.claim)
+
+    def _hand_over(
+        self, host: Host, before: ConnectedSession | None, session: UserSession, claim: Claim
+    ) -> None:
+        """Let a connection go on with a session, which may have moved."""
+        if before is not None and before.session is not session:
+            if isinstance(host, FollowingHost) and self.live.latest(before.session) is session:
+                host.follow(before.session, session)
+            self._give_token(host, claim, session)
+        host.state()[STATE_KEY] = ConnectedSession(session=session, claim=claim)
+
+    def _followed(self, before: ConnectedSession, claim: Claim) -> ConnectedSession:
+        """Return what a connection has, in the object that it has moved to if the claim may have that."""
+        moved = self.live.latest(before.session)
+        if moved is before.session or not before.may_follow(claim, moved):
+            return before
+        return attrs.evolve(before, session=moved)
 
     def recover(
         self, host: Host, session_id: str, user_id: str | None = None
@@ -121,14 +136,19 @@ class Identity:
         self, host: Host, before: ConnectedSession | None, claim: Claim, *, restore: bool
     ) -> UserSession:
         """Return the session that the claim leads to, bound; else a new one."""
-        gone = before is not None and self.live.is_gone(before.session)
+        gone = (
+            before is not None
+            and self.live.is_gone(before.session)
+            and self.live.successor_of(before.session) is None
+        )
         if before is None or not gone or before.shows_another(claim):
             found = self._restore(host, claim, restore=restore)
             if found is not None:
                 session = self._or_latest(host, found, claim, restore=restore)
                 self._tell_restored(session)
-                if self._bind(host, session, claim):
-                    return session
+                bound = self._bind(host, session, claim)
+                if bound is not None:
+                    return bound
         return self._begin(claim, new_session_id())
 
     def _or_latest(
@@ -145,6 +165,8 @@ class Identity:
             self.emit(SessionRestored(session_id=session.session_id))
 
     def _holds(self, connection: ConnectedSession, claim: Claim) -> bool:
+        if connection.session.ended:
+            return False
         self.live.refresh_if_due(connection.session)
         if self.live.is_gone_or_expired(connection.session):
             self.live.drop(connection.session)
@@ -164,24 +186,26 @@ class Identity:
         if not host.trusted and session.session_id != claim.token_id:
             host.set_token(self.tokens().issue(session.session_id))
 
-    def _bind(self, host: Host, session: UserSession, claim: Claim) -> bool:
+    def _bind(self, host: Host, session: UserSession, claim: Claim) -> UserSession | None:
         """
         Make the claim's user the owner of a session that has none.
 
         Returns:
-            False when it got another owner meanwhile.
+            The session to go on with; None when it got another owner meanwhile.
         """
         owner = Owner(claim.user_id, claim.authenticated)
         if claim.user_id is None:
-            return True
+            return session
+        bound: UserSession | None = session
         if session in self._unproven and session.version:
             self._unproven.discard(session)
-            self.rotation.bind(session, None)
+            bound = self.rotation.bind(session, None)
         elif session.user_id is None and host.trusted:
             session.user_id, session.authenticated = owner
         elif session.user_id is None:
-            self.rotation.bind(session, owner)
-        return session.user_id == claim.user_id
+            bound = self.rotation.bind(session, owner)
+        bound = bound or self.live.latest(session)  # another tab was faster
+        return bound if bound.user_id == claim.user_id and not bound.ended else None
 
     def _may_have(self, host: Host, claim: Claim, session_id: str) -> UserSession | None:
         """

@@ -11,13 +11,14 @@ from typing import Self
 
 import attrs
 
+from sessionkit.encoding.codec import SessionCodec
 from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, UnavailableError
 from sessionkit.events import SessionEvent, SessionRotated
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.records import SessionHead, short, short_repr
 from sessionkit.repository.repository import Repository
-from sessionkit.repository.rotation import FormerId
+from sessionkit.repository.rotation import FormerId, copy_of
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import Owner
 from sessionkit.session.arguments import ONLY, USER_ID
@@ -28,48 +29,61 @@ from sessionkit.session.session import UserSession
 @attrs.frozen(kw_only=True)
 class LiveRotation:
     """
-    Rotates live sessions: whoever knows the old id has nothing.
+    Rotates live sessions: each goes on in another object, and whoever knows the old id, or has the old object, has nothing.
 
     Attributes:
         live: Knows which id leads to which session.
         repository: Returns the repository; raises what opening the store raises.
+        codec: Returns what encodes sessions; opens no store.
         persistence: Its writer does what has to wait for the store.
+        moved: Takes the old object and the one to go on with; what waits to be saved follows.
         emit: Takes events.
     """
 
     live: LiveSessions
     repository: Callable[[], Repository]
+    codec: Callable[[], SessionCodec]
     persistence: SessionPersistence
+    moved: Callable[[UserSession, UserSession], None]
     emit: Callable[[SessionEvent], None]
 
-    def rotate(self, session: UserSession) -> None:
+    def rotate(self, session: UserSession) -> UserSession:
         """
         Store a session under a fresh id, then end the old one.
 
+        Returns:
+            The session to go on with; the one that was given is empty.
+
         Raises:
             UnavailableError: If the store can't be reached; nothing changed.
-            SessionGoneError: If the session was ended, deleted or replaced.
+            SessionGoneError: If the session was ended, deleted or replaced, or has moved already.
             RejectedError: If the store will not take the session; nothing changed.
             ConflictError: If two writers met and the strategy refused; nothing changed.
         """
-        if not self.live.is_saved(session):
-            self.bind(session, None)
-            return
-        rotation, new_id = self.repository().rotation, new_session_id()
         with self.live.lock_for_rotation(session):
-            try:
-                former = rotation.rotate(session, new_id)
-            except UnavailableError:
-                # A copy may have been stored, its answer lost.
-                self._later(new_id, lambda: self.repository().end(new_id))
-                raise
-        self.emit(SessionRotated(session_id=new_id, old_id=former.session_id))
+            if session.ended:
+                raise SessionGoneError(session.session_id, "moved")
+            if not self.live.is_saved(session):
+                former = self._rotate_in_memory(session, _leave_as_it_is)
+            else:
+                former = self._rotate_in_store(session)
+            self._follow(session, former)
         try:
             self._finish(former)
         except StorageError:
             self._later(former.session_id, partial(self._finish, former))
+        return former.session
 
-    def bind(self, session: UserSession, owner: Owner | None) -> None:
+    def _rotate_in_store(self, session: UserSession) -> FormerId:
+        rotation, new_id = self.repository().rotation, new_session_id()
+        try:
+            return rotation.rotate(session, new_id)
+        except UnavailableError:
+            # A copy may have been stored, its answer lost.
+            self._later(new_id, lambda: self.repository().end(new_id))
+            raise
+
+    def bind(self, session: UserSession, owner: Owner | None) -> UserSession | None:
         """
         Make a user the owner of a session that has none, under a fresh id: who planted the old one has nothing.
 
@@ -79,42 +93,47 @@ class LiveRotation:
         Args:
             session: The session.
             owner: The user; None changes the id alone.
+
+        Returns:
+            The session to go on with: the given one where it has an owner already; None where it is gone.
         """
         with self.live.lock_for_rotation(session):
-            if owner is not None and session.user_id is not None:
-                return  # another tab was first
-            former = self._rotate_in_memory(session, owner)
-            if former is not None and (former.known is not None or former.attempt is not None):
-                error = self.repository().save_many([session], whole=False)[0]
+            if session.ended or (owner is not None and session.user_id is not None):
+                return None if session.ended else session  # another tab was first
+            try:
+                former = self._rotate_in_memory(session, partial(_own, owner=owner))
+            except SessionGoneError:
+                return None
+            self._follow(session, former)
+            moved = former.session
+            if former.known is not None or former.attempt is not None:
+                error = self.repository().save_many([moved], whole=False)[0]
                 if error is not None and not isinstance(error, SessionKitError):
                     raise error  # of the others the writer tells, and tries again
-        if former is not None:
-            self.emit(SessionRotated(session_id=session.session_id, old_id=former.session_id))
-            self._later(former.session_id, partial(self._finish, former))
+        self._later(former.session_id, partial(self._finish, former))
+        return moved
 
-    def _rotate_in_memory(self, session: UserSession, owner: Owner | None) -> FormerId | None:
-        def own() -> None:
-            if owner is not None:
-                session.user_id, session.authenticated = owner
-
+    def _rotate_in_memory(
+        self, session: UserSession, change: Callable[[UserSession], None]
+    ) -> FormerId:
         new_id = new_session_id()
-        former = None
-        try:
-            if self.live.is_saved(session):
-                return self.repository().rotation.rotate_in_memory(session, new_id, own)
-        except SessionGoneError:
-            own()
-            return None  # the next rerun begins anew
-        except UnavailableError:  # the store was never opened
-            former = FormerId(session_id=session.session_id, session=session)
-        with session.lock:
-            session.session_id = new_id
-            own()
-        return former
+        if self.live.is_saved(session):
+            with suppress(UnavailableError):  # the store was never opened
+                return self.repository().rotation.rotate_in_memory(session, new_id, change)
+        moved = copy_of(self.codec(), session, new_id)
+        change(moved)
+        return FormerId(session_id=session.session_id, session=moved)
+
+    def _follow(self, session: UserSession, former: FormerId) -> None:
+        """Let all that belongs to a live session go on with its new object."""
+        self.live.follow(session, former.session)
+        self.moved(session, former.session)
+        self.emit(SessionRotated(session_id=former.session.session_id, old_id=former.session_id))
 
     def _finish(self, former: FormerId) -> None:
         """Store a session under its new id, and end its former id."""
         repository = self.repository()
+        former.session = self.live.latest(former.session)  # it may have moved again
         error = repository.save_many([former.session], whole=False)[0]
         if isinstance(error, SessionGoneError):
             repository.end(former.session_id)  # who ended the session meant all of it
@@ -130,6 +149,15 @@ class LiveRotation:
         stand_in = UserSession(session_id=session_id)
         # Not left undone for lack of room: until then the former id still opens the session.
         self.persistence.schedule_save(session_id, stand_in, lambda _: work(), bounded=False)
+
+
+def _own(session: UserSession, owner: Owner | None) -> None:
+    if owner is not None:
+        session.user_id, session.authenticated = owner
+
+
+def _leave_as_it_is(_: UserSession) -> None:
+    """Change nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -161,12 +189,12 @@ class SessionEnds:
         Raises:
             UnavailableError: If the store can't be reached: nothing has ended.
         """
-        while True:
-            session_id = session.session_id
-            ended = self.repository().end(session_id, session, of_user=of_user)
-            if session.session_id == session_id:
-                break  # else it was rotated meanwhile
-        self.discard(session_id)
+        had_moved = session.ended
+        ended = self.repository().end(session.session_id, session, of_user=of_user)
+        moved = self.live.successor_of(session)
+        if moved is not None and not had_moved:  # it was rotated meanwhile
+            return self.end(moved, of_user=of_user)
+        self.discard(session.session_id)
         self.live.drop(session)
         return ended
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import attrs
 
@@ -43,6 +43,9 @@ class LiveSessions:
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
     _all_saved: bool = True
     _former_ids: set[str] = attrs.field(factory=set)
+    _successors: WeakKeyDictionary[UserSession, UserSession] = attrs.field(
+        factory=WeakKeyDictionary
+    )
     _locks: WeakValueDictionary[str, _IdLock] = attrs.field(factory=WeakValueDictionary)
     _lock: Lock = attrs.field(factory=Lock)
 
@@ -84,20 +87,37 @@ class LiveSessions:
 
     @contextmanager
     def lock_for_rotation(self, session: UserSession) -> Iterator[None]:
+        """Let nobody find a session while it moves to another id."""
+        with self._lock_of(session.session_id):
+            yield
+
+    def follow(self, former: UserSession, session: UserSession) -> None:
         """
-        Let nobody find a session while it is given another id.
+        Go on with the object that a session has moved to; called under :meth:`lock_for_rotation`.
 
         Its former id counts as ended, until :meth:`record_ended` says that it is.
         """
-        with self._lock_of(session.session_id):
-            old_id = session.session_id  # it may have been rotated while we waited
-            try:
-                yield
-            finally:
-                if session.session_id != old_id:
-                    self._former_ids.add(old_id)
-                    self._sessions.pop(old_id, None)
-                    self._sessions[session.session_id] = session
+        old_id = former.session_id
+        self._former_ids.add(old_id)
+        if self._sessions.get(old_id) is former:
+            del self._sessions[old_id]
+        self._sessions[session.session_id] = session
+        self._successors[former] = session
+        if not self.is_saved(former):
+            self._unsaved.add(session)
+
+    def successor_of(self, session: UserSession) -> UserSession | None:
+        """Return the object that a session has moved to, or None; who may have it is the caller's to check."""
+        if not session.ended:
+            return None
+        with self._lock_of(session.session_id):  # it may be moving just now
+            return self._successors.get(session)
+
+    def latest(self, session: UserSession) -> UserSession:
+        """Return the object that a session is in now, however often it has moved."""
+        while (moved := self.successor_of(session)) is not None:
+            session = moved
+        return session
 
     def record_ended(self, session_id: str) -> None:
         """Record that the store knows the end of a session's former id."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
+from sessionkit.errors import SessionGoneError
 from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost
 from sessionkit.manager.claims import Claims, connected_session
 from sessionkit.manager.identity import Identity
@@ -42,7 +43,9 @@ class SessionGiver(BackgroundSaver):
         self._rotation = LiveRotation(
             live=self._live,
             repository=lambda: self.repository,
+            codec=lambda: self.assembly.codec(settings.serializer),
             persistence=self.persistence,
+            moved=self.follow,
             emit=self.emit,
         )
         self._identity = Identity(
@@ -249,11 +252,12 @@ class SessionManager(SessionGiver):
         """
         Move the connection's session, with all its state, to a fresh id, and end the old one.
 
-        The object stays the same. Other connections of this process go on with
-        it if they show the new token or say that they are its owner.
+        It goes on in another object, which shares nothing with the one that it had:
+        that one is empty and ended, whoever holds it. Other connections of this process
+        go on with it if they show the new token or say that they are its owner.
 
         Returns:
-            The session.
+            The session to go on with.
 
         Raises:
             UnavailableError: If the store can't be reached; nothing changed.
@@ -261,10 +265,18 @@ class SessionManager(SessionGiver):
             RejectedError: If the store will not take the session; nothing changed.
             ConflictError: If two writers met and the strategy refused; nothing changed.
         """
-        session = self.current()
-        self._rotation.rotate(session)
-        self._identity.renew(self.host)
-        return session
+        while True:
+            session = self.current()
+            try:
+                moved = self._rotation.rotate(session)
+                break
+            except SessionGoneError:
+                if self._live.successor_of(session) is None:
+                    raise  # else another tab was faster: this one may have that session, or gets one of its own
+        _GIVERS[moved] = self
+        self._identity.renew(self.host, moved)
+        self.schedule_save(moved)
+        return moved
 
     def list_sessions(self, user_id: str | None) -> tuple[SessionSummary, ...]:
         """

@@ -147,6 +147,15 @@ class BackgroundSaver(ManagerParts):
         if self._recovery is not None:
             self._recovery.journal.forget(session_id)
 
+    def follow(self, former: UserSession, session: UserSession) -> None:
+        """Have what waits to be saved of a session that has moved saved of its new object."""
+        waits = self.persistence.is_pending(former)
+        self.persistence.discard(former.session_id)
+        if self._recovery is not None:
+            self._recovery.journal.follow(former, session)
+        if waits:
+            self.schedule_save(session)
+
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
         """Save now what waits; arguments and result are those of :meth:`SessionPersistence.flush`."""
         return self.persistence.flush(session_id, timeout)

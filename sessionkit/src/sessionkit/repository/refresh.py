@@ -163,8 +163,14 @@ def begin_track(context: SaveContext, session: UserSession) -> Track:
         UnavailableError: If the store can't be reached.
         NewerFormatError: If a newer release wrote what is stored.
     """
+    if session.ended:
+        return Track(base=None, gone="moved")
     if session.save_id is None:
         return Track(base=_blank(context.codec, session))
+    return _begin_stored(context, session)
+
+
+def _begin_stored(context: SaveContext, session: UserSession) -> Track:
     seen = context.load_parts(session.session_id, None)
     if seen is None:
         return Track(base=None, gone="deleted")

@@ -2,6 +2,9 @@
 """
 Rotates the id of a session: it goes on under a fresh one, with all its state, and the old one is ended.
 
+It goes on in another object, which shares nothing with the one that it had: whoever
+holds that one, or a dict or a form out of it, and is not given the other, has nothing.
+
 First the new id is stored, then the old one is ended: a crash in between loses
 nothing, but leaves both. The old one is what it was, and the new one is a copy that
 no browser holds a token of; it expires by itself.
@@ -9,15 +12,18 @@ no browser holds a token of; it expires by itself.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import attrs
 
-from sessionkit.encoding.codec import EncodedParts
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import ConflictError, SessionGoneError, StorageError, UnavailableError
 from sessionkit.events import SessionEnded, SessionGone
 from sessionkit.merge.strategies import Merge
 from sessionkit.records import short, short_repr
+from sessionkit.repository.attempt import encode_held, encode_to_save
 from sessionkit.repository.refresh import absorb_track
 from sessionkit.repository.save import save_one
 from sessionkit.repository.stored_sessions import ATTEMPTS, Tombstones
@@ -30,6 +36,7 @@ from sessionkit.repository.tracks import (
     gone_reason,
     went_back,
 )
+from sessionkit.session.ended import empty
 from sessionkit.session.fields import new_save_id
 from sessionkit.session.session import UserSession
 
@@ -53,47 +60,51 @@ class StoredRotation:
 
     def rotate(self, session: UserSession, new_id: str) -> FormerId:
         """
-        Store a session under a fresh id, unsaved changes too; it has that id from now on.
+        Store a session under a fresh id, unsaved changes too, and go on with it in another object.
 
         Args:
-            session: The session. When this raises, it is as it was.
+            session: The session. When this raises, it is as it was; else it is empty and ended.
             new_id: The fresh id.
 
         Returns:
-            What :meth:`finish` ends.
+            What :meth:`finish` ends; its ``session`` is the one to go on with.
 
         Raises:
-            SessionGoneError: If it was ended, deleted or replaced.
+            SessionGoneError: If it was ended, deleted or replaced, or has moved already.
             StorageError: If the store can't be reached or refused the session; after
                 a lost answer a copy may be stored under the new id.
         """
         track = self.track_of(session)
         with track.lock:
             self._settle(session, track)
-            before = (session.version, session.save_id, track.replaces, track.rewrite)
-            former = self._change_id(session, track, new_id)
-            error = save_one(self.context, self.track_of, session).error
+            with session.lock:
+                absorb_track(self.context, session, track)
+                state = self._state_of(session, track)
+                former = self._former(session, track, new_id, state)
+            error = save_one(self.context, self.track_of, former.session).error
             if error is not None:
-                _restore_id(session, track, former, before)
                 raise error
+            with session.lock:
+                former.session = self._with_late(session, track, former.session, state)
+                _leave(session, track)
         return former
 
     def rotate_in_memory(
-        self, session: UserSession, new_id: str, change: Callable[[], None]
+        self, session: UserSession, new_id: str, change: Callable[[UserSession], None]
     ) -> FormerId:
         """
-        Give a session a fresh id in memory: its next save stores it there whole.
+        Give a session a fresh id in memory, in another object: its next save stores it there whole.
 
         Args:
-            session: The session.
+            session: The session; it is empty and ended afterwards.
             new_id: The fresh id.
             change: Changes the session under its new id only: nothing of it is stored under the old one.
 
         Returns:
-            What :meth:`finish` ends, once the session is stored.
+            What :meth:`finish` ends, once its ``session``, the one to go on with, is stored.
 
         Raises:
-            SessionGoneError: If the session was ended, deleted or replaced.
+            SessionGoneError: If the session was ended, deleted or replaced, or has moved already.
         """
         track = self.track_of(session)
         with track.lock:
@@ -102,8 +113,12 @@ class StoredRotation:
             except StorageError:
                 track.foreign = False  # what is in doubt is in the session, and moves with it
             with session.lock:
-                former = self._change_id(session, track, new_id)
-                change()
+                attempt, track.attempt = track.attempt, None
+                absorb_track(self.context, session, track)
+                former = self._former(session, track, new_id, self._state_of(session, track))
+                former.attempt = attempt
+                change(former.session)
+                _leave(session, track)
         return former
 
     def _settle(self, session: UserSession, track: Track) -> None:
@@ -115,21 +130,45 @@ class StoredRotation:
         if track.gone is not None:
             raise SessionGoneError(session.session_id, track.gone)
 
-    def _change_id(self, session: UserSession, track: Track, new_id: str) -> FormerId:
-        attempt, track.attempt = track.attempt, None
-        with session.lock:
-            absorb_track(self.context, session, track)
-            former = FormerId(
-                session_id=session.session_id,
-                session=session,
-                base=track.base,
-                known=None if track.base is None else track.stored,
-                attempt=attempt,
-            )
-            self.tracks.move(track, new_id)
-            track.stored, track.replaces, track.rewrite = None, None, False
-            session.session_id, session.version, session.save_id = new_id, 0, None
-        return former
+    def _state_of(self, session: UserSession, track: Track) -> State:
+        saved = encode_to_save(self.context, session, track).parts
+        return State(saved, encode_held(self.context, session, saved) or saved)
+
+    def _former(self, session: UserSession, track: Track, new_id: str, state: State) -> FormerId:
+        """Make another object of a session's state, and return the id that it leaves."""
+        moved = Track(
+            base=track.base,
+            last=state.saved,
+            reports=deque(track.reports, track.reports.maxlen),
+            settled=set(track.settled),
+        )
+        return FormerId(
+            session_id=session.session_id,
+            session=self._object_of(session, new_id, state, moved),
+            base=track.base,
+            known=None if track.base is None else track.stored,
+        )
+
+    def _object_of(
+        self, session: UserSession, new_id: str, state: State, track: Track
+    ) -> UserSession:
+        moved = self.context.codec.decode(new_id, state.live)
+        moved.activity.last = session.activity.last
+        self.tracks.put(moved, track)
+        return moved
+
+    def _with_late(
+        self, session: UserSession, track: Track, stored: UserSession, before: State
+    ) -> UserSession:
+        """Return what was stored under the new id; with what others have changed in the old object meanwhile."""
+        state = self._state_of(session, track)
+        if state == before:
+            return stored
+        moved_track = self.track_of(stored)
+        moved_track.last = state.saved
+        moved = self._object_of(session, stored.session_id, state, moved_track)
+        moved.version, moved.save_id = stored.version, stored.save_id
+        return moved
 
     def finish(self, former: FormerId) -> bool:
         """
@@ -205,16 +244,35 @@ class StoredRotation:
         former.late, former.known, former.attempt = None, seen, None
 
 
-def _restore_id(
-    session: UserSession,
-    track: Track,
-    former: FormerId,
-    before: tuple[int, str | None, LastSeen | None, bool],
-) -> None:
+def copy_of(codec: SessionCodec, session: UserSession, new_id: str) -> UserSession:
+    """Return another object with a session's state, and empty the session: for one that no repository knows."""
     with session.lock:
-        session.session_id = former.session_id
-        session.version, session.save_id, track.replaces, track.rewrite = before
-        track.stored, track.attempt = former.known, None
+        moved = codec.decode(new_id, codec.encode(session, {}).parts)
+        moved.activity.last = session.activity.last
+        empty(session)
+    return moved
+
+
+def _leave(session: UserSession, track: Track) -> None:
+    """Leave nothing in the object that a session had, and let it be saved no more; the caller has the locks."""
+    empty(session)
+    track.gone = "moved"
+    track.base = track.last = track.stored = track.replaces = track.attempt = None
+    track.reports.clear()
+    track.settled.clear()
+
+
+class State(NamedTuple):
+    """
+    A session's state at one moment, encoded.
+
+    Attributes:
+        saved: What a save stores.
+        live: What the object holds: with what was typed into forms that don't save themselves.
+    """
+
+    saved: EncodedParts
+    live: EncodedParts
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -224,7 +282,7 @@ class FormerId:
 
     Attributes:
         session_id: The id.
-        session: The session, which has another one now.
+        session: The session, which goes on under another one, in another object.
         save_id: The tombstone's, so that it is known again after a lost answer.
         base: What the session began as under this id; None when unknown.
         known: What was last seen in the store; the session holds all of it.

@@ -40,6 +40,7 @@ from sessionkit.repository.tracks import (
     Track,
     gone_reason,
 )
+from sessionkit.session.ended import empty
 from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.storage import BatchStorage, Storage
@@ -177,6 +178,7 @@ class Save:
 
     def _make_attempt(self) -> None:
         if self.track.gone is not None:
+            self._drop_late(self.track.gone)
             raise SessionGoneError(self.session.session_id, self.track.gone)
         self._record_shared()
         if self._encoded is None:
@@ -190,6 +192,11 @@ class Save:
             self._record_contributed(ours)
             self._tell_resolved(intent.resolved)
         self._fresh = True
+
+    def _drop_late(self, reason: str) -> None:
+        """Drop what was put into an object that had ended already, and tell."""
+        if self.session.ended and empty(self.session):
+            self.context.emit(SessionGone(session_id=self.session.session_id, reason=reason))
 
     def _record_shared(self) -> None:
         """Record what another object of this id stored, rather than meet it in the store."""

@@ -202,13 +202,6 @@ class Tracks:
         with self._lock:
             self._attach(session, track)
 
-    def move(self, track: Track, new_id: str) -> None:
-        """Let objects of a session's new id share with it what it has."""
-        with self._lock:
-            # Not a new one: who waits for its lock would come in beside who has the other.
-            self._shared[new_id] = track.shared
-            track.shared.last_seen = None
-
     def _attach(self, session: UserSession, track: Track) -> Track:
         track.shared = self._shared.setdefault(session.session_id, track.shared)
         self._by_session[session] = track

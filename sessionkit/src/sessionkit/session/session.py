@@ -149,6 +149,8 @@ class UserSession:
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
+        ended: True when the session has moved to a fresh id: go on with what ``bootstrap_session`` or
+            ``rotate_session`` returned. This object is empty then, and nothing of it is stored any more.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
     """
 
@@ -179,6 +181,7 @@ class UserSession:
     unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
     forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
+    ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
     @property

@@ -131,7 +131,7 @@ def conflict_notice(
 
 
 def _open(connection: Connection) -> list[FieldDecision]:
-    session, keeper = connection.session, connection.keeper
+    session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:
         return []
     decided = {one.path: one for one in keeper.decisions(session)}
@@ -156,7 +156,7 @@ def _key_of(decision: FieldDecision) -> str:
 
 
 def _settle(connection: Connection, decision: FieldDecision, take: Side | None) -> None:
-    session, keeper = connection.session, connection.keeper
+    session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:
         return
     connection.widgets.overtaken.pop(decision.path, None)

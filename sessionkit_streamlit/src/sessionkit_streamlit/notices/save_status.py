@@ -162,7 +162,7 @@ def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = 
 @st.fragment
 def _line(labels: Mapping[str, str], texts: StatusTexts) -> None:
     connection = current_connection()
-    session, keeper = connection.session, connection.keeper
+    session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:
         return
     status, fragment = keeper.save_status(session), current_fragment()
@@ -196,7 +196,7 @@ def look_after_lines(connection: Connection, run: ScriptRunContext) -> None:
         connection: The tab's.
         run: The run's context.
     """
-    session, keeper = connection.session, connection.keeper
+    session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None or not connection.page.status_lines:
         return
     status = keeper.save_status(session)
@@ -236,7 +236,7 @@ def _look_later(connection: Connection, tab: str, fragment: str, after: float) -
 def _look(connection: Connection, tab: str, fragment: str) -> bool:
     """Return whether a line is to be drawn anew, on Streamlit's event loop; else look again later."""
     connection.page.refreshing.discard(fragment)
-    session, keeper = connection.session, connection.keeper
+    session, keeper = connection.live_session, connection.keeper
     line = connection.page.status_lines.get(fragment)
     if session is None or keeper is None or line is None:
         return False
