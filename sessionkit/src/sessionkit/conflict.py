@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
-from types import FunctionType
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import attrs
@@ -15,6 +14,7 @@ import attrs
 from sessionkit.errors import ConfigError, PluginError, SessionKitError, text_of
 from sessionkit.records import short
 from sessionkit.session.session import UserSession
+from sessionkit.values.definitions import Definition
 
 
 class Conflict:
@@ -190,17 +190,6 @@ Decision: TypeAlias = Callable[[Conflict], UserSession | None]
 """What :meth:`~sessionkit.conflict.ConflictStrategy.resolve` does."""
 
 
-def _meaning(decide: Decision) -> Any:  # noqa: ANN401 - only compared
-    """
-    Return what a function is, wherever it was made anew.
-
-    A Streamlit script defines its functions again at every rerun; those are still the same.
-    """
-    if not isinstance(decide, FunctionType):
-        return decide
-    return decide.__qualname__, decide.__code__, decide.__defaults__, decide.__closure__
-
-
 @attrs.frozen
 class FunctionStrategy:
     """
@@ -210,7 +199,7 @@ class FunctionStrategy:
         decide: Takes the conflict and returns what is stored, or None to refuse.
     """
 
-    decide: Decision = attrs.field(eq=_meaning)
+    decide: Decision = attrs.field(eq=Definition)
 
     def resolve(self, conflict: Conflict) -> UserSession | None:
         """Return what the function returns."""

@@ -27,8 +27,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sessionkit.records import short
-
 if TYPE_CHECKING:
     from sessionkit.records import SessionHead
 
@@ -105,7 +103,7 @@ class ConflictError(StorageError):
         head = self.current
         found = f"save {head.save_id!r}, version {head.version}" if head else "nothing"
         return (
-            f"session {short(self.session_id)!r}: another save was stored meanwhile: found {found}"
+            f"session {_short(self.session_id)!r}: another save was stored meanwhile: found {found}"
         )
 
     def __repr__(self) -> str:
@@ -158,7 +156,7 @@ class SessionGoneError(SessionKitError):
         self.session_id = session_id
         self.reason = reason
         super().__init__(
-            f"session {short(session_id)!r} is gone ({reason}); nothing was written{_REMEDIES.get(reason, '')}"
+            f"session {_short(session_id)!r} is gone ({reason}); nothing was written{_REMEDIES.get(reason, '')}"
         )
 
 
@@ -176,6 +174,12 @@ def text_of(error: BaseException, session_id: str = "") -> str:
     """
     try:
         text = str(error) or type(error).__name__
-        return text.replace(session_id, short(session_id)) if session_id else text
+        return text.replace(session_id, _short(session_id)) if session_id else text
     except Exception:  # noqa: BLE001 - an error of the app's own may be broken itself
         return type(error).__name__
+
+
+def _short(session_id: str) -> str:
+    from sessionkit.records import short  # noqa: PLC0415 - to name the errors loads no attrs
+
+    return short(session_id)

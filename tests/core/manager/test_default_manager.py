@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from session_harness.servers import SECRET
@@ -138,3 +139,68 @@ def test_a_manager_as_context_is_closed_after_an_error_too() -> None:
     assert default is get_manager()
     with pytest.raises(SessionKitError, match="close"):
         inside.persist_input("name", "Ada")
+
+
+# -- what a page defines, and gives to configure -------------------------------
+
+PAGE = """
+import enum
+import functools
+
+class Size(enum.Enum):
+    SMALL = "s"
+
+class Newer:
+    def resolve(self, conflict):
+        return conflict.theirs
+
+def cart(what, conflict):
+    return conflict.merged()
+"""
+
+
+def settings_of_a_run(page: str, keys: str) -> dict[str, Any]:
+    """Return what one more run of a page gives to configure."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(f"{page}\nkeys = dict(storage='memory', {keys})", "page.py", "exec"), names)  # noqa: S102 - the page of this test
+    keywords: dict[str, Any] = names["keys"]
+    return keywords | {"Size": names["Size"]}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "serializers={'msgpack': {'enums': [Size]}}",
+        "conflict_strategy=Newer()",
+        "conflict_strategy=functools.partial(cart, 'x')",
+        "conflict_strategy=lambda conflict: conflict.ours",
+        "conflict_strategy=Newer().resolve",
+    ],
+)
+@pytest.mark.usefixtures("fresh_process")
+def test_a_page_that_is_rerun_unchanged_has_the_same_settings(keys: str) -> None:
+    """Though each run makes its classes and functions anew; a page that was changed is told what differs."""
+    first, again = settings_of_a_run(PAGE, keys), settings_of_a_run(PAGE, keys)
+    changed = PAGE.replace("conflict.theirs", "None").replace('"s"', '"S"')
+    changed = changed.replace("conflict.merged()", "None")
+    other = settings_of_a_run(changed, keys.replace("conflict.ours", "None"))
+    for one in (first, again, other):
+        del one["Size"]
+
+    assert configure(**first) is configure(**again)
+    key = keys.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"came too late.*: {key} differs; .*restart"):
+        configure(**other)
+
+
+@pytest.mark.usefixtures("fresh_process")
+def test_an_enum_of_a_page_is_kept_in_each_run() -> None:
+    """Its members are those of another class each time, with the same names."""
+    for _ in range(3):
+        run = settings_of_a_run(PAGE, "serializers={'msgpack': {'enums': [Size]}}")
+        size = run.pop("Size").SMALL
+        manager = configure(**run)
+        session = manager.bootstrap()
+        session.inputs["size"] = size
+        manager.save(session, immediate=True)
+        assert "saved" == manager.save_status(session).state

@@ -50,7 +50,8 @@ def configure(**settings: Any) -> SessionManager:  # noqa: ANN401 - each key has
     """
     Make the process's manager with these settings, before its first use.
 
-    A Streamlit script calls it at every rerun: equal settings return the same manager.
+    A Streamlit script calls it at every rerun: equal settings return the same manager, also where
+    functions, classes and objects in them are the page's own, which each rerun makes anew.
 
     Args:
         **settings: As for :func:`~sessionkit.settings.settings.load_settings`.
@@ -66,10 +67,11 @@ def configure(**settings: Any) -> SessionManager:  # noqa: ANN401 - each key has
         if _DEFAULT.manager is None:
             _DEFAULT.manager = SessionManager(wanted)
         elif _DEFAULT.manager.settings != wanted:
+            changed = ", ".join(wanted.keys_unlike(_DEFAULT.manager.settings))
             msg = (
-                "configure(...) came too late: sessionkit is in use with other settings "
-                f"({_DEFAULT.manager.settings}); call it before the first session is asked for, "
-                "with the same settings everywhere"
+                f"configure(...) came too late: sessionkit is in use with other settings: {changed} differs; "
+                "call it before the first session is asked for, with the same settings everywhere, and "
+                "restart the server after a change"
             )
             raise ConfigError(msg)
         return _DEFAULT.manager

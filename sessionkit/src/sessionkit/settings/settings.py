@@ -32,6 +32,7 @@ from sessionkit.settings.sources import (
 )
 from sessionkit.settings.structure import build_settings, check_entries
 from sessionkit.tokens import check_secret
+from sessionkit.values.definitions import Definition
 
 Table = Mapping[str, Any]
 
@@ -233,12 +234,18 @@ class Settings:
 
     storage: str | None = attrs.field(default=None, validator=plugin_name)
     serializer: str = attrs.field(default="msgpack", validator=plugin_name)
-    conflict_strategy: str | ConflictStrategy = attrs.field(default="merge", validator=plugin_name)
+    conflict_strategy: str | ConflictStrategy = attrs.field(
+        default="merge", validator=plugin_name, eq=Definition
+    )
     plugins: tuple[str, ...] = attrs.field(default=(), validator=plugin_names)
-    storages: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
-    serializers: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
-    conflict_strategies: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
-    hosts: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only)
+    storages: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only, eq=Definition)
+    serializers: Tables = attrs.field(
+        factory=dict, converter=_frozen, repr=_keys_only, eq=Definition
+    )
+    conflict_strategies: Tables = attrs.field(
+        factory=dict, converter=_frozen, repr=_keys_only, eq=Definition
+    )
+    hosts: Tables = attrs.field(factory=dict, converter=_frozen, repr=_keys_only, eq=Definition)
     conflict: ConflictSettings = ConflictSettings()
     persistence: PersistenceSettings = PersistenceSettings()
     expiry: ExpirySettings = ExpirySettings()
@@ -246,6 +253,14 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     source: Path | None = attrs.field(default=None, eq=False, metadata=_DERIVED)
     origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False, metadata=_DERIVED)
+
+    def keys_unlike(self, other: Settings) -> tuple[str, ...]:
+        """Return the top-level keys in which two settings differ; not their values, which may be secrets."""
+        return tuple(
+            field.name
+            for field in attrs.fields(Settings)
+            if field.eq and attrs.evolve(self, **{field.name: getattr(other, field.name)}) != self
+        )
 
     def where(self, key: str) -> str:
         """

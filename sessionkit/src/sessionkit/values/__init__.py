@@ -20,7 +20,7 @@ what apps see.
 
 Others import what stands in ``__all__`` from here, and from the modules: ``equality`` (``same_content``,
 ``content``, ``equals``, ``is_empty``, ``COMPARED_OR_FLOAT``) and ``dicts`` (``of_one_kind``, ``kind_of_dict``,
-``dict_like``, ``DICT_TYPES``) and ``aside`` (``set_aside``, ``put_back``, ``replaced``, ``SetAside``, ``Path``). A serializer may use the limits of ``simplify``. There is no lock here.
+``dict_like``, ``DICT_TYPES``) ``definitions`` (``Definition``, ``defined_alike``) and ``aside`` (``set_aside``, ``put_back``, ``replaced``, ``SetAside``, ``Path``). A serializer may use the limits of ``simplify``. There is no lock here.
 """
 
 from sessionkit.values.kind import Kind

@@ -16,8 +16,10 @@ from decimal import Decimal
 from enum import Enum, EnumType
 from typing import Any, Final, cast
 from uuid import UUID
+from weakref import WeakSet
 
 from sessionkit.errors import ConfigError, SerializationError
+from sessionkit.values.definitions import defined_alike
 from sessionkit.values.dicts import COUNTER, ORDERED, default_kinds, find_default_kind
 from sessionkit.values.kind import DATE, DATETIME, TIME, TIMEDELTA, Kind
 from sessionkit.values.opaque import NotReadableHereError
@@ -83,6 +85,7 @@ class Kinds:
             ConfigError: If one is no ``Enum``, or two have the same qualified name.
         """
         self._enums = _register(enums)
+        self._made_anew: WeakSet[type] = WeakSet()
         self._enum = Kind(
             name="enum", code=_ENUM_CODE, simplify=_enum_to_simple, restore=self._member
         )
@@ -97,9 +100,19 @@ class Kinds:
             return _BY_TYPE[cls]
         if cls is defaultdict:
             return find_default_kind(cast("defaultdict[Any, Any]", value))
-        if self._enums.get(_qualified(cls)) is cls:
+        if self._is_registered(cls):
             return self._enum
         return find_table_kind(cls)
+
+    def _is_registered(self, cls: type) -> bool:
+        """Return whether a class is a registered enum, or one of a page that has defined it anew since."""
+        known = self._enums.get(_qualified(cls))
+        if known is cls or cls in self._made_anew:
+            return True
+        if known is None or not defined_alike(known, cls):
+            return False
+        self._made_anew.add(cls)
+        return True
 
     def knows_enum(self, cls: type) -> bool:
         """Return whether an enum of this qualified name is registered, be it another class."""

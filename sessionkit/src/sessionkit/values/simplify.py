@@ -219,8 +219,8 @@ def _enum_reason(value: object, kinds: Kinds) -> str:
     name = type(value).__qualname__
     if kinds.knows_enum(type(value)):
         return (
-            f"is another class than the registered enum of this name (a Streamlit page defines its "
-            f"classes anew in each run); define {name} in a module that the page imports"
+            f"is another class, with other members, than the registered enum of this name; give "
+            f"one of the two {name} another name, or restart the server if it has changed"
         )
     return (
         f'is an enum that isn\'t registered; configure(serializers={{"msgpack": {{"enums": [{name}]}}}}) does it, '

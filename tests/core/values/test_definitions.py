@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether two things are defined alike, though a rerun has made them anew."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from sessionkit.values.definitions import Definition, defined_alike
+
+PAGE = """
+import abc, dataclasses, enum, functools
+import attrs
+from typing import NamedTuple
+
+class Size(enum.Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+class Base:
+    limit = 3
+    def own(self): return self.limit
+
+class Newer(Base):
+    def __init__(self, what="x", *, sizes=(Size.SMALL,)): self.what, self.sizes = what, sizes
+    def resolve(self, conflict): return super().own()
+    @property
+    def name(self): return self.what
+    @staticmethod
+    def at(): return Size
+    @classmethod
+    def make(cls): return cls()
+
+class Slots:
+    __slots__ = ("a",)
+    def __init__(self, a=1): self.a = a
+
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def resolve(self, conflict): ...
+
+@attrs.define
+class Attrs:
+    size: Size = Size.SMALL
+    more: list = attrs.field(factory=list)
+
+@dataclasses.dataclass
+class Data:
+    size: Size = Size.SMALL
+
+class Pair(NamedTuple):
+    one: int
+
+def cart(what, conflict=None): return what
+def enclosing(size):
+    def inner(conflict): return size
+    return inner
+itself = []
+itself.append(itself)
+"""
+
+THINGS = [
+    "Size",
+    "Size.LARGE",
+    "[Size]",
+    "{'enums': [Size], 'n': 1}",
+    "Base",
+    "Newer",
+    "Newer()",
+    "Newer('y')",
+    "Newer().resolve",
+    "Newer.make",
+    "Slots",
+    "Slots(2)",
+    "Abstract",
+    "Attrs",
+    "Attrs()",
+    "Data",
+    "Data()",
+    "Pair(1)",
+    "cart",
+    "lambda conflict: cart",
+    "functools.partial(cart, 'x', conflict=Size.SMALL)",
+    "enclosing(Size.SMALL)",
+    "enclosing(Newer())",
+    "itself",
+    "{1, 2}",
+    "'text'",
+]
+
+
+def run(thing: str, page: str = PAGE) -> Any:
+    """Return what a page makes in one more run."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(page, "page.py", "exec"), names)  # noqa: S102 - the page of this test
+    return eval(compile(thing, "page.py", "eval"), names)  # noqa: S307 - the same
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_what_an_unchanged_page_makes_anew_is_alike(thing: str) -> None:
+    """Functions, lambdas, classes, objects, enums, and what holds them."""
+    assert defined_alike(run(thing), run(thing))
+    assert Definition(run(thing)) == Definition(run(thing))
+    assert hash(Definition(run(thing))) == hash(Definition(run(thing)))
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_all_others_are_not(thing: str) -> None:
+    """No two of them are alike."""
+    assert [] == [
+        other for other in THINGS if other != thing and defined_alike(run(thing), run(other))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("thing", "was", "now"),
+    [
+        ("Size", '"l"', '"L"'),
+        ("Size.LARGE", '"l"', '"L"'),
+        ("Newer()", "limit = 3", "limit = 4"),
+        ("Newer()", "super().own()", "None"),
+        ("Newer()", 'what="x"', 'what="z"'),
+        ("Newer", "return self.what", "return None"),
+        ("cart", "return what", "return conflict"),
+        ("Attrs()", "size: Size = Size.SMALL\n    more", "size: Size = Size.LARGE\n    more"),
+        ("functools.partial(cart, 'x')", "return what", "return conflict"),
+        ("enclosing(Size.SMALL)", "return size", "return None"),
+    ],
+)
+def test_what_was_changed_is_not_alike(thing: str, was: str, now: str) -> None:
+    """In the code, a default, a base, a value."""
+    assert PAGE.count(was) == 1
+    assert not defined_alike(run(thing), run(thing, PAGE.replace(was, now)))
+
+
+def test_what_has_nothing_to_compare_is_only_itself() -> None:
+    """Two locks are two."""
+    lock = threading.Lock()
+    assert defined_alike(lock, lock)
+    assert not defined_alike(lock, threading.Lock())
+
+
+def test_a_comparison_that_raises_proves_nothing() -> None:
+    """As that of an array does, whose truth is not known."""
+
+    class Odd:
+        def __init__(self, n: int) -> None:
+            self.n = n
+
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+    assert defined_alike(Odd(1), Odd(1))
+    assert not defined_alike(Odd(1), Odd(2))
