@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from sessionkit.defaults.memory import MemoryStorage
-from sessionkit.errors import StorageError
+from sessionkit.errors import ConflictError, StorageError
 from sessionkit.records import SessionHead, SessionWrite, StoredSession
 
 pytest_plugins = ["pytester"]
@@ -94,6 +94,32 @@ class DeleteKeepsParts(MemoryStorage):
         super().write(attrs.evolve(write, put={**risen, **write.put}))
 
 
+class BeginsAtOne(MemoryStorage):
+    """What is created has the first version, whatever the write says."""
+
+    def write(self, write: SessionWrite) -> None:
+        if write.expected is None:
+            write = attrs.evolve(write, head=attrs.evolve(write.head, version=1, recent=()))
+        super().write(write)
+
+
+class RemembersTheDeleted(MemoryStorage):
+    """An id that was deleted takes no save but a first one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._deleted: set[str] = set()
+
+    def delete(self, session_id: str) -> bool:
+        self._deleted.add(session_id)
+        return super().delete(session_id)
+
+    def write(self, write: SessionWrite) -> None:
+        if write.head.session_id in self._deleted and write.head.version > 1:
+            raise ConflictError(write.head.session_id, None)
+        super().write(write)
+
+
 class FreesTombstones(MemoryStorage):
     """An ended session may be created again."""
 
@@ -169,6 +195,8 @@ CAUGHT: Final = {
     TouchWakesTheDead: "test_touch_leaves_a_tombstone_alone",
     DeleteOnce: "test_delete_is_idempotent",
     DeleteKeepsParts: "test_deleted_id_can_be_created_anew",
+    BeginsAtOne: "test_lost_record_is_stored_again_as_it_was",
+    RemembersTheDeleted: "test_lost_record_is_stored_again_as_it_was",
     FreesTombstones: "test_tombstone_takes_the_id_for_good",
     CachesReads: "test_other_handles_see_every_change",
     ClosesForAll: "test_close_twice",

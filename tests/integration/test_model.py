@@ -339,11 +339,10 @@ class Model(RuleBasedStateMachine):
 
     # -- ends ------------------------------------------------------------------
 
-    def leave(self, *, ended: bool) -> None:
-        """Leave the id: who still has an object of it is a ghost."""
+    def leave(self) -> None:
+        """Leave an id that is over: who still has an object of it is a ghost."""
         self.ghosts += [seat for seat in self.seats if seat is not None]
-        if ended:
-            self.ended.append(self.world.session_id)
+        self.ended.append(self.world.session_id)
         self.begin()
 
     @rule(number=seats, how=st.sampled_from(["end", "delete", "purge"]))
@@ -354,21 +353,21 @@ class Model(RuleBasedStateMachine):
     def end(self, seat: Seat) -> None:
         """Log out."""
         assert seat.replica.repository.end(self.world.session_id, seat.session)
-        self.leave(ended=True)
+        self.leave()
 
     def delete(self, seat: Seat) -> None:
         """Remove it."""
         assert seat.replica.repository.delete(self.world.session_id)
-        self.leave(ended=False)
+        self.leave()
 
     def purge(self, seat: Seat) -> None:
-        """Let a long time pass, and clean up."""
+        """Let a long time pass, and clean up; nobody comes back, or the session would be stored again."""
         self.jumps += 1
         if self.jumps > JUMPS:
             return
         self.passed += LONG
         assert seat.replica.repository.purge(idle=IDLE)
-        self.leave(ended=False)
+        self.begin()
 
     @precondition(lambda self: self.ghosts)
     @rule(which=st.integers(0, 99), changed=st.booleans())

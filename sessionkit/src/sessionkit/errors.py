@@ -147,7 +147,7 @@ class SessionGoneError(SessionKitError):
 
     Attributes:
         session_id: The session.
-        reason: ``"ended"``, ``"deleted"``, ``"replaced"``, ``"owner"``, or ``"moved"``: it goes on in
+        reason: ``"ended"``, ``"replaced"``, ``"owner"``, or ``"moved"``: it goes on in
             another object, under a fresh id.
     """
 

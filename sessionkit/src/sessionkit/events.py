@@ -75,14 +75,42 @@ class SessionRotated(SessionEvent):
 @attrs.frozen(kw_only=True)
 class SessionGone(SessionEvent):
     """
-    A live session turned out to be ended, deleted or replaced in the store, or was written to after it had moved.
+    A live session turned out to be ended or replaced in the store, or was written to after it had moved.
 
     Attributes:
-        reason: ``"ended"``, ``"deleted"``, ``"replaced"``, ``"owner"``, or ``"moved"``: something was put into
+        reason: ``"ended"``, ``"replaced"``, ``"owner"``, or ``"moved"``: something was put into
             an object whose session goes on in another one, under a fresh id; it is dropped.
     """
 
     reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SessionStoredAgain(SessionEvent):
+    """
+    The store had no record of a live session any more, and no tombstone; it was stored again, whole.
+
+    Such as after a clean-up of sessions left idle, or where the store lost its data.
+
+    Attributes:
+        version: The version that was stored.
+    """
+
+    version: int
+
+
+@attrs.frozen(kw_only=True)
+class StoreLostSessions(SessionEvent):
+    """
+    The store had lost sessions that live in this process, or had older ones; all are stored again.
+
+    One, where its record was purged; all, where the store was emptied, replaced, or fell back.
+
+    Attributes:
+        sessions: How many.
+    """
+
+    sessions: int
 
 
 @attrs.frozen(kw_only=True)
@@ -262,6 +290,7 @@ _WARNINGS: Final = (
     SaveFailed,
     SessionGone,
     SessionQuarantined,
+    StoreLostSessions,
     StoreUnavailable,
     StoreWentBack,
     ValueDropped,

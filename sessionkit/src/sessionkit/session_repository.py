@@ -85,7 +85,7 @@ class SessionRepository(Repository):
             return None  # an event told; the others are still listed
 
     def delete_session(self, session_id: str) -> bool:
-        """Remove a session at once; return whether there was one. To log out, end it."""
+        """Remove a session's data at once; return whether there was one. No open tab stores it again."""
         return self.delete(session_id)
 
     def cleanup_expired_sessions(self, max_age_hours: float | None = None) -> int:

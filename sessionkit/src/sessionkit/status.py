@@ -57,6 +57,8 @@ class PersistenceStatus:
         rejected: Saves that will not go through as they are.
         spilled: How many of the pending sessions are held by the journal alone.
         not_kept: Values that the last saves could not keep, of sessions that are in use.
+        lost_at: When the store was last found to have lost sessions that this process has, in UTC; they
+            are stored again. None for never.
     """
 
     state: State
@@ -70,6 +72,7 @@ class PersistenceStatus:
     spilled: int = 0
     not_kept: tuple[NotKept, ...] = ()
     refusal: Refusal | None = None
+    lost_at: datetime | None = None
 
 
 @attrs.frozen

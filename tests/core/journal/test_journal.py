@@ -335,20 +335,45 @@ def test_a_logout_is_not_undone(start: Start) -> None:
     assert ReplayReport() == process.killed().replay()
 
 
-def test_what_was_deleted_or_began_again_is_gone(start: Start) -> None:
+def test_what_began_again_is_gone(start: Start) -> None:
     """Nothing of the old session enters the new one."""
     process = start()
-    for name in ("deleted", "replaced"):
-        session = process.new(name)
-        session.set_input("name", "Ada")
-        process.journal.keep(session)
-        process.store.memory.delete(name)
-    process.next().new("replaced")
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.store.memory.delete("s")
+    process.next().new()
     process = process.killed()
 
-    assert ReplayReport(gone=2) == process.replay()
-    assert process.repository.load("deleted") is None
-    assert {} == process.load("replaced").inputs
+    assert ReplayReport(gone=1) == process.replay()
+    assert {} == process.load().inputs
+
+
+def test_what_the_store_has_lost_is_kept_in_a_file(start: Start) -> None:
+    """The journal has the changes alone: half a session, whose owner nobody knew, would be worse than none."""
+    process = start()
+    session = process.new()
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process.store.memory.delete("s")
+    process = process.killed()
+
+    assert ReplayReport(aside=1) == process.replay()
+    assert process.repository.load("s") is None
+    [aside] = [one for one in process.events if isinstance(one, JournalSetAside)]
+    assert "the store has no record of it" in aside.reason
+
+
+def test_what_was_never_stored_is_stored_by_the_next_process(start: Start) -> None:
+    """All of it is in the journal."""
+    process = start()
+    session = UserSession(session_id="s", user_id="ada")
+    session.set_input("name", "Ada")
+    process.journal.keep(session)
+    process = process.killed()
+
+    assert ReplayReport(saved=1) == process.replay()
+    assert ("ada", {"name": "Ada"}) == (process.load().user_id, process.load().inputs)
 
 
 def test_what_has_expired_is_gone(start: Start) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from session_harness.replicas import Clock
+from session_harness.replicas import Clock, Replica
 from session_harness.servers import Server, Tab, session_of, token_for
 from session_harness.stores import PATIENCE, FaultyStore, Gate
 from session_harness.visitors import ALICE, BOB, keep
@@ -147,7 +147,7 @@ def test_after_a_session_is_gone_there_is_one_live_session_an_id(server: Server)
     session = tab.run()
     other_tab = tab.beside()
     assert session is other_tab.run()
-    server.store.memory.delete(session.session_id)
+    Replica(server.store.memory).repository.delete(session.session_id)
     session.theme = "dark"
     server.manager.schedule_save(session)
     server.manager.flush()

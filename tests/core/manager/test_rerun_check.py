@@ -245,21 +245,21 @@ def test_refresh_of_a_repository_always_asks(replica: Replica) -> None:
 # -- what others did beside saving ---------------------------------------------
 
 
-@pytest.mark.parametrize("reason", ["ended", "deleted"])
+@pytest.mark.parametrize("how", ["end", "delete"])
 def test_a_session_that_is_gone_begins_anew(
-    here: Server, tab: Tab, seconds: Seconds, reason: str
+    here: Server, tab: Tab, seconds: Seconds, how: str
 ) -> None:
-    """A logout on another replica ends it at the next rerun, with its event and a new cookie."""
+    """A logout on another replica, or an admin, ends it at the next rerun, with its event and a new cookie."""
     before, cookie = tab.run(), tab.cookie
     other = Replica(here.store.memory).repository
-    (other.end if reason == "ended" else other.delete)(before.session_id)
+    getattr(other, how)(before.session_id)
     seconds.time = 1.0
     after = tab.run()
 
     assert before is not after
     assert before.session_id != after.session_id
     assert (False, after.session_id) == (tab.cookie == cookie, session_of(tab.cookie))
-    assert [reason] == [event.reason for event in here.told(SessionGone)]
+    assert ["ended"] == [event.reason for event in here.told(SessionGone)]
 
 
 def test_a_second_tab_of_a_session_that_is_gone(here: Server, tab: Tab, seconds: Seconds) -> None:

@@ -63,23 +63,40 @@ def test_from_an_unknown_save_the_base_is_unknown(replica: Replica) -> None:
     assert set() == replica.load().roles
 
 
-@pytest.mark.parametrize("ended", [True, False])
-def test_from_a_session_that_is_gone_nothing_is_written(replica: Replica, *, ended: bool) -> None:
-    """It had been stored, and is not any more."""
+@pytest.mark.parametrize("how", ["end", "delete"])
+def test_from_a_session_that_is_gone_nothing_is_written(replica: Replica, how: str) -> None:
+    """It had been stored, and a tombstone says that it is over."""
     copy = UserSession.from_dict(replica.new().to_dict())
-    replica.repository.end("s") if ended else replica.repository.delete("s")
+    getattr(replica.repository, how)("s")
     before = replica.store.memory.read("s")
 
-    with pytest.raises(SessionGoneError, match="ended" if ended else "deleted"):
+    with pytest.raises(SessionGoneError, match="ended"):
         replica.again().save(copy)
 
     assert before == replica.store.memory.read("s")
 
 
+def test_from_a_session_whose_record_is_missing_it_is_stored_again(replica: Replica) -> None:
+    """Nothing says that it is over, and a copy has all of it; who has it open goes on on top of it."""
+    session = replica.new(a=1)
+    session.roles.add("editor")
+    replica.save(session)
+    copy = UserSession.from_dict(session.to_dict())
+    replica.store.memory.delete("s")
+    copy.inputs["b"] = 2
+    replica.again().save(copy)
+    session.inputs["c"] = 3
+    replica.save(session)
+
+    assert {"a": 1, "b": 2, "c": 3} == replica.load().inputs
+    assert {"editor"} == replica.load().roles
+    assert 4 == session.version
+
+
 def test_from_a_session_that_was_replaced_nothing_is_written(replica: Replica) -> None:
     """Another one has its id now."""
     copy = UserSession.from_dict(replica.new().to_dict())
-    replica.repository.delete("s")
+    replica.store.memory.delete("s")
     replica.again().new(another=1)
 
     with pytest.raises(SessionGoneError, match="replaced"):

@@ -293,7 +293,7 @@ def test_a_session_that_is_gone_does_not_move(replica: Replica, how: str) -> Non
     session = replica.new(a=1)
     getattr(replica.again().repository, how)("s")
 
-    with pytest.raises(SessionGoneError, match=f"{how}e?d"):
+    with pytest.raises(SessionGoneError, match="ended"):
         rotate(replica, session)
 
     assert kept(replica, "new") is None

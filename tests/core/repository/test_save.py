@@ -22,6 +22,7 @@ from sessionkit.events import (
     ConflictResolved,
     SessionGone,
     SessionSaved,
+    SessionStoredAgain,
     StoreWentBack,
     ValueNotSaved,
 )
@@ -243,20 +244,18 @@ def end(replica: Replica) -> None:
     replica.again().repository.end("s")
 
 
-def delete(replica: Replica) -> None:
-    """Delete the session elsewhere."""
+def lose(replica: Replica) -> None:
+    """Have no record and no tombstone of the session, as after a purge, or where the store was emptied."""
     replica.store.memory.delete("s")
 
 
 def replace(replica: Replica) -> None:
-    """Delete the session elsewhere, and begin another under its id."""
-    delete(replica)
+    """Lose the session, and begin another under its id."""
+    lose(replica)
     replica.again().new(another=1)
 
 
-@pytest.mark.parametrize(
-    ("go", "reason"), [(end, "ended"), (delete, "deleted"), (replace, "replaced")]
-)
+@pytest.mark.parametrize(("go", "reason"), [(end, "ended"), (replace, "replaced")])
 def test_a_session_that_is_gone_is_not_brought_back(go: object, reason: str) -> None:
     """A late save writes nothing; what was not saved stays readable; an event tells, once."""
     replica = Replica(strategy=NeverAsked())
@@ -275,9 +274,7 @@ def test_a_session_that_is_gone_is_not_brought_back(go: object, reason: str) -> 
     assert [reason] == [event.reason for event in replica.told(SessionGone)]
 
 
-@pytest.mark.parametrize(
-    ("go", "reason"), [(end, "ended"), (delete, "deleted"), (replace, "replaced")]
-)
+@pytest.mark.parametrize(("go", "reason"), [(end, "ended"), (replace, "replaced")])
 def test_a_refresh_finds_that_a_session_is_gone(replica: Replica, go: object, reason: str) -> None:
     """An event tells, as it does when a save finds out; later saves don't tell again."""
     session = replica.new()
@@ -291,16 +288,127 @@ def test_a_refresh_finds_that_a_session_is_gone(replica: Replica, go: object, re
     assert [reason] == [event.reason for event in replica.told(SessionGone)]
 
 
-@pytest.mark.parametrize(("go", "reason"), [(end, "ended"), (delete, "deleted")])
-def test_a_touch_finds_that_a_session_is_gone(replica: Replica, go: object, reason: str) -> None:
+def test_a_touch_finds_that_a_session_is_gone(replica: Replica) -> None:
     """Activity alone brings nothing back either, and the event has the right reason."""
     session = replica.new()
-    go(replica)  # type: ignore[operator]
+    end(replica)
     session.last_activity += timedelta(minutes=5)
     with pytest.raises(SessionGoneError):
         replica.save(session)
 
-    assert [reason] == [event.reason for event in replica.told(SessionGone)]
+    assert ["ended"] == [event.reason for event in replica.told(SessionGone)]
+
+
+# -- the record is missing -------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["saves", "touches", "refreshes"])
+def test_a_session_whose_record_is_missing_is_stored_again(clock: Clock, how: str) -> None:
+    """Whole, by whatever finds out first: no tombstone means no logout, and this process has it."""
+    replica = Replica(strategy=NeverAsked(), now=clock)
+    session = replica.new(a=1)
+    session.inputs["b"] = 2
+    replica.save(session)
+    began = session.created_at
+    lose(replica)
+    if how == "saves":
+        session.inputs["c"] = 3
+    elif how == "touches":
+        session.last_activity += timedelta(minutes=5)
+    else:
+        replica.repository.refresh(session)
+        assert replica.repository.is_lost(session)
+    replica.save(session)
+
+    assert session.inputs == replica.load().inputs
+    assert {"a": 1, "b": 2} == {name: session.inputs[name] for name in "ab"}
+    assert (began, 3) == (replica.load().created_at, session.version)
+    assert [("s", 3)] == [
+        (event.session_id, event.version) for event in replica.told(SessionStoredAgain)
+    ]
+    assert [] == [*replica.told(SessionGone), *replica.told(StoreWentBack)]
+    assert not replica.repository.is_lost(session)
+
+
+def test_two_replicas_store_a_lost_session_again_as_one(replica: Replica) -> None:
+    """Who comes second meets what the first one stored, as another save of the same session."""
+    session = replica.new(a=1)
+    other = replica.again()
+    theirs = other.load()
+    lose(replica)
+    theirs.inputs["theirs"] = 1
+    session.inputs["ours"] = 1
+    session.add_navigation("cart")
+    other.save(theirs)
+    replica.save(session)
+    other.meet(theirs)
+
+    assert {"a": 1, "ours": 1, "theirs": 1} == replica.load().inputs == theirs.inputs
+    assert {"cart": 1} == replica.load().page_views
+    assert [] == [*replica.told(StoreWentBack), *replica.told(SessionStoredAgain)]
+
+
+def test_what_others_had_saved_of_a_lost_session_is_stored_again(replica: Replica) -> None:
+    """Also where the live object has not absorbed it yet."""
+    session = replica.new(a=1)
+    write_on_top(replica)
+    replica.repository.refresh(session)
+    lose(replica)
+    session.inputs["b"] = 2
+    replica.save(session)
+
+    assert ({"a": 1, "b": 2}, {"cart": 1}) == (replica.load().inputs, replica.load().page_views)
+
+
+def test_a_lost_session_that_ends_elsewhere_stays_ended(replica: Replica) -> None:
+    """Between finding out that it is missing, and storing it again."""
+    session = replica.new(a=1)
+    lose(replica)
+    replica.repository.refresh(session)
+    end(replica)
+    session.inputs["late"] = 1
+
+    with pytest.raises(SessionGoneError, match="ended"):
+        replica.save(session)
+    assert {} == dict(replica.store.stored("s").parts)
+
+
+def test_a_record_that_is_back_is_no_conflict() -> None:
+    """Such as a backup that was put back before the next save."""
+    replica = Replica(strategy=NeverAsked())
+    session = replica.new(a=1)
+    kept = replica.store.keep()
+    lose(replica)
+    replica.repository.refresh(session)
+    replica.store.go_back(kept)
+    session.inputs["b"] = 2
+    replica.save(session)
+
+    assert {"a": 1, "b": 2} == replica.load().inputs
+
+
+def test_a_lost_answer_and_a_lost_record(replica: Replica) -> None:
+    """The write landed, nobody knew, and its record went: it is stored again, and counts once."""
+    session = lose_an_answer(replica)
+    lose(replica)
+    replica.save(session)
+
+    assert {"cart": 2} == replica.load().page_views
+
+
+def test_what_could_not_be_stored_again_waits(replica: Replica) -> None:
+    """The store is down by then: nothing is told before it is stored."""
+    session = replica.new(a=1)
+    lose(replica)
+    session.inputs["b"] = 2
+    replica.store.next_writes(None, LANDED)
+    with pytest.raises(UnavailableError):
+        replica.save(session)
+    assert [] == replica.told(SessionStoredAgain)
+    replica.save(session)
+
+    assert {"a": 1, "b": 2} == replica.load().inputs
+    assert 1 == len(replica.told(SessionStoredAgain))
 
 
 def test_a_tab_that_never_saved_cannot_create_an_ended_id(replica: Replica) -> None:

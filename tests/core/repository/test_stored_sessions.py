@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import attrs
 import ormsgpack
 import pytest
 from session_harness.replicas import Clock, Replica, rewrite
@@ -14,6 +15,7 @@ from session_harness.stores import FaultyStore
 from sessionkit.encoding.packing import seal, unseal
 from sessionkit.errors import (
     NewerFormatError,
+    SessionGoneError,
     UnavailableError,
 )
 from sessionkit.events import NewerFormat, SessionQuarantined
@@ -273,13 +275,45 @@ def test_purge_removes_what_was_idle_for_so_long(clock: Clock) -> None:
     assert {"ended", "busy"} == set(replica.store.keep())
 
 
-def test_delete_removes_at_once(replica: Replica) -> None:
-    """And says whether there was one."""
-    replica.new()
+def test_delete_removes_all_data_at_once(replica: Replica) -> None:
+    """And says whether there was one; what stays says no more than that the id is taken."""
+    replica.save(UserSession(session_id="s", user_id="ada", inputs={"name": "Ada"}))
 
     assert replica.repository.delete("s")
     assert not replica.repository.delete("s")
+    left = replica.store.stored("s")
+    assert (True, None, {}) == (left.head.ended, left.head.user_id, dict(left.parts))
+
+
+def test_delete_of_a_free_id_leaves_it_free(replica: Replica) -> None:
+    """Whatever ids an app tries, none is taken."""
+    assert not replica.repository.delete("s")
     assert {} == replica.store.keep()
+
+
+def test_a_late_save_brings_nothing_deleted_back(replica: Replica) -> None:
+    """Of a tab that is open on another replica."""
+    other = replica.again()
+    session = other.new(a=1)
+    replica.repository.delete("s")
+    session.inputs["late"] = 1
+
+    with pytest.raises(SessionGoneError, match="ended"):
+        other.save(session)
+    assert {} == dict(replica.store.stored("s").parts)
+
+
+def test_delete_removes_what_was_kept_aside(replica: Replica) -> None:
+    """A copy of what can't be read is nobody's session: nothing of it is left."""
+    replica.new()
+    replica.store.memory._sessions["s"] = attrs.evolve(
+        replica.store.stored("s"), parts={"*": b"garbage"}
+    )
+    assert replica.repository.load("s") is None
+    [copy] = replica.told(SessionQuarantined)
+
+    assert replica.repository.delete(copy.quarantine_id)
+    assert replica.store.memory.read(copy.quarantine_id) is None
 
 
 def test_active_sessions_are_counted(clock: Clock) -> None:

@@ -47,7 +47,7 @@ OTHER_BEGINNING: dict[str, Any] = {"created_at": 5}
     ("reason", "known", "found", "user"),
     [
         (None, KNOWN, seen(version=2), None),
-        ("deleted", KNOWN, None, None),
+        (None, KNOWN, None, None),
         (None, None, None, None),
         ("ended", KNOWN, seen(ended=True), None),
         ("ended", None, seen(ended=True), None),
@@ -68,7 +68,7 @@ OTHER_BEGINNING: dict[str, Any] = {"created_at": 5}
 def test_why_a_session_is_gone(
     reason: str | None, known: SessionHead | None, found: LastSeen | None, user: str | None
 ) -> None:
-    """Deleted, ended, replaced or another user's; a tombstone whose time is over frees the id."""
+    """Ended, replaced or another user's; a tombstone whose time is over frees the id, and a missing record says nothing."""
     assert reason == gone_reason(known, found, user)
 
 
@@ -171,7 +171,7 @@ def test_who_was_replaced_meanwhile_finds_out_in_the_store() -> None:
     replica = Replica()
     replica.new()
     old = replica.load()
-    replica.repository.delete("s")
+    replica.store.memory.delete("s")
     replica.new()
     again = replica.load()
     for number in range(3):

@@ -17,7 +17,13 @@ from typing import Final
 import attrs
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
-from sessionkit.errors import SessionGoneError, SessionKitError, UnavailableError, text_of
+from sessionkit.errors import (
+    RejectedError,
+    SessionGoneError,
+    SessionKitError,
+    UnavailableError,
+    text_of,
+)
 from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
 from sessionkit.journal.adoption import set_aside
 from sessionkit.journal.changes import LineState, Parts, SentWrite, Step, pack, thin_out
@@ -254,6 +260,7 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
     Raises:
         UnavailableError: If the store can't be reached.
         NewerFormatError: If a newer release wrote what is stored.
+        RejectedError: If what had been stored is there no more: an open tab has all of it, a journal has not.
         SerializationError: If the line's parts can't be read.
         UnknownPluginError: If the serializer that wrote them is not installed.
     """
@@ -262,6 +269,11 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
     seen = repository.load_parts(state.session_id) if _may_be_stored(state) else None
     if _has_landed(state, seen):
         state.land()
+    if state.known is not None and seen is None:
+        if repository.head_has_expired(state.known):
+            return None
+        msg = "the store has no record of it any more, and the journal has only what had changed"
+        raise RejectedError(msg)
     if state.known is not None and seen is not None and not seen.usable:
         if repository.head_has_expired(seen.head):
             return None

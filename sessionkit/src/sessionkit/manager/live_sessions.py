@@ -123,6 +123,10 @@ class LiveSessions:
         """Record that the store knows the end of a session's former id."""
         self._former_ids.discard(session_id)
 
+    def all(self) -> list[UserSession]:
+        """Return all live sessions that are written to the store."""
+        return [one for one in list(self._sessions.values()) if self.is_saved(one)]
+
     def of_user(self, user_id: str) -> list[UserSession]:
         """Return the live sessions of a user."""
         return [one for one in list(self._sessions.values()) if one.user_id == user_id]

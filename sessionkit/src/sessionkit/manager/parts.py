@@ -10,7 +10,13 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
-from sessionkit.events import SessionEvent, SessionSaved, log_event
+from sessionkit.events import (
+    SessionEvent,
+    SessionSaved,
+    SessionStoredAgain,
+    StoreWentBack,
+    log_event,
+)
 from sessionkit.host import Host
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.rerun_check import RerunCheck
@@ -120,6 +126,8 @@ class ManagerParts:
         if isinstance(event, SessionSaved) and event.session_id is not None:
             self._live.record_saved(event.session_id, event.version)
             self._watcher.record_saved(event.session_id, event.version)
+        elif isinstance(event, SessionStoredAgain | StoreWentBack) and event.session_id is not None:
+            self._record_lost(event.session_id)
         log_event(event)
         try:
             self.plugins.emit(event)
@@ -127,6 +135,9 @@ class ManagerParts:
             if not self._is_own_thread():
                 raise  # the caller's: a Ctrl-C, a time limit, a page that is stopped
             _LOGGER.exception("an observer of %s ended by what is no error", type(event).__name__)
+
+    def _record_lost(self, session_id: str) -> None:
+        """Record that the store had lost a session, or a save of it."""
 
     def _is_own_thread(self) -> bool:
         """Return whether the calling thread is one of ours, and no caller waits on it."""

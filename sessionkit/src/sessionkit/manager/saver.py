@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from sessionkit.errors import QueueFullError, SessionGoneError, text_of
 from sessionkit.events import SaveFailed
 from sessionkit.journal.replay import JournalRecovery
+from sessionkit.manager.lost_sessions import LostSessions
 from sessionkit.manager.parts import ManagerParts
 from sessionkit.manager.store import make_recovery
 from sessionkit.persistence.limits import QueueLimits
@@ -74,6 +75,15 @@ class BackgroundSaver(ManagerParts):
             keep=None if self._recovery is None else self._recovery.journal.keep,
             revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
+        )
+
+        self._lost_sessions = LostSessions(
+            live=self._live,
+            repository=lambda: self.repository,
+            later=self._later,
+            store_again=self.schedule_save,
+            record_loss=self.persistence.record_loss,
+            emit=self.emit,
         )
 
     def schedule_save(self, session: UserSession) -> None:
@@ -166,6 +176,9 @@ class BackgroundSaver(ManagerParts):
         if self._recovery is not None:
             self._recovery.journal.close()
         self._close_store()
+
+    def _record_lost(self, session_id: str) -> None:
+        self._lost_sessions.record_lost(session_id)
 
     def _is_own_thread(self) -> bool:
         return self.persistence.is_own_thread()

@@ -461,7 +461,12 @@ class StatusReport(ShutdownSaves):
             spilled=len(spilled),
             not_kept=not_kept,
             refusal=rejected[-1].refusal if rejected else None,
+            lost_at=self._lost_at,
         )
+
+    def record_loss(self) -> None:
+        """Record that the store turned out to have lost sessions, just now: the status says so."""
+        self._lost_at = self._options.now()
 
     def is_pending(self, session: str | UserSession) -> bool:
         """Return whether a session, or one of an id, waits or is being saved."""

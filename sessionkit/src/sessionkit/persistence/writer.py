@@ -110,6 +110,7 @@ class SaveOutcomes:
         self._offline_error = ""
         self._rejected, self._incomplete = RejectedSaves(), IncompleteSaves()
         self._spill = Spill()
+        self._lost_at: datetime | None = None
 
     def _check_open(self, session: UserSession) -> None:
         if self._closed:

@@ -82,7 +82,7 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
     profile = context.codec.decode_part("profile", target["profile"])
     write = SessionWrite(
         head=_head(context, session, stored.head if stored else None, profile),
-        expected=under.head.save_id if under else None,
+        expected=under.head.save_id if under and not track.missing else None,
         put=sealed.put,
         remove=sealed.remove,
     )

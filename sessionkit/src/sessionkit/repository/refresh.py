@@ -29,7 +29,7 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
         Whether the store was asked.
 
     Raises:
-        SessionGoneError: If it was ended, deleted or replaced.
+        SessionGoneError: If it was ended or replaced.
         UnavailableError: If the store can't be reached.
         NewerFormatError: If a newer release has saved it.
     """
@@ -39,13 +39,16 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
     head = None if context.read_head is None else context.read_head(session.session_id)
     if head is not None and head.save_id in (known.head.save_id, track.unfit):
         _record_times(track, known, head)
+        track.missing = False
         return True
     seen = _load_parts(context, session, track, head)
     track.gone = track.gone or gone_reason(known.head, seen, session.user_id)
     if track.gone is not None:
         context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
         raise SessionGoneError(session.session_id, track.gone)
-    if seen is not None and seen.usable:
+    if seen is None:
+        record_missing(track)
+    elif seen.usable:
         if seen.head.save_id != known.head.save_id:
             record_seen(context, session, track, seen)
         _record_times(track, known, seen.head)
@@ -115,6 +118,7 @@ def _put_in(
 def record_seen(context: SaveContext, session: UserSession, track: Track, seen: LastSeen) -> None:
     """Record what another writer has stored, or that the store went back."""
     known = track.stored
+    track.missing = False
     track.shared.last_seen = seen
     if seen.head.save_id == session.save_id:
         # This very object was saved through another repository.
@@ -145,11 +149,20 @@ def _record_went_back(track: Track, known: LastSeen, seen: LastSeen) -> None:
 
 def write_over(track: Track, seen: LastSeen) -> None:
     """Have all parts stored again: what was acknowledged, or else what we have, is the truth."""
+    track.missing = False
     if track.stored is None:
         track.replaces = seen
     else:
         track.stored = attrs.evolve(track.stored, head=seen.head, layout=seen.layout)
         track.rewrite = True
+
+
+def record_missing(track: Track) -> None:
+    """Have a session stored again, whole: no tombstone says that it ended, and this process has it."""
+    track.replaces = None
+    if track.stored is not None:
+        track.stored = attrs.evolve(track.stored, layout=frozenset())
+        track.rewrite = track.missing = True
 
 
 # -- a session that the repository has not loaded itself ---------------------
@@ -167,22 +180,38 @@ def begin_track(context: SaveContext, session: UserSession) -> Track:
         return Track(base=None, gone="moved")
     if session.save_id is None:
         return Track(base=_blank(context.codec, session))
-    return _begin_stored(context, session)
+    return _begin_stored(context, session, session.save_id)
 
 
-def _begin_stored(context: SaveContext, session: UserSession) -> Track:
+def _begin_stored(context: SaveContext, session: UserSession, save_id: str) -> Track:
     seen = context.load_parts(session.session_id, None)
     if seen is None:
-        return Track(base=None, gone="deleted")
+        return _missing_track(context, session, save_id)
     if not seen.usable:
         return Track(base=_blank(context.codec, session), replaces=seen)
     began = attrs.evolve(seen.head, created_at=to_micros(session.created_at))
     gone = gone_reason(began, seen, session.user_id)
     if gone is not None:
         return Track(base=None, gone=gone)
-    if seen.head.save_id == session.save_id:
+    if seen.head.save_id == save_id:
         return Track(base=seen.parts, stored=seen)
     return Track(base=None, stored=seen, foreign=True)
+
+
+def _missing_track(context: SaveContext, session: UserSession, save_id: str) -> Track:
+    """Return a track for what was stored once: the next save creates it anew, on top of what others may know."""
+    parts = context.codec.encode(session, {}).parts
+    head = SessionHead(
+        session_id=session.session_id,
+        version=session.version,
+        save_id=save_id,
+        user_id=session.user_id,
+        created_at=to_micros(session.created_at),
+        last_activity=to_micros(session.last_activity),
+    )
+    track = Track(base=parts, stored=LastSeen(head=head, parts=parts, layout=frozenset()))
+    record_missing(track)
+    return track
 
 
 def _blank(codec: SessionCodec, session: UserSession) -> EncodedParts:

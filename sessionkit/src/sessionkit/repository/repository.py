@@ -102,6 +102,11 @@ class SessionRefresh:
         track = self._tracks.get(session)
         return track is not None and (track.gone is not None or track.diverged)
 
+    def is_lost(self, session: UserSession) -> bool:
+        """Return whether the store was seen to lack a live session, or a save of it; its next save stores it again."""
+        track = self._tracks.get(session)
+        return track is not None and track.rewrite
+
     def why_gone(self, session: UserSession) -> str | None:
         """Return why a live session can't be saved any more, or None."""
         track = self._tracks.get(session)
@@ -148,9 +153,10 @@ class SessionRefresh:
 class Catalog:
     """What is done with stored sessions by their ids: they are listed, touched and removed."""
 
-    def __init__(self, stored: StoredSessions) -> None:
-        """Take what loads and lists them."""
+    def __init__(self, stored: StoredSessions, tombstones: Tombstones) -> None:
+        """Take what loads and lists them, and what ends them."""
         self._stored = stored
+        self._tombstones = tombstones
 
     @property
     def storage(self) -> Storage:
@@ -178,8 +184,13 @@ class Catalog:
         return self._stored.touch(session_id)
 
     def delete(self, session_id: str) -> bool:
-        """Remove a session from the store at once; return whether there was one. To log out, end it."""
-        return self._stored.delete(session_id)
+        """
+        Remove a session's data from the store at once; return whether there was one.
+
+        A tombstone stays in its place: no open tab stores it again.
+        """
+        SESSION_ID.check(session_id)
+        return self._tombstones.delete(session_id)
 
     def count_active(self, within: timedelta) -> int:
         """Return how many sessions were active within the last *within*."""
@@ -232,9 +243,9 @@ class Repository(Catalog, SessionRefresh):
             observer: Told of each write before it is sent, and of what became of it.
         """
         super().__init__(
-            StoredSessions(storage=storage, codec=codec, expiry=expiry, now=now, emit=emit)
+            StoredSessions(storage=storage, codec=codec, expiry=expiry, now=now, emit=emit),
+            Tombstones(storage=storage, expiry=expiry, now=now, emit=emit),
         )
-        self._tombstones = Tombstones(storage=storage, expiry=expiry, now=now, emit=emit)
         self._tracks = Tracks() if tracks is None else tracks
         self._context = SaveContext(
             storage=storage,

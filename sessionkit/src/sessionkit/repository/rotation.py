@@ -179,7 +179,7 @@ class StoredRotation:
 
         Raises:
             UnavailableError: If the store can't be reached; call it again.
-            SessionGoneError: If the old id was ended by someone else, or deleted: the new one ends, too.
+            SessionGoneError: If the old id was ended by someone else: the new one ends, too.
         """
         moved = former.late is not None
         self._move_late(former)

@@ -27,10 +27,11 @@ from sessionkit.events import (
     ConflictResolved,
     SessionGone,
     SessionSaved,
+    SessionStoredAgain,
 )
 from sessionkit.records import SessionWrite, short
 from sessionkit.repository.attempt import encode_to_save, intend
-from sessionkit.repository.refresh import record_seen, write_over
+from sessionkit.repository.refresh import record_missing, record_seen, write_over
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import (
     Attempt,
@@ -173,7 +174,7 @@ class Save:
             return None
         if self.track.attempt is None:
             self._touch()
-            return None
+            return self.next_write() if self.track.missing and not self.done else None
         return self.track.attempt.write
 
     def _make_attempt(self) -> None:
@@ -257,7 +258,7 @@ class Save:
         )
         track.shared.last_seen = track.stored
         track.replaces = None
-        track.rewrite = False
+        anew, track.missing, track.rewrite = track.missing, False, False
         self._record_contributed(attempt.ours)
         # After a resent write the newer state follows; otherwise that was all.
         self.done = self._fresh
@@ -265,6 +266,8 @@ class Save:
             session_id=head.session_id, version=head.version, parts=attempt.changed
         )
         self.context.emit(event)
+        if anew:
+            self.context.emit(SessionStoredAgain(session_id=head.session_id, version=head.version))
         self._tell_resolved(attempt.resolved)
 
     def _tell_resolved(self, resolved: ResolvedConflict | None) -> None:
@@ -292,7 +295,7 @@ class Save:
 
     def _touch(self) -> None:
         self.done = True
-        stored = self.track.stored
+        track, stored = self.track, self.track.stored
         activity = to_micros(self.session.last_activity)
         interval = self.context.expiry.touch_interval
         if stored is None or activity - stored.head.last_activity < interval:
@@ -308,9 +311,12 @@ class Save:
             return
         if found:
             head = attrs.evolve(stored.head, last_activity=activity, expires_at=ends)
-            self.track.stored = attrs.evolve(stored, head=head)
-        else:
-            self._record_gone(gone_reason(stored.head, seen, self.session.user_id) or "deleted")
+            track.stored = attrs.evolve(stored, head=head)
+        elif seen is None:
+            record_missing(track)
+            self.done = False
+        elif reason := gone_reason(stored.head, seen, self.session.user_id):
+            self._record_gone(reason)
 
     # -- what is no conflict, before any strategy is asked ---------------------
 
@@ -327,12 +333,13 @@ class Save:
         if reason is not None:
             self._record_gone(reason)
         elif seen is None:
-            track.replaces = None
+            record_missing(track)
         elif not seen.usable:
             write_over(track, seen)
         elif attempt.write.head.save_id in seen.head.recent:
             # Ours landed, its answer was lost, and someone wrote on top.
             track.base, track.stored, track.foreign = attempt.ours, seen, True
+            track.missing = False
             track.shared.last_seen = seen
         else:
             record_seen(self.context, self.session, track, seen)

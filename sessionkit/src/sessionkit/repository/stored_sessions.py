@@ -196,11 +196,6 @@ class StoredSessions:
         ends = self.expiry.of(created_at=stored.head.created_at, last_activity=now)
         return self.storage.touch(session_id, last_activity=now, expires_at=ends)
 
-    def delete(self, session_id: str) -> bool:
-        """Remove a session from the store at once; return whether there was one. To log out, end it."""
-        SESSION_ID.check(session_id)
-        return self.storage.delete(session_id)
-
     def count_active(self, within: timedelta) -> int:
         """Return how many sessions were active within the last *within*."""
         return self.storage.count(active_since=to_micros(self.now() - within))
@@ -277,6 +272,24 @@ class Tombstones:
         )
         expected = head.save_id if head else None
         return SessionWrite(head=tombstone, expected=expected, remove=tuple(parts))
+
+    def delete(self, session_id: str) -> bool:
+        """
+        Remove a session's data at once; a tombstone stays, so that no open tab stores it again.
+
+        Returns:
+            Whether there was one. An id that is free stays free.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        stored = self.storage.read(session_id)
+        if stored is None:
+            return False
+        if stored.head.ended:
+            # What was kept aside is a tombstone with parts; nobody could store it again.
+            return bool(stored.parts) and self.storage.delete(session_id)
+        return self.end(session_id)
 
     def end(self, session_id: str, *, of_user: str | None = None) -> bool:
         """

@@ -135,7 +135,8 @@ class Track:
         attempt: A write that may or may not have landed.
         foreign: True when ``stored`` holds a save by someone else that no
             strategy has decided on yet.
-        rewrite: True when the store went back and needs all parts again.
+        rewrite: True when the store went back, or lost the session, and needs all parts again.
+        missing: True when the store has no record of it any more, and no tombstone: it is created anew.
         unfit: The save of someone else's that was loaded and can't be used, or None.
         gone: Why the session can't be saved any more, or None.
         reports: What was decided lately where this session met another writer.
@@ -150,6 +151,7 @@ class Track:
     attempt: Attempt | None = None
     foreign: bool = False
     rewrite: bool = False
+    missing: bool = False
     unfit: str | None = None
     gone: str | None = None
     reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
@@ -282,10 +284,11 @@ def gone_reason(
         user_id: The writer's user.
 
     Returns:
-        ``"deleted"``, ``"ended"``, ``"replaced"``, ``"owner"``, or None when it is there.
+        ``"ended"``, ``"replaced"``, ``"owner"``, or None when it is not. A record that is missing
+        is none of these: who ends or deletes a session leaves a tombstone.
     """
     if seen is None:
-        return "deleted" if known else None
+        return None
     if seen.head.ended:
         return "ended" if seen.usable or known else None
     if known and seen.head.created_at != known.created_at:

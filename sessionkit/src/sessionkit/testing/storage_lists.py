@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sessionkit.errors import ConflictError
-from sessionkit.records import SessionHead, StoredSession
+from sessionkit.records import SessionHead, SessionWrite, StoredSession
 from sessionkit.storage import Storage
 from sessionkit.testing.storage_samples import DAY, NOW, SECOND, first, following, head, tombstone
 
@@ -98,6 +98,19 @@ class EndClauses:
         storage.write(first(put={"new": b"2"}))
 
         assert StoredSession(head=head(), parts={"new": b"2"}) == storage.read("s")
+
+    def test_lost_record_is_stored_again_as_it_was(self, storage: Storage) -> None:
+        """A record that is gone is created at the version that it had: who has it open goes on on top of it."""
+        storage.write(first(user_id="u", put={"a": b"1"}))
+        storage.delete("s")
+        again = SessionWrite(head=head(version=12, user_id="u"), put={"a": b"12", "b": b"12"})
+        storage.write(again)
+
+        assert StoredSession(head=again.head, parts=again.put) == storage.read("s")
+        assert ["s"] == every_id(storage, user_id="u")
+        storage.write(following(13, user_id="u", put={"a": b"13"}))
+        stored = StoredSession(head=head(version=13, user_id="u"), parts={"a": b"13", "b": b"12"})
+        assert stored == storage.read("s")
 
     def test_tombstone_takes_the_id_for_good(self, storage: Storage) -> None:
         """A tombstone is stored without parts, and refuses creates and late saves."""
