@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sessionkit.records import SessionHead
 
+_SHOWN: Final = 80
+
 
 class SessionKitError(Exception):
     """The root of all errors of sessionkit."""
@@ -162,6 +164,19 @@ class SessionGoneError(SessionKitError):
 
 class RestoreRefusedError(SessionKitError):
     """Raised when a session was asked for by someone who may not have it."""
+
+
+def shown(value: object) -> str:
+    """Return the beginning of a value's ``repr``, for a message."""
+    return repr_of(value)[:_SHOWN]
+
+
+def repr_of(value: object) -> str:
+    """Return a value's ``repr``; its class where that fails."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - an app's own may raise anything
+        return type(value).__name__
 
 
 def text_of(error: BaseException, session_id: str = "") -> str:

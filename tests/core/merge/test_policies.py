@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +21,7 @@ from sessionkit.merge.merger import Merger
 from sessionkit.merge.policies import POLICIES, read_policies
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
+from sessionkit.values.equality import same_content
 
 Edit = Callable[[UserSession], Any]
 
@@ -71,6 +75,54 @@ def test_what_both_changed(policy: str, before: Any, ours: Any, theirs: Any, exp
     if isinstance(found, list) and isinstance(found[0], dict):
         found = [item["id"] for item in found]
     assert expected == found
+
+
+@pytest.mark.parametrize(
+    ("policy", "ours", "theirs"),
+    [
+        ("sum", Decimal("9.90"), 5.0),
+        ("sum", Decimal("sNaN"), 5),
+        ("sum", 10**400, 5.0),
+        ("sum", "a", 1),
+        ("max", np.arange(3), np.arange(3) + 1),
+        ("min", pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})),
+        ("max", pd.Series([1, 2]), pd.Series([2, 3])),
+        ("max", Decimal("NaN"), 1),
+        ("min", {"a": 1}, 5),
+        ("union", "a", [1]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_a_policy_can_not_do_is_merged_as_usual_and_told(
+    policy: str, ours: Any, theirs: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the values raise; the log names policy and path."""
+    before = inputs(x=7)
+    found = merged({"inputs.x": policy}, before, inputs(x=ours), inputs(x=theirs)).inputs["x"]
+    usual = merged({}, before, inputs(x=ours), inputs(x=theirs)).inputs["x"]
+
+    assert same_content(usual, found)
+    assert f"the policy {policy!r} of inputs.x can't decide: " in caplog.text
+
+
+@pytest.mark.parametrize("policy", ["sum", "merge"])
+def test_as_usual_means_the_rule_that_the_field_has(policy: str) -> None:
+    """Roles are a set: what either side granted or revoked holds."""
+
+    def roles(*names: str) -> Edit:
+        return lambda session: setattr(session, "roles", set(names))
+
+    found = merged({"roles": policy}, roles("a", "b"), roles("a", "b", "c"), roles("a", "d"))
+
+    assert {"a", "c", "d"} == found.roles
+
+
+def test_what_one_side_removed_needs_no_telling(caplog: pytest.LogCaptureFixture) -> None:
+    """A sum with nothing is no mistake of anybody's."""
+    gone: Edit = lambda session: session.inputs.pop("x")  # noqa: E731 - an edit
+
+    assert {"x": 2} == merged({"inputs.x": "max"}, inputs(x=1), gone, inputs(x=2)).inputs
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("policy", POLICIES)

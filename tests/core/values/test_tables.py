@@ -205,3 +205,35 @@ def test_an_unsafe_pyarrow_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pa, "__version__", "14.0.0")
 
     assert "may run code" in from_tagged(tagged).reason
+
+
+class Money(pa.ExtensionType):  # type: ignore[misc]  # pyarrow ships no types
+    """An app's own type in an Arrow table."""
+
+    def __init__(self) -> None:
+        """Be made of whole numbers."""
+        super().__init__(pa.int64(), "app.money")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        """Have no parameters."""
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, *_: object) -> Money:
+        """Return the type."""
+        return cls()
+
+
+def test_a_type_of_the_app_is_read_where_it_is_known(serializer: Serializer) -> None:
+    """Elsewhere the table is left unread: it is not a table of numbers."""
+    column = pa.ExtensionArray.from_storage(Money(), pa.array([1, 2], pa.int64()))
+    table = pa.table({"nested": pa.array([[1], [2]]), "price": column})
+    pa.register_extension_type(Money())
+    stored = serializer.dumps(table)
+    known = serializer.loads(stored)
+    pa.unregister_extension_type("app.money")
+    unknown = serializer.loads(stored)
+
+    assert table.equals(known)
+    assert "extension type app.money isn't registered here" in unknown.reason
+    assert stored == serializer.dumps(unknown)

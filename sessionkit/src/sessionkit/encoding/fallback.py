@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.encoding.parts import RECORD_IDS, PlainPart, path_of, unreadable_fields
-from sessionkit.errors import SerializationError
+from sessionkit.errors import SerializationError, repr_of, shown
 from sessionkit.serializer import Serializer
 from sessionkit.values import MAX_DEPTH
 from sessionkit.values.dicts import DICT_TYPES, dict_like
@@ -91,7 +91,7 @@ class Fallback:
     ) -> dict[Any, Any]:
         earlier = before if isinstance(before, dict) else {}
         kept = {
-            key: self._value(value, earlier.get(key, _MISSING), f"{path}[{key!r}]", outer)
+            key: self._value(value, earlier.get(key, _MISSING), f"{path}[{repr_of(key)}]", outer)
             for key, value in entries.items()
             if self._takes_key(key, path)
         }
@@ -104,7 +104,7 @@ class Fallback:
     def _takes_key(self, key: Any, path: str) -> bool:
         error = self._why_not({key: None}, 0)
         if error is not None:
-            self.refused.append(SerializationError(error.reason, f"{path}: key {key!r:.80}"))
+            self.refused.append(SerializationError(error.reason, f"{path}: key {shown(key)}"))
         return error is None
 
     def _why_not(self, value: Any, depth: int) -> SerializationError | None:

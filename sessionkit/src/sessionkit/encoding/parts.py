@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.errors import SerializationError
+from sessionkit.errors import SerializationError, shown
 from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.plain import STORED, make_check, make_writer, read_stored, structure
 from sessionkit.session.session import UserSession
@@ -111,6 +111,10 @@ def to_parts(
         for name in session.unknown.keys() & parts.keys():
             _with_unknown(parts[name], session, name)
     for form_id, state in _valid_entries("form_states", FORM, session.form_states, refuse):
+        if not isinstance(state, FormState):
+            where = f"form_states[{form_id!r}]"
+            refuse(SerializationError(f"a form is a FormState, not {type(state).__name__}", where))
+            continue
         name = UNDO + form_id
         form = _WRITE_FORM(state)
         undo = _with_unknown({field: form.pop(field) for field in _UNDO_FIELDS}, session, name)
@@ -146,7 +150,7 @@ def _valid_entries(
         if wrong is None:
             yield key, value
         else:
-            refuse(SerializationError(wrong, f"{where}: key {key!r:.80}"))
+            refuse(SerializationError(wrong, f"{where}: key {shown(key)}"))
 
 
 def _why_invalid_name(prefix: str, key: Any) -> str | None:  # noqa: ANN401 - the app's own

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sessionkit.conflict import REMOVED, Conflict, FieldDecision, Side
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import PlainPart, from_parts, is_known, path_of, to_parts
+from sessionkit.errors import repr_of
 from sessionkit.merge.absorb import absorb_changes
 from sessionkit.merge.merger import read_stamps, read_tree
 from sessionkit.merge.rules import MISSING, RULES, changed
@@ -148,7 +149,7 @@ def _path(part: str, keys: tuple[Any, ...]) -> str:
     if not keys:
         return path_of(part, "").rstrip(".") or part
     field, *deeper = keys
-    return path_of(part, str(field)) + "".join(f"[{key!r}]" for key in deeper)
+    return path_of(part, str(field)) + "".join(f"[{repr_of(key)}]" for key in deeper)
 
 
 # -- one side's value, put into a session --------------------------------------

@@ -18,6 +18,7 @@ changes of a number are two changes.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -25,7 +26,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import attrs
 
-from sessionkit.errors import ConfigError
+from sessionkit.errors import ConfigError, text_of
 from sessionkit.merge.rules import MISSING, Rule, changed, key_order, merge_value
 from sessionkit.merge.stamps import NO_STAMPS, When
 from sessionkit.session.forms import FormState
@@ -35,6 +36,8 @@ from sessionkit.values.equality import same_content
 
 # What a field holds may be anything, here as in a merge.
 # ruff: noqa: ANN401
+
+_LOGGER: Final = logging.getLogger("sessionkit")
 
 ANY: Final = "*"
 """Stands for any key in a path."""
@@ -102,13 +105,14 @@ def read_policies(
         node = tree
         for key in keys:
             node = node.setdefault(key, {})
-        node[""] = POLICIES[name]
+        node[""] = (name, path)
     return _build(tree)
 
 
 def _build(tree: Mapping[str, Any]) -> Policies:
+    name, path = tree.get("", ("", ""))
     below = {key: _build(node) for key, node in tree.items() if key}
-    return Policies(tree.get(""), below)
+    return Policies(POLICIES.get(name), below, f"the policy {name!r} of {path}")
 
 
 @attrs.frozen
@@ -119,10 +123,12 @@ class Policies:
     Attributes:
         rule: The rule of this place itself, or None.
         below: What is said of the keys below it.
+        name: What the rule is called where it is told of.
     """
 
     rule: Rule | None = None
     below: Mapping[str, Policies] = attrs.field(factory=dict)
+    name: str = ""
 
     @property
     def sums(self) -> bool:
@@ -138,9 +144,23 @@ class Policies:
 
     def merging(self, usual: Rule = merge_value) -> Rule:
         """Return the rule for this place; *usual* where nothing is said of it or of what is below."""
-        if self.rule is not None:
-            return self.rule
-        return self._merge_below if self.below else usual
+        rule = self.rule
+        if rule is None:
+            return self._merge_below if self.below else usual
+        if rule is merge_value:
+            return usual
+
+        def decide(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
+            try:
+                return rule(base, ours, theirs, when)
+            except Exception as error:  # noqa: BLE001 - what values raise that are compared or added up is theirs
+                if ours is not MISSING and theirs is not MISSING:
+                    _LOGGER.warning(
+                        "%s can't decide: %s; merged as usual", self.name, text_of(error)
+                    )
+                return usual(base, ours, theirs, when)
+
+        return decide
 
     def _merge_below(self, base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
         if not of_one_kind(ours, theirs):
@@ -148,9 +168,10 @@ class Policies:
         known = base if isinstance(base, dict) else {}
         merged = {}
         for key in key_order(known, ours, theirs, when):
-            rule = self.at(str(key)).merging()
+            place = self.at(str(key))
+            rule = place.merging()
             # A number that nobody had is zero; one of an unknown base is not known.
-            absent = 0 if rule is _sum and isinstance(base, dict) else MISSING
+            absent = 0 if place.rule is _sum and isinstance(base, dict) else MISSING
             before = known.get(key, absent)
             sides = (before, ours.get(key, MISSING), theirs.get(key, MISSING))
             merged[key] = rule(*sides, when.at(key))
@@ -173,8 +194,10 @@ def _theirs(_: Any, __: Any, theirs: Any, ___: When) -> Any:
 
 def _union(base: Any, ours: Any, theirs: Any, when: When) -> Any:
     """Keep what either side added to a list, and drop what either removed."""
-    if not all(isinstance(side, list) for side in (ours, theirs)):
+    if isinstance(ours, set) and isinstance(theirs, set):
         return merge_value(base, ours, theirs, when)
+    if not all(isinstance(side, list) for side in (ours, theirs)):
+        _refuse_types("joins lists", ours, theirs)
     before = base if isinstance(base, list) else []
     kept = [item for item in ours if _among(item, theirs) or not _among(item, before)]
     added = [item for item in theirs if not _among(item, ours) and not _among(item, before)]
@@ -185,11 +208,11 @@ def _among(item: Any, items: Sequence[Any]) -> bool:
     return any(same_content(item, other) for other in items)
 
 
-def _sum(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
+def _sum(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
     """Add both changes of a number to what it was; the larger one when that is unknown."""
     before = 0 if base is MISSING else base
     if not all(_is_number(side) for side in (before, ours, theirs)):
-        return merge_value(base, ours, theirs, when)
+        _refuse_types("adds up numbers", ours, theirs)
     return max(ours, theirs) if base is MISSING else ours + theirs - before
 
 
@@ -198,15 +221,15 @@ def _is_number(value: Any) -> bool:
 
 
 def _chosen_by(choose: Callable[[Any, Any], Any]) -> Rule:
-    def rule(base: Any, ours: Any, theirs: Any, when: When) -> Any:
-        if ours is MISSING or theirs is MISSING:
-            return merge_value(base, ours, theirs, when)
-        try:
-            return choose(ours, theirs)
-        except TypeError:
-            return merge_value(base, ours, theirs, when)  # they can't be compared
+    def rule(_: Any, ours: Any, theirs: Any, __: When) -> Any:
+        return choose(ours, theirs)
 
     return rule
+
+
+def _refuse_types(does: str, ours: Any, theirs: Any) -> NoReturn:
+    msg = f"it {does}, and here are {type(ours).__name__} and {type(theirs).__name__}"
+    raise TypeError(msg)
 
 
 def _where_both_changed(rule: Rule) -> Rule:

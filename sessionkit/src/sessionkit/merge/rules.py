@@ -27,10 +27,10 @@ from functools import partial
 from typing import Any, Final
 
 from sessionkit.encoding.parts import PlainPart
-from sessionkit.errors import SerializationError
+from sessionkit.errors import repr_of
 from sessionkit.merge.stamps import NO_STAMP, NO_STAMPS, When, latest, maybe_changed
 from sessionkit.values.dicts import dict_like, kind_of_dict, of_one_kind
-from sessionkit.values.equality import content, same_content
+from sessionkit.values.equality import same_content, written
 
 # What is merged may be any plain value.
 # ruff: noqa: ANN401
@@ -77,14 +77,7 @@ def _precedence(change: tuple[Any, Any]) -> tuple[int, str, int, str]:
         return (0, "", 0, "")  # a change beats a removal
     dicts = kind_of_dict(value)
     kind = 3 if dicts is not None else 2 if isinstance(value, set) else 1
-    return (kind, dicts or "", latest(stamp), _written(value))
-
-
-def _written(value: Any) -> str:
-    try:
-        return content(value)
-    except SerializationError:
-        return repr(value)  # a strategy's own data, which can't be stored anyway
+    return (kind, dicts or "", latest(stamp), written(value))
 
 
 def merge_dict(
@@ -140,7 +133,7 @@ def key_order(
         stamps = when.at(key)
         mine = latest(stamps.ours) if key in ours else NO_STAMP
         others = latest(stamps.theirs) if key in theirs else NO_STAMP
-        return (max(mine, others), type(key).__name__, repr(key))
+        return (max(mine, others), type(key).__name__, repr_of(key))
 
     if ours.keys() <= base.keys() >= theirs.keys():
         return [*base]

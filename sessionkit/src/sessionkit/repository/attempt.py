@@ -125,8 +125,10 @@ def _decide(
     if decided is None:
         raise ConflictError(session_id, track.stored.head if track.stored else None)
     # What differs from a merge is a decision made now, and later than both.
-    parts = codec.encode(decided, merged).parts
-    return stamp_changes(codec, merged, parts, to_micros(context.now()))
+    encoded = codec.encode(decided, merged)
+    for error in encoded.refused:
+        context.emit(ValueNotSaved(session_id=session_id, path=error.path, reason=error.reason))
+    return stamp_changes(codec, merged, encoded.parts, to_micros(context.now()))
 
 
 def _resolved_conflict(

@@ -61,6 +61,7 @@ def _containers(session: UserSession) -> tuple[dict[Any, Any] | set[str] | list[
 def _empty_form(form: FormState) -> None:
     for snapshot in (*form.snapshots, *form.redo_snapshots):
         snapshot.data.clear()
+        snapshot.unreadable.clear()
     form.data.clear()
     form.unreadable.clear()
     form.errors.clear()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.errors import InvalidSessionIdError
+from sessionkit.errors import InvalidSessionIdError, shown
 from sessionkit.records import short
 
 MAX_ID_LENGTH: Final = 128
@@ -105,7 +105,7 @@ def of_type(*kinds: type) -> Callable[[object, attrs.Attribute[Any], object], No
         if not isinstance(value, kinds):
             wanted = " or ".join(_shown(kind) for kind in kinds)
             owner = type(instance).__name__
-            msg = f"{owner}.{field.alias} is a {wanted}, not {_shown(type(value))}: {value!r:.80}"
+            msg = f"{owner}.{field.alias} is a {wanted}, not {_shown(type(value))}: {shown(value)}"
             raise TypeError(msg)
 
     return check
@@ -118,7 +118,7 @@ def _shown(kind: type) -> str:
 def _count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
     if type(value) is not int or value < 0:
         owner = type(instance).__name__
-        msg = f"{owner}.{field.alias} is a whole number from 0 on, not {value!r:.80}"
+        msg = f"{owner}.{field.alias} is a whole number from 0 on, not {shown(value)}"
         raise ValueError(msg)
 
 

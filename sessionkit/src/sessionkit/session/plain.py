@@ -29,8 +29,10 @@ from sessionkit.values import Opaque
 
 T = TypeVar("T")
 _UNKNOWN: Final = "unknown"
-_WRITE_ERRORS: Final = (TypeError, ValueError, AttributeError)
-_READ_ERRORS: Final = (cattrs.BaseValidationError, ArithmeticError, LookupError, *_WRITE_ERRORS)
+_OWN_ERRORS: Final = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, OSError)
+"""What an app's own objects raise where a text or a number is expected; a ``RuntimeError`` asks to encode again."""
+
+_READ_ERRORS: Final = (cattrs.BaseValidationError, *_OWN_ERRORS)
 _MOMENTS: Final = (int, str, datetime)
 _SETS: Final = (set, frozenset)
 _LISTS: Final = (list, tuple)
@@ -101,7 +103,7 @@ def make_writer(
     def written(value: Any) -> dict[str, dict[str, Any]]:
         try:
             plain = {name: write(value) for name, write in writers.items()}
-        except _WRITE_ERRORS:
+        except _OWN_ERRORS:
             fields = _field_by_field(value, STORED)
             plain = {name: {field: fields[field] for field in groups[name]} for name in groups}
         if value.unreadable:
@@ -317,7 +319,7 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
             return value  # the app put it there; who reads it tells
         try:
             plain = unstructure(value)
-        except _WRITE_ERRORS:
+        except _OWN_ERRORS:
             plain = _field_by_field(value, converter)
         _complete(value, plain)
         unknown = dict(getattr(value, _UNKNOWN))
@@ -338,7 +340,7 @@ def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:
             mine = getattr(value, field.name)
             try:
                 plain[field.alias] = converter.unstructure(mine, field.type)
-            except _WRITE_ERRORS:
+            except _OWN_ERRORS:
                 plain[field.alias] = mine
     return plain
 

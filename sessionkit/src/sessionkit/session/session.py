@@ -320,7 +320,8 @@ class UserSession:
             if surplus > 0:
                 del self.navigation_history[:surplus]
             for form in self.form_states.values():
-                form.trim()
+                if isinstance(form, FormState):  # an app may put anything there: a save tells
+                    form.trim()
 
 
 @attrs.define(kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+from sessionkit.errors import repr_of
 from sessionkit.values.aside import Path, SetAside, put_back, replaced, set_aside
 
 # The app's values may be anything, here as everywhere.
@@ -79,4 +80,6 @@ def _of_each(records: Iterable[Record], where: str) -> Iterator[NotRead]:
 def _of(record: Record, where: str) -> Iterator[NotRead]:
     for path, entry in record.unreadable.items():
         field, *keys = path
-        yield NotRead(where + field + "".join(f"[{key!r}]" for key in keys), entry.reason(path))
+        yield NotRead(
+            where + field + "".join(f"[{repr_of(key)}]" for key in keys), entry.reason(path)
+        )

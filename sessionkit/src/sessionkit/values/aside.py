@@ -8,13 +8,13 @@ are gone into, as in a merge.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import attrs
 
 from sessionkit.values.dicts import DICT_TYPES, dict_like
-from sessionkit.values.opaque import Opaque
+from sessionkit.values.opaque import Opaque, opaque_in
 from sessionkit.values.simplify import MAX_DEPTH
 
 # The app's values may be anything, here as everywhere.
@@ -22,8 +22,6 @@ from sessionkit.values.simplify import MAX_DEPTH
 
 Path: TypeAlias = tuple[Any, ...]
 """Keys, from the outermost dict inwards."""
-
-_SEQUENCES: Final = frozenset({list, tuple, set, frozenset})
 
 
 @attrs.frozen
@@ -41,7 +39,7 @@ class SetAside:
 
     def reason(self, path: Path) -> str:
         """Return why it can't be read; *path* led to it."""
-        return next(found.reason for found in _opaque_in([path[-1], self.value]))
+        return next(found.reason for found in opaque_in([path[-1], self.value]))
 
 
 def set_aside(entries: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Path, SetAside]]:
@@ -115,18 +113,4 @@ def replaced(entries: Any, path: Path) -> bool:
 
 def is_opaque(value: Any) -> bool:
     """Return whether a value can't be read here, it or anything in it."""
-    return any(_opaque_in(value))
-
-
-def _opaque_in(value: Any) -> Iterator[Opaque]:
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        cls = type(one)
-        if cls is Opaque:
-            yield one
-        elif cls in _SEQUENCES:
-            waiting.extend(one)
-        elif cls in DICT_TYPES:
-            waiting.extend(one)
-            waiting.extend(one.values())
+    return any(opaque_in(value))

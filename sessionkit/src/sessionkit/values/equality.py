@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 
-from sessionkit.errors import SerializationError
+from sessionkit.errors import SerializationError, repr_of
 from sessionkit.values.tagged import to_tagged
 
 # The app's values may be anything, here as everywhere.
@@ -50,7 +50,7 @@ def same_content(one: Any, other: Any) -> bool:
         return bool(one == other)
     try:
         return _ALIKE.get(type(one), _alike)(one, other)
-    except (SerializationError, RecursionError):
+    except Exception:  # noqa: BLE001 - what can't be kept, is changed meanwhile, or is an app's own, raises anything
         return equals(one, other, in_doubt=False)
 
 
@@ -78,6 +78,14 @@ def content(value: Any) -> str:
         SerializationError: If it can't be kept.
     """
     return json.dumps(to_tagged(value))
+
+
+def written(value: Any) -> str:
+    """Do as :func:`content`; for what can't be kept return its ``repr``."""
+    try:
+        return content(value)
+    except SerializationError:
+        return repr_of(value)
 
 
 def is_empty(value: Any) -> bool:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from sessionkit.errors import SerializationError, text_of
-from sessionkit.values.opaque import NotReadableHereError, Opaque
+from sessionkit.values.opaque import NotReadableHereError, Opaque, opaque_in
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,3}")
@@ -30,7 +30,8 @@ class Kind:
         restore: Returns the value again. The data come from stored bytes: it may
             raise anything, but imports and calls nothing that they name.
         unordered: True when the simpler data are a list whose order means nothing.
-        foreign: True when a library restores it: what it raises may be the library's release, not damage.
+        foreign: True when a library makes it: what that raises at reading may be its release, not damage, and an
+            ``Opaque`` can't lie in there.
     """
 
     name: str
@@ -40,6 +41,25 @@ class Kind:
     unordered: bool = False
     foreign: bool = False
 
+    def simplified(self, value: Any) -> Any:  # noqa: ANN401 - any value of this kind
+        """
+        Return simpler data for a value.
+
+        Raises:
+            SerializationError: If it can't be kept.
+            RuntimeError: If another thread changed a container meanwhile.
+        """
+        if not self.foreign:
+            return self.simplify(value)
+        try:
+            return self.simplify(value)
+        except SerializationError:
+            raise
+        # Broad: the libraries raise anything, and what apps put into their tables, too.
+        except Exception as error:
+            msg = f"this {self.name} can't be kept: {type(error).__name__}: {text_of(error)}"
+            raise SerializationError(msg) from error
+
     def restored(self, simple: Any) -> Any:  # noqa: ANN401 - any value that can be kept
         """
         Return the value that *simple* was made from; an ``Opaque`` for what can't be read in this process.
@@ -47,6 +67,8 @@ class Kind:
         Raises:
             SerializationError: If the data are not of this kind.
         """
+        if self.foreign and Opaque.met and (inner := next(opaque_in(simple), None)):
+            return Opaque(self.name, simple, inner.reason)
         try:
             return self.restore(simple)
         except NotReadableHereError as error:

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 from weakref import WeakSet
 
-from sessionkit.errors import ConfigError, SerializationError
+from sessionkit.errors import ConfigError, SerializationError, shown
 from sessionkit.values.definitions import defined_alike
 from sessionkit.values.dicts import COUNTER, ORDERED, default_kinds, find_default_kind
 from sessionkit.values.kind import DATE, DATETIME, TIME, TIMEDELTA, Kind
@@ -32,6 +32,7 @@ DICT: Final = Kind(
     restore=dict,
 )
 """A dict whose keys are not all text, or that looks like a tag."""
+
 
 _BY_TYPE: Final[Mapping[type, Kind]] = {
     tuple: Kind(name="tuple", code=1, simplify=list, restore=tuple),
@@ -148,10 +149,10 @@ def _register(enums: Iterable[Any]) -> dict[str, type[Enum]]:
 
 
 def _enum_to_simple(member: Enum) -> list[str]:
-    # A combination of flags has none, or one that names no member.
-    name = str(member.name)
+    # A combination of flags has none, or one that names no member. An app may have made ``name`` another thing.
+    name = str(member._name_)
     if name not in type(member).__members__:
-        msg = f"{member!r} has no name of its own; store its value"
+        msg = f"{shown(member)} has no name of its own; store its value"
         raise SerializationError(msg)
     return [_qualified(type(member)), name]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -44,3 +45,17 @@ class Opaque:
     def __repr__(self) -> str:
         """Say what it is, but nothing of what it holds."""
         return f"<{self.kind} that can't be read here>"
+
+
+def opaque_in(value: Any) -> Iterator[Opaque]:  # noqa: ANN401 - any value that a serializer made
+    """Yield each opaque value that a value is or holds."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is Opaque:
+            yield one
+        elif isinstance(one, list | tuple | set | frozenset):
+            waiting.extend(one)
+        elif isinstance(one, dict):
+            waiting.extend(one)
+            waiting.extend(one.values())

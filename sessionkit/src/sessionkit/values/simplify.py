@@ -132,14 +132,25 @@ class Simplifier(ABC):
     def _tagged(self, value: Any, depth: int) -> Any:  # noqa: ANN401 - any value
         if type(value) is Opaque:
             return self.tag_opaque(value, self.simplify(value.simple, depth))
-        kind = self._kinds.find(value)
+        kind, simple = self._simpler(value)
         if kind is None:
-            return self.simplify(_plain_equal(value, self._kinds), depth)
-        simple = kind.simplify(value)
+            return self.simplify(simple, depth)
         if not kind.unordered:
             return self.tag(kind, self.simplify(simple, depth))
         members = [self.simplify(member, depth + 1) for member in simple]
         return self.tag(kind, sorted(members, key=self.order))
+
+    def _simpler(self, value: Any) -> tuple[Kind | None, Any]:  # noqa: ANN401 - any value
+        try:
+            kind = self._kinds.find(value)
+            if kind is None:
+                return None, _plain_equal(value, self._kinds)
+            return kind, kind.simplified(value)
+        except (SerializationError, RuntimeError):
+            raise
+        except Exception as error:  # an app's own class may raise anything when it is looked at
+            msg = f"a {type(value).__name__} can't be kept: it raised {type(error).__name__}"
+            raise SerializationError(msg) from error
 
 
 def within(key: object, error: SerializationError) -> SerializationError:
@@ -183,9 +194,11 @@ def _plain_equal(value: Any, kinds: Kinds) -> Any:  # noqa: ANN401 - any value
     Raises:
         SerializationError: If there is none; the reason names type and remedy.
     """
-    if isinstance(value, bytearray | memoryview):
+    # By its type: isinstance() asks the object, too, and one that stands for another may raise.
+    cls = type(value)
+    if issubclass(cls, bytearray | memoryview):
         return bytes(value)
-    if isinstance(value, getattr(sys.modules.get("numpy"), "generic", ())):
+    if issubclass(cls, getattr(sys.modules.get("numpy"), "generic", ())):
         return _python_scalar(value)
     raise SerializationError(_reason(value, kinds))
 
@@ -203,10 +216,10 @@ def _reason(value: object, kinds: Kinds) -> str:
     cls = type(value)
     if cls is defaultdict:
         return f"this defaultdict's factory is none of {kept_factories()}; take one of these, or store it as a dict"
-    special = next((says(value, kinds) for test, says in _SPECIAL if isinstance(value, test)), None)
+    special = next((says(value, kinds) for test, says in _SPECIAL if issubclass(cls, test)), None)
     if special is not None:
         return f"{cls.__qualname__} {special}"
-    kept = next((kept for kept in _KEPT if isinstance(value, kept)), None)
+    kept = next((kept for kept in _KEPT if issubclass(cls, kept)), None)
     if kept is not None:
         return (
             f"{cls.__module__}.{cls.__qualname__} would come back as a mere {kept.__name__}; "

@@ -15,9 +15,10 @@ from importlib import import_module
 from io import BytesIO
 from typing import Any, Final
 
-from sessionkit.errors import SerializationError
+from sessionkit.errors import SerializationError, shown, text_of
+from sessionkit.values.cells import check_cells, exact_cells
 from sessionkit.values.kind import Kind, zone_from_simple, zone_to_simple
-from sessionkit.values.opaque import NotReadableHereError, Opaque
+from sessionkit.values.opaque import NotReadableHereError
 
 # The three libraries are Any here: none of them is a dependency.
 # ruff: noqa: ANN401
@@ -65,10 +66,10 @@ def _pyarrow() -> Any:
 def _arrow_keeps(what: str) -> Iterator[None]:
     try:
         yield
-    except (_pyarrow().ArrowException, ValueError, TypeError, KeyError, AttributeError) as error:
-        if isinstance(error, SerializationError):
-            raise
-        first, *_ = str(error).splitlines() or [type(error).__name__]
+    except SerializationError:
+        raise
+    except Exception as error:  # it raises what cells do, and OverflowError, RecursionError, ...
+        first, *_ = text_of(error).splitlines()
         msg = f"Arrow can't keep this {what} ({first}); give each column one type, or keep the data elsewhere and store a key"
         raise SerializationError(msg) from error
 
@@ -103,10 +104,33 @@ def _table_to_simple(table: Any) -> bytes:
 
 
 def _table_from_simple(simple: Any) -> Any:
-    pyarrow = _pyarrow()
-    table = pyarrow.ipc.open_stream(pyarrow.py_buffer(simple)).read_all()
+    table = _read_table(simple)
+    unknown = {*_unknown_types(table.schema)}
+    if any(name.startswith("pandas.") for name in unknown):
+        # pandas makes its types known to Arrow when it first writes one, not when it is imported.
+        _pyarrow().array(_library("pandas").array([], dtype="period[D]"))
+        table = _read_table(simple)
+        unknown = {*_unknown_types(table.schema)}
+    if unknown:
+        msg = f"Arrow's extension type {min(unknown)} isn't registered here"
+        raise NotReadableHereError(msg)
     table.validate(full=True)  # offsets that lead outside would crash the interpreter later
     return table
+
+
+def _read_table(simple: Any) -> Any:
+    pyarrow = _pyarrow()
+    return pyarrow.ipc.open_stream(pyarrow.py_buffer(simple)).read_all()
+
+
+def _unknown_types(fields: Iterable[Any]) -> Iterator[str]:
+    """Yield the extension types that Arrow has read as what they are made of, since nobody registered them."""
+    for field in fields:
+        named = (field.metadata or {}).get(b"ARROW:extension:name")
+        if named is not None:
+            yield named.decode(errors="replace")
+        if _pyarrow().types.is_nested(field.type):
+            yield from _unknown_types(map(field.type.field, range(field.type.num_fields)))
 
 
 # -- DataFrames ----------------------------------------------------------------
@@ -117,9 +141,13 @@ def _frame_to_simple(frame: Any) -> dict[str, Any]:
         if frame.columns.nlevels == 1 and frame.columns.inferred_type.startswith("mixed"):
             msg = "its column names are of several types"
             raise ValueError(msg)
+        _check_objects(frame)
         table = _pyarrow().Table.from_pandas(frame)
         simple = {"arrow": _table_to_simple(table), **_lost_in_arrow(frame)}
-        if not _same_frame(frame, _frame_from_simple(simple)):
+        back = _frame_from_simple(simple)
+        if cells := _exact_cells(frame, back, simple.get("objects", ())):
+            simple["cells"] = cells
+        if not _same_frame(frame, back):
             msg = "it would come back changed"
             raise ValueError(msg)
     return simple
@@ -129,14 +157,42 @@ def _frame_from_simple(simple: Any) -> Any:
     pandas = _library("pandas")
     table = _table_from_simple(simple["arrow"])
     frame = table.to_pandas().copy()  # else some columns are views of the bytes: read-only
+    exact = dict(simple.get("cells", ()))
     for place in simple.get("objects", ()):
-        values = table.column(place).to_pylist()
+        values = exact[place] if place in exact else table.column(place).to_pylist()
         frame.isetitem(place, pandas.Series(values, index=frame.index, dtype=object))
     if "freq" in simple:
         frame.index.freq = simple["freq"]
     if "columns" in simple:
         frame.columns = pandas.RangeIndex(*simple["columns"], name=frame.columns.name)
     return frame
+
+
+def _check_objects(frame: Any) -> None:
+    """Look at all objects that Arrow would walk through."""
+    for place, dtype in enumerate(frame.dtypes):
+        where = f"column {shown(frame.columns[place])}"
+        if str(dtype) == "object":
+            check_cells(frame.iloc[:, place], where)
+        elif str(dtype) == "category":
+            _check_labels(frame.iloc[:, place].cat.categories, where)
+    _check_labels(frame.index, "the index")
+    _check_labels(frame.columns, "the row of column names")
+
+
+def _check_labels(labels: Any, where: str) -> None:
+    for level in getattr(labels, "levels", (labels,)):
+        if str(level.dtype) == "object":
+            check_cells(level, where)
+        elif str(level.dtype) == "category":
+            _check_labels(level.categories, where)
+    check_cells(labels.names, where)
+
+
+def _exact_cells(frame: Any, back: Any, places: Iterable[int]) -> list[list[Any]]:
+    """Return the cells of those columns of objects that Arrow gives back as others, by their place."""
+    columns = ((place, exact_cells(frame.iloc[:, place], back.iloc[:, place])) for place in places)
+    return [[place, cells] for place, cells in columns if cells is not None]
 
 
 def _lost_in_arrow(frame: Any) -> dict[str, Any]:
@@ -178,11 +234,8 @@ def _series_to_simple(series: Any) -> dict[str, Any]:
 
 
 def _series_from_simple(simple: Any) -> Any:
-    name = simple["name"]
-    if type(name) is Opaque:
-        raise NotReadableHereError(name.reason)
     series = _frame_from_simple(simple["frame"])[_COLUMN]
-    series.name = name
+    series.name = simple["name"]
     return series
 
 
