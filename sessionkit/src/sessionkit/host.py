@@ -145,6 +145,14 @@ class InputHost(Host, Protocol):
 
 
 @runtime_checkable
+class KeepingHost(Host, Protocol):
+    """A host whose widgets give values of the framework's own kinds."""
+
+    def to_keep(self, value: Any) -> Any:  # noqa: ANN401 - any value a widget may return
+        """Return what a session keeps of a value: the framework's own kinds as plain data, others as they are."""
+
+
+@runtime_checkable
 class ShowingHost(Host, Protocol):
     """
     A host whose pages leave something in a session by being shown.

@@ -22,6 +22,7 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.observe import install
 from sessionkit_streamlit.internals.state import context, peek
+from sessionkit_streamlit.internals.widgets import to_keep
 from sessionkit_streamlit.notices.save_status import look_after_lines, only_lines_ran
 from sessionkit_streamlit.tabs.lifecycle import flush_on_release
 from sessionkit_streamlit.tabs.tabs import open_tabs
@@ -190,6 +191,15 @@ class StreamlitHost:
         if run is None or not is_showing(session, run, key):
             return True
         return not is_unchanged(current_connection().widgets, run, key, value)
+
+    def to_keep(self, value: Any) -> Any:  # noqa: ANN401 - any value
+        """
+        Return what a session keeps of a value: a selection as plain dicts and lists.
+
+        Args:
+            value: What a widget gave, or the app made.
+        """
+        return to_keep(value)
 
     def is_only_shown(self, session: UserSession, key: str) -> bool:
         """

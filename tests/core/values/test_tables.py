@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ def _serializer(request: pytest.FixtureRequest) -> Serializer:
         (np.bytes_(b"x"), b"x"),
         (np.complex128(1j), 1j),
         (np.datetime64("2026-01-31"), date(2026, 1, 31)),
+        (np.datetime64("2026-01-31T10:30", "ns"), datetime(2026, 1, 31, 10, 30)),  # noqa: DTZ001 - numpy knows no zone
+        (np.timedelta64(1_500_000, "ns"), timedelta(milliseconds=1.5)),
         (bytearray(b"x"), b"x"),
         (memoryview(b"x"), b"x"),
     ],

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.errors import SessionGoneError
-from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost
+from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
 from sessionkit.manager.claims import Claims, connected_session
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
@@ -116,7 +116,7 @@ class SessionGiver(BackgroundSaver):
         session = connected_session(state) or self.bootstrap()
         if _can_judge(host) and not host.is_news(session, key, value):
             return
-        session.set_input(key, value)
+        session.set_input(key, host.to_keep(value) if _gives_own_kinds(host) else value)
         state[key] = value
         self.queue(session)
 
@@ -175,6 +175,10 @@ def _check_user(user_id: str | None) -> None:
 def _can_judge(host: Host) -> TypeGuard[InputHost]:
     # What ``isinstance`` asks of a protocol takes 20 us, at each input.
     return hasattr(host, "is_news")
+
+
+def _gives_own_kinds(host: Host) -> TypeGuard[KeepingHost]:
+    return hasattr(host, "to_keep")  # as above
 
 
 def giver_of(session: UserSession) -> SessionGiver | None:

@@ -205,7 +205,12 @@ def _plain_equal(value: Any, kinds: Kinds) -> Any:  # noqa: ANN401 - any value
 
 def _python_scalar(value: Any) -> Any:  # noqa: ANN401 - a numpy scalar
     scalar = value.item()
-    # datetime64[ns] gives a bare integer, longdouble itself, NaT None: no equals of what was given.
+    if value.dtype.kind in "mM" and isinstance(scalar, int):
+        whole = value.astype(
+            f"{value.dtype.kind}8[us]"
+        )  # pandas counts nanoseconds, if only by zeros
+        scalar = whole.item() if whole == value else scalar
+    # A part of a microsecond gives a bare integer, longdouble itself, NaT None: no equals of what was given.
     if type(scalar) not in _SCALARS or (value.dtype.kind in "mM" and isinstance(scalar, int)):
         msg = f"numpy's {type(value).__name__} of type {value.dtype} has no equal in Python; store a float or a datetime"
         raise SerializationError(msg)

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from sessionkit.values.equality import content
 from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
 from sessionkit_streamlit.internals.state import MISSING, raw
 
@@ -128,6 +129,22 @@ def momentary(widget: Any) -> bool:  # noqa: ANN401 - Streamlit's
     return getattr(widget, "value_type", None) in _MOMENTARY
 
 
+def to_keep(value: Any) -> Any:  # noqa: ANN401
+    """Return a value with Streamlit's own dicts, as selections are made of, as plain ones."""
+    if not isinstance(value, dict) or type(value).__module__.partition(".")[0] != "streamlit":
+        return value
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        # The class's own items() may wrap them anew.
+        return {key: _plain(one) for key, one in dict.items(value)}
+    if type(value) in {list, tuple}:
+        return type(value)(map(_plain, value))
+    return value
+
+
 def take(widget: Any, value: Any) -> Taken:  # noqa: ANN401 - Streamlit's, any value
     """
     Send a value to a widget the way the browser would.
@@ -222,7 +239,7 @@ def _option(options: Sequence[Any], value: Any) -> Any:  # noqa: ANN401
 
 def _means(options: Sequence[Any] | None, value: Any, back: Any) -> bool:  # noqa: ANN401
     """Return whether a widget that is sent the same for both may show *back* for *value*."""
-    if isinstance(value, bool) != isinstance(back, bool):
+    if _is_tick(value) != _is_tick(back):
         return False
     if options is None:  # without the seconds, say; a date or a time takes a whole datetime
         return isinstance(value, type(back)) or (
@@ -250,13 +267,21 @@ def _equals(one: Any, other: Any) -> bool:  # noqa: ANN401
     """Return whether two values are equal: not element by element, and a tick is no number."""
     if one is other:
         return True
-    if isinstance(one, bool) != isinstance(other, bool) and type(one).__name__ != "bool_":
+    if _is_tick(one) != _is_tick(other):
         return False
     try:
         same = one == other
-        return not getattr(same, "ndim", 0) and bool(same)
+        if not getattr(same, "ndim", 0) and bool(same):
+            return True
+        # numpy finds no date64 equal to a date, nor one of nanoseconds to a datetime.
+        return hasattr(one, "dtype") and content(one) == content(other)
     except Exception:  # noqa: BLE001 - an app's own __eq__ may raise anything
         return False
+
+
+def _is_tick(value: Any) -> bool:  # noqa: ANN401
+    """Return whether a value is True or False, numpy's included."""
+    return isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"
 
 
 def _wrong_type(widget: Any, value: Any, error: Exception) -> str:  # noqa: ANN401

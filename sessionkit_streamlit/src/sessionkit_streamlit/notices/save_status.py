@@ -23,6 +23,7 @@ import streamlit as st
 
 from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.connection import (
+    EXTENSION,
     Connection,
     Page,
     StatusContent,
@@ -49,6 +50,7 @@ _LATER: Final = 1.0
 """Seconds until the next look: where the user has just changed something, and else."""
 
 _TEXT: Final = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_NOTES: Final = f"extensions[{EXTENSION!r}]"
 _FIELD: Final = re.compile(rf"(?:inputs|form_states\[(?:{_TEXT})\]\.data)\[(?P<key>{_TEXT})\]")
 
 
@@ -120,7 +122,11 @@ class StatusTexts:
         return known.get(status.refusal or "", self.unknown)
 
     def _fields(self, status: PersistenceStatus, labels: Mapping[str, str]) -> str:
-        fields = dict.fromkeys(_field_of(value.path) for value in status.not_kept)
+        paths = [value.path for value in status.not_kept]
+        own = [
+            path for path in paths if not path.startswith(_NOTES)
+        ]  # those are no names of the app's
+        fields = dict.fromkeys(map(_field_of, own or paths))
         names = [field_name(path, key, labels) for path, key in fields]
         return ", ".join([*names[:_NAMED], *[self.more] * (len(names) > _NAMED)])
 

@@ -24,7 +24,7 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.messages import Field, Form, form_part, is_pressed
 from sessionkit_streamlit.internals.state import MISSING, peek, snapshot
-from sessionkit_streamlit.internals.widgets import at_default
+from sessionkit_streamlit.internals.widgets import at_default, to_keep
 from sessionkit_streamlit.widgets.edits import is_late, note_page_sent
 
 if TYPE_CHECKING:
@@ -116,11 +116,13 @@ def _take(
         return False
     if not _has_changed(connection, run, key, value):
         return False
-    session.set_input(key, value)
+    kept = to_keep(value)
+    session.set_input(key, kept)
     widgets.agree(key, value)
+    widgets.kept[key] = kept
     widgets.replaced.pop(key, None)  # an edit: the browser is past what stood there
     if connection.page.tab is not None:  # another tab may tell its user when it was
-        connection.page.tab.group.edits[key] = (value, utc_now())
+        connection.page.tab.group.edits[key] = (kept, utc_now())
     return True
 
 

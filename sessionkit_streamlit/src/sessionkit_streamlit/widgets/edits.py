@@ -34,7 +34,7 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import MISSING, snapshot
-from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values
+from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values, to_keep
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -318,7 +318,7 @@ def note_default(
     if at_default(run, key, value):
         with session.lock:
             noted = _noted(session)
-            begun = {**_begun(noted), key: copy(value)}  # the app may change its own
+            begun = {**_begun(noted), key: copy(to_keep(value))}  # the app may change its own
             session.extensions[EXTENSION] = {**noted, _BEGUN: begun}
 
 

@@ -54,7 +54,7 @@ _TOO_LATE: Final = (
     "can't be put back: %s; call it first in the script"
 )
 _UNSETTABLE: Final = (
-    "it is a button, an upload, a data editor or a form: Streamlit lets nobody set it"
+    "it is a button, an upload, a chart, a data editor or a form: Streamlit lets nobody set it"
 )
 
 
