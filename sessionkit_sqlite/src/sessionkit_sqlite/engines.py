@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
+from sessionkit.errors import ConfigError
+from sessionkit_sqlite.files import make_private
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -34,8 +32,6 @@ _EXTRAS: Final = {
 }
 
 _FILE_EXAMPLE: Final = "sqlite:///folder/sessions.db"
-
-_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
@@ -183,7 +179,7 @@ def open_file(url: str) -> sa.Engine:
     file = check_url(parsed)
     # A URI filename ("file:...?mode=ro") says itself how it is to be opened.
     if not file.startswith("file:"):
-        _make_private(Path(file))
+        make_private(Path(file))
     return sa.create_engine(parsed, connect_args={"isolation_level": None})
 
 
@@ -208,26 +204,3 @@ def check_url(url: sa.URL) -> str:
         )
         raise ConfigError(msg)
     return name
-
-
-def _make_private(file: Path) -> None:
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise _explain(error, file) from error
-
-
-def _explain(error: OSError, file: Path) -> StorageError:
-    if error.errno in _NO_SPACE:
-        return UnavailableError(f"{file}: can't be made: {error}; free some disk space")
-    if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return RejectedError(
-            f"{file}: can't be made: {error}; a file is where a folder is needed: move it away,"
-            " or let the storage's url name another folder"
-        )
-    return RejectedError(
-        f"{file}: can't be made: {error}; this user needs the right to write to the folder,"
-        " or the storage's url must name another one"
-    )

@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 _ATTEMPTS: Final = 3
 
+Question: TypeAlias = "Callable[[PoolProxiedConnection], bool]"
+"""Is something so of a connection?"""
+
 Preparation: TypeAlias = "Callable[[PoolProxiedConnection], None]"
 """Makes a connection ready for what follows."""
 
@@ -113,6 +116,7 @@ class Connections:
         *,
         prepare: Preparation,
         restore: Preparation | None = None,
+        is_of_use: Question | None = None,
         kept: int,
     ) -> None:
         """
@@ -122,12 +126,14 @@ class Connections:
             engine: Any engine.
             prepare: Makes a connection from the pool ready; the app may have used it before.
             restore: Makes it as it was, before the pool gets it back.
+            is_of_use: Tells whether one that was prepared before still leads to where others do.
             kept: How many idle connections don't go back to the pool.
         """
         self._engine = engine
         self._errors = engine.dialect.loaded_dbapi.Error
         self._prepare = prepare
         self._restore = restore
+        self._is_of_use = is_of_use
         self._kept = kept
         self._idle: list[PoolProxiedConnection] = []
         if hasattr(os, "register_at_fork"):
@@ -136,11 +142,19 @@ class Connections:
 
     def take(self) -> PoolProxiedConnection:
         """Return a connection that nobody else uses until it is given back."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass  # so that what follows is not shown as what happened "during the handling" of this
-        return self._prepare_new(self._engine.raw_connection())
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break  # another thread was faster
+            if self._is_of_use is None or self._is_of_use(connection):
+                return connection
+            self.drop(connection)
+        connection = self._engine.raw_connection()
+        while self._is_of_use is not None and not self._is_of_use(connection):
+            self.drop(connection)
+            connection = self._engine.raw_connection()
+        return self._prepare_new(connection)
 
     def give(self, connection: PoolProxiedConnection) -> None:
         """Take a connection back, outside of any transaction."""

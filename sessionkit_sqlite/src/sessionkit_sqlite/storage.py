@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sessionkit.errors import ConfigError, RejectedError, UnavailableError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 from sessionkit_sqlite.engines import check_url, open_engine, open_file
+from sessionkit_sqlite.files import DatabaseFile
 from sessionkit_sqlite.layout import Layout
 from sessionkit_sqlite.rows import (
     current_head,
@@ -64,6 +65,9 @@ class SqlStorage:
         self._dialect = _dialect or _dialect_for(engine, kept=KEPT if _owned else 0)
         self._sql = compile_statements(self._dialect)
         self._save = self._dialect.saver(self._sql)
+        file = getattr(self._dialect, "file", None)  # SQLite's alone has one
+        if isinstance(file, DatabaseFile):
+            file.lay_out = self.setup
 
     @classmethod
     def open(cls, url: str, *, timeout_ms: int = 5000, pool_size: int = 5) -> SqlStorage:

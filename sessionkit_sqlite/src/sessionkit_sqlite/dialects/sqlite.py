@@ -20,6 +20,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
 from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
 from sessionkit_sqlite.dialects.sqlite_saves import SqliteSaver
+from sessionkit_sqlite.files import DatabaseFile
 from sessionkit_sqlite.pool import Connections, Runner
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class SqliteDialect:
     Attributes:
         place: The file's name.
         guard: Nothing: its transactions write one after the other.
+        file: What is looked at before each call; None where the url says itself how to open it.
     """
 
     guard: Guard = Guard()
@@ -75,23 +77,36 @@ class SqliteDialect:
             raise ConfigError(msg)
         self.place = str(engine.url.database)
         self._compiler = pysqlite(paramstyle="named")
+        # A URI filename says itself how it is to be opened.
+        is_uri = self.place.startswith("file:")
+        self.file = file = None if is_uri else DatabaseFile(Path(self.place))
         pragmas = Pragmas(
             f"busy_timeout={busy_timeout_ms}",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
+            file=file,
         )
         connections = Connections(
-            engine, prepare=pragmas.set_on, restore=pragmas.restore, kept=kept
+            engine,
+            prepare=pragmas.set_on,
+            restore=pragmas.restore,
+            is_of_use=None if file is None else pragmas.is_of_use,
+            kept=kept,
         )
         self._runner = Runner(connections, SqliteFaults(self.place))
 
     def autocommit(self, work: Callable[[Cursor], T]) -> T:
         """Run *work* on a cursor on which each statement is a transaction of its own."""
-        return self._runner.run(lambda connection: work(connection.cursor()))
+        return self._run(lambda connection: work(connection.cursor()))
 
     def transact(self, work: Callable[[Cursor], T]) -> T:
         """Run *work* inside BEGIN IMMEDIATE and COMMIT."""
-        return self._runner.run(partial(_transact, work))
+        return self._run(partial(_transact, work))
+
+    def _run(self, work: Callable[[PoolProxiedConnection], T]) -> T:
+        if self.file is not None:
+            self.file.check()
+        return self._runner.run(work)
 
     def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions."""
@@ -163,19 +178,22 @@ _MODES: Final = ("autocommit", "isolation_level")
 """How the driver begins transactions: the attribute of Python 3.12 and newer, and the older one."""
 
 _MODE: Final = "sessionkit mode"
+_FILE: Final = "sessionkit file"
 
 
 class Pragmas:
     """What each connection is told before its first use."""
 
-    def __init__(self, *pragmas: str) -> None:
+    def __init__(self, *pragmas: str, file: DatabaseFile | None = None) -> None:
         """
         Take them in order.
 
         Args:
             pragmas: Such as ``foreign_keys=ON``.
+            file: What connections have open.
         """
         self._pragmas = pragmas
+        self._file = file
 
     def set_on(self, connection: PoolProxiedConnection) -> None:
         """Set them, once a connection, and let us begin our own transactions."""
@@ -191,6 +209,13 @@ class Pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         _use_write_ahead_log(cursor)
         connection.info[_PREPARED] = self._pragmas
+        if self._file is not None:
+            connection.info[_FILE] = self._file.note()
+
+    def is_of_use(self, connection: PoolProxiedConnection) -> bool:
+        """Return whether a connection has the file open that is there now, or none yet."""
+        known = None if self._file is None else self._file.identity
+        return known is None or connection.info.get(_FILE, known) == known
 
     def restore(self, connection: PoolProxiedConnection) -> None:
         """Let the driver begin transactions again as the app's engine wants it."""
