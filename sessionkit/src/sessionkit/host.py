@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 STATE_KEY: Final = "_sessionkit_connection"
 """Where a host's state holds the :class:`~sessionkit.manager.claims.ConnectedSession`."""
 
+ENDED_KEY: Final = "_sessionkit_ended"
+"""Where it says that the connection's session was ended by its own page, which has no other one yet."""
+
 
 class Host(Protocol):
     """

@@ -91,7 +91,13 @@ class Widgets:
     """
     What is known about the keyed widgets of a connection, and the values that the app sets.
 
+    They show a session, and what they show is that session's: when the connection gets
+    another one, an era begins, whose widgets have other ids. What the browser still holds
+    of the era before is nobody's.
+
     Attributes:
+        shown_for: The session that they show, or None before the first bootstrap.
+        era: Counts the sessions that the connection showed before this one.
         shown: Values in Streamlit's state when they were last looked at, by key.
         kept: Values in ``session.inputs`` at the same moment.
         waiting: Values for widgets that existed already; set when the next run begins.
@@ -107,6 +113,8 @@ class Widgets:
         lock: Held while values go from the session to the widgets, or back.
     """
 
+    shown_for: UserSession | None = None
+    era: int = 0
     shown: dict[str, Any] = attrs.field(factory=dict)
     kept: dict[str, Any] = attrs.field(factory=dict)
     waiting: dict[str, Any] = attrs.field(factory=dict)
@@ -120,6 +128,14 @@ class Widgets:
     unasked: dict[str, float] = attrs.field(factory=dict)
     overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
     lock: RLock = attrs.field(factory=RLock, repr=False)
+
+    def begin_era(self) -> None:
+        """Note nothing any more of what was shown until now; which keys can't be set is the page's."""
+        self.era += 1
+        for held in (self.shown, self.kept, self.waiting, self.fresh, self.placed):
+            held.clear()
+        for noted in (self.replaced, self.unasked, self.overtaken, self.sent, self.deleted):
+            noted.clear()
 
     def agree(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
         """Note that Streamlit's state and the session hold *value*."""
@@ -311,6 +327,11 @@ class Connection:
     def known(self) -> set[str]:
         """The keys that are captured and put back."""
         return self.persisted | set(self.session.inputs if self.session else ())
+
+    @property
+    def shows_its_session(self) -> bool:
+        """Whether the widgets of the run that is under way were made for the session that the connection has now."""
+        return self.widgets.shown_for is self.session
 
     def report(self, event: SessionEvent) -> None:
         """Tell the observers, once there is a manager that can."""

@@ -11,7 +11,7 @@ from streamlit import runtime
 
 from sessionkit.errors import InvalidTokenError
 from sessionkit_streamlit.browser.gate import gate
-from sessionkit_streamlit.browser.handshake import mount, reported_token
+from sessionkit_streamlit.browser.handshake import mount, reported_page, reported_token
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
@@ -20,7 +20,9 @@ from sessionkit_streamlit.connection import (
     Identity,
     current_connection,
 )
-from sessionkit_streamlit.internals.observe import install
+from sessionkit_streamlit.internals.element_ids import put_era
+from sessionkit_streamlit.internals.observe import gives_ids, install
+from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import context, peek
 from sessionkit_streamlit.internals.widgets import to_keep
 from sessionkit_streamlit.notices.save_status import look_after_lines, only_lines_ran
@@ -129,6 +131,8 @@ class StreamlitHost:
     def follow(self, former: UserSession, session: UserSession) -> None:
         """Go on with a session that has moved to a fresh id: what its widgets show stays."""
         connection = current_connection()
+        if connection.widgets.shown_for is former:
+            connection.widgets.shown_for = session
         if connection.session is former:
             connection.session, connection.session_id = session, session.session_id
 
@@ -171,10 +175,18 @@ class StreamlitHost:
 
     def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
-        connection.page.strayed |= self._resync and shows_another_session(run, session)
+        if connection.widgets.shown_for not in (None, session):
+            connection.page.strayed |= not gives_ids()
+        page = reported_page(run) if self._resync else None
+        if page is not None and (session.version or self._is_known()):
+            connection.page.strayed |= shows_another_session(page, session)
         return connection.page.strayed and mount(
             connection.identity, self._tokens.cookie_name, resync=True, leave=True
         )
+
+    def _is_known(self) -> bool:
+        """Return whether the browser said who it is; until then a session that has just begun stands in."""
+        return reported_token() is not None or self._cookie() is not None
 
     def is_news(self, session: UserSession, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
         """
@@ -186,6 +198,8 @@ class StreamlitHost:
             value: What the app wants to keep.
         """
         run = context()
+        if run is not None and not current_connection().shows_its_session and is_placed(run, key):
+            return False  # its widget was made for the session before
         if run is not None and key not in session.inputs:
             note_default(current_connection().widgets, session, run, key, value)
         if run is None or not is_showing(session, run, key):
@@ -265,6 +279,15 @@ def run_finished(run: ScriptRunContext) -> None:
     look_after_lines(connection, run)
 
 
+def element_id_of_era(element_id: str) -> str:
+    """Return an element's id with the era of the connection's widgets in it."""
+    run = context()
+    connection = None if run is None else peek(run, CONNECTION_KEY)
+    if not isinstance(connection, Connection):
+        return element_id
+    return put_era(element_id, connection.widgets.era)
+
+
 class _Observer:
     """Passes on what Streamlit does."""
 
@@ -272,6 +295,7 @@ class _Observer:
     before_register = staticmethod(check_value)
     before_rules = staticmethod(check_settable)
     before_slider = staticmethod(check_slider)
+    after_id = staticmethod(element_id_of_era)
     before_send = staticmethod(note_form)
 
 

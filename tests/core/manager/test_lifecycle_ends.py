@@ -72,6 +72,23 @@ def test_a_late_flush_brings_nothing_back(open_server: OpenServer) -> None:
     assert (True, {}) == (stored.head.ended, dict(stored.parts))
 
 
+@pytest.mark.parametrize("by", ["end", "revoke"])
+def test_what_a_page_keeps_after_it_ended_its_session_is_nobodys(server: Server, by: str) -> None:
+    """What it was given shows the session that has ended; the next bootstrap begins the next one."""
+    tab = server.tab()
+    tab.run(user_id=ALICE)
+    if by == "end":
+        tab.enter().end_session()
+    else:
+        tab.enter().revoke_sessions(ALICE)
+
+    tab.enter().persist_input("note", "the ended session's")
+
+    assert {} == tab.run().inputs
+    tab.enter().persist_input("note", "mine")
+    assert {"note": "mine"} == tab.run().inputs
+
+
 def test_an_immediate_save_of_an_ended_session_says_so(server: Server) -> None:
     """It is gone for good."""
     session = server.tab().run()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from streamlit.elements import form
-from streamlit.elements.lib import policies
+from streamlit.elements.lib import policies, utils
 from streamlit.elements.widgets.slider import SliderMixin
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.runtime import Runtime
@@ -23,7 +23,15 @@ from streamlit.runtime.session_manager import ActiveSessionInfo
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
-from sessionkit_streamlit.internals import command, messages, page, rerun, state, widgets
+from sessionkit_streamlit.internals import (
+    command,
+    element_ids,
+    messages,
+    page,
+    rerun,
+    state,
+    widgets,
+)
 from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.internals.observe import install
 
@@ -41,7 +49,10 @@ USED = [
     ("streamlit.runtime.state.safe_session_state", "SafeSessionState.filtered_state"),
     ("streamlit.runtime.state.safe_session_state", "SafeSessionState.get_widget_states"),
     ("streamlit.runtime.state.common", "user_key_from_element_id"),
+    ("streamlit.runtime.state.session_state", "KeyIdMapper.id_key_mapping"),
+    ("streamlit.runtime.scriptrunner_utils.thread_safe_set", "ThreadSafeSet.snapshot"),
     ("streamlit.elements.lib.policies", "check_session_state_rules"),
+    ("streamlit.elements.lib.utils", "_compute_element_id"),
     ("streamlit.elements.form", "check_session_state_rules"),
     ("streamlit.elements.widgets.slider", "SliderMixin._slider"),
     ("streamlit.runtime.scriptrunner.script_runner", "ScriptRunner._on_script_finished"),
@@ -83,7 +94,7 @@ def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
         "from streamlit.runtime.scriptrunner import get_script_run_ctx\n"
         "ctx = get_script_run_ctx(suppress_warning=True)\n"
         "raw = ctx.session_state._state\n"
-        "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state') if not hasattr(raw, n)]\n"
+        "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state', '_key_id_mapper') if not hasattr(raw, n)]\n"
         "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
         "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run') if not hasattr(ctx, n)]\n"
         "asked = ('fragment_id_queue', 'is_auto_rerun', 'widget_states')\n"
@@ -111,6 +122,7 @@ def unhooked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any, str], N
     for owner, name in (
         (SessionState, "register_widget"),
         (policies, "check_session_state_rules"),
+        (utils, "_compute_element_id"),
         (form, "check_session_state_rules"),
         (SliderMixin, "_slider"),
         (ScriptRunContext, "enqueue"),
@@ -141,6 +153,7 @@ class _Nothing:
         (SessionState, "register_widget", "SessionState.register_widget"),
         (policies, "check_session_state_rules", "policies.check_session_state_rules"),
         (SliderMixin, "_slider", "SliderMixin._slider"),
+        (utils, "_compute_element_id", "utils._compute_element_id"),
         (ScriptRunContext, "enqueue", "ScriptRunContext.enqueue"),
     ],
 )
@@ -198,6 +211,9 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: state.peek(object(), "x"), None, "SafeSessionState._state"),  # type: ignore[arg-type]
         (lambda: state.unplug(object(), "x"), None, "_new_session_state"),
         (lambda: state.adopt(object(), object(), "x"), None, "_old_state"),
+        (lambda: element_ids.sent_era(object()), 0, "get_widget_states"),  # type: ignore[arg-type]
+        (lambda: element_ids.has_drawn(object()), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
+        (lambda: element_ids.forget_widgets(object()), False, "SessionState._key_id_mapper"),  # type: ignore[arg-type]
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.fragments_of(object()), [], "ScriptRunContext.fragment_ids_this_run"),  # type: ignore[arg-type]
@@ -230,3 +246,16 @@ def test_without_streamlits_command_there_are_no_options(
     assert [] == command.run_options()
     assert not command.holds_app(tmp_path / "page.py")
     assert "web.cli.main_run" in caplog.text
+
+
+def test_without_ids_of_ours_the_page_of_an_ended_session_is_loaded_anew(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its browser holds can't be told from the next session's: nothing of the page is kept."""
+    monkeypatch.setattr("sessionkit_streamlit.host.gives_ids", lambda: False)
+    body = "persist('city')\nst.text_input('City', key='city')\n"
+    tab = browser.open(page(body + "st.button('bye', key='bye', on_click=end_session)\n")).run()
+    tab.text_input(key="city").set_value("secret")
+    tab.button(key="bye").click().run()
+    assert told[-1]["leave"]
+    assert not tab.text_input

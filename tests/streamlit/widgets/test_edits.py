@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from sessionkit import UserSession
+from sessionkit_sqlite.storage import SqliteStorage
 from sessionkit_streamlit.browser import handshake
 from sessionkit_streamlit.widgets import edits
 
@@ -266,12 +268,32 @@ def test_a_page_of_another_session_is_loaded_anew(
     assert {"city": "Bruges", "tags": []} == browser.session().inputs
 
 
-def test_a_page_whose_session_is_lost_stays(browser: Any, moved: Callable[..., Any]) -> None:
-    """The store has nothing of it: what the page holds begins the next one."""
-    browser.hold("fresh")
+def test_a_page_whose_session_is_lost_stays(
+    browser: Any, moved: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has nothing of it: what the page holds begins it anew, under the browser's own id."""
+
+    def lose(_: Any, **__: Any) -> None:
+        browser.manager.flush()
+        with closing(SqliteStorage.open(f"sqlite:///{browser.folder / 'sessions.db'}")) as storage:
+            assert storage.delete("the-session")
+
+    monkeypatch.setattr(type(browser), "elsewhere", lose)
     moved(city="Antwerp")
 
     assert "Antwerp" == browser.session().inputs["city"]
+
+
+def test_a_page_of_a_session_that_ended_gives_the_next_one_nothing(
+    browser: Any, moved: Callable[..., Any], told: list[dict[str, Any]]
+) -> None:
+    """The browser has another id by now, of which nothing is stored yet: the page is loaded anew."""
+    browser.hold("fresh")
+    tab = moved(city="Antwerp")
+
+    assert told[-1]["leave"]
+    assert not tab.text_input
+    assert not browser.session().inputs
 
 
 def test_marks_say_nothing(browser: Any, page: Page, told: list[dict[str, Any]]) -> None:

@@ -23,7 +23,7 @@ from sessionkit.events import (
     SessionRestored,
     StoreUnavailable,
 )
-from sessionkit.host import STATE_KEY, FollowingHost, Host, ShowingHost
+from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
@@ -96,6 +96,8 @@ class Identity:
         self._give_token(host, claim, session)
         if before is not None:
             self._abandon(before, claim)
+        elif ENDED_KEY in state:
+            del state[ENDED_KEY]
         state[STATE_KEY] = ConnectedSession(session=session, claim=claim)
         return session
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.errors import SessionGoneError
-from sessionkit.host import STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
+from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
 from sessionkit.manager.claims import Claims, connected_session
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
@@ -100,6 +100,10 @@ class SessionGiver(BackgroundSaver):
         """
         Keep a value in the session and in the connection's own state, and have it saved soon.
 
+        In a web host nothing is kept between the end of the connection's session and
+        the next bootstrap: what a page shows of a session that it has just ended is
+        nobody's.
+
         Args:
             key: A widget's key, or any other name.
             value: What a serializer can keep.
@@ -113,7 +117,10 @@ class SessionGiver(BackgroundSaver):
             raise TypeError(msg)
         host = self._hosts.of_connection()
         state = host.state()
-        session = connected_session(state) or self.bootstrap()
+        session = connected_session(state)
+        if session is None and ENDED_KEY in state:
+            return
+        session = session or self.bootstrap()
         if _can_judge(host) and not host.is_news(session, key, value):
             return
         session.set_input(key, host.to_keep(value) if _gives_own_kinds(host) else value)
@@ -170,6 +177,14 @@ class SessionGiver(BackgroundSaver):
 def _check_user(user_id: str | None) -> None:
     if user_id is not None:
         USER_ID.check(user_id)
+
+
+def _leave(host: Host) -> None:
+    """Let a connection have no session any more until it asks for one."""
+    state = host.state()
+    del state[STATE_KEY]
+    if not host.trusted:
+        state[ENDED_KEY] = True
 
 
 def _can_judge(host: Host) -> TypeGuard[InputHost]:
@@ -250,7 +265,7 @@ class SessionManager(SessionGiver):
             return
         self._ends.end(ending)
         if connected is ending:
-            del self.host.state()[STATE_KEY]
+            _leave(self.host)
 
     def rotate_session(self) -> UserSession:
         """
@@ -318,7 +333,7 @@ class SessionManager(SessionGiver):
         current = self._own_session()
         ended = self._ends.revoke(user_id, only, current if keep_current else None)
         if current is not None and self._live.is_gone(current):
-            del self.host.state()[STATE_KEY]
+            _leave(self.host)
         return ended
 
     # -- in the place of the default one ---------------------------------------

@@ -42,6 +42,9 @@ class Observer(Protocol):
     def before_slider(self, key: str) -> None:
         """A slider is about to look at its stored value, to see whether it has one end or two."""
 
+    def after_id(self, element_id: str) -> str:
+        """An element was given an id; return the one that it is to have."""
+
     def before_send(self, context: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
         """A run is about to send something to its page."""
 
@@ -57,6 +60,7 @@ def install(observer: Observer) -> bool:
     _wrap_rules(observer)
     _wrap_slider(observer)
     _wrap_send(observer)
+    _wrap_ids(observer)
     seen = [_wrap_end(module, name, observer) for module, name in _RUNNERS if module in sys.modules]
     return bool(seen) and all(seen)
 
@@ -139,6 +143,26 @@ def _wrap_send(observer: Observer) -> None:
     module = importlib.import_module("streamlit.runtime.scriptrunner_utils.script_run_context")
     effect = "the fields of a form that clears on submit are filled in again"
     _wrap(getattr(module, "ScriptRunContext", None), "enqueue", effect, make)
+
+
+def _wrap_ids(observer: Observer) -> bool:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def compute(*args: Any, **more: Any) -> Any:  # noqa: ANN401
+            element_id = original(*args, **more)
+            return _call(observer.after_id, element_id) or element_id
+
+        return compute
+
+    module = importlib.import_module("streamlit.elements.lib.utils")
+    return _wrap(
+        module, "_compute_element_id", "when a session ends, the page is loaded anew", make
+    )
+
+
+def gives_ids() -> bool:
+    """Return whether the ids of elements are ours to give."""
+    module = importlib.import_module("streamlit.elements.lib.utils")
+    return hasattr(getattr(module, "_compute_element_id", None), _MARK)
 
 
 def _call(observe: Callable[..., T], *args: Any, **more: Any) -> T | None:  # noqa: ANN401

@@ -10,6 +10,7 @@ from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sessionkit.values.equality import content
+from sessionkit_streamlit.internals.element_ids import era_of
 from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
 from sessionkit_streamlit.internals.state import MISSING, raw
 
@@ -41,21 +42,22 @@ class Taken(NamedTuple):
     refusal: str | None = None
 
 
-def sent_keys(run: ScriptRunContext) -> set[str]:
-    """Return the keys of widgets whose values came with the browser's latest request."""
+def sent_keys(run: ScriptRunContext, era: int = 0) -> set[str]:
+    """Return the keys of widgets of an era whose values came with the browser's latest request."""
 
     def read() -> set[str]:
         from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
 
-        keys = (user_key_from_element_id(one.id) for one in run.session_state.get_widget_states())
+        ids = [one.id for one in run.session_state.get_widget_states()]
+        keys = (user_key_from_element_id(one) for one in ids if era_of(one) == era)
         return {key for key in keys if key is not None}
 
     effect = "after a fail-over a stored value may replace what the user just typed"
     return guarded(read, "SessionState.get_widget_states", effect, otherwise=set())
 
 
-def sent_values(run: ScriptRunContext) -> dict[str, Any]:
-    """Return the plain values (text, number, tick) that came with the latest request, by key."""
+def sent_values(run: ScriptRunContext, era: int = 0) -> dict[str, Any]:
+    """Return the plain values (text, number, tick) of widgets of an era that came with the latest request, by key."""
 
     def read() -> dict[str, Any]:
         from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
@@ -63,7 +65,7 @@ def sent_values(run: ScriptRunContext) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for one in run.session_state.get_widget_states():
             key, kind = user_key_from_element_id(one.id), one.WhichOneof("value")
-            if key is not None and kind in _AS_IT_IS:
+            if key is not None and kind in _AS_IT_IS and era_of(one.id) == era:
                 found[key] = getattr(one, kind)
         return found
 
@@ -110,18 +112,6 @@ def at_default(run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: AN
         return guarded(read, "SessionState._get_widget_metadata", effect, otherwise=False)
     except ValueError:  # arrays are neither equal nor not
         return False
-
-
-def default_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - any value of a widget
-    """Return what the widget called *key* begins with; MISSING when there is no such widget."""
-
-    def read() -> Any:  # noqa: ANN401
-        state = raw(run)
-        widget = state._get_widget_metadata(state._get_widget_id(key))  # noqa: SLF001
-        return MISSING if widget is None else widget.deserializer(None)
-
-    effect = "the widgets of a session that ended keep showing its values"
-    return guarded(read, "SessionState._get_widget_metadata", effect, otherwise=MISSING)
 
 
 def momentary(widget: Any) -> bool:  # noqa: ANN401 - Streamlit's

@@ -48,6 +48,8 @@ def capture_request(connection: Connection, session: UserSession, run: ScriptRun
         Whether anything was captured.
     """
     widgets, taken = connection.widgets, False
+    if not connection.shows_its_session:
+        return False
     with widgets.lock:
         state = snapshot(run)
         known = connection.known - widgets.unsettable
@@ -68,6 +70,8 @@ def capture_run(connection: Connection, session: UserSession, run: ScriptRunCont
             order, so the state is taken as it is now.
     """
     widgets = connection.widgets
+    if not connection.shows_its_session:
+        return  # the session of the widgets that this run made ended during the run
     # Two runs may end at once: the later look must not be compared first.
     with widgets.lock:
         state = snapshot(run)

@@ -119,9 +119,9 @@ def _has_arrived(former: FormerValues) -> bool:
     return former.sent_at is not None and monotonic() - former.sent_at > _ON_THE_WAY
 
 
-def keys_sent_first(run: ScriptRunContext) -> set[str]:
+def keys_sent_first(run: ScriptRunContext, era: int) -> set[str]:
     """
-    Return the keys of widgets whose values came with a connection's first request.
+    Return the keys of widgets of an era whose values came with a connection's first request.
 
     A widget that this run has made already looks as if it had come, too: at its
     default it counts as not sent.
@@ -129,7 +129,7 @@ def keys_sent_first(run: ScriptRunContext) -> set[str]:
     state = snapshot(run)
     return {
         key
-        for key in sent_keys(run)
+        for key in sent_keys(run, era)
         if not (is_placed(run, key) and at_default(run, key, state.get(key, MISSING)))
     }
 
@@ -150,17 +150,16 @@ def marks_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
     return {"session": _mark(session_id, _SESSION), "shown": shown}
 
 
-def shows_another_session(run: ScriptRunContext, session: UserSession) -> bool:
+def shows_another_session(page: Mapping[str, Any], session: UserSession) -> bool:
     """
-    Return whether the browser's page shows another session than a stored one, and says so.
+    Return whether the browser's page shows another session than its connection has.
 
     Args:
-        run: The run; only a page that has found another server says what it shows.
-        session: The session that the connection is to show. If it has just begun
-            the page's own is lost, and what the page holds is all that is left.
+        page: What the page says that it shows, to the server that it has found.
+        session: The session that the connection has. One that was lost begins anew
+            under the id that the browser holds: the page shows that one.
     """
-    page = reported_page(run) if session.version else None
-    told = None if page is None else page.get("session")
+    told = page.get("session")
     return told is not None and told != _mark(session.session_id, _SESSION)
 
 
@@ -177,14 +176,14 @@ def note_crossing(connection: Connection, run: ScriptRunContext) -> set[str]:
         run: The context of the script's run.
     """
     widgets = connection.widgets
-    untouched = _untouched_values(run, connection.session_id or "")
+    untouched = _untouched_values(run, connection.session_id or "", widgets.era)
     for key, value in untouched.items():
         note_replaced(widgets, key, value)
-    sent = sent_values(run) if widgets.replaced else {}
+    sent = sent_values(run, widgets.era) if widgets.replaced else {}
     return {*untouched, *(key for key, value in sent.items() if is_late(widgets, key, value))}
 
 
-def _untouched_values(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
+def _untouched_values(run: ScriptRunContext, session_id: str, era: int) -> dict[str, Any]:
     """Return by key the values that the browser sent as the page that it comes from showed them."""
     page = reported_page(run)
     shown = None if page is None else page.get("shown")
@@ -192,7 +191,7 @@ def _untouched_values(run: ScriptRunContext, session_id: str) -> dict[str, Any]:
         return {}
     return {
         key: value
-        for key, value in sent_values(run).items()
+        for key, value in sent_values(run, era).items()
         if _is_as_shown(shown, session_id, key, value)
     }
 

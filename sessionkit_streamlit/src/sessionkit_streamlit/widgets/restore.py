@@ -21,6 +21,7 @@ from sessionkit_streamlit.connection import (
     current_connection,
     is_same,
 )
+from sessionkit_streamlit.internals.element_ids import forget_widgets, has_drawn, sent_era
 from sessionkit_streamlit.internals.state import (
     MISSING,
     adopt,
@@ -32,7 +33,7 @@ from sessionkit_streamlit.internals.state import (
     snapshot,
     unplug,
 )
-from sessionkit_streamlit.internals.widgets import default_of, momentary, take
+from sessionkit_streamlit.internals.widgets import momentary, take
 from sessionkit_streamlit.widgets.edits import (
     is_late,
     keys_sent_first,
@@ -104,37 +105,37 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
         run: The context of the script's run.
     """
     widgets = connection.widgets
-    switched = connection.session_id not in {None, session.session_id}
     if connection.session_id != session.session_id:
         noted = session.extensions.get(EXTENSION, {})
         widgets.unsettable |= set(noted.get("unsettable", ()))
         widgets.forms.fields = dict.fromkeys(noted.get("clearing", ()), "") | widgets.forms.fields
-        widgets.deleted.clear()
-        widgets.overtaken.clear()
     connection.session, connection.session_id = session, session.session_id
+    before, connection.page.run = connection.page.run, ref(run)
+    is_first = before is None
+    if before is None:
+        widgets.era = sent_era(run)
+    elif not connection.shows_its_session:
+        if before() is run and has_drawn(run):
+            return  # widgets of this run show the session before; the next run's show this one
+        _leave_era(widgets, run)
+    widgets.shown_for = session
     crossing = note_crossing(connection, run)
-    is_first = connection.page.run is None
     # Later on, an unknown value may as well be old: the browser sends all that it shows.
-    widgets.sent = keys_sent_first(run) - crossing if is_first else set()
-    connection.page.run = ref(run)
+    widgets.sent = keys_sent_first(run, widgets.era) - crossing if is_first else set()
     with session.lock:
         inputs = dict(session.inputs)
-    if switched:
-        _clear_others(widgets, inputs, run)
     _put_all(connection, inputs, run, crossing)
     if is_first and widgets.waiting:
         _LOGGER.warning(_TOO_LATE, ", ".join(map(repr, sorted(widgets.waiting))))
 
 
-def _clear_others(widgets: Widgets, inputs: dict[str, Any], run: ScriptRunContext) -> None:
-    """Let go of what belongs to the session before: that one ended, or another user came."""
-    for key in widgets.shown.keys() - (inputs.keys() - widgets.forms.fields.keys()):
-        default = default_of(run, key)
-        widgets.forget(key)
-        if default is MISSING:
-            st.session_state.pop(key, None)
-        elif _set(widgets, key, default):
-            widgets.fresh[key] = default
+def _leave_era(widgets: Widgets, run: ScriptRunContext) -> None:
+    """Let go of all that was shown for the session before: that one ended, or another user came."""
+    kept = [*widgets.shown, *widgets.waiting]
+    widgets.begin_era()
+    forget_widgets(run)
+    for key in kept:
+        st.session_state.pop(key, None)
 
 
 def _put_all(
