@@ -300,8 +300,10 @@ _WARNINGS: Final = (
 
 
 def log_event(event: SessionEvent) -> None:
-    """Log what went wrong as a warning, all else at debug level; ids in short form, since they are secrets in full."""
+    """Log what went wrong as a warning, a save that is given up as an error, all else at debug level; ids in short form, since they are secrets in full."""
     level = logging.WARNING if isinstance(event, _WARNINGS) else logging.DEBUG
+    if isinstance(event, SaveFailed) and not event.retrying:
+        level = logging.ERROR  # what the user did is not stored, and nobody tries again
     if _LOGGER.isEnabledFor(level):
         details = {
             field.name: getattr(event, field.name)

@@ -174,7 +174,8 @@ def open_file(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
-        msg = f"[storages.sqlite] url {url!r} is no database URL; one would be {_FILE_EXAMPLE!r}"
+        shown = url.rpartition("@")[2]  # what stands before may be a password
+        msg = f"[storages.sqlite] url {shown!r} is no database URL; one would be {_FILE_EXAMPLE!r}"
         raise ConfigError(msg) from error
     file = check_url(parsed)
     # A URI filename ("file:...?mode=ro") says itself how it is to be opened.

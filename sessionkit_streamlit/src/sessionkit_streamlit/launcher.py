@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from sessionkit.errors import ConfigError, PluginError
+from sessionkit.errors import ConfigError, NewerFormatError, PluginError, UnavailableError
 from sessionkit.settings import load_settings
 from sessionkit_streamlit.browser.app import app_options
 from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options
@@ -23,6 +23,7 @@ class WrongSettingsError(click.ClickException):
 
 
 _DEFAULT: Final = "streamlit_app.py"
+_DOWN: Final = "the store can't be reached for now; sessions are kept in memory until it can"
 _DEMO: Final = Path(__file__).parent / "demo" / "app.py"
 
 
@@ -103,14 +104,19 @@ def _check_settings(script: Path) -> None:
     """
     Refuse wrong settings before there is a server that could only show them to whoever opens the page.
 
-    A script that calls ``configure`` may name other plugins than the file does.
+    The store is opened, too. One that is down for now stops nothing. A script that calls ``configure``
+    may name other plugins than the file does.
     """
     from sessionkit.plugins import Plugins  # noqa: PLC0415 - the command's help needs none of this
+    from sessionkit.tokens import load_secret  # noqa: PLC0415 - the same
 
     try:
         settings, plugins = load_settings(), Plugins()
         if b"configure" not in script.read_bytes():
             plugins.observe(settings.plugins, where=settings.where)
-            plugins.check_settings(settings, hosts=["streamlit"])
-    except (ConfigError, PluginError) as error:
+            load_secret(settings.security)
+            plugins.check_settings(settings, hosts=["streamlit"], open_store=True)
+    except UnavailableError as error:
+        click.echo(f"Warning: {_DOWN}: {error}", err=True)
+    except (ConfigError, NewerFormatError, PluginError) as error:
         raise WrongSettingsError(str(error)) from error

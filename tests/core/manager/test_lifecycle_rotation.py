@@ -645,7 +645,7 @@ def test_a_login_before_the_store_could_be_opened(
         raise UnavailableError(msg)
 
     with monkeypatch.context() as patch:
-        patch.setattr(server.manager.plugins, "storage", unavailable)
+        patch.setattr(server.manager.plugins, "open_storage", unavailable)
         session = tab.run()
         tab.connection.account = ALICE
         session = tab.run()

@@ -25,7 +25,7 @@ from sessionkit.session import UserSession
 from sessionkit.session.fields import utc_now
 from sessionkit.settings import Settings
 from sessionkit.settings.settings import PersistenceSettings, SecuritySettings
-from sessionkit.storage import Storage
+from sessionkit.storage import SetupStorage, Storage
 from sessionkit.tokens import Tokens
 
 E = TypeVar("E", bound=SessionEvent)
@@ -121,9 +121,12 @@ class ServerPlugins(Plugins):
         super().__init__()
         self._own = (store, host, events, strategy)
 
-    def storage(self, *_: object, **__: object) -> Storage:
-        """Return the test's store."""
-        return self._own[0]
+    def open_storage(self, *_: object, **__: object) -> Storage:
+        """Return the test's store, set up; its calls are the test's to count."""
+        store = self._own[0]
+        if isinstance(store, SetupStorage):
+            store.setup()
+        return store
 
     def conflict_strategy(self, *args: Any, **keywords: Any) -> ConflictStrategy:
         """Return the test's strategy, else the configured one."""

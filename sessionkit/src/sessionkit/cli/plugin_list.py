@@ -9,10 +9,10 @@ from typing import Final
 import attrs
 import click
 
-from sessionkit.errors import PluginError
+from sessionkit.errors import ConfigError, PluginError, UnavailableError
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.plugins.registry import STORAGE, InstalledPlugin, unknown_plugin
-from sessionkit.settings.settings import load_settings
+from sessionkit.settings.settings import Settings, load_settings
 
 _HEADING: Final = ("name", "distribution", "version", "offers")
 
@@ -22,7 +22,7 @@ Offered = Mapping[str, tuple[str, ...]] | PluginError
 
 def print_plugins(plugins: Plugins) -> None:
     """
-    Print every plugin, and which storage is used because of what.
+    Print every plugin, which storage is used because of what, and whether the store that is named can be used.
 
     Raises:
         ConfigError: If the settings are wrong; the plugins have been printed.
@@ -43,6 +43,30 @@ def print_plugins(plugins: Plugins) -> None:
     click.echo(f"settings: {settings.source or 'no file'}")
     used = attrs.evolve(settings, storage=name)  # to choose it again would warn again
     plugins.check_settings(used, hosts=settings.hosts, tables_only=True)
+    if settings.storage or settings.storages:
+        _open_store(plugins, used)
+
+
+def _open_store(plugins: Plugins, settings: Settings) -> None:
+    """Open the store that settings name, and say whether it can be reached; one that code completes is left alone."""
+    name = settings.storage or ""
+    if name not in settings.storages and not _is_complete(plugins, name):
+        click.echo("store: not opened, its settings are not complete; code may give the others")
+        return
+    try:
+        plugins.check_settings(settings, hosts=settings.hosts, tables_only=True, open_store=True)
+    except UnavailableError as error:
+        click.echo(f"store: can't be reached for now: {error}")
+    else:
+        click.echo("store: open, and reached")
+
+
+def _is_complete(plugins: Plugins, name: str) -> bool:
+    try:
+        plugins.check(STORAGE, name)
+    except ConfigError:  # a key that has no default
+        return False
+    return True
 
 
 def _offered(plugins: Plugins, plugin: InstalledPlugin) -> Offered:

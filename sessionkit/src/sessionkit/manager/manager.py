@@ -78,12 +78,14 @@ class SessionGiver(BackgroundSaver):
             InvalidSessionIdError: If *session_id* can't be one.
             TypeError: If *user_id* is neither a text nor None.
             ValueError: If *user_id* is empty: all who are not logged in would be one user.
-            SessionKitError: If the settings are wrong or the store can't be used
-                at all, or in a web host's process by code that no page runs. A store
-                that is down for now raises nothing.
+            ConfigError: If the settings are wrong, or the store refuses them: a password, a
+                right, a folder. A store that is down for now raises nothing.
+            PluginError: If a plugin is missing or broken.
+            SessionKitError: In a web host's process, if no page runs this code.
         """
         _check_user(user_id)
         host = self._hosts.of_connection()
+        self.check_store()
         session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
         _GIVERS[session] = self
         session.touch()

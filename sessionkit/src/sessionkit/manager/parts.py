@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
+from sessionkit.errors import UnavailableError
 from sessionkit.events import (
     SessionEvent,
     SessionSaved,
@@ -59,6 +61,7 @@ class ManagerParts:
         self._assembling = RLock()
         self._assembly: Assembly | None = None
         self._repository: Repository | None = None
+        self._was_opened = False
         self._sign = lambda: self.tokens
         self._hosts = plugins.hosts(settings.hosts, self._sign, where=settings.where)
         self._rerun_check = RerunCheck(
@@ -117,6 +120,23 @@ class ManagerParts:
                     self._opened(repository)
                     self._repository = repository
         return self._repository
+
+    def check_store(self) -> None:
+        """
+        Open the store, once a process: what is wrong with the settings is an error where the app starts.
+
+        A store that is down for now is none: sessions are provisional until it answers.
+
+        Raises:
+            ConfigError: If the settings are wrong, or the store refuses them.
+            PluginError: If a plugin is missing or broken.
+            NewerFormatError: If a newer release has set the store up.
+        """
+        if self._was_opened:
+            return
+        with suppress(UnavailableError):
+            _ = self.repository
+        self._was_opened = True
 
     def _opened(self, repository: Repository) -> None:
         """Do what comes before anyone is given a session."""

@@ -24,7 +24,7 @@ from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import SaveObserver, Tracks
 from sessionkit.serializer import Serializer
 from sessionkit.settings.settings import Settings
-from sessionkit.storage import SetupStorage, Storage
+from sessionkit.storage import Storage
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -53,35 +53,19 @@ class Assembly:
         fields = self.settings.conflict.fields
         self._merger = Merger(read_policies(fields, where=self.settings.where))
 
-    def check(self) -> None:
-        """
-        Check that all plugins are there that the settings name, and take their keys; makes nothing.
-
-        Raises:
-            PluginError: If a plugin is missing or broken.
-            ConfigError: If a key is unknown or missing, or storages have to be chosen from.
-        """
-        self.plugins.check_settings(self.settings)
-
     def storage(self) -> Storage:
         """
         Return the storage, open and set up.
 
         Raises:
             UnavailableError: If the store can't be reached; the next call tries again.
-            RejectedError: If it can't be used, such as for missing rights.
             PluginError: If the plugin is missing or broken.
-            ConfigError: If its settings are wrong.
+            ConfigError: If its settings are wrong, or the store refuses them.
+            NewerFormatError: If a newer release has set the store up.
         """
         with self._lock:
             if self._storage is None:
-                tables = self.settings.storages
-                name = self.settings.storage or self.plugins.choose_storage(tables)
-                table = tables.get(name, {})
-                storage = self.plugins.storage(name, table, where=self.settings.where)
-                if isinstance(storage, SetupStorage):
-                    _set_up(storage)
-                self._storage = storage
+                self._storage = self.plugins.open_storage(self.settings)
             return self._storage
 
     def serializer(self, name: str) -> Serializer:
@@ -145,14 +129,6 @@ class Assembly:
             if self._storage is not None:
                 self._storage.close()
                 self._storage = None
-
-
-def _set_up(storage: SetupStorage) -> None:
-    try:
-        storage.setup()
-    except BaseException:  # Ctrl-C too: nobody else could close it; raised again
-        storage.close()
-        raise
 
 
 def make_recovery(

@@ -48,6 +48,12 @@ def call_factory(
     keywords = check_table(factory, table, section, where, injected)
     try:
         return factory(**injected, **keywords)
+    except ConfigError as error:
+        said = where(f"{section}.")
+        if not said or str(error).startswith(said):
+            raise
+        msg = f"{said}: {error}"
+        raise ConfigError(msg) from error
     except SessionKitError:
         raise
     except Exception as error:  # a plugin's code, which may raise anything

@@ -10,8 +10,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import attrs
+
+from sessionkit.errors import (
+    ConfigError,
+    NewerFormatError,
+    PluginError,
+    RejectedError,
+    SessionKitError,
+    UnavailableError,
+)
 from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.hosts import Hosts
 from sessionkit.plugins.registry import (
@@ -33,6 +45,8 @@ from sessionkit.plugins.registry import (
     the_only_table,
     unknown_plugin,
 )
+from sessionkit.session.fields import new_session_id
+from sessionkit.storage import SetupStorage
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -47,6 +61,9 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("sessionkit")
 _NOTHING: Final[Mapping[str, Any]] = {}
+_PATIENCE: Final = 15.0
+"""Seconds that a check waits for a store; storages bound their own waits, to five by default."""
+
 _INJECTED: Final = ("tokens",)
 """What the factory of a web host gets besides its table."""
 
@@ -130,24 +147,33 @@ class Plugins:
         offer.check(kind, name, table, where, injected)
 
     def check_settings(
-        self, settings: Settings, *, hosts: Iterable[str] = (), tables_only: bool = False
+        self,
+        settings: Settings,
+        *,
+        hosts: Iterable[str] = (),
+        tables_only: bool = False,
+        open_store: bool = False,
     ) -> None:
         """
-        Check that the plugins which settings name are there and take their keys; makes nothing.
+        Check that the plugins which settings name are there and take their keys.
 
         Args:
             settings: What to check; a storage that they don't name is chosen.
             hosts: The hosts whose tables are checked, too.
             tables_only: Whether a plugin that has no table is passed over: code may give it one.
+            open_store: Whether the storage is opened, set up, reached and closed again, in a
+                bounded time; else nothing is made.
 
         Raises:
             PluginError: If a plugin is missing or broken.
-            ConfigError: If a key is unknown or missing, storages have to be chosen from, or
-                a policy is unknown.
+            ConfigError: If a key is unknown or missing, storages have to be chosen from, a policy
+                is unknown, or the store can't be used with these settings.
+            UnavailableError: If the store can't be reached for now; all else is right.
         """
         read_policies(settings.conflict.fields, where=settings.where)
+        storage = settings.storage or self.choose_storage(settings.storages)
         used: list[tuple[PluginKind, object]] = [
-            (STORAGE, settings.storage or self.choose_storage(settings.storages)),
+            (STORAGE, storage),
             (SERIALIZER, settings.serializer),
             (STRATEGY, settings.conflict_strategy),
             *((HOST, host) for host in hosts),
@@ -159,6 +185,43 @@ class Plugins:
             if table or not tables_only:
                 given = _INJECTED if kind is HOST else ()
                 self.check(kind, name, table, where=settings.where, injected=given)
+        if open_store:
+            chosen = attrs.evolve(settings, storage=storage)  # to choose it again would warn again
+            _within(_PATIENCE, lambda: self.open_storage(chosen, reach=True).close())
+
+    def open_storage(self, settings: Settings, *, reach: bool = False) -> Storage:
+        """
+        Return the storage that settings choose, open, set up and tried.
+
+        Args:
+            settings: What to use.
+            reach: Whether a store that is set up, and does not answer for now, is an error.
+
+        Raises:
+            PluginError: If the plugin is missing or broken.
+            ConfigError: If the settings are wrong, or the store refuses them: a password, a
+                right, a folder.
+            NewerFormatError: If a newer release has set the store up.
+            UnavailableError: If the store can't be reached for now.
+        """
+        name = settings.storage or self.choose_storage(settings.storages)
+        table, section = settings.storages.get(name, _NOTHING), f"{STORAGE.section}.{name}"
+        said = settings.where(f"{section}.") or settings.where(STORAGE.setting)
+        place = f"{said}: [{section}]" if said else f"[{section}]"
+        try:
+            storage = self.storage(name, table, where=settings.where)
+            _try(storage, reach=reach)
+        except (NewerFormatError, UnavailableError):
+            raise
+        except RejectedError as error:
+            msg = f"{place} can't be used: {error}"
+            raise ConfigError(msg) from error
+        except SessionKitError:
+            raise
+        except Exception as error:  # a plugin's code, which may raise anything
+            msg = f"{place} can't be used: {type(error).__name__}: {error}"
+            raise PluginError(msg) from error
+        return storage
 
     def hosts(
         self,
@@ -275,6 +338,43 @@ class Plugins:
             broken, said = self._registry.broken.values(), where(kind.setting)
             raise unknown_plugin(kind.word, name, available, said=said, broken=broken)
         return pick(kind, name, offers)
+
+
+def _try(storage: Storage, *, reach: bool) -> None:
+    """Set a storage up and write nothing to it, which shows whether it may be written; close it if not."""
+    try:
+        if isinstance(storage, SetupStorage):
+            storage.setup()
+        try:
+            storage.touch(new_session_id(), last_activity=0, expires_at=None)
+        except UnavailableError:
+            if reach:
+                raise
+    except BaseException:  # Ctrl-C too: nobody else could close it; raised again
+        storage.close()
+        raise
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Work on another thread, since a driver may wait for ever; raise what it raises."""
+    outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised where the outcome is awaited
+            outcomes.put(error)
+        else:
+            outcomes.put(None)
+
+    Thread(target=run, name="sessionkit-check", daemon=True).start()
+    try:
+        error = outcomes.get(timeout=seconds)
+    except Empty:
+        msg = f"the store gave no answer within {seconds:g} seconds"
+        raise UnavailableError(msg) from None
+    if error is not None:
+        raise error
 
 
 def _run(name: str, offers: list[Offer]) -> object:
