@@ -75,6 +75,7 @@ SETTINGS = {
     "conflict": ["fields"],
     "expiry": ["idle", "absolute"],
     "limits": ["session_bytes"],
+    "privacy": ["never", "never_also"],
     "persistence": [
         "debounce_ms",
         "max_wait_ms",

@@ -62,6 +62,9 @@ class Keeper(Protocol):
     def watching(self) -> bool:
         """Whether connections left open are to show what others changed: the setting ``watch``."""
 
+    def is_private(self, name: str) -> bool:
+        """Return whether the settings say that what is called so is never stored."""
+
     def schedule_save(self, session: UserSession) -> None:
         """Have the session saved soon, if it changed; never blocks."""
 

@@ -105,6 +105,7 @@ class Widgets:
         placed: Values that were put back and that a widget took during this run.
         sent: Keys of widgets that came with the browser's request before we saw them.
         deleted: Keys that the app deleted; they are not put back while it lasts.
+        passwords: Keys of fields for passwords: nothing is captured of them and nothing put back.
         unsettable: Keys of widgets that Streamlit lets nobody set.
         forms: The forms that clear on submit: nothing is put into their fields.
         replaced: What widgets showed before; the browser may still send it.
@@ -122,6 +123,7 @@ class Widgets:
     placed: dict[str, Placed] = attrs.field(factory=dict)
     sent: set[str] = attrs.field(factory=set)
     deleted: set[str] = attrs.field(factory=set)
+    passwords: set[str] = attrs.field(factory=set)
     unsettable: set[str] = attrs.field(factory=set)
     forms: ClearOnSubmitForms = attrs.field(factory=ClearOnSubmitForms)
     replaced: dict[str, FormerValues] = attrs.field(factory=dict)
@@ -305,6 +307,7 @@ class Connection:
         session_id: Its id.
         keeper: The manager, or None before the first bootstrap.
         persisted: Keys that ``persist`` named.
+        left_out: Names of what is never stored, which ``persist`` said or a field for a password is called.
         widgets: What is known about its keyed widgets.
         identity: What the browser was told about its id.
         page: What is known about the page that the browser shows.
@@ -314,6 +317,7 @@ class Connection:
     session_id: str | None = attrs.field(default=None, repr=short_repr)
     keeper: Keeper | None = None
     persisted: set[str] = attrs.field(factory=set)
+    left_out: set[str] = attrs.field(factory=set)
     widgets: Widgets = attrs.field(factory=Widgets)
     identity: Identity = attrs.field(factory=Identity)
     page: Page = attrs.field(factory=Page)
@@ -326,7 +330,21 @@ class Connection:
     @property
     def known(self) -> set[str]:
         """The keys that are captured and put back."""
-        return self.persisted | set(self.session.inputs if self.session else ())
+        keys = self.persisted | set(self.session.inputs if self.session else ())
+        return {key for key in keys if not self.is_private(key)}
+
+    def knows(self, key: str) -> bool:
+        """Return whether *key* is one of :attr:`known`."""
+        kept = key in self.persisted or (self.session is not None and key in self.session.inputs)
+        return kept and not self.is_private(key)
+
+    def is_private(self, key: str) -> bool:
+        """Return whether what stands under *key* is never stored, and so neither captured nor put back."""
+        if key in self.widgets.passwords:
+            return True
+        if self.session is not None:
+            return self.session.never_stored.covers(key)
+        return self.keeper is not None and self.keeper.is_private(key)
 
     @property
     def shows_its_session(self) -> bool:
@@ -372,11 +390,13 @@ class ConnectionState(MutableMapping[str, Any]):
             self._set(key, value)
 
     def _set(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value
-        widgets = current_connection().widgets
+        connection = current_connection()
+        widgets = connection.widgets
         try:
             if key not in widgets.forms.fields:
                 st.session_state[key] = value
-                widgets.fresh[key] = value  # looked at before its widget takes it
+                if not connection.is_private(key):
+                    widgets.fresh[key] = value  # looked at before its widget takes it
                 return
         except StreamlitAPIException:  # the widget exists already
             pass

@@ -41,6 +41,7 @@ from sessionkit_streamlit.widgets.restore import (
     check_settable,
     check_slider,
     check_value,
+    note_password,
     restore_inputs,
 )
 
@@ -288,6 +289,18 @@ def element_id_of_era(element_id: str) -> str:
     return put_era(element_id, connection.widgets.era)
 
 
+def note_message(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+    """
+    Look at what a run sends to its page.
+
+    Args:
+        run: The run's context.
+        message: What it sends.
+    """
+    note_form(run, message)
+    note_password(run, message)
+
+
 class _Observer:
     """Passes on what Streamlit does."""
 
@@ -296,7 +309,7 @@ class _Observer:
     before_rules = staticmethod(check_settable)
     before_slider = staticmethod(check_slider)
     after_id = staticmethod(element_id_of_era)
-    before_send = staticmethod(note_form)
+    before_send = staticmethod(note_message)
 
 
 observer = _Observer()

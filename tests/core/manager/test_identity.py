@@ -145,7 +145,7 @@ def test_a_session_id_with_its_cookie_is_given(server: Server) -> None:
     """Asking for what one holds is no refusal."""
     secret_of(server)
 
-    assert {"secret": 1} == server.tab(token_for("s")).run("s").inputs
+    assert {"diary": 1} == server.tab(token_for("s")).run("s").inputs
     assert [] == refusals(server)
 
 
@@ -154,7 +154,7 @@ def test_a_session_id_is_given_to_its_authenticated_owner(server: Server) -> Non
     secret_of(server, user_id=ALICE, authenticated=True)
     tab = server.tab(account=ALICE)
 
-    assert {"secret": 1} == tab.run("s").inputs
+    assert {"diary": 1} == tab.run("s").inputs
     assert "s" == session_of(tab.cookie)
 
 
@@ -175,7 +175,7 @@ def test_recover_refuses_likewise(server: Server) -> None:
     held = server.tab(token_for("s")).enter().recover("s")
 
     assert held is not None
-    assert {"secret": 1} == held.inputs
+    assert {"diary": 1} == held.inputs
 
 
 @pytest.mark.parametrize("wrong", ["x" * 129, "a\x00b", "tab\there", ""])
@@ -425,7 +425,7 @@ def test_another_user_in_a_running_connection_gets_a_fresh_session(server: Serve
     """Somebody else logged in at the same browser."""
     tab = server.tab(account=ALICE)
     session = tab.run()
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
     tab.connection.account = BOB
     after = tab.run()
 
@@ -439,7 +439,7 @@ def test_another_user_in_a_running_connection_gets_the_latest_session(server: Se
     keep(server, "bobs", user_id=BOB, authenticated=True, inputs={"work": 1})
     secret_of(server, user_id=ALICE, authenticated=True)
     tab = server.tab(token_for("s"), account=ALICE)
-    assert {"secret": 1} == tab.run().inputs
+    assert {"diary": 1} == tab.run().inputs
     tab.connection.account = BOB
 
     assert {"work": 1} == tab.run().inputs
@@ -450,7 +450,7 @@ def test_a_logout_gives_a_fresh_session(server: Server) -> None:
     """The host vouched for the user, and says that nobody is there now."""
     tab = server.tab(account=ALICE)
     session = tab.run()
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
     assert server.manager.flush()
     tab.connection.account = None
     after = tab.run()
@@ -471,13 +471,13 @@ def test_a_logout_counts_whatever_name_the_app_has_for_the_user(server: Server) 
     """The app passes the address of the user whom the host knows: with the user the name goes, too."""
     tab = server.tab(account=ALICE)
     session = tab.run(user_id="alice@mail")
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
     assert server.manager.flush()
     after = server.tab(tab.cookie).run()
 
     assert ("alice@mail", True) == (session.user_id, session.authenticated)
     assert (None, {}) == (after.user_id, after.inputs)
-    assert {"secret": 1} == server.tab(account=ALICE).run(user_id="alice@mail").inputs
+    assert {"diary": 1} == server.tab(account=ALICE).run(user_id="alice@mail").inputs
 
 
 def test_what_a_user_typed_before_the_logout_is_kept(server: Server) -> None:
@@ -523,7 +523,7 @@ def test_a_provisional_session_of_another_user_never_joins_the_stored_one(
     assert ["owner"] == [event.reason for event in tab.server.told(SessionGone)]
     reread = server.manager.repository.load("s")
     assert reread is not None
-    assert {"secret": 1} == reread.inputs
+    assert {"diary": 1} == reread.inputs
 
 
 def test_a_provisional_session_of_nobody_never_joins_a_users(
@@ -537,12 +537,12 @@ def test_a_provisional_session_of_nobody_never_joins_a_users(
     back(tab)
     after = tab.run()
 
-    assert "secret" not in session.inputs
-    assert "secret" not in after.inputs
+    assert "diary" not in session.inputs
+    assert "diary" not in after.inputs
     assert set() == session.roles | after.roles
     reread = server.manager.repository.load("s")
     assert reread is not None
-    assert {"secret": 1} == reread.inputs
+    assert {"diary": 1} == reread.inputs
 
 
 def test_a_provisional_session_of_the_owner_joins_the_stored_one(
@@ -555,7 +555,7 @@ def test_a_provisional_session_of_the_owner_joins_the_stored_one(
     session.inputs["mine"] = 2
     back(tab)
 
-    assert {"secret": 1, "mine": 2} == tab.run().inputs
+    assert {"diary": 1, "mine": 2} == tab.run().inputs
 
 
 # -- the session got an owner elsewhere ----------------------------------------
@@ -593,7 +593,7 @@ def test_the_owner_elsewhere_gets_it_everywhere(server: Server, open_server: Ope
     assert server.manager.flush()
 
     assert session is late.run()
-    assert ({"secret": 1}, ALICE) == (session.inputs, session.user_id)
+    assert ({"diary": 1}, ALICE) == (session.inputs, session.user_id)
 
 
 def make_it_hers(tab: Tab, open_server: OpenServer) -> None:
@@ -601,7 +601,7 @@ def make_it_hers(tab: Tab, open_server: OpenServer) -> None:
     other = open_server(FaultyStore(tab.server.store.memory), script=True)
     hers = other.manager.bootstrap(session_of(tab.cookie), ALICE)
     hers.authenticated = True
-    hers.inputs["secret"] = 1
+    hers.inputs["diary"] = 1
     hers.roles.add("admin")
     assert other.manager.flush()
 

@@ -355,7 +355,7 @@ def test_who_planted_the_cookie_of_an_empty_page_gets_nothing(
     attacker = attacker.reload() if known == "stored" else attacker
     victim = server.tab(planted)
     victim.run()
-    victim.run(user_id="alice").inputs["secret"] = 1
+    victim.run(user_id="alice").inputs["diary"] = 1
     assert server.manager.flush()
 
     again = open_server(FaultyStore(server.store.memory)).tab(planted)
@@ -363,7 +363,7 @@ def test_who_planted_the_cookie_of_an_empty_page_gets_nothing(
         given = one.run()
         assert ({"note": ""}, None) == (given.inputs, given.user_id)
         assert session_of(planted) == given.session_id
-    assert {"work": 1, "secret": 1} == server.tab(victim.cookie).run().inputs
+    assert {"work": 1, "diary": 1} == server.tab(victim.cookie).run().inputs
 
 
 @pytest.mark.parametrize("owner", [BOB, None])
@@ -371,7 +371,7 @@ def test_a_list_that_is_older_than_the_session_gives_nobody_elses(
     server: Server, monkeypatch: pytest.MonkeyPatch, owner: str | None
 ) -> None:
     """The store lists a session as the user's that is somebody else's, or nobody's, by now."""
-    keep(server, "other", user_id=owner, inputs={"secret": 1})
+    keep(server, "other", user_id=owner, inputs={"diary": 1})
     tab = shown(server)
     monkeypatch.setattr(server.manager.repository, "latest_of", lambda _: "other")
     session = tab.run(user_id="alice")
@@ -557,6 +557,6 @@ def test_each_field_of_a_session_was_thought_of() -> None:
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
     passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}
-    passed_over |= {"not_kept", "ended"}
+    passed_over |= {"not_kept", "ended", "never", "privacy"}
 
     assert counted | passed_over == {field.name for field in attrs.fields(UserSession)}

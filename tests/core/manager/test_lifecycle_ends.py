@@ -34,7 +34,7 @@ def test_an_ended_session_is_followed_by_a_fresh_one(server: Server) -> None:
     """In all its tabs, under other ids; the browser gets a token for it."""
     tab = server.tab()
     session = tab.run()
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
     assert server.manager.flush()
     other_tab = tab.beside()
     assert session is other_tab.run()
@@ -50,7 +50,7 @@ def test_an_ended_session_is_followed_by_a_fresh_one(server: Server) -> None:
         assert session.session_id != fresh.session_id
         assert ({}, fresh.session_id) == (fresh.inputs, session_of(one.cookie))
     assert 1 == len(server.told(SessionEnded))
-    assert {"secret": 1, "late": 2} == session.inputs
+    assert {"diary": 1, "late": 2} == session.inputs
 
 
 def test_a_late_flush_brings_nothing_back(open_server: OpenServer) -> None:

@@ -132,7 +132,7 @@ def test_a_stale_cookie_begins_anew(server: Server, open_server: OpenServer) -> 
     tab = server.visited()
     stale = tab.cookie
     session = tab.run()
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
     session = rotate(tab)
 
     for other in (server, replica_of(server, open_server)):
@@ -149,12 +149,12 @@ def test_another_tab_that_knows_the_old_token_alone_begins_anew(server: Server) 
     session = tab.run()
     assert session is other_tab.run()
     session = rotate(tab)
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
 
     assert session is not other_tab.enter().current()
     assert session is not other_tab.run()
     other_tab.enter().persist_input("mine", 2)
-    assert {"secret": 1} == session.inputs
+    assert {"diary": 1} == session.inputs
 
 
 def test_another_tab_that_shows_the_new_token_goes_on(server: Server) -> None:
@@ -257,7 +257,7 @@ def test_the_end_of_the_old_id_is_repeated_by_itself(
     tab = server.visited()
     session = tab.run()
     old_id = session.session_id
-    session.inputs["secret"] = 1
+    session.inputs["diary"] = 1
     server.manager.save(session, immediate=True)
     server.store.next_writes(None, fate)
     session = rotate(tab)
@@ -469,7 +469,7 @@ def test_an_attackers_button_rotates_a_session_of_its_own(server: Server) -> Non
     def log_in_first() -> UserSession:
         session = current()
         if not stolen.ended:
-            log_in(tab).inputs["secret"] = 1
+            log_in(tab).inputs["diary"] = 1
             attacker.enter()
         return session
 
@@ -514,14 +514,14 @@ def test_who_planted_a_cookie_gets_nothing_of_the_user(
     if known == "stored":
         attacker = server.tab(planted)
     victim = server.tab(planted)
-    victim.run(user_id="alice").inputs["secret"] = 1
+    victim.run(user_id="alice").inputs["diary"] = 1
     server.manager.flush()
 
     again = replica_of(server, open_server).tab(planted)
     for one in (attacker, server.tab(planted), again):
         given = one.run()
         assert ({}, None) == (given.inputs, given.user_id)
-    assert {"secret": 1} == server.tab(victim.cookie).run().inputs
+    assert {"diary": 1} == server.tab(victim.cookie).run().inputs
 
 
 def test_a_login_writes_once_before_the_page_goes_on(server: Server) -> None:

@@ -282,7 +282,7 @@ def test_a_session_that_became_somebodys_is_not_shown(
     before = tab.run()
     other = Replica(here.store.memory)
     theirs = other.load(before.session_id)
-    theirs.user_id, theirs.authenticated, theirs.inputs["secret"] = ALICE, True, 1
+    theirs.user_id, theirs.authenticated, theirs.inputs["diary"] = ALICE, True, 1
     other.save(theirs)
     seconds.time = 1.0
     after = tab.run()

@@ -471,13 +471,13 @@ def test_a_never_stored_session_without_changes_takes_what_is_stored(replica: Re
 
 def test_a_never_stored_session_of_another_owner_gets_nothing(replica: Replica) -> None:
     """The stored one is somebody else's: they are not brought together."""
-    replica.save(UserSession(session_id="s", user_id="alice", inputs={"secret": 1}))
+    replica.save(UserSession(session_id="s", user_id="alice", inputs={"diary": 1}))
     other = replica.again()
     session = UserSession(session_id="s", user_id="bob", inputs={"mine": 2})
     with pytest.raises(SessionGoneError, match="owner"):
         other.save(session)
 
-    assert {"secret": 1} == replica.load().inputs
+    assert {"diary": 1} == replica.load().inputs
     assert {"mine": 2} == session.inputs
     assert () == other.repository.absorb(session)
 

@@ -292,6 +292,8 @@ KEYS: dict[tuple[str, ...], st.SearchStrategy[Any]] = {
     ("security", "secret_key"): st.sampled_from([SECRET, "x" * 16, "another secret, also long"]),
     ("security", "folder"): st.sampled_from([Path(".sessionkit"), Path("/var/lib/app")]),
     ("limits", "session_bytes"): st.integers(1024, 2**31 - 1),
+    ("privacy", "never"): st.lists(st.sampled_from(["*pin*", "!pin", "iban"])).map(tuple),
+    ("privacy", "never_also"): st.lists(st.sampled_from(["*pin*", "!pin", "iban"])).map(tuple),
     ("conflict", "fields", "inputs.cart"): st.sampled_from(["union", "ours", "sum"]),
 }
 

@@ -20,7 +20,7 @@ def keep(server: Server, session_id: str, **fields: object) -> UserSession:
 
 def secret_of(server: Server, session_id: str = "s", **fields: object) -> Tab:
     """Store a session with something in it; return a stranger's tab."""
-    keep(server, session_id, inputs={"secret": 1}, roles={"admin"}, **fields)
+    keep(server, session_id, inputs={"diary": 1}, roles={"admin"}, **fields)
     return server.tab()
 
 

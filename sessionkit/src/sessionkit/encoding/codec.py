@@ -18,6 +18,7 @@ from sessionkit.errors import (
     UnknownPluginError,
 )
 from sessionkit.serializer import Serializer
+from sessionkit.session.privacy import Privacy
 from sessionkit.session.session import UserSession
 
 EncodedParts = dict[str, bytes]
@@ -47,12 +48,14 @@ class SessionCodec:
         others: Returns the serializer of another name, for records that an
             earlier configuration wrote.
         max_bytes: How large a session may be, in bytes, all its encoded parts together.
+        privacy: Which entries are left out of the parts, whoever encodes.
     """
 
     serializer: Serializer
     name: str
     others: Callable[[str], Serializer]
     max_bytes: int
+    privacy: Privacy = attrs.field(factory=Privacy)
     _seal: bytes = attrs.field(
         init=False, default=attrs.Factory(lambda own: seal(b"", own.name), takes_self=True)
     )
@@ -95,9 +98,12 @@ class SessionCodec:
         parts: EncodedParts = {}
         refused: list[SerializationError] = []
         with session.lock:
-            for name, part in to_parts(session, refused.append).items():
+            session.privacy = self.privacy
+            public = session.never_stored.public
+            for name, whole in to_parts(session, refused.append).items():
                 if name in held:
                     continue
+                part = public(whole)
                 data, changed = self._encode_part(name, part, last.get(name), refused)
                 if data is not None:
                     parts[name] = data
@@ -132,7 +138,9 @@ class SessionCodec:
         Raises:
             SerializationError: If they can't be read; the message names the part.
         """
-        return from_parts(session_id, self.decode_parts(parts, parts))
+        session = from_parts(session_id, self.decode_parts(parts, parts))
+        session.privacy = self.privacy
+        return session
 
     def decode_parts(
         self, parts: Mapping[str, bytes], names: Iterable[str]

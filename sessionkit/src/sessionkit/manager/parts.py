@@ -99,6 +99,10 @@ class ManagerParts:
         """Whether connections left open are to show what others changed."""
         return self.settings.persistence.watch
 
+    def is_private(self, name: str) -> bool:
+        """Return whether the settings say that what is called so is never stored."""
+        return self.settings.privacy.names.covers(name)
+
     @property
     def host(self) -> Host:
         """The framework that runs the calling code."""

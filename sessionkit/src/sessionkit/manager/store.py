@@ -117,6 +117,7 @@ class Assembly:
             name=serializer,
             others=self.serializer,
             max_bytes=self.settings.limits.session_bytes,
+            privacy=self.settings.privacy.names,
         )
 
     def tracks(self, serializer: str) -> Tracks:

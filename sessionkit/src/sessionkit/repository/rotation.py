@@ -154,6 +154,7 @@ class StoredRotation:
     ) -> UserSession:
         moved = self.context.codec.decode(new_id, state.live)
         moved.activity.last = session.activity.last
+        moved.never = session.never
         self.tracks.put(moved, track)
         return moved
 
@@ -249,6 +250,7 @@ def copy_of(codec: SessionCodec, session: UserSession, new_id: str) -> UserSessi
     with session.lock:
         moved = codec.decode(new_id, codec.encode(session, {}).parts)
         moved.activity.last = session.activity.last
+        moved.never = session.never
         empty(session)
     return moved
 

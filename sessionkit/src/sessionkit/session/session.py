@@ -27,6 +27,7 @@ from sessionkit.session.fields import (
     utc_now,
 )
 from sessionkit.session.forms import FormState
+from sessionkit.session.privacy import Privacy
 from sessionkit.values import parse_json, to_tagged
 from sessionkit.values.aside import Path, SetAside
 from sessionkit.values.equality import equals
@@ -146,6 +147,8 @@ class UserSession:
         save_id: The save that this state was last stored by, or None. Set by the repository.
         forms_asked_for: Ids of the forms that the next save includes even if their ``auto_save``
             is off. Not stored; set by the methods, and emptied by the repository.
+        never: Patterns of names that are never stored, besides those of the settings. Not stored; see :meth:`leave_out`.
+        privacy: What the settings say about that. Not stored; set by the repository.
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
@@ -180,6 +183,8 @@ class UserSession:
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
     unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
     forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    never: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    privacy: Privacy = attrs.field(init=False, repr=False, eq=False, default=Privacy())
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
@@ -269,18 +274,36 @@ class UserSession:
         """Return whether the owner has the role."""
         return role in self.roles
 
+    def leave_out(self, *patterns: str) -> None:
+        """
+        Have nothing stored or exported under these names: of inputs, of forms' fields, and in dicts in both.
+
+        The object goes on holding it, as long as it lives.
+
+        Args:
+            patterns: Names, or patterns as for :mod:`fnmatch`; capitals don't count.
+        """
+        if not self.never.issuperset(patterns):
+            self.never |= frozenset(patterns)
+
+    @property
+    def never_stored(self) -> Privacy:
+        """What is never stored, by the settings and by :meth:`leave_out`."""
+        return self.privacy.extended(self.never) if self.never else self.privacy
+
     def to_dict(self) -> dict[str, Any]:
         """
         Return the whole session as plain data.
 
         Typed fields become strings, numbers, lists and dicts (times are ISO
-        8601, sets are sorted lists); the app's own values stay as they are.
+        8601, sets are sorted lists); the app's own values stay as they are. What
+        is never stored (passwords and the like, by their names) is left out.
         """
         from sessionkit.session.plain import to_plain  # noqa: PLC0415 - imports cattrs, and makes converters
 
         with self.lock:
             self.trim()
-            return to_plain(self)
+            return _exported(to_plain(self), self.never_stored)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -322,6 +345,18 @@ class UserSession:
             for form in self.form_states.values():
                 if isinstance(form, FormState):  # an app may put anything there: a save tells
                     form.trim()
+
+
+def _exported(plain: dict[str, Any], privacy: Privacy) -> dict[str, Any]:
+    forms = {
+        form_id: privacy.public(form) if isinstance(form, dict) else form
+        for form_id, form in plain["form_states"].items()
+    }
+    extensions = {
+        name: privacy.public({"value": value})["value"]
+        for name, value in plain["extensions"].items()
+    }
+    return {**privacy.public(plain), "form_states": forms, "extensions": extensions}
 
 
 @attrs.define(kw_only=True)

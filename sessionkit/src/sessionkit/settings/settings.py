@@ -19,6 +19,7 @@ import attrs
 
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.errors import ConfigError
+from sessionkit.session.privacy import NEVER, Privacy
 from sessionkit.settings.sources import (
     CODE,
     DERIVED,
@@ -87,6 +88,14 @@ def plugin_names(_: object, __: object, values: tuple[str, ...]) -> None:
     """Refuse an empty name among names of plugins."""
     for value in values:
         plugin_name(None, None, value)
+
+
+def patterns(_: object, __: object, values: tuple[str, ...]) -> None:
+    """Refuse an empty pattern of a name: it fits nothing."""
+    for value in values:
+        if not value.removeprefix("!").strip():
+            msg = f"patterns of names are needed, such as '*password*', not {value!r}"
+            raise ConfigError(msg)
 
 
 def long_enough(_: object, __: object, secret: str | None) -> None:
@@ -198,6 +207,25 @@ class LimitSettings:
 
 
 @attrs.frozen(kw_only=True)
+class PrivacySettings:
+    """
+    What is never stored, by its name.
+
+    Attributes:
+        never: Patterns of names (:mod:`fnmatch`), in place of those that count by default.
+        never_also: Patterns besides those.
+    """
+
+    never: tuple[str, ...] = attrs.field(default=NEVER, validator=patterns)
+    never_also: tuple[str, ...] = attrs.field(default=(), validator=patterns)
+
+    @property
+    def names(self) -> Privacy:
+        """What all patterns say together."""
+        return Privacy(self.never + self.never_also)
+
+
+@attrs.frozen(kw_only=True)
 class ConflictSettings:
     """
     What is stored where two writers changed one field.
@@ -228,6 +256,7 @@ class Settings:
         expiry: When a session ends by itself.
         security: What tokens are signed with.
         limits: How much is stored.
+        privacy: What is never stored, by its name.
         source: The file that was read, or None; doesn't count when settings are compared.
         origins: Where each key that was set was said, by dotted path; doesn't count either.
     """
@@ -251,6 +280,7 @@ class Settings:
     expiry: ExpirySettings = ExpirySettings()
     security: SecuritySettings = SecuritySettings()
     limits: LimitSettings = LimitSettings()
+    privacy: PrivacySettings = PrivacySettings()
     source: Path | None = attrs.field(default=None, eq=False, metadata=_DERIVED)
     origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False, metadata=_DERIVED)
 

@@ -21,6 +21,7 @@ import pytest
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.events import SessionEvent
 from sessionkit.host import STATE_KEY, ConnectedHost, Host
+from sessionkit.session.privacy import Privacy
 from sessionkit.session.session import UserSession
 from sessionkit.status import PersistenceStatus
 from sessionkit.tokens import Tokens
@@ -216,6 +217,10 @@ class NullKeeper:
         """Take the app's tokens."""
         self.tokens = tokens
         self.watching = False
+
+    def is_private(self, name: str) -> bool:
+        """Return what the default settings say."""
+        return Privacy().covers(name)
 
     def schedule_save(self, session: UserSession) -> None:
         """Do nothing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run sends to the browser's page about forms, and whether one was submitted."""
+"""What a run sends to the browser's page about forms and passwords, and whether a form was submitted."""
 
 from __future__ import annotations
 
@@ -71,6 +71,22 @@ def _form_part(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit
     if not form_id:
         return None
     return Field(form_id, inner.id, getattr(inner, "is_form_submitter", False))
+
+
+def password_key(message: Any) -> str | None:  # noqa: ANN401 - Streamlit's
+    """Return the key of the field for a password that a message draws; None for all else."""
+    effect = "what is typed into a field for a password may be stored"
+    return guarded(lambda: _password_key(message), "ForwardMsg.delta", effect, otherwise=None)
+
+
+def _password_key(message: Any) -> str | None:  # noqa: ANN401 - Streamlit's
+    from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
+
+    delta = message.delta
+    if delta.WhichOneof("type") != "new_element" or not delta.new_element.HasField("text_input"):
+        return None
+    field = delta.new_element.text_input
+    return user_key_from_element_id(field.id) if field.type == field.PASSWORD else None
 
 
 def is_pressed(run: ScriptRunContext, button_id: str) -> bool:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import date, time
+from glob import escape
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -22,6 +24,7 @@ from sessionkit_streamlit.connection import (
     is_same,
 )
 from sessionkit_streamlit.internals.element_ids import forget_widgets, has_drawn, sent_era
+from sessionkit_streamlit.internals.messages import password_key
 from sessionkit_streamlit.internals.state import (
     MISSING,
     adopt,
@@ -59,7 +62,7 @@ _UNSETTABLE: Final = (
 )
 
 
-def persist(*keys: str) -> None:
+def persist(*keys: str, never: Iterable[str] = ()) -> None:
     """
     Name keys of ``st.session_state`` to keep, besides those given to ``persist_input``.
 
@@ -69,20 +72,41 @@ def persist(*keys: str) -> None:
 
     Args:
         keys: Keys of widgets, or of values that the app sets itself.
+        never: Names of what is never stored, as inputs, fields of forms, or entries of dicts in
+            them; patterns as in the setting ``privacy.never``, besides those. Call it before the
+            values are there, in every run.
 
     Raises:
-        TypeError: If a key is no text.
+        TypeError: If a key or a name is no text.
 
     Example:
         ::
 
             bootstrap_session()
-            persist("city", "cart")
+            persist("city", "cart", never=["iban"])
             st.text_input("City", key="city")
     """
-    named = {_key(one) for one in keys}
+    if isinstance(never, str):
+        msg = f"persist(never=...) takes a list of names, such as [{never!r}], not one text"
+        raise TypeError(msg)
+    named, left_out = {_key(one) for one in keys}, {_key(one) for one in never}
     if context() is not None:
-        current_connection().persisted.update(named)
+        connection = current_connection()
+        connection.persisted.update(named)
+        leave_out(connection, left_out)
+
+
+def leave_out(connection: Connection, names: Iterable[str]) -> None:
+    """
+    Have nothing of these names stored, by this connection's session and the next one that it shows.
+
+    Args:
+        connection: What is known about the connection.
+        names: Names or patterns.
+    """
+    connection.left_out.update(names)
+    if connection.session is not None:
+        connection.session.leave_out(*connection.left_out)
 
 
 def _key(one: object) -> str:
@@ -110,6 +134,7 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
         widgets.unsettable |= set(noted.get("unsettable", ()))
         widgets.forms.fields = dict.fromkeys(noted.get("clearing", ()), "") | widgets.forms.fields
     connection.session, connection.session_id = session, session.session_id
+    session.leave_out(*connection.left_out)
     before, connection.page.run = connection.page.run, ref(run)
     is_first = before is None
     if before is None:
@@ -131,7 +156,7 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
 
 def _leave_era(widgets: Widgets, run: ScriptRunContext) -> None:
     """Let go of all that was shown for the session before: that one ended, or another user came."""
-    kept = [*widgets.shown, *widgets.waiting]
+    kept = [*widgets.shown, *widgets.waiting, *widgets.passwords]
     widgets.begin_era()
     forget_widgets(run)
     for key in kept:
@@ -145,7 +170,7 @@ def _put_all(
     values = {
         key: value
         for key, value in (widgets.waiting | inputs).items()
-        if key not in widgets.unsettable
+        if key not in widgets.unsettable and not connection.is_private(key)
     }
     for key, value in values.items():
         current = state.get(key, MISSING)
@@ -209,7 +234,7 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
     widgets = connection.widgets
     widgets.forms.fields.pop(key, None)  # it is there again once it is drawn, if it still is so
     restored = widgets.fresh.pop(key, MISSING)
-    if key not in connection.known:
+    if not connection.knows(key):
         return
     if momentary(widget):
         widgets.unsettable.add(key)
@@ -226,6 +251,24 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
         widgets.placed[key] = Placed(stored=restored, taken=taken.value)
     else:
         _drop(connection, state, key, restored, taken.refusal)
+
+
+def note_password(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+    """
+    Note a field for a password that a run sends to the page: what is typed there is never stored.
+
+    Args:
+        run: The run's context.
+        message: What it sends.
+    """
+    key = password_key(message)
+    connection = None if key is None else peek(run, CONNECTION_KEY)
+    if key is None or not isinstance(connection, Connection):
+        return
+    if key not in connection.widgets.passwords:
+        connection.widgets.forget(key)
+        connection.widgets.passwords.add(key)
+    leave_out(connection, [escape(key)])
 
 
 def check_settable(key: str, *, settable: bool) -> bool:

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What never leaves the process: entries whose names say that they hold a password, a token or the like."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import translate
+from functools import lru_cache
+from typing import Any, Final
+
+import attrs
+
+from sessionkit.values import MAX_DEPTH
+from sessionkit.values.dicts import DICT_TYPES, dict_like
+
+# The app's values may be anything, here as everywhere.
+# ruff: noqa: ANN401
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+_EXCEPT: Final = "!"
+_NAMES: Final = 4096
+_JUDGES: Final = 256
+
+NEVER: Final = (
+    "*password*",
+    "*passwd*",
+    "*passphrase*",
+    "*secret*",
+    "*token*",
+    "*api_key*",
+    "*api-key*",
+    "*apikey*",
+    "*private_key*",
+    "*credential*",
+    "!*max_tokens*",
+    "!*token_count*",
+    "!*token_limit*",
+)
+"""The patterns that count where none are set."""
+
+Fields = dict[str, Any]
+"""Fields of a session, a form or a part by name."""
+
+
+@lru_cache(_JUDGES)
+def _judge(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    never = _compiled(one for one in patterns if not one.startswith(_EXCEPT))
+    stored = _compiled(one[1:] for one in patterns if one.startswith(_EXCEPT))
+
+    @lru_cache(_NAMES)
+    def covers(name: str) -> bool:
+        folded = name.casefold()
+        covered = bool(never and never.match(folded) and not (stored and stored.match(folded)))
+        if covered:
+            _LOGGER.info("what is called %r is never stored: the setting privacy.never", name)
+        return covered
+
+    return covers
+
+
+def _compiled(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    texts = [translate(one.casefold()) for one in patterns]
+    return re.compile("|".join(texts)) if texts else None
+
+
+@attrs.frozen
+class Privacy:
+    """
+    Says by their names which entries are never stored.
+
+    Attributes:
+        patterns: Patterns as for :mod:`fnmatch`, in capitals or not; a name that one of those
+            that begin with ``!`` fits is stored all the same.
+
+    Example:
+        >>> Privacy(("*token*", "!max_tokens")).covers("Access_Token")
+        True
+    """
+
+    patterns: tuple[str, ...] = NEVER
+    _covers: Callable[[str], bool] = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda own: _judge(own.patterns), takes_self=True),
+    )
+
+    def covers(self, name: object) -> bool:
+        """Return whether what stands under *name* is never stored."""
+        return isinstance(name, str) and self._covers(name)
+
+    def extended(self, patterns: Iterable[str]) -> Privacy:
+        """Return the same with more patterns."""
+        more = tuple(sorted(set(patterns) - set(self.patterns)))
+        return Privacy(self.patterns + more) if more else self
+
+    def public(self, fields: Fields) -> Fields:
+        """
+        Return fields without the entries that are never stored; nothing is changed in place.
+
+        Of inputs, of the data and errors of forms and their snapshots, of what pages were opened
+        with and of extensions, however deep in dicts, lists and tuples.
+
+        Args:
+            fields: A session's, a form's or a part's.
+        """
+        public = {name: self._field(name, value) for name, value in fields.items()}
+        same = all(value is fields[name] for name, value in public.items())
+        return fields if same else public
+
+    def _field(self, name: str, value: Any) -> Any:
+        if name in _ENTRIES:
+            return self._entries(value, 0)
+        if name in _RECORDS and isinstance(value, list):
+            return _unless_same(value, [self._record(one, _RECORDS[name]) for one in value])
+        return value
+
+    def _record(self, record: Any, field: str) -> Any:
+        if not isinstance(record, dict) or field not in record:
+            return record
+        kept = self._entries(record[field], 0)
+        return record if kept is record[field] else {**record, field: kept}
+
+    def _entries(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if depth > MAX_DEPTH:  # what holds itself is refused by whoever writes it
+            return value
+        if kind in DICT_TYPES:
+            kept = {
+                key: self._entries(one, depth + 1)
+                for key, one in value.items()
+                if not self.covers(key)
+            }
+            same = len(kept) == len(value) and all(one is value[key] for key, one in kept.items())
+            return value if same else dict_like(value, kept)
+        if kind is list or kind is tuple:
+            return _unless_same(value, kind(self._entries(one, depth + 1) for one in value))
+        return value
+
+
+_ENTRIES: Final = frozenset({"inputs", "data", "errors", "value"})
+"""Fields whose entries have names of the app's."""
+
+_RECORDS: Final[Mapping[str, str]] = {
+    "snapshots": "data",
+    "redo_snapshots": "data",
+    "navigation_history": "params",
+}
+"""Fields that hold records, with the field of a record whose entries have names of the app's."""
+
+
+def _unless_same(value: Any, kept: Any) -> Any:
+    return value if all(map(lambda one, other: one is other, kept, value)) else kept
