@@ -146,7 +146,7 @@ def test_a_fresh_ticket_is_honoured(tokens: Tokens, clock: _Clock, age: int) -> 
     ticket = tokens.issue_ticket(["old"], "new")
     clock.seconds += age
 
-    assert "new" == tokens.read_ticket(ticket, "old")
+    assert "new" == tokens.read_ticket(ticket, "old").session_id
 
 
 @pytest.mark.parametrize("age", [TICKET_SECONDS + 1, 10**6, -60])
@@ -169,12 +169,37 @@ def test_a_ticket_goes_with_each_cookie_that_the_browser_may_hold(tokens: Tokens
     """Also when the session has gone back to an id that it had."""
     ticket = tokens.issue_ticket(["first", "second"], "first")
 
-    assert ["first", "first"] == [tokens.read_ticket(ticket, one) for one in ("first", "second")]
+    assert ["first", "first"] == [
+        tokens.read_ticket(ticket, one).session_id for one in ("first", "second")
+    ]
+
+
+def test_a_token_names_the_device_that_it_was_given_to(tokens: Tokens) -> None:
+    """Readable or not; those of earlier releases, and of sessions without an owner, name none."""
+    for readable in (False, True):
+        token = tokens.issue("s", "laptop", readable=readable)
+        assert TokenContent("s", readable, "laptop") == tokens.inspect(token)
+        assert TokenContent("s", readable) == tokens.inspect(tokens.issue("s", readable=readable))
+
+
+def test_a_ticket_names_devices_too(tokens: Tokens) -> None:
+    """The cookie of another device of the session isn't traded."""
+    laptop, phone = (
+        TokenContent("s", readable=False, device_id=one) for one in ("laptop", "phone")
+    )
+    ticket = tokens.issue_ticket(["old", laptop], phone)
+
+    assert [phone, phone, phone] == [
+        tokens.read_ticket(ticket, one) for one in ("old", laptop, phone)
+    ]
+    for other in ("s", TokenContent("s", readable=False, device_id="tablet")):
+        with pytest.raises(InvalidTokenError, match="another session's cookie"):
+            tokens.read_ticket(ticket, other)
 
 
 def test_a_ticket_that_another_tab_has_traded_is_honoured(tokens: Tokens) -> None:
     """The browser holds the new session's cookie already."""
-    assert "new" == tokens.read_ticket(tokens.issue_ticket(["old"], "new"), "new")
+    assert "new" == tokens.read_ticket(tokens.issue_ticket(["old"], "new"), "new").session_id
 
 
 @pytest.mark.parametrize(

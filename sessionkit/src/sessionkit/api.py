@@ -115,7 +115,7 @@ def rotate_session() -> UserSession:
 
 def list_sessions(user_id: str | None) -> tuple[SessionSummary, ...]:
     """
-    Return a user's sessions, latest activity first: what a page called "your devices" shows.
+    Return a user's sessions, latest activity first, each device apart: what a page called "your devices" shows.
 
     Args:
         user_id: The user. Pass only whom you have authenticated, or let an administrator ask.
@@ -134,9 +134,12 @@ def revoke_sessions(
     """
     End a user's sessions for good, wherever they are: log out everywhere.
 
+    With *keep_current* the calling browser's session stays, for it alone: other devices that share its
+    data are struck off. Go on with :func:`get_current_session` then.
+
     Args:
         user_id: The user. Pass only whom you have authenticated, or let an administrator ask.
-        only: Ids of the sessions that are meant, such as those a user ticked in
+        only: Ids of the sessions or devices that are meant, such as those a user ticked in
             a list; those that are not the user's are passed over. None for all.
         keep_current: True to log out everywhere else.
 

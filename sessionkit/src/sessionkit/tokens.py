@@ -2,7 +2,7 @@
 """
 Signed tokens, what a browser is given instead of a session, and the secret that they are signed with.
 
-A token carries a session id and nothing else. Three kinds are signed with
+A token carries the id of a session and of the device that it was given to, and nothing else. Three kinds are signed with
 three salts, so that none passes for another: the cookie, the readable token
 that scripts of the page can see, and the ticket that trades an old cookie.
 """
@@ -50,10 +50,13 @@ class TokenContent:
     Attributes:
         session_id: The session.
         readable: Whether scripts of the page can read the token.
+        device_id: The device that it was given to; None where the session has no owner that an app vouched for,
+            and in tokens of earlier releases.
     """
 
     session_id: str = attrs.field(repr=short_repr)
     readable: bool
+    device_id: str | None = None
 
 
 class Tokens:
@@ -91,23 +94,24 @@ class Tokens:
         """Show the cookie's name, not the key."""
         return f"Tokens(cookie_name={self.cookie_name!r})"
 
-    def issue(self, session_id: str, *, readable: bool = False) -> str:
+    def issue(
+        self, session_id: str, device_id: str | None = None, *, readable: bool = False
+    ) -> str:
         """
         Return a token for a session.
 
         Args:
             session_id: The session.
+            device_id: The device that it is given to, or None.
             readable: Whether scripts of the page will be able to read the
                 token; it says so itself, by its first two characters.
 
         Raises:
             InvalidSessionIdError: If this can't be a session id.
         """
-        session_id = check_session_id(session_id)
+        content = _content(session_id, device_id)
         return (
-            _READABLE + _sign(self._readable, session_id)
-            if readable
-            else _sign(self._cookie, session_id)
+            _READABLE + _sign(self._readable, content) if readable else _sign(self._cookie, content)
         )
 
     def read(self, token: object) -> str:
@@ -129,33 +133,33 @@ class Tokens:
         text = _check_token(token)
         readable = text.startswith(_READABLE)
         serializer = self._readable if readable else self._cookie
-        session_id = _session_id(_open(serializer, text.removeprefix(_READABLE)), text)
-        return TokenContent(session_id, readable)
+        session_id, device_id = _ids(_open(serializer, text.removeprefix(_READABLE)), text)
+        return TokenContent(session_id, readable, device_id)
 
-    def issue_ticket(self, old_ids: Iterable[str], new_id: str) -> str:
+    def issue_ticket(self, old: Iterable[TokenContent | str], new: TokenContent | str) -> str:
         """
-        Return a ticket that trades the cookie of one session for that of another.
+        Return a ticket that trades one cookie for another.
 
         Args:
-            old_ids: The sessions whose cookie the browser may hold.
-            new_id: The session whose cookie it gets.
+            old: What the cookies say that the browser may hold; a session id where one names no device.
+            new: What the cookie says that it gets.
 
         Raises:
             InvalidSessionIdError: If one of them can't be a session id.
         """
-        return _sign(self._ticket, [check_session_id(one) for one in (*old_ids, new_id)])
+        return _sign(self._ticket, [_named(one) for one in (*old, new)])
 
-    def read_ticket(self, ticket: object, old_id: str) -> str:
+    def read_ticket(self, ticket: object, old: TokenContent | str) -> TokenContent:
         """
-        Return the new session id in a ticket.
+        Return what the cookie says that a ticket is traded for.
 
         Args:
             ticket: What :meth:`issue_ticket` returned.
-            old_id: The session of the cookie that came along.
+            old: What the cookie says that came along.
 
         Raises:
             InvalidTokenError: If this key has not signed it, it is older than
-                60 seconds, or the cookie is of none of its sessions.
+                60 seconds, or the cookie is of none of its sessions and devices.
         """
         text = _check_token(ticket)
         content, signed_at = _open(self._ticket, text, return_timestamp=True)
@@ -165,10 +169,11 @@ class Tokens:
             raise InvalidTokenError(msg)
         if not isinstance(content, list) or len(content) < _PAIR:
             raise _foreign(text)
-        if old_id not in content:  # the new session's own: another tab has traded it
+        if _named(old) not in content:  # the new cookie's own: another tab has traded it
             msg = "the ticket trades another session's cookie than the one that came along"
             raise InvalidTokenError(msg)
-        return _session_id(content[-1], text)
+        session_id, device_id = _ids(content[-1], text)
+        return TokenContent(session_id, readable=False, device_id=device_id)
 
 
 class _Signer(TimestampSigner):
@@ -200,6 +205,24 @@ def _open(serializer: Serializer[str], token: str, **keywords: Any) -> Any:  # n
     except BadData:
         # Without its cause, which would show the signature.
         raise _foreign(token) from None
+
+
+def _content(session_id: str, device_id: str | None) -> str | list[str]:
+    session_id = check_session_id(session_id)
+    return session_id if device_id is None else [session_id, device_id]
+
+
+def _named(token: TokenContent | str) -> str | list[str]:
+    if isinstance(token, str):
+        return _content(token, None)
+    return _content(token.session_id, token.device_id)
+
+
+def _ids(content: object, token: str) -> tuple[str, str | None]:
+    """Return the session and the device in a token; tokens of earlier releases are the session's id alone."""
+    if isinstance(content, list) and len(content) == _PAIR and isinstance(content[1], str):
+        return _session_id(content[0], token), content[1]
+    return _session_id(content, token), None
 
 
 def _session_id(content: object, token: str) -> str:

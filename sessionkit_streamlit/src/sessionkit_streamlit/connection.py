@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sessionkit.conflict import FieldDecision
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
+    from sessionkit.tokens import TokenContent
 from sessionkit.session import UserSession
 
 CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
@@ -176,14 +177,14 @@ class Identity:
         granted: The token that the manager gave last; None when the browser's own stands.
         replaced: Tokens that were presented once and count no more.
         ticket: What the browser is to trade for a cookie, or None.
-        traded: The ids that tickets were issued for, oldest first.
+        traded: What the cookies say that tickets were issued for, oldest first.
         readable: What the browser is to keep by script, or None.
     """
 
     granted: str | None = attrs.field(default=None, repr=hidden_repr)
     replaced: set[str] = attrs.field(factory=set, repr=hidden_repr)
     ticket: str | None = attrs.field(default=None, repr=hidden_repr)
-    traded: list[str] = attrs.field(factory=list, repr=hidden_repr)
+    traded: list[TokenContent] = attrs.field(factory=list, repr=hidden_repr)
     readable: str | None = attrs.field(default=None, repr=hidden_repr)
 
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from sessionkit.host import Keeper
     from sessionkit.session import UserSession
-    from sessionkit.tokens import Tokens
+    from sessionkit.tokens import TokenContent, Tokens
 
 _TRADED: Final = 8
 """How many ids of one connection a ticket names, besides the first: the browser may still be behind."""
@@ -114,20 +114,25 @@ class StreamlitHost:
         presented = {reported_token(), self._cookie(), identity.granted} - {None, token}
         identity.replaced |= {one for one in presented if one is not None}
         identity.granted, identity.ticket, identity.readable = token, None, None
-        new_id = None if token is None else self._tokens.read(token)
-        if connection.session is None or connection.session.session_id != new_id:
+        new = None if token is None else self._tokens.inspect(token)
+        if (
+            connection.session is None
+            or new is None
+            or connection.session.session_id != new.session_id
+        ):
             connection.session = None  # it ended: nothing more is captured for it
-        if new_id is not None:
-            self._hand_over(identity, new_id)
+        if new is not None:
+            self._hand_over(identity, new)
 
-    def _hand_over(self, identity: Identity, new_id: str) -> None:
-        first_id = self._cookie_id()
-        if first_id is not None and gate.middleware:
+    def _hand_over(self, identity: Identity, new: TokenContent) -> None:
+        cookie = self._cookie()
+        first = None if cookie is None else self._content_of(cookie)
+        if first is not None and gate.middleware:
             # The connection knows the cookie that it began with; the browser may have traded it since.
-            identity.ticket = self._tokens.issue_ticket([first_id, *identity.traded], new_id)
-            identity.traded = [*identity.traded, new_id][-_TRADED:]
+            identity.ticket = self._tokens.issue_ticket([first, *identity.traded], new)
+            identity.traded = [*identity.traded, new][-_TRADED:]
         elif self._handshake:
-            identity.readable = self._tokens.issue(new_id, readable=True)
+            identity.readable = self._tokens.issue(new.session_id, new.device_id, readable=True)
 
     def follow(self, former: UserSession, session: UserSession) -> None:
         """Go on with a session that has moved to a fresh id: what its widgets show stays."""
@@ -170,7 +175,7 @@ class StreamlitHost:
         if taken:
             keeper.schedule_save(session)
         flush_on_release(connection, keeper)
-        self._answer(connection.identity, session.session_id)
+        self._answer(connection.identity)
         marks = marks_of(connection, run) if self._resync else None
         mount(connection.identity, self._tokens.cookie_name, resync=self._resync, page=marks)
 
@@ -235,12 +240,12 @@ class StreamlitHost:
         """
         open_tabs.changed(session_id)
 
-    def _answer(self, identity: Identity, session_id: str) -> None:
+    def _answer(self, identity: Identity) -> None:
         """Settle what the browser reported, or it would report it again after each run."""
         reported = reported_token()
         if reported is None or identity.readable is None:
             return
-        if self._id_in(reported) == session_id:
+        if self._content_of(reported) == self._content_of(identity.readable):
             identity.readable = reported
         else:
             identity.replaced.add(reported)
@@ -249,13 +254,9 @@ class StreamlitHost:
         cookie = st.context.cookies.get(self._tokens.cookie_name)
         return cookie if isinstance(cookie, str) else None  # AppTest has a stand-in there
 
-    def _cookie_id(self) -> str | None:
-        token = self._cookie()
-        return None if token is None else self._id_in(token)
-
-    def _id_in(self, token: str) -> str | None:
+    def _content_of(self, token: str) -> TokenContent | None:
         try:
-            return self._tokens.read(token)
+            return self._tokens.inspect(token)
         except InvalidTokenError:
             return None
 

@@ -11,6 +11,7 @@ import attrs
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
 from sessionkit.host import STATE_KEY, Host
+from sessionkit.manager.devices import devices_of, is_struck_off, replacement_of
 from sessionkit.records import hidden_repr, short_repr
 from sessionkit.repository.tracks import Owner
 from sessionkit.session.fields import check_session_id
@@ -52,23 +53,25 @@ class Claims:
         known = host.user()
         presented = host.token()
         if before is not None and before.claim.presented == presented:
-            token_id = before.claim.token_id  # read, and refused, once
+            token = (before.claim.token_id, before.claim.device_id)  # read, and refused, once
         else:
-            token_id = None if presented is None else self._read(presented)
+            token = (None, None) if presented is None else self._read(presented)
         return Claim(
             asked=None if session_id is None else check_session_id(session_id),
             presented=presented,
-            token_id=token_id,
+            token_id=token[0],
+            device_id=token[1],
             user_id=known if user_id is None else user_id,
             authenticated=known is not None,
         )
 
-    def _read(self, token: str) -> str | None:
+    def _read(self, token: str) -> tuple[str | None, str | None]:
         try:
-            return self.tokens().read(token)
+            content = self.tokens().inspect(token)
         except InvalidTokenError as error:
             self.emit(RestoreRefused(session_id=None, reason=f"the browser's token: {error}"))
-            return None
+            return None, None
+        return content.session_id, content.device_id
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +83,7 @@ class Claim:
         asked: The session id that the app named, or None.
         presented: The token that the browser presented, or None.
         token_id: The session id in the token; None when there is none or it is not ours.
+        device_id: The device in the token, or None.
         user_id: The known user, or None.
         authenticated: Whether the host knows the user, whatever the app calls them.
     """
@@ -87,6 +91,7 @@ class Claim:
     asked: str | None = attrs.field(repr=short_repr)
     presented: str | None = attrs.field(repr=hidden_repr)
     token_id: str | None = attrs.field(repr=short_repr)
+    device_id: str | None = attrs.field(repr=short_repr)
     user_id: str | None
     authenticated: bool
 
@@ -108,10 +113,19 @@ class ConnectedSession:
     Attributes:
         session: The live session; holding it keeps it in the identity map.
         claim: What the connection said then.
+        given: The session and the device that its browser's token names, or None before it has one.
+        said: The user whom the app named last, or None.
     """
 
     session: UserSession
     claim: Claim
+    given: tuple[str, str | None] | None = attrs.field(default=None, repr=False)
+    said: str | None = None
+
+    @property
+    def device_id(self) -> str | None:
+        """The device that the session lists the browser as; None where it lists none."""
+        return None if self.given is None else self.given[1]
 
     def holds_for(self, claim: Claim) -> bool:
         """Return whether a later claim of the same connection leads to the same session; not whose it is."""
@@ -129,7 +143,19 @@ class ConnectedSession:
 
     def may_follow(self, claim: Claim, moved: UserSession) -> bool:
         """Tell who goes on with a session that has moved: to have known the old id is not enough."""
-        return moved.user_id is not None and claim.user_id == moved.user_id
+        if moved.user_id is None or is_struck_off(moved, self.device_id):
+            return False
+        listed = devices_of(moved) or {}
+        same_id = moved.session_id == self.session.session_id
+        return claim.user_id == moved.user_id or (same_id and self.device_id in listed)
+
+    def was_struck_off(self, claim: Claim, session: UserSession) -> bool:
+        """Tell whether a session has struck the device off, and nobody has logged in again since."""
+        if claim.token_id == session.session_id and claim.device_id in (devices_of(session) or {}):
+            return False  # in another tab of the browser
+        if claim.user_id is not None and replacement_of(session, self.device_id):
+            return False  # the user has, and the app says that this one is theirs
+        return claim.user_id in {None, self.said} and is_struck_off(session, self.device_id)
 
 
 def connected_session(state: Mapping[str, Any]) -> UserSession | None:

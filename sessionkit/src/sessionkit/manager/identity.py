@@ -10,6 +10,7 @@ tests are trusted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -25,6 +26,13 @@ from sessionkit.events import (
 )
 from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession
+from sessionkit.manager.devices import (
+    devices_of,
+    list_device,
+    note_seen,
+    replacement_of,
+    strike_off,
+)
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.records import short
@@ -51,6 +59,8 @@ class Identity:
         claims: Reads what connections say about themselves.
         rotation: Gives sessions an owner and a fresh id.
         discard: Takes the session of an id out of the queue of saves.
+        schedule_save: Has a session saved soon.
+        now: Returns the present moment, aware.
         emit: Takes events.
     """
 
@@ -60,6 +70,8 @@ class Identity:
     claims: Claims
     rotation: LiveRotation
     discard: Callable[[str], None]
+    schedule_save: Callable[[UserSession], None]
+    now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
     _unproven: WeakSet[UserSession] = attrs.field(init=False, factory=WeakSet)
     _latest: LatestSessions = attrs.field(init=False)
@@ -84,37 +96,87 @@ class Identity:
         before: ConnectedSession | None = state.get(STATE_KEY)
         claim = self.claims.of(host, session_id, user_id, before)
         held = None if before is None else self._followed(before, claim)
-        if held is not None and self._holds(held, claim):
+        if held is not None and self._holds(host, held, claim):
             session = self._or_latest(host, held.session, claim, restore=restore)
             if session is not held.session:
                 self._tell_restored(session)
             bound = self._bind(host, session, claim)
             if bound is not None:
-                self._hand_over(host, before, bound, claim)
+                state[STATE_KEY] = self._hand_over(host, before, bound, claim)
                 return bound
         session = self._restored(host, before, claim, restore=restore)
-        self._give_token(host, claim, session)
+        state[STATE_KEY] = self._hand_over(host, before, session, claim)
         if before is not None:
             self._abandon(before, claim)
         elif ENDED_KEY in state:
             del state[ENDED_KEY]
-        state[STATE_KEY] = ConnectedSession(session=session, claim=claim)
         return session
 
     def renew(self, host: Host, session: UserSession) -> None:
-        """Let a connection whose session was rotated go on with it, and give its browser the new token."""
-        before: ConnectedSession = host.state()[STATE_KEY]
-        self._hand_over(host, before, session, before.claim)
+        """Let a connection whose session has moved go on with it, and give its browser the new token, if it needs one."""
+        state = host.state()
+        before: ConnectedSession = state[STATE_KEY]
+        state[STATE_KEY] = self._hand_over(host, before, session, before.claim)
 
     def _hand_over(
         self, host: Host, before: ConnectedSession | None, session: UserSession, claim: Claim
-    ) -> None:
-        """Let a connection go on with a session, which may have moved."""
-        if before is not None and before.session is not session:
-            if isinstance(host, FollowingHost) and self.live.latest(before.session) is session:
-                host.follow(before.session, session)
-            self._give_token(host, claim, session)
-        host.state()[STATE_KEY] = ConnectedSession(session=session, claim=claim)
+    ) -> ConnectedSession:
+        """Let a connection go on with a session, which may have moved, and its browser have the token of that."""
+        moved = before is not None and before.session is not session
+        follows = before is not None and self.live.latest(before.session) is session
+        if before is not None and moved and follows and isinstance(host, FollowingHost):
+            host.follow(before.session, session)
+        device_id = self._device_of(host, before if follows else None, session, claim)
+        shown = (claim.token_id, claim.device_id)
+        if before is not None and before.claim.presented == claim.presented and before.given:
+            shown = before.given  # the browser was told, whatever it presented at first
+        token = (session.session_id, device_id)
+        if not host.trusted and token != shown:
+            host.set_token(self.tokens().issue(*token))
+        if not follows and session.user_id is not None:
+            self._leave(session, claim)
+        said = claim.user_id or (before.said if before is not None else None)
+        return ConnectedSession(session=session, claim=claim, given=token, said=said)
+
+    def _device_of(
+        self, host: Host, before: ConnectedSession | None, session: UserSession, claim: Claim
+    ) -> str | None:
+        """Return the device that a session lists the browser as; a new one at a login. Users of the host need none."""
+        if host.trusted or session.user_id is None or session.authenticated:
+            return None
+        listed = devices_of(session) or {}
+        shown = claim.device_id if claim.token_id == session.session_id else None
+        given = None if before is None else before.device_id
+        device_id = shown if shown in listed or given is None else given
+        if device_id not in listed and claim.user_id == session.user_id:
+            device_id = replacement_of(session, device_id) or device_id
+        logs_in = before is not None and claim.user_id is not None and before.said != claim.user_id
+        now = self.now()
+        if device_id in listed and not (logs_in and device_id == given):
+            note_seen(session, device_id, now)
+            return device_id
+        if self.rotation.was_bound(session) and len(listed) == 1:
+            return next(iter(listed))  # it was listed as the session became the user's
+        new_id = list_device(session, now)
+        if device_id is not None:
+            strike_off(session, [device_id], now, by=new_id)
+        self._store(session)
+        return new_id
+
+    def _leave(self, session: UserSession, claim: Claim) -> None:
+        """Strike the browser off the session of whoever was logged in there before."""
+        if claim.token_id in {None, session.session_id} or claim.device_id is None:
+            return
+        left = self.live.find(claim.token_id or "").session
+        if left is not None and strike_off(left, [claim.device_id], self.now()):
+            self._store(left)
+
+    def _store(self, session: UserSession) -> None:
+        """Store who is listed before the browser shows its token to another replica; while the store is down, later."""
+        if session.version and self.live.is_saved(session):
+            error = self.repository().save_many([session], whole=False)[0]
+            if isinstance(error, UnavailableError):
+                self.schedule_save(session)
 
     def _followed(self, before: ConnectedSession, claim: Claim) -> ConnectedSession:
         """Return what a connection has, in the object that it has moved to if the claim may have that."""
@@ -143,6 +205,9 @@ class Identity:
             and self.live.is_gone(before.session)
             and self.live.successor_of(before.session) is None
         )
+        gone |= before is not None and before.was_struck_off(
+            claim, self.live.latest(before.session)
+        )
         if before is None or not gone or before.shows_another(claim):
             found = self._restore(host, claim, restore=restore)
             if found is not None:
@@ -166,27 +231,37 @@ class Identity:
         if session.version:
             self.emit(SessionRestored(session_id=session.session_id))
 
-    def _holds(self, connection: ConnectedSession, claim: Claim) -> bool:
+    def _holds(self, host: Host, connection: ConnectedSession, claim: Claim) -> bool:
         if connection.session.ended:
             return False
         self.live.refresh_if_due(connection.session)
         if self.live.is_gone_or_expired(connection.session):
             self.live.drop(connection.session)
             return False
-        return connection.holds_for(claim) and self.live.absorb_for(
-            connection.session, claim.may_have
+        if not connection.holds_for(claim):
+            return False
+        session = connection.session
+        if not self.live.absorb_for(session, claim.may_have):
+            return False
+        shown = claim.device_id if claim.token_id == session.session_id else None
+        return self._opens(host, session, claim, {connection.device_id, shown}) and not (
+            connection.was_struck_off(claim, session)
         )
+
+    def _opens(
+        self, host: Host, session: UserSession, claim: Claim, shown: set[str | None]
+    ) -> bool:
+        """Return whether a claim opens a session that may be its: by its user's name, else by a device that is listed."""
+        if host.trusted or session.user_id in {None, claim.user_id} or session.authenticated:
+            return True
+        listed = devices_of(session)
+        return listed is None or bool(shown & listed.keys())  # an earlier release listed none
 
     def _abandon(self, before: ConnectedSession, claim: Claim) -> None:
         """Store nothing of a session that was only begun until the browser could say who it is."""
         unknown = before.claim.presented is None and claim.presented is not None
         if unknown and before.session.version == 0 and before.session.user_id is None:
             self.discard(before.session.session_id)
-
-    def _give_token(self, host: Host, claim: Claim, session: UserSession) -> None:
-        """Give the browser a token when it holds another one."""
-        if not host.trusted and session.session_id != claim.token_id:
-            host.set_token(self.tokens().issue(session.session_id))
 
     def _bind(self, host: Host, session: UserSession, claim: Claim) -> UserSession | None:
         """
@@ -229,27 +304,32 @@ class Identity:
         if host.trusted:
             return self.live.absorb_for(session, lambda _: True)
         owned = session.user_id is not None and session.user_id == claim.user_id
-        held = session.session_id == claim.token_id
+        held = session.session_id == claim.token_id and self._opens(
+            host, session, claim, {claim.device_id}
+        )
         return (owned or held) and self.live.absorb_for(session, claim.may_have)
 
     def _restore(self, host: Host, claim: Claim, *, restore: bool) -> UserSession | None:
         if claim.asked is not None and host.trusted:
-            return self._at(claim, claim.asked, restore=restore)
+            return self._at(host, claim, claim.asked, restore=restore)
         if not restore:
             return None
         if claim.asked is not None:
             asked = self.recover(host, claim.asked, claim.user_id)
             if asked is not None:
                 return asked
-        held = None if claim.token_id is None else self._at(claim, claim.token_id)
+        held = None if claim.token_id is None else self._at(host, claim, claim.token_id)
         return self._latest.of_user(claim) if held is None else held
 
-    def _at(self, claim: Claim, session_id: str, *, restore: bool = True) -> UserSession | None:
+    def _at(
+        self, host: Host, claim: Claim, session_id: str, *, restore: bool = True
+    ) -> UserSession | None:
         """Return the session of an id, or begin one there; None when the id is not for this claim."""
         found = self.live.find(session_id)
         if found.session is not None:
             mine = restore and self.live.absorb_for(found.session, claim.may_have)
-            return found.session if mine else None
+            opens = mine and self._opens(host, found.session, claim, {claim.device_id})
+            return found.session if opens else None
         if found.absence is Absence.ENDED:
             return None
         if found.absence is Absence.FREE and claim.asked is None:

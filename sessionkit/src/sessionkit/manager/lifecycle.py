@@ -3,17 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Self
+from weakref import WeakSet
 
 import attrs
 
 from sessionkit.encoding.codec import SessionCodec
-from sessionkit.errors import SessionGoneError, SessionKitError, StorageError, UnavailableError
+from sessionkit.errors import (
+    NewerFormatError,
+    SessionGoneError,
+    SessionKitError,
+    StorageError,
+    UnavailableError,
+)
 from sessionkit.events import SessionEvent, SessionRotated
+from sessionkit.manager.devices import (
+    Device,
+    devices_of,
+    list_alone,
+    list_device,
+    strike_off,
+)
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.records import SessionHead, short, short_repr
@@ -37,6 +51,7 @@ class LiveRotation:
         codec: Returns what encodes sessions; opens no store.
         persistence: Its writer does what has to wait for the store.
         moved: Takes the old object and the one to go on with; what waits to be saved follows.
+        now: Returns the present moment, aware.
         emit: Takes events.
     """
 
@@ -45,7 +60,9 @@ class LiveRotation:
     codec: Callable[[], SessionCodec]
     persistence: SessionPersistence
     moved: Callable[[UserSession, UserSession], None]
+    now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
+    _bound: WeakSet[UserSession] = attrs.field(init=False, factory=WeakSet)
 
     def rotate(self, session: UserSession) -> UserSession:
         """
@@ -101,17 +118,56 @@ class LiveRotation:
             if session.ended or (owner is not None and session.user_id is not None):
                 return None if session.ended else session  # another tab was first
             try:
-                former = self._rotate_in_memory(session, partial(_own, owner=owner))
+                former = self._rotate_in_memory(session, self._owned_by(owner))
             except SessionGoneError:
                 return None
             self._follow(session, former)
             moved = former.session
+            self._bound.add(moved)
             if former.known is not None or former.attempt is not None:
                 error = self.repository().save_many([moved], whole=False)[0]
                 if error is not None and not isinstance(error, SessionKitError):
                     raise error  # of the others the writer tells, and tries again
         self._later(former.session_id, partial(self._finish, former))
         return moved
+
+    def strike_off(self, session: UserSession, device_ids: Collection[str]) -> UserSession:
+        """
+        Strike devices off a session, and put it into another object: what is open there loses the one that it has.
+
+        Returns:
+            The session to go on with.
+
+        Raises:
+            SessionGoneError: If the session was ended, deleted or replaced, or has moved already.
+            UnavailableError: If the store can't be reached: other replicas don't know yet; call it again.
+        """
+        with self.live.lock_for_rotation(session):
+            moved = self.repository().rotation.exchange(
+                session, lambda other: _strike(other, device_ids, self.now())
+            )
+            self.live.follow(session, moved)
+            self.moved(session, moved)
+        error = self.repository().save_many([moved], whole=False)[0]
+        if error is not None:
+            raise error
+        return moved
+
+    def was_bound(self, session: UserSession) -> bool:
+        """Return, once, whether a session has become a user's just now, by :meth:`bind`."""
+        bound = session in self._bound
+        self._bound.discard(session)
+        return bound
+
+    def _owned_by(self, owner: Owner | None) -> Callable[[UserSession], None]:
+        def become(session: UserSession) -> None:
+            if owner is not None:
+                session.user_id, session.authenticated = owner
+            if session.user_id is not None and not session.authenticated:
+                list_alone(session, None)
+                list_device(session, self.now())  # at once: it is stored with the rest
+
+        return become
 
     def _rotate_in_memory(
         self, session: UserSession, change: Callable[[UserSession], None]
@@ -151,13 +207,12 @@ class LiveRotation:
         self.persistence.schedule_save(session_id, stand_in, lambda _: work(), bounded=False)
 
 
-def _own(session: UserSession, owner: Owner | None) -> None:
-    if owner is not None:
-        session.user_id, session.authenticated = owner
-
-
 def _leave_as_it_is(_: UserSession) -> None:
     """Change nothing."""
+
+
+def _strike(session: UserSession, device_ids: Collection[str], now: datetime) -> None:
+    strike_off(session, device_ids, now)
 
 
 @attrs.frozen(kw_only=True)
@@ -168,11 +223,13 @@ class SessionEnds:
     Attributes:
         live: Knows the live ones.
         repository: Returns the repository; raises what opening the store raises.
+        rotation: Puts sessions into other objects.
         discard: Takes the session of an id out of the queue of saves.
     """
 
     live: LiveSessions
     repository: Callable[[], Repository]
+    rotation: LiveRotation
     discard: Callable[[str], None]
 
     def end(self, session: UserSession, *, of_user: str | None = None) -> bool:
@@ -198,17 +255,24 @@ class SessionEnds:
         self.live.drop(session)
         return ended
 
-    def revoke(self, user_id: str, only: Iterable[str] | None, keep: UserSession | None) -> int:
+    def revoke(
+        self,
+        user_id: str,
+        only: Iterable[str] | None,
+        keep: UserSession | None,
+        keep_device: str | None = None,
+    ) -> int:
         """
-        End the sessions of a user.
+        End the sessions of a user; of a session that stays, the devices.
 
         Args:
             user_id: The user.
-            only: These alone, as far as they are the user's; None for all.
+            only: These sessions and devices alone, as far as they are the user's; None for all.
             keep: One that stays.
+            keep_device: Its device that stays.
 
         Returns:
-            How many were ended.
+            How many sessions were ended, and devices struck off of those that stay.
 
         Raises:
             TypeError: If *user_id* is no text: where nobody is logged in nobody is logged out.
@@ -217,11 +281,18 @@ class SessionEnds:
         _check_user(user_id)
         chosen = _chosen(only)
 
+        if keep is not None and chosen is None and keep.user_id == user_id:
+            struck = self._strike_off_others(keep, keep_device)
+        elif chosen is not None:
+            struck = self._strike_off_chosen(user_id, chosen)
+        else:
+            struck = 0
+
         def meant(session_id: str) -> bool:
             kept = keep is not None and keep.session_id == session_id
             return not kept and (chosen is None or session_id in chosen)
 
-        ended = 0
+        ended = struck
         for _ in range(ATTEMPTS):
             # Live ones first: they may be bound to the user and not stored yet.
             for session in self.live.of_user(user_id):
@@ -234,8 +305,54 @@ class SessionEnds:
         msg = f"user {user_id!r} still has sessions after {ATTEMPTS} rounds: others keep beginning"
         raise UnavailableError(msg)
 
+    def _strike_off_others(self, session: UserSession, keep: str | None) -> int:
+        """Strike all devices but one off a session that stays; return how many."""
+        struck = 0
+        for _ in range(ATTEMPTS):
+            others = self._listed(session) - {keep}
+            if not others:
+                return struck
+            session = self.rotation.strike_off(session, others)
+            struck += len(others)
+        msg = f"session {short(session.session_id)} still has other devices after {ATTEMPTS} rounds: others keep logging in"
+        raise UnavailableError(msg)
+
+    def _strike_off_chosen(self, user_id: str, chosen: frozenset[str]) -> int:
+        """Strike chosen devices off the user's sessions; one that is left without any ends."""
+        struck = 0
+        for session in self._sessions_of(user_id):
+            listed = self._listed(session)
+            if session.session_id in chosen or not listed & chosen:
+                continue
+            if listed <= chosen:
+                struck += self.end(session, of_user=user_id)
+            else:
+                self.rotation.strike_off(session, listed & chosen)
+                struck += len(listed & chosen)
+        return struck
+
+    def _listed(self, session: UserSession) -> frozenset[str]:
+        """Return the devices that a live session lists, also those that other replicas have listed."""
+        found = self.live.find(session.session_id).session
+        if found is session:
+            self.live.absorb_for(session, lambda _: True)
+        return frozenset(devices_of(session) or ())
+
+    def _sessions_of(self, user_id: str) -> Iterator[UserSession]:
+        """Yield a user's sessions, the live ones as they are."""
+        live = {session.session_id: session for session in self.live.of_user(user_id)}
+        yield from live.values()
+        for head in self._heads(user_id):
+            if head.session_id not in live:
+                found = self.live.find(head.session_id).session
+                if found is not None and found.user_id == user_id:
+                    yield found
+
     def summaries(
-        self, user_id: str | None, current: UserSession | None
+        self,
+        user_id: str | None,
+        current: UserSession | None,
+        current_device: str | None = None,
     ) -> tuple[SessionSummary, ...]:
         """
         Return what a user is shown of their sessions, latest activity first.
@@ -243,12 +360,43 @@ class SessionEnds:
         Args:
             user_id: The user; None, who is nobody, has none.
             current: The calling connection's session; it is listed before it is stored, too.
+            current_device: The calling connection's device, or None.
 
         Raises:
             UnavailableError: If the store can't be reached.
         """
         if user_id is None:
             return ()
+        summaries = self._by_session(user_id, current)
+        return tuple(
+            device
+            for summary in summaries
+            for device in self._by_device(summary, current, current_device)
+        )
+
+    def _by_device(
+        self, summary: SessionSummary, current: UserSession | None, current_device: str | None
+    ) -> list[SessionSummary]:
+        """Return a summary for each device of a session; the session's own where it lists none."""
+        session = current if summary.current else self.live.held(summary.session_id)
+        try:
+            if session is not None:
+                self._listed(session)
+            else:
+                session = self.repository().load(summary.session_id)
+        except NewerFormatError:
+            pass  # the repository told why
+        devices = {} if session is None else devices_of(session) or {}
+        return [
+            attrs.evolve(
+                summary,
+                device=device,
+                current=summary.current and device.device_id == current_device,
+            )
+            for device in sorted(devices.values(), key=lambda one: one.last_seen, reverse=True)
+        ] or [summary]
+
+    def _by_session(self, user_id: str, current: UserSession | None) -> list[SessionSummary]:
         mine = current if current is not None and current.user_id == user_id else None
         own_id = None if mine is None else mine.session_id
         listed = [
@@ -257,7 +405,7 @@ class SessionEnds:
         ]
         if mine is not None and not any(summary.current for summary in listed):
             listed.insert(0, _of_live(mine))
-        return tuple(listed)
+        return listed
 
     def _heads(self, user_id: str) -> list[SessionHead]:
         # To the end first: what is ended on the way would move the pages.
@@ -291,19 +439,27 @@ def _of_live(session: UserSession) -> SessionSummary:
 @attrs.frozen(kw_only=True)
 class SessionSummary:
     """
-    One of a user's sessions, as a page called "your devices" shows it.
+    One of a user's devices, as a page called "your devices" shows it.
 
     Attributes:
-        session_id: The session. Ids are secrets in full: show ``short_id``.
+        session_id: The session that it shows; several devices may share one. Ids are secrets in full: show ``short_id``.
         created_at: When it began, in UTC.
         last_activity: When it was last used, in UTC; up to a minute old.
         current: Whether it is the calling connection's own.
+        device: The device, with since when and when it was last seen; None for a session that lists none,
+            such as of a user whom the host knows.
     """
 
     session_id: str = attrs.field(repr=short_repr)
     created_at: datetime
     last_activity: datetime
     current: bool = False
+    device: Device | None = None
+
+    @property
+    def device_id(self) -> str | None:
+        """What names the device for ``revoke_sessions(user_id, only=[...])``; None for a session that lists none."""
+        return None if self.device is None else self.device.device_id
 
     @property
     def short_id(self) -> str:

@@ -98,7 +98,8 @@ class LiveSessions:
         Its former id counts as ended, until :meth:`record_ended` says that it is.
         """
         old_id = former.session_id
-        self._former_ids.add(old_id)
+        if session.session_id != old_id:
+            self._former_ids.add(old_id)
         if self._sessions.get(old_id) is former:
             del self._sessions[old_id]
         self._sessions[session.session_id] = session

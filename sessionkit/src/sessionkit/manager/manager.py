@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.errors import SessionGoneError
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
-from sessionkit.manager.claims import Claims, connected_session
+from sessionkit.manager.claims import Claims, ConnectedSession, connected_session
+from sessionkit.manager.devices import is_struck_off, list_alone
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
 from sessionkit.manager.overrides import OVERRIDES
@@ -46,6 +47,7 @@ class SessionGiver(BackgroundSaver):
             codec=lambda: self.assembly.codec(settings.serializer),
             persistence=self.persistence,
             moved=self.follow,
+            now=now,
             emit=self.emit,
         )
         self._identity = Identity(
@@ -55,6 +57,8 @@ class SessionGiver(BackgroundSaver):
             claims=Claims(tokens=self._sign, emit=self.emit),
             rotation=self._rotation,
             discard=self.discard,
+            schedule_save=self.schedule_save,
+            now=now,
             emit=self.emit,
         )
 
@@ -243,6 +247,7 @@ class SessionManager(SessionGiver):
         self._ends = SessionEnds(
             live=self._live,
             repository=lambda: self.repository,
+            rotation=self._rotation,
             discard=self.discard,
         )
 
@@ -295,6 +300,7 @@ class SessionManager(SessionGiver):
                 if self._live.successor_of(session) is None:
                     raise  # else another tab was faster: this one may have that session, or gets one of its own
         _GIVERS[moved] = self
+        list_alone(moved, self._own_device())
         self._identity.renew(self.host, moved)
         self.schedule_save(moved)
         return moved
@@ -311,32 +317,47 @@ class SessionManager(SessionGiver):
             TypeError: If *user_id* is neither a text nor None.
             UnavailableError: If the store can't be reached.
         """
-        return self._ends.summaries(user_id, self._own_session())
+        return self._ends.summaries(user_id, self._own_session(), self._own_device())
 
     def revoke_sessions(
         self, user_id: str, only: Iterable[str] | None = None, *, keep_current: bool = False
     ) -> int:
         """
-        End a user's sessions for good, wherever they are.
+        End a user's sessions for good, wherever they are: their devices open nothing any more.
 
         Args:
             user_id: The user, whom the caller has authenticated.
-            only: Ids of the sessions that are meant; those that are not the
+            only: Ids of the sessions or devices that are meant; those that are not the
                 user's are passed over. None for all.
-            keep_current: Whether the calling connection's own session stays.
+            keep_current: Whether the calling connection's own session stays, for its own device.
+                Where other devices share it, go on with :meth:`current`: the object that it had
+                is empty and ended, for them as well.
 
         Returns:
-            How many were ended.
+            How many sessions were ended, and devices struck off of those that stay.
 
         Raises:
             TypeError: If *user_id* is no text, None neither: nobody is logged in then.
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
         current = self._own_session()
-        ended = self._ends.revoke(user_id, only, current if keep_current else None)
-        if current is not None and self._live.is_gone(current):
+        device_id = self._own_device()
+        kept = current if keep_current else None
+        ended = self._ends.revoke(user_id, only, kept, device_id)
+        if current is None:
+            return ended
+        moved = self._live.latest(current)
+        if moved is not current and not is_struck_off(moved, device_id):
+            _GIVERS[moved] = self
+            self._identity.renew(self.host, moved)
+        elif moved is current and self._live.is_gone(current):
             _leave(self.host)
         return ended
+
+    def _own_device(self) -> str | None:
+        """Return the device that the connection is listed as, or None."""
+        connection: ConnectedSession | None = self.host.state().get(STATE_KEY)
+        return None if connection is None else connection.device_id
 
     # -- in the place of the default one ---------------------------------------
 

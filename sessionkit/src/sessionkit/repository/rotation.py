@@ -121,6 +121,37 @@ class StoredRotation:
                 _leave(session, track)
         return former
 
+    def exchange(self, session: UserSession, change: Callable[[UserSession], None]) -> UserSession:
+        """
+        Put a session into another object, under the same id; asks no store.
+
+        Args:
+            session: The session; it is empty and ended afterwards.
+            change: Changes the session in its new object.
+
+        Returns:
+            The session to go on with.
+
+        Raises:
+            SessionGoneError: If the session was ended, deleted or replaced, or has moved already.
+        """
+        track = self.track_of(session)
+        with track.lock, session.lock:
+            if track.gone is not None:
+                raise SessionGoneError(session.session_id, track.gone)
+            state = self._state_of(session, track)
+            moved_track = attrs.evolve(
+                track,
+                last=state.saved,
+                reports=deque(track.reports, track.reports.maxlen),
+                settled=set(track.settled),
+            )
+            moved = self._object_of(session, session.session_id, state, moved_track)
+            moved.version, moved.save_id = session.version, session.save_id
+            change(moved)
+            _leave(session, track)
+        return moved
+
     def _settle(self, session: UserSession, track: Track) -> None:
         """Let nothing be in doubt or undecided between the session and the store."""
         if track.gone is None and (track.attempt is not None or track.foreign):

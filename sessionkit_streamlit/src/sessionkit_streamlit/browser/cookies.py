@@ -183,7 +183,7 @@ def _new_token(scope: Scope) -> str | None:
         gate.emit(RestoreRefused(session_id=None, reason=reason))
         return tokens.issue(new_session_id())
     # Scripts can read a handshake's cookie; the same id in one that they can't is better.
-    return tokens.issue(content.session_id) if content.readable else None
+    return tokens.issue(content.session_id, content.device_id) if content.readable else None
 
 
 class TicketRoute:
@@ -206,15 +206,16 @@ class TicketRoute:
         if _header(scope, b"sec-fetch-site") not in {b"", b"same-origin"}:
             return _FORBIDDEN, []
         try:
-            old_id = tokens.read(_cookie(scope, tokens.cookie_name))
+            old = tokens.inspect(_cookie(scope, tokens.cookie_name))
         except InvalidTokenError:
             return _FORBIDDEN, []
         try:
-            new_id = tokens.read_ticket(ticket, old_id)
+            new = tokens.read_ticket(ticket, old)
         except InvalidTokenError as error:
             gate.emit(RestoreRefused(session_id=None, reason=f"a ticket: {error}"))
             return _CONFLICT, []
-        return _NO_CONTENT, [self._options.header(scope, tokens.cookie_name, tokens.issue(new_id))]
+        token = tokens.issue(new.session_id, new.device_id)
+        return _NO_CONTENT, [self._options.header(scope, tokens.cookie_name, token)]
 
 
 async def _body(receive: Receive) -> str:
