@@ -68,8 +68,19 @@ class Keeper(Protocol):
     def schedule_save(self, session: UserSession) -> None:
         """Have the session saved soon, if it changed; never blocks."""
 
+    def begin_use(self, session: UserSession) -> object:
+        """
+        Look at the session now and then until :meth:`end_use`: a run that uses it has begun, and may take long.
+
+        Returns:
+            What :meth:`end_use` takes; a session may be used several times at once.
+        """
+
+    def end_use(self, use: object) -> None:
+        """End what :meth:`begin_use` began, once what it changed last has been scheduled; twice is fine."""
+
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
-        """Save now what waits; a timeout of 0 only signals."""
+        """Save now what waits, and what sessions in use have changed; a timeout of 0 only signals."""
 
     def save_status(self, session: UserSession) -> PersistenceStatus:
         """Return how the saves of a session stand; never waits for the store."""

@@ -27,6 +27,7 @@ from sessionkit_streamlit.internals.state import context, peek
 from sessionkit_streamlit.internals.widgets import to_keep
 from sessionkit_streamlit.notices.save_status import look_after_lines, only_lines_ran
 from sessionkit_streamlit.tabs.lifecycle import flush_on_release
+from sessionkit_streamlit.tabs.runs import runs
 from sessionkit_streamlit.tabs.tabs import open_tabs
 from sessionkit_streamlit.widgets.capture import capture_request, capture_run, note_form
 from sessionkit_streamlit.widgets.edits import (
@@ -141,6 +142,9 @@ class StreamlitHost:
             connection.widgets.shown_for = session
         if connection.session is former:
             connection.session, connection.session_id = session, session.session_id
+            run = context()
+            if run is not None and connection.keeper is not None:
+                runs.use(run, connection.keeper, session)
 
     def user(self) -> str | None:
         """Return who is logged in by ``st.login``, as ``issuer|subject``, or None."""
@@ -168,6 +172,8 @@ class StreamlitHost:
         if not seen and connection.session is session:
             run_finished(run)
         connection.keeper = gate.keeper = keeper
+        if seen:
+            runs.use(run, keeper, session)
         connection.page.tab = open_tabs.began(connection.page.tab, run, session.session_id)
         with connection.widgets.lock:
             restore_inputs(connection, session, run)
@@ -298,6 +304,7 @@ def note_message(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 -
         run: The run's context.
         message: What it sends.
     """
+    runs.sends(run)
     note_form(run, message)
     note_password(run, message)
 
@@ -305,7 +312,13 @@ def note_message(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 -
 class _Observer:
     """Passes on what Streamlit does."""
 
-    run_finished = staticmethod(run_finished)
+    @staticmethod
+    def run_finished(run: ScriptRunContext) -> None:
+        try:
+            run_finished(run)
+        finally:
+            runs.ended(run)  # what it changed last is scheduled by now
+
     before_register = staticmethod(check_value)
     before_rules = staticmethod(check_settable)
     before_slider = staticmethod(check_slider)

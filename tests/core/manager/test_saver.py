@@ -8,6 +8,7 @@ from threading import Barrier
 
 import attrs
 import pytest
+from session_harness.replicas import Replica
 from session_harness.servers import LATER, Server, token_for
 
 from sessionkit.conflict import Conflict
@@ -309,3 +310,54 @@ def test_an_observer_that_ends_fails_no_save(
         server.manager.save(session, immediate=True)
     assert server.manager.flush()
     assert 2 == server.store.stored(session.session_id).head.version
+
+
+# -- what changes while something takes long ---------------------------------------
+
+
+def test_what_a_long_job_changes_is_stored_while_it_lasts(server: Server) -> None:
+    """By a thread or a job that says that it uses the session, and announces nothing else; and after its end."""
+    session = server.visited().run()
+    manager, repository = server.manager, server.manager.repository
+    assert manager.flush()
+    with manager.in_use(session):
+        session.inputs["answer"] = ["first"]
+        assert manager.flush()
+        stored = repository.load(session.session_id)
+        assert stored is not None
+        assert {"answer": ["first"]} == stored.inputs
+        session.inputs["answer"].append("second")
+    assert manager.is_pending(session.session_id)
+    assert manager.flush()
+
+    assert not manager.persistence._in_use
+    stored = repository.load(session.session_id)
+    assert stored is not None
+    assert {"answer": ["first", "second"]} == stored.inputs
+
+
+def test_an_orderly_end_stores_what_nobody_announced(open_server: OpenServer) -> None:
+    """Of sessions that were stored before, and not of one that has ended."""
+    server = open_server()
+    session, ended = server.visited().run(), server.visited().run()
+    assert server.manager.flush()
+    server.manager.end_session(ended)
+    session.inputs["late"] = ended.inputs["late"] = 1
+    server.manager.close()
+
+    found = Replica(server.store.memory).repository
+    stored = found.load(session.session_id)
+    assert stored is not None
+    assert {"late": 1} == stored.inputs
+    assert found.load(ended.session_id) is None
+
+
+def test_what_is_never_stored_is_not_looked_at(server: Server) -> None:
+    """Such as a session that a newer release has stored."""
+    tab = server.visited()
+    session = tab.run()
+    server.manager._live._unsaved.add(session)
+    server.manager._live._all_saved = False
+
+    with server.manager.in_use(session):
+        assert not server.manager.persistence._in_use

@@ -128,6 +128,10 @@ class LiveSessions:
         """Return all live sessions that are written to the store."""
         return [one for one in list(self._sessions.values()) if self.is_saved(one)]
 
+    def stored(self) -> list[UserSession]:
+        """Return the live sessions that were stored before, and are not gone by what is known."""
+        return [one for one in self.all() if one.version and not self.is_gone(one)]
+
     def of_user(self, user_id: str) -> list[UserSession]:
         """Return the live sessions of a user."""
         return [one for one in list(self._sessions.values()) if one.user_id == user_id]

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -17,6 +18,7 @@ from sessionkit.manager.parts import ManagerParts
 from sessionkit.manager.store import make_recovery
 from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.persistence import SessionPersistence
+from sessionkit.persistence.writer import Use
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION
@@ -75,6 +77,7 @@ class BackgroundSaver(ManagerParts):
             keep=None if self._recovery is None else self._recovery.journal.keep,
             revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
+            live=self._live.stored,
         )
 
         self._lost_sessions = LostSessions(
@@ -150,6 +153,41 @@ class BackgroundSaver(ManagerParts):
             return PersistenceStatus(state="rejected", last_error=error, refusal="full")
         del self._turned_away[session]  # it was let in since
         return status
+
+    def begin_use(self, session: UserSession) -> Use | None:
+        """
+        Look at a session now and then, until :meth:`end_use`: for hosts, whose runs may take long.
+
+        What changes in it is found every ``max_wait_ms``, stored, and kept by the journal.
+
+        Args:
+            session: The session; it is held meanwhile, and may be used several times at once.
+
+        Returns:
+            What :meth:`end_use` ends; None for a session that is never stored.
+        """
+        return self.persistence.begin_use(session) if self._live.is_saved(session) else None
+
+    def end_use(self, use: object) -> None:
+        """End a use that :meth:`begin_use` began, once what it changed last has been scheduled."""
+        if isinstance(use, Use):
+            self.persistence.end_use(use)
+
+    @contextmanager
+    def in_use(self, session: UserSession) -> Iterator[None]:
+        """
+        Have what changes in a session stored while a block of code takes long, and after it; for threads and jobs.
+
+        Args:
+            session: The session.
+        """
+        SESSION.check(session)
+        use = self.begin_use(session)
+        try:
+            yield
+        finally:
+            self.schedule_save(session)
+            self.end_use(use)
 
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id, such as one that was ended."""

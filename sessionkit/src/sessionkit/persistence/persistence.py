@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from threading import Condition, get_ident
 from typing import Any, Final
@@ -288,6 +288,11 @@ class ShutdownSaves(QueueAdmission):
         SESSION_ID_OR_ALL.check(session_id)
         TIMEOUT.check(timeout)
         with self._lock:
+            found = self._put_used(session_id)
+        if timeout != 0:
+            for session in found:
+                self._keep_found(session)
+        with self._lock:
             awaited: list[AwaitedSave | SpilledSession] = []
             awaited += [AwaitedSave.of(slot) for slot in self._queue.hurry(session_id)]
             awaited += self._spill.of(session_id)
@@ -329,6 +334,7 @@ class ShutdownSaves(QueueAdmission):
         Returns:
             As :meth:`flush`; what could not be saved is logged, and what was rejected.
         """
+        self._put_live()
         done = self.flush(timeout=timeout)
         with self._lock:
             if not self._closed:
@@ -342,6 +348,14 @@ class ShutdownSaves(QueueAdmission):
             self._changed.notify_all()
             self._settled.notify()
         return done
+
+    def _put_live(self) -> None:
+        """Queue all live sessions in the end: what nobody announced is found, and what has not changed costs no write."""
+        live = [] if self._options.live is None or self._closed else list(self._options.live())
+        with self._lock:
+            found = self._put_all(live)
+        for session in found:
+            self._keep_found(session)
 
     def _log_left(self) -> None:
         slots, spilled = self._waiting(None), self._spill.of(None)
@@ -385,6 +399,7 @@ class ShutdownSaves(QueueAdmission):
     def save_at_exit(self) -> None:
         """Save what waits, trying again until ``exit_timeout`` is over, and log what was not saved."""
         begin, timeout = time.monotonic(), self._options.exit_timeout
+        self._put_live()
         if not self._closed and not self.flush(timeout=timeout):
             with self._lock:
                 if self._thread is not None:  # it tries again by itself
@@ -530,6 +545,7 @@ class SessionPersistence(StatusReport):
         revive: Callable[[str], UserSession | None] | None = None,
         size_of: Callable[[UserSession], int] | None = None,
         stored_as: Callable[[UserSession], object] | None = None,
+        live: Callable[[], Iterable[UserSession]] | None = None,
     ) -> None:
         """
         Start with nothing to save; the thread starts with the first session.
@@ -553,6 +569,7 @@ class SessionPersistence(StatusReport):
             size_of: Returns how many bytes a session holds, encoded.
             stored_as: Returns what each write of a session changes, such as its
                 ``save_id``: a save that changed nothing doesn't show that the store is back.
+            live: Returns the sessions that are looked at in the end, whatever was scheduled.
 
         Raises:
             ConfigError: If a time is negative, ``batch_size`` is not positive, or
@@ -584,6 +601,7 @@ class SessionPersistence(StatusReport):
                 revive=revive,
                 size_of=size_of,
                 stored_as=stored_as,
+                live=live,
             )
         )
         self._keep, self._debounce_of = keep, debounce_of

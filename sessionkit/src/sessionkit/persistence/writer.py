@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import TIMEOUT_MAX, Condition, RLock, Thread, current_thread, get_ident
@@ -43,6 +43,9 @@ FailureObserver = Callable[[UserSession, Exception, bool], None]
 
 Predicate = Callable[[], bool]
 
+_SHORTEST_LOOK: Final = 1.0
+"""Seconds between two looks at the sessions in use, at least: each is encoded and compared."""
+
 _IDLE_WAIT: Final = 10.0
 """Seconds that the thread waits for work before it ends."""
 
@@ -70,6 +73,7 @@ class SaveOptions:
         revive: Makes a session again that was let go of.
         size_of: Returns how many bytes a session holds.
         stored_as: Returns what each write of a session changes.
+        live: Returns the sessions that are looked at in the end, whatever was scheduled.
     """
 
     debounce: float
@@ -87,6 +91,22 @@ class SaveOptions:
     revive: Callable[[str], UserSession | None] | None
     size_of: Callable[[UserSession], int] | None
     stored_as: Callable[[UserSession], object] | None
+    live: Callable[[], Iterable[UserSession]] | None
+
+
+class Use:
+    """
+    A use of a session.
+
+    Attributes:
+        session: The session.
+    """
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: UserSession) -> None:
+        """Begin; attrs would take twice as long."""
+        self.session = session
 
 
 class SaveOutcomes:
@@ -327,6 +347,72 @@ class Writer(SaveOutcomes):
         self._thread: Thread | None = None
         self._saving: set[int] = set()  # the threads that are in the midst of a save
         self._resting = False
+        self._in_use: set[Use] = set()
+        self._look_at = math.inf
+
+    # -- sessions in use ------------------------------------------------------
+
+    def begin_use(self, session: UserSession) -> Use:
+        """
+        Look at a session now and then until :meth:`end_use`: what changes it may announce nothing before it ends.
+
+        Such as a run of a page that waits for a model, streams an answer, or shows a dashboard for hours. A
+        session may be used several times at once.
+
+        Args:
+            session: The session; it is held meanwhile.
+
+        Returns:
+            What is to be ended.
+        """
+        use = Use(session)
+        self._in_use.add(use)  # without the lock, as all that each rerun does
+        if self._look_at == math.inf or self._thread is None:
+            with self._lock:
+                if self._look_at == math.inf:
+                    self._look_at = self._clock() + self._look_every
+                if not self._closed:
+                    self._wake()
+        return use
+
+    def end_use(self, use: Use) -> None:
+        """End a use, once what it changed last has been scheduled; ending it twice is fine."""
+        self._in_use.discard(use)
+
+    @property
+    def _look_every(self) -> float:
+        return max(_SHORTEST_LOOK, self._options.max_wait)
+
+    def _look(self) -> None:
+        """Queue the sessions in use: their saves find out whether they have changed."""
+        with self._lock:
+            self._look_at = self._clock() + self._look_every if self._in_use else math.inf
+            found = self._put_used(None)
+        for session in found:
+            self._keep_found(session)
+
+    def _put_used(self, session_id: str | None) -> list[UserSession]:
+        used = {id(use.session): use.session for use in list(self._in_use)}
+        return self._put_all(one for one in used.values() if session_id in {None, one.session_id})
+
+    def _put_all(self, sessions: Iterable[UserSession]) -> list[UserSession]:
+        """Queue sessions that don't wait yet; return them."""
+        if self._closed or self._options.save_many is None:
+            return []
+        slots = self._queue.slots
+        found = [one for one in sessions if (slot := slots.get(id(one))) is None or not slot.dirty]
+        for session in found:
+            self._queue.put(session, None, self._clock())
+        return found
+
+    def _keep_found(self, session: UserSession) -> None:
+        try:
+            if self._options.keep is not None:
+                self._options.keep(session)
+        except BaseException:  # a journal's bug must not end the writer
+            _LOGGER.exception("session %s was not kept", short(session.session_id))
+
+    # -- the thread -----------------------------------------------------------
 
     def is_own_thread(self) -> bool:
         """Return whether the calling thread is the writer's own: nobody waits there for what is raised."""
@@ -346,6 +432,9 @@ class Writer(SaveOutcomes):
     def _run(self) -> None:
         try:
             while self._wait():
+                if self._clock() >= self._look_at:
+                    self._look()
+                    continue
                 self._recall()
                 self._save_due()
         except (
@@ -363,16 +452,20 @@ class Writer(SaveOutcomes):
                 while self._resting:
                     self._changed.wait()
                 due = self._next_due()
-                if due is None:
+                look_in = math.inf if self._closed else self._look_at - self._clock()
+                if due is None and look_in == math.inf:
                     idle = self._closed or not self._changed.wait(_IDLE_WAIT)
-                    if idle and self._next_due() is None:
+                    in_use = bool(self._in_use) and not self._closed
+                    if idle and not in_use and self._next_due() is None:
                         self._thread = None
                         return False
                     continue
-                left = max(due, self._breaker.retry_at) - self._clock()
-                if left <= 0:
+                left = math.inf
+                if due is not None:
+                    left = max(due, self._breaker.retry_at) - self._clock()
+                if min(left, look_in) <= 0:
                     return True
-                self._changed.wait(min(left, TIMEOUT_MAX))
+                self._changed.wait(min(left, look_in, TIMEOUT_MAX))
 
     def _next_due(self) -> float | None:
         if len(self._spill) and self._room():

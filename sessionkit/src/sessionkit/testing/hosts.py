@@ -222,6 +222,12 @@ class NullKeeper:
         """Return what the default settings say."""
         return Privacy().covers(name)
 
+    def begin_use(self, session: UserSession) -> object:
+        """Do nothing."""
+
+    def end_use(self, use: object) -> None:
+        """Do nothing."""
+
     def schedule_save(self, session: UserSession) -> None:
         """Do nothing."""
 
