@@ -18,7 +18,7 @@ from sessionkit.journal.changes import (
     pack,
     unpack,
 )
-from sessionkit.journal.frames import PREAMBLE, VERSION, frame, scan
+from sessionkit.journal.segment import PREAMBLE, VERSION, frame, scan
 
 Inputs = dict[str, Any]
 

@@ -36,8 +36,7 @@ from sessionkit.journal.changes import (
     make_sent_write,
     sent_parts,
 )
-from sessionkit.journal.log import JournalLine, Log
-from sessionkit.journal.logs import JournalEntry, Logs
+from sessionkit.journal.log import JournalEntry, JournalLine, Log, Logs
 from sessionkit.journal.owner import check_system
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks

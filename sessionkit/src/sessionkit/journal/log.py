@@ -1,26 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What one process has recorded: a row of segments, of which the last one grows.
+The logs of a process: what it has recorded itself, and what it took over from processes that died.
 
-Segments are removed oldest first: the end of a line must not go before its beginning.
-When too much of them is no longer needed, what is needed of the oldest one is written
-anew at the end, a bounded piece of work. The caller holds a lock, but for ``sync``.
+A log is a row of segments, of which the last one grows. Segments are removed oldest first: the end
+of a line must not go before its beginning. When too much of them is no longer needed, what is needed
+of the oldest one is written anew at the end, a bounded piece of work. The caller holds a lock, but
+for ``Log.sync``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
 import attrs
 
 from sessionkit.journal.changes import LineBegin, LineEnd, LineState, Record, add_up, pack, unpack
-from sessionkit.journal.frames import frame, payload_of
-from sessionkit.journal.owner import OwnedFolder
-from sessionkit.journal.segment import SUFFIX, Segment, sync_folder
+from sessionkit.journal.owner import ASIDE, OwnedFolder, dead_folders, make_owned_folder
+from sessionkit.journal.segment import SUFFIX, Scan, Segment, frame, payload_of, scan, sync_folder
 from sessionkit.records import short_repr
+
+_LOGGER: Final = logging.getLogger("sessionkit")
 
 _SEGMENT_BYTES: Final = 2**20
 
@@ -242,3 +247,223 @@ def _is_long(line: JournalLine) -> bool:
     if len(line.spans) > _MOST_RECORDS:
         return True
     return len(line.spans) > 1 and line.size > _MOST_BYTES + 16 * line.spans[0].length
+
+
+def adopt_log(owned: OwnedFolder, *, fsync: bool) -> Log | None:
+    """
+    Return the log in a folder whose owner died.
+
+    What can't be read is kept aside; what a newer release wrote is left alone.
+
+    Args:
+        owned: The folder.
+        fsync: Whether the disk must hold a record before it counts.
+
+    Returns:
+        None if a newer release wrote it; it is let go of then.
+
+    Raises:
+        OSError: If it can't be read or cut.
+    """
+    try:
+        return _adopted(owned, fsync=fsync)
+    except OSError:
+        owned.let_go()
+        raise
+
+
+def _adopted(owned: OwnedFolder, *, fsync: bool) -> Log | None:
+    paths = sorted(path for path in owned.folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
+    scans = [(path, data, scan(data)) for path in paths for data in [path.read_bytes()]]
+    if any(found.newer for _, _, found in scans):
+        _LOGGER.warning(
+            "%s was written by a newer release of sessionkit and is left as it is: "
+            "start that release to have it stored",
+            owned.folder,
+        )
+        owned.let_go()
+        return None
+    read = [_read(path, data, found) for path, data, found in scans]
+    log = Log(owned, [one.segment for one in read], fsync=fsync)
+    _file(log, read)
+    return log
+
+
+class _Read(NamedTuple):
+    """A segment, its records with their places, and whether more was in it that can't be read."""
+
+    segment: Segment
+    records: list[tuple[Record, RecordSpan]]
+    damaged: bool
+
+
+def _read(path: Path, data: bytes, found: Scan) -> _Read:
+    segment = Segment(path)
+    records: list[tuple[Record, RecordSpan]] = []
+    end, damage = found.end, found.damage
+    for begin, following in found.frames:
+        try:
+            record = unpack(payload_of(data[begin:following]))
+        except ValueError as error:
+            end, damage = begin, str(error)
+            break
+        records.append((record, RecordSpan(segment, begin, following - begin)))
+    segment.size = end
+    if damage is not None:
+        set_aside(path, data, damage)
+    if end < len(data):
+        os.truncate(path, end)
+    return _Read(segment, records, damage is not None)
+
+
+def set_aside(path: Path, data: bytes, reason: str) -> Path:
+    """Keep bytes that can't be used beside the folder they come from, and say so; return where."""
+    folder = path.parent.parent / ASIDE
+    folder.mkdir(mode=0o700, exist_ok=True)
+    kept = folder / f"{path.parent.name}-{path.name}"
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    _LOGGER.warning("journal %s can't be used as it is (%s); it is kept as %s", path, reason, kept)
+    return kept
+
+
+def _file(log: Log, read: list[_Read]) -> None:
+    for record, span in _usable(read):
+        line = log.lines.get(record.line)
+        if line is None and isinstance(record, LineBegin):
+            line = JournalLine(number=record.line, session_id=record.session_id)
+        if line is not None:
+            log.file(line, record, span)
+
+
+def _usable(read: list[_Read]) -> Iterator[tuple[Record, RecordSpan]]:
+    """Yield the records whose line is whole up to them."""
+    seen: set[int] = set()
+    torn: set[int] = set()
+    for one in read:
+        for record, span in one.records:
+            if isinstance(record, LineBegin):
+                torn.discard(record.line)
+            if record.line not in torn or isinstance(record, LineEnd):
+                yield record, span
+            seen.add(record.line)
+        if one.damaged:
+            torn |= seen
+
+
+JournalEntry = tuple[Log, JournalLine, Record]
+"""A record, and where it belongs."""
+
+
+class Logs:
+    """
+    The logs of a process.
+
+    Attributes:
+        folder: Where the processes' folders lie.
+        lock: Held by whoever calls ``own`` and ``write``; never while a store is asked.
+    """
+
+    def __init__(self, folder: Path, *, fsync: bool) -> None:
+        """
+        Touch nothing yet.
+
+        Args:
+            folder: Made with the first record if it is not there.
+            fsync: Whether the disk must hold a record before it counts.
+        """
+        self.folder = folder
+        self.lock = Lock()
+        self._fsync = fsync
+        self._own: Log | None = None
+        self._adopted: list[Log] = []
+
+    def own(self) -> Log:
+        """
+        Return the process's own log.
+
+        Raises:
+            OSError: If it can't be made.
+        """
+        if self._own is None:
+            self._own = Log(make_owned_folder(self.folder), fsync=self._fsync)
+        return self._own
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        """
+        Put records where they belong.
+
+        Raises:
+            OSError: If they could not be written.
+        """
+        by_log: dict[Log, list[tuple[JournalLine, Record]]] = {}
+        for log, line, record in entries:
+            by_log.setdefault(log, []).append((line, record))
+        for log, records in by_log.items():
+            log.write(records)
+
+    def lines(self) -> list[tuple[Log, JournalLine]]:
+        """Return all lines that are not done."""
+        with self.lock:
+            return [(log, line) for log in self._all() for line in log.lines.values()]
+
+    def adopted_lines(self) -> list[tuple[Log, JournalLine]]:
+        """Return those that dead processes left."""
+        with self.lock:
+            return [(log, line) for log in self._adopted for line in log.lines.values()]
+
+    def state(self, log: Log, line: JournalLine) -> LineState:
+        """Return what a line says; raises OSError or ValueError if it can't be read any more."""
+        with self.lock:
+            return log.state(line)
+
+    def drop(self, log: Log, line: JournalLine) -> None:
+        """
+        Have nothing done for a line any more.
+
+        Raises:
+            OSError: If that could not be written.
+        """
+        with self.lock:
+            if not line.done:
+                log.write([(line, LineEnd(line=line.number))])
+
+    def adopt_dead(self) -> None:
+        """
+        Take over what processes left that are no more.
+
+        Raises:
+            OSError: If the folder can't be read.
+        """
+        for owned in dead_folders(self.folder):
+            try:
+                log = adopt_log(owned, fsync=self._fsync)
+            except OSError as error:
+                _LOGGER.warning("journal %s can't be replayed: %s", owned.folder, error)
+                continue
+            if log is not None:
+                with self.lock:
+                    self._adopted.append(log)
+
+    def close_done(self) -> None:
+        """Remove what was taken over and is all stored."""
+        with self.lock:
+            for log in [log for log in self._adopted if not log.lines]:
+                self._adopted.remove(log)
+                log.close()
+
+    def close(self) -> None:
+        """Leave what is not stored to the next process; without any, leave nothing."""
+        with self.lock:
+            for log in self._all():
+                log.close()
+            self._own, self._adopted = None, []
+
+    def leave(self) -> None:
+        """Close all files as they are, without the lock: in a child, where they are the parent's."""
+        for log in self._all():
+            log.leave()
+
+    def _all(self) -> list[Log]:
+        return [*self._adopted, *([] if self._own is None else [self._own])]

@@ -25,13 +25,11 @@ from sessionkit.errors import (
     text_of,
 )
 from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
-from sessionkit.journal.adoption import set_aside
 from sessionkit.journal.changes import LineState, Parts, SentWrite, Step, pack, thin_out
-from sessionkit.journal.frames import PREAMBLE, frame
 from sessionkit.journal.journal import Journal
-from sessionkit.journal.log import JournalLine, Log
+from sessionkit.journal.log import JournalLine, Log, set_aside
 from sessionkit.journal.owner import take_turn
-from sessionkit.journal.segment import SUFFIX
+from sessionkit.journal.segment import PREAMBLE, SUFFIX, frame
 from sessionkit.merge.merger import stamp_changes
 from sessionkit.records import short
 from sessionkit.repository.repository import Repository

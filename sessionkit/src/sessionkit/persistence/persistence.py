@@ -21,9 +21,8 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.persistence.exits import save_before_exit
-from sessionkit.persistence.limits import RAISE, SPILL, QueueLimits
+from sessionkit.persistence.limits import RAISE, SPILL, QueueLimits, SpilledSession
 from sessionkit.persistence.queue import AwaitedSave, SaveFunction, SharedSave, Slot
-from sessionkit.persistence.spill import SpilledSession
 from sessionkit.persistence.writer import (
     FailureObserver,
     SaveMany,

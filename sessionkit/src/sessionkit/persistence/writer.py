@@ -28,10 +28,9 @@ from sessionkit.errors import (
     text_of,
 )
 from sessionkit.persistence.health import Breaker, retry_delay
-from sessionkit.persistence.limits import SPILL, QueueLimits
+from sessionkit.persistence.limits import SPILL, QueueLimits, Spill, SpilledSession
 from sessionkit.persistence.queue import AwaitedSave, SaveFunction, Slot, WriteQueue
 from sessionkit.persistence.refusals import IncompleteSaves, RejectedSaves
-from sessionkit.persistence.spill import Spill, SpilledSession
 from sessionkit.records import short
 from sessionkit.session.session import UserSession
 
