@@ -33,6 +33,8 @@ from sessionkit import (
     get_manager,
     init_session_tables,
     list_sessions,
+    log_in,
+    log_out,
     persist_input,
     recover_session,
     revoke_sessions,
@@ -53,6 +55,9 @@ def sessions() -> None:
     persist_input("key", {"any": object()})
     save_session(get_current_session(), immediate=True)
     end_session()
+    assert_type(bootstrap_session(user_id=None), UserSession)
+    assert_type(log_in("user"), UserSession)
+    log_out()
     assert_type(rotate_session(), UserSession)
     assert_type(list_sessions("user"), tuple[SessionSummary, ...])
     assert_type(list_sessions(get_current_session().user_id), tuple[SessionSummary, ...])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from sessionkit.manager.default_manager import get_manager
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def bootstrap_session(
     session_id: str | None = None,
-    user_id: str | None = None,
+    user_id: str | EllipsisType | None = ...,
     restore_from_db: bool = True,  # noqa: FBT001, FBT002 - the signature that users know
 ) -> UserSession:
     """
@@ -29,7 +30,9 @@ def bootstrap_session(
         session_id: The session to restore. In a web app it is given only to the
             browser that holds its signed cookie, or to the user who owns it;
             anyone else gets a session of their own.
-        user_id: The user that the app vouches for; None says nothing.
+        user_id: The user that the app vouches for; None for nobody: where the page has named
+            a user before, that logs them out, as :func:`log_out` does. Left out, it says
+            nothing: the browser goes on as whom it is.
         restore_from_db: False to begin anew.
 
     Raises:
@@ -80,6 +83,43 @@ def recover_session(session_id: str) -> UserSession | None:
     In a web app only the browser that holds it or the user who owns it get it.
     """
     return get_manager().recover(session_id)
+
+
+def log_in(user_id: str) -> UserSession:
+    """
+    Log a user in at this browser, and return their session.
+
+    That is the browser's own, which becomes the user's, or, if nothing was done in it, the one
+    that the user left behind. Later calls of :func:`bootstrap_session` need not name
+    the user: this browser goes on as them, after a reload and a restart, too, until
+    :func:`log_out`. Who was logged in before is logged out. In Streamlit call ``st.rerun()``
+    after it, or call it in a callback.
+
+    Args:
+        user_id: The user. Pass only whom you have authenticated: it is believed.
+
+    Raises:
+        TypeError: If *user_id* is no text.
+        ValueError: If *user_id* is empty: all who are not logged in would be one user.
+        SessionKitError: If ``st.login`` has logged somebody in, or as :func:`bootstrap_session`.
+    """
+    return get_manager().log_in(user_id)
+
+
+def log_out() -> None:
+    """
+    Log this browser's user out: their session stays stored, and waits for their next login.
+
+    What the browser holds opens nothing any more, in no tab; the next bootstrap begins a fresh
+    session, and nothing that the page shows goes along. Other devices stay. Where nobody is logged in nothing
+    happens. :func:`end_session` throws a session away instead. In Streamlit call ``st.rerun()``
+    after it, or call it in a callback. While the store is down that holds in this process at
+    once, and for all others when the store answers.
+
+    Raises:
+        SessionKitError: If it was ``st.login`` that logged the user in: ``st.logout()`` is right then.
+    """
+    get_manager().log_out()
 
 
 def end_session() -> None:

@@ -112,8 +112,8 @@ class StreamlitHost:
         """
         connection = current_connection()
         identity = connection.identity
-        presented = {reported_token(), self._cookie(), identity.granted} - {None, token}
-        identity.replaced |= {one for one in presented if one is not None}
+        # The readable one, too: the browser may hold it, and has had no need to report it.
+        had = {reported_token(), self._cookie(), identity.granted, identity.readable}
         identity.granted, identity.ticket, identity.readable = token, None, None
         new = None if token is None else self._tokens.inspect(token)
         if (
@@ -124,6 +124,8 @@ class StreamlitHost:
             connection.session = None  # it ended: nothing more is captured for it
         if new is not None:
             self._hand_over(identity, new)
+        identity.replaced |= {one for one in had if one is not None}
+        identity.replaced -= {token, identity.readable}
 
     def _hand_over(self, identity: Identity, new: TokenContent) -> None:
         cookie = self._cookie()

@@ -95,13 +95,15 @@ class Farm:
             more: ``base`` (a base path), ``beside`` (a server whose folder is shared),
                 ``port`` (one that the server is told by other means), ``config``
                 (added to ``.streamlit/config.toml``), ``secrets`` (the text of
-                ``.streamlit/secrets.toml``; ``{port}`` in it is the server's) and
-                ``settings`` (that of ``sessionkit.toml``).
+                ``.streamlit/secrets.toml``; ``{port}`` in it is the server's), ``settings``
+                (that of ``sessionkit.toml``) and ``files`` (texts of further ones, by name).
         """
         beside: Server | None = more.get("beside")
         folder = beside.folder if beside else self._furnished(page, more.get("config", ""))
         if "settings" in more:
             (folder / "sessionkit.toml").write_text(more["settings"])
+        for name, text in more.get("files", {}).items():
+            (folder / name).write_text(text)
         port = more.get("port") or free_port()
         if "secrets" in more:
             secrets = more["secrets"].replace("{port}", str(port))

@@ -65,8 +65,9 @@ def _cafe(home: Tab, open_server: OpenServer, request: pytest.FixtureRequest) ->
 
 
 def note_at(tab: Tab, user_id: str | None = None) -> object:
-    """Run the page; return what it shows of Ada's note."""
-    return tab.run(user_id=user_id).inputs.get("note")
+    """Run the page, which names a user or says nothing; return what it shows of Ada's note."""
+    said = {} if user_id is None else {"user_id": user_id}
+    return tab.run(**said).inputs.get("note")
 
 
 # -- a login -------------------------------------------------------------------

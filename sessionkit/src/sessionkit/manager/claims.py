@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
-from sessionkit.host import STATE_KEY, Host
+from sessionkit.host import ENDED_KEY, STATE_KEY, Host
 from sessionkit.manager.devices import devices_of, is_struck_off, replacement_of
 from sessionkit.records import hidden_repr, short_repr
 from sessionkit.repository.tracks import Owner
@@ -38,7 +39,7 @@ class Claims:
         self,
         host: Host,
         session_id: str | None,
-        user_id: str | None,
+        user_id: str | EllipsisType | None,
         before: ConnectedSession | None = None,
     ) -> Claim:
         """
@@ -47,10 +48,14 @@ class Claims:
         Args:
             host: The connection's host.
             session_id: The session that the app asked for, or None.
-            user_id: The user that the app vouches for, or None.
+            user_id: The user that the app vouches for, or None; ``...`` if it says nothing.
             before: What the connection has, or None.
         """
         known = host.user()
+        if isinstance(user_id, EllipsisType):
+            user_id, vouched = None, None if before is None else before.claim.vouched
+        else:
+            vouched = user_id
         presented = host.token()
         if before is not None and before.claim.presented == presented:
             token = (before.claim.token_id, before.claim.device_id)  # read, and refused, once
@@ -63,6 +68,7 @@ class Claims:
             device_id=token[1],
             user_id=known if user_id is None else user_id,
             authenticated=known is not None,
+            vouched=vouched,
         )
 
     def _read(self, token: str) -> tuple[str | None, str | None]:
@@ -86,6 +92,7 @@ class Claim:
         device_id: The device in the token, or None.
         user_id: The known user, or None.
         authenticated: Whether the host knows the user, whatever the app calls them.
+        vouched: The user that the app named when it last said anything; None when it said that there is nobody.
     """
 
     asked: str | None = attrs.field(repr=short_repr)
@@ -94,6 +101,7 @@ class Claim:
     device_id: str | None = attrs.field(repr=short_repr)
     user_id: str | None
     authenticated: bool
+    vouched: str | None = None
 
     def may_have(self, owner: Owner) -> bool:
         """Return whether a session of this owner is for this claim."""
@@ -136,6 +144,11 @@ class ConnectedSession:
         )
         return asks_same and shows_same
 
+    def was_logged_out(self, user_id: str | EllipsisType | None) -> bool:
+        """Return whether an app that named the session's owner says now that nobody is there."""
+        vouched = self.claim.vouched
+        return user_id is None and vouched is not None and vouched == self.session.user_id
+
     def shows_another(self, claim: Claim) -> bool:
         """Return whether a later claim shows the token of another session than this one."""
         known = {None, self.claim.token_id, self.session.session_id}
@@ -162,3 +175,11 @@ def connected_session(state: Mapping[str, Any]) -> UserSession | None:
     """Return the session of the connection whose state this is; None when it has none, or has to ask again."""
     connection: ConnectedSession | None = state.get(STATE_KEY)
     return None if connection is None or connection.session.ended else connection.session
+
+
+def leave(host: Host) -> None:
+    """Let a connection have no session any more until it asks for one."""
+    state = host.state()
+    del state[STATE_KEY]
+    if not host.trusted:
+        state[ENDED_KEY] = True

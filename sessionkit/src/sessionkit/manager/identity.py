@@ -10,13 +10,22 @@ tests are trusted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from types import EllipsisType
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import attrs
 
-from sessionkit.errors import NewerFormatError, RestoreRefusedError, UnavailableError, text_of
+from sessionkit.errors import (
+    NewerFormatError,
+    RestoreRefusedError,
+    SessionGoneError,
+    StorageError,
+    UnavailableError,
+    text_of,
+)
 from sessionkit.events import (
     RestoreRefused,
     SessionCreated,
@@ -25,7 +34,7 @@ from sessionkit.events import (
     StoreUnavailable,
 )
 from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, ShowingHost
-from sessionkit.manager.claims import Claim, Claims, ConnectedSession
+from sessionkit.manager.claims import Claim, Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.devices import (
     devices_of,
     list_device,
@@ -81,7 +90,12 @@ class Identity:
         return LatestSessions(live=self.live, repository=self.repository, emit=self.emit)
 
     def connect(
-        self, host: Host, session_id: str | None, user_id: str | None, *, restore: bool
+        self,
+        host: Host,
+        session_id: str | None,
+        user_id: str | EllipsisType | None,
+        *,
+        restore: bool,
     ) -> UserSession:
         """
         Return the connection's session: the one it has, or else the one that is given to it.
@@ -89,11 +103,15 @@ class Identity:
         Args:
             host: The connection's host.
             session_id: The session that the app asked for, or None.
-            user_id: The user that the app vouches for, or None.
+            user_id: The user that the app vouches for; None for nobody, which is a logout
+                where it named somebody before; ``...`` if it says nothing.
             restore: False to begin anew when the connection begins.
         """
         state = host.state()
         before: ConnectedSession | None = state.get(STATE_KEY)
+        if before is not None and not host.trusted and before.was_logged_out(user_id):
+            self.log_out(host)
+            before = None
         claim = self.claims.of(host, session_id, user_id, before)
         held = None if before is None else self._followed(before, claim)
         if held is not None and self._holds(host, held, claim):
@@ -184,6 +202,46 @@ class Identity:
         if moved is before.session or not before.may_follow(claim, moved):
             return before
         return attrs.evolve(before, session=moved)
+
+    def log_in(self, host: Host, user_id: str) -> None:
+        """Let a connection go on as a user, whatever it says at later bootstraps; it has a session."""
+        state = host.state()
+        present = connected_session(state)
+        if present is not None and present.user_id not in {None, user_id}:
+            self.log_out(host)
+        self.connect(host, None, user_id, restore=True)
+        connected: ConnectedSession = state[STATE_KEY]
+        # The app named the user this once: who names nobody later says nothing about them.
+        claim = attrs.evolve(connected.claim, vouched=None)
+        state[STATE_KEY] = attrs.evolve(connected, claim=claim)
+
+    def log_out(self, host: Host) -> None:
+        """
+        Take a connection's session away from its browser: its device is struck off, and the session waits.
+
+        One that lists no devices moves to an id that no browser knows. While the store can't
+        take that, it holds in memory, and is stored as any other change is.
+        """
+        state = host.state()
+        session, connection = connected_session(state), state.get(STATE_KEY)
+        if session is not None and connection is not None:
+            with suppress(SessionGoneError):  # somebody has ended it
+                self._part(session, connection.device_id)
+        leave(host)
+
+    def _part(self, session: UserSession, device_id: str | None) -> None:
+        listed = device_id is not None and device_id in (devices_of(session) or {})
+        try:
+            if device_id is not None and listed:
+                self.rotation.strike_off(session, {device_id})
+            else:
+                self.rotation.rotate(session)
+        except SessionGoneError:
+            raise
+        except StorageError:
+            if not session.ended:
+                self.rotation.bind(session, None)
+            self.schedule_save(self.live.latest(session))
 
     def recover(
         self, host: Host, session_id: str, user_id: str | None = None

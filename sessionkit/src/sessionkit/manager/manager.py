@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextvars import Token
 from datetime import datetime
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
-from sessionkit.errors import SessionGoneError
+from sessionkit.errors import SessionGoneError, SessionKitError
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
-from sessionkit.manager.claims import Claims, ConnectedSession, connected_session
+from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.devices import is_struck_off, list_alone
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
@@ -65,7 +65,7 @@ class SessionGiver(BackgroundSaver):
     def bootstrap(
         self,
         session_id: str | None = None,
-        user_id: str | None = None,
+        user_id: str | EllipsisType | None = ...,
         *,
         restore_from_db: bool = True,
     ) -> UserSession:
@@ -75,7 +75,8 @@ class SessionGiver(BackgroundSaver):
         Args:
             session_id: The session to restore. In a web host it is given only
                 to the browser that holds it or the user who owns it.
-            user_id: The user that the app vouches for; None says nothing.
+            user_id: The user that the app vouches for; None for nobody, which logs out
+                whom the app has named at this connection before. Left out, it says nothing.
             restore_from_db: False to begin anew when the connection begins.
 
         Raises:
@@ -87,7 +88,8 @@ class SessionGiver(BackgroundSaver):
             PluginError: If a plugin is missing or broken.
             SessionKitError: In a web host's process, if no page runs this code.
         """
-        _check_user(user_id)
+        if user_id is not ...:
+            _check_user(user_id)
         host = self._hosts.of_connection()
         self.check_store()
         session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
@@ -97,6 +99,49 @@ class SessionGiver(BackgroundSaver):
         if isinstance(host, ConnectedHost):
             host.connected(session, self)
         return session
+
+    def log_in(self, user_id: str) -> UserSession:
+        """
+        Log a user in at the calling connection's browser, and return their session.
+
+        That is the connection's own, which becomes the user's, or the one that the user
+        left behind, as at a :meth:`bootstrap` that names them. The browser gets a new
+        token; later bootstraps need not name the user. Who was logged in before is logged
+        out.
+
+        Args:
+            user_id: The user, whom the app has authenticated: it is believed.
+
+        Raises:
+            TypeError: If *user_id* is no text.
+            ValueError: If *user_id* is empty.
+            SessionKitError: If the host itself knows a user (``st.login``); and as
+                :meth:`bootstrap` does.
+        """
+        USER_ID.check(user_id)
+        host = self._hosts.of_connection()
+        _check_unknown(host, "log_in")
+        if not host.trusted:
+            self.current()  # whom the browser is logged in as
+        self._identity.log_in(host, user_id)
+        return self.bootstrap()
+
+    def log_out(self) -> None:
+        """
+        Log the connection's user out: their session stays stored, and waits for their next login.
+
+        The browser's token opens nothing any more, in no tab; the next bootstrap begins a
+        fresh session. Other devices stay. Nothing happens where nobody is logged in. While the
+        store is down that holds in this process at once, and for all others when the store answers.
+
+        Raises:
+            SessionKitError: If the host itself knows the user (``st.login``).
+        """
+        host = self._hosts.of_connection()
+        _check_unknown(host, "log_out")
+        left_already = ENDED_KEY in host.state()
+        if not left_already and self.current().user_id is not None:
+            self._identity.log_out(host)
 
     def current(self) -> UserSession:
         """Return the calling connection's session, bootstrapped when there is none yet; raises as :meth:`bootstrap`."""
@@ -185,12 +230,13 @@ def _check_user(user_id: str | None) -> None:
         USER_ID.check(user_id)
 
 
-def _leave(host: Host) -> None:
-    """Let a connection have no session any more until it asks for one."""
-    state = host.state()
-    del state[STATE_KEY]
-    if not host.trusted:
-        state[ENDED_KEY] = True
+def _check_unknown(host: Host, call: str) -> None:
+    if host.user() is not None:
+        msg = (
+            f"{call}() is for users whom the app itself knows, and this one is logged in by the host"
+            " (st.login): st.logout() logs them out, and their session waits for the next st.login"
+        )
+        raise SessionKitError(msg)
 
 
 def _can_judge(host: Host) -> TypeGuard[InputHost]:
@@ -272,7 +318,7 @@ class SessionManager(SessionGiver):
             return
         self._ends.end(ending)
         if connected is ending:
-            _leave(self.host)
+            leave(self.host)
 
     def rotate_session(self) -> UserSession:
         """
@@ -351,7 +397,7 @@ class SessionManager(SessionGiver):
             _GIVERS[moved] = self
             self._identity.renew(self.host, moved)
         elif moved is current and self._live.is_gone(current):
-            _leave(self.host)
+            leave(self.host)
         return ended
 
     def _own_device(self) -> str | None:
