@@ -20,8 +20,8 @@ from sessionkit.manager.identity import is_blank
 from sessionkit.records import SCHEMA_VERSION, SessionWrite
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormState
+from sessionkit.session.unreadable import SetAside
 from sessionkit.values import Opaque
-from sessionkit.values.aside import SetAside
 
 OpenServer = Callable[..., Server]
 

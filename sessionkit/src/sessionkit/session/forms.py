@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.session.fields import COUNT, in_utc, new_entry_id, of_type, utc_now
-from sessionkit.values.aside import Path, SetAside
+from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values.equality import same_content
 
 FORM: Final = "form:"

@@ -28,8 +28,8 @@ from sessionkit.session.fields import (
 )
 from sessionkit.session.forms import FormState
 from sessionkit.session.privacy import Privacy
+from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values import parse_json, to_tagged
-from sessionkit.values.aside import Path, SetAside
 from sessionkit.values.equality import equals
 
 # The app's values may be anything, and the session's class is made with this module.

@@ -15,12 +15,12 @@ Python's number, and a ``bytearray`` or ``memoryview`` as bytes. All else that
 is not in the table is refused, with its path.
 
 What is stored but can't be read in this process (an enum that isn't registered, a library that is missing, a
-kind of a newer release) comes as an :class:`Opaque`, which is written back as it was; ``aside`` takes it out of
-what apps see.
+kind of a newer release) comes as an :class:`Opaque`, which is written back as it was; sessions keep it apart from what apps see.
 
 Others import what stands in ``__all__`` from here, and from the modules: ``equality`` (``same_content``,
-``content``, ``equals``, ``is_empty``, ``COMPARED_OR_FLOAT``) and ``dicts`` (``of_one_kind``, ``kind_of_dict``,
-``dict_like``, ``DICT_TYPES``) ``definitions`` (``Definition``, ``defined_alike``) and ``aside`` (``set_aside``, ``put_back``, ``replaced``, ``SetAside``, ``Path``). A serializer may use the limits of ``simplify``. There is no lock here.
+``content``, ``written``, ``equals``, ``is_empty``, ``COMPARED_OR_FLOAT``), ``dicts`` (``of_one_kind``, ``kind_of_dict``,
+``dict_like``, ``DICT_TYPES``), ``definitions`` (``Definition``, ``defined_alike``) and ``opaque`` (``opaque_in``).
+A serializer may use the limits of ``simplify``. There is no lock here.
 """
 
 from sessionkit.values.kind import Kind

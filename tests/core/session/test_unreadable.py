@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from sessionkit.session.unreadable import put_back, replaced, set_aside
 from sessionkit.testing.serializers import assert_same
 from sessionkit.values import Opaque
-from sessionkit.values.aside import put_back, replaced, set_aside
 
 SOME = Opaque("enum", ["m.Size", "LARGE"], "not registered")
 
