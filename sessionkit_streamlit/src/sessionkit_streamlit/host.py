@@ -42,6 +42,7 @@ from sessionkit_streamlit.widgets.restore import (
     check_settable,
     check_slider,
     check_value,
+    is_new_life,
     note_password,
     restore_inputs,
 )
@@ -189,7 +190,8 @@ class StreamlitHost:
 
     def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
-        if connection.widgets.shown_for not in (None, session):
+        shown_for = connection.widgets.shown_for
+        if shown_for not in (None, session) and not is_new_life(shown_for, session):
             connection.page.strayed |= not gives_ids()
         page = reported_page(run) if self._resync else None
         if page is not None and (session.version or self._is_known()):

@@ -139,6 +139,9 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
     is_first = before is None
     if before is None:
         widgets.era = sent_era(run)
+    elif is_new_life(widgets.shown_for, session):
+        widgets.shown.clear()  # what the page shows is all there is of it: it is taken as if typed now
+        widgets.kept.clear()
     elif not connection.shows_its_session:
         if before() is run and has_drawn(run):
             return  # widgets of this run show the session before; the next run's show this one
@@ -152,6 +155,24 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
     _put_all(connection, inputs, run, crossing)
     if is_first and widgets.waiting:
         _LOGGER.warning(_TOO_LATE, ", ".join(map(repr, sorted(widgets.waiting))))
+
+
+def is_new_life(shown_for: UserSession | None, session: UserSession) -> bool:
+    """
+    Return whether a session began anew under its id, its user still the same: it had expired while the tab was open.
+
+    Nobody has logged out, and nobody else has come: the page goes on.
+
+    Args:
+        shown_for: The session that the page shows, or None.
+        session: The one that the connection has now.
+    """
+    return (
+        shown_for is not None
+        and shown_for is not session
+        and not shown_for.ended
+        and (shown_for.session_id, shown_for.user_id) == (session.session_id, session.user_id)
+    )
 
 
 def _leave_era(widgets: Widgets, run: ScriptRunContext) -> None:
