@@ -115,6 +115,8 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser
     monkeypatch.setattr(gate, "tokens", None)
     monkeypatch.setattr(gate, "keeper", None)
     monkeypatch.setattr(gate, "middleware", True)
+    monkeypatch.setattr(gate, "options", None)
+    monkeypatch.setattr(gate, "given", {})
     monkeypatch.setattr(sessionkit.manager.default_manager._DEFAULT, "manager", None)
     moved.cache_clear()
     browser.restart()

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic, time
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from sessionkit import UserSession
 from sessionkit.host import ConnectedHost
+from sessionkit.session.fields import utc_now
+from sessionkit.tokens import Tokens
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.host import StreamlitHost
 
@@ -214,3 +218,93 @@ def test_the_old_cookie_opens_nothing(browser: Any, page: Page) -> None:
     browser.restart()
 
     assert "" == browser.open(page(ROTATING)).run().text_input(key="city").value
+
+
+# -- for how long a browser keeps its id -----------------------------------------
+
+
+DAY = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("ago", "seconds"), [(timedelta(days=3), DAY), (timedelta(days=29, hours=20), 4 * 3600)]
+)
+def test_a_page_that_is_loaded_renews_the_cookie(
+    browser: Any, page: Page, told: list[dict[str, Any]], ago: timedelta, seconds: int
+) -> None:
+    """It lives on for as long as a session lasts unused, and never past the end that counts from its beginning."""
+    stored = UserSession(session_id="the-session", created_at=utc_now() - ago)
+    browser.manager.repository.save(stored)
+    tab = browser.open(page(SHOW)).run()
+    assert "the-session" == tab.text[0].value
+    renewed = browser.manager.tokens.read_ticket(told[-1]["ticket"], "the-session")
+    assert "the-session" == renewed.session_id
+    assert seconds - 60 < told[-1]["maxAge"] <= seconds
+    ticket = told[-1]["ticket"]
+    tab.run()
+    assert ticket == told[-1]["ticket"]
+
+
+def test_a_page_that_stays_open_renews_the_cookie(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some times in the time that it lasts, by a ticket that the browser has not seen."""
+    tab = browser.open(page(SHOW)).run()
+    first, now = told[-1]["ticket"], monotonic()
+    monkeypatch.setattr("sessionkit_streamlit.host.monotonic", lambda: now + DAY / 3)
+    later = Tokens("a secret for tests only", now=lambda: time() + DAY / 3)
+    monkeypatch.setattr(browser.manager.tokens, "issue_ticket", later.issue_ticket)
+    tab.run()
+    assert told[-1]["ticket"] != first
+    assert "the-session" == later.read_ticket(told[-1]["ticket"], "the-session").session_id
+
+
+def test_without_the_middleware_the_page_renews_it_by_script(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under plain ``streamlit run``, too, cookie and local storage live as long as the session may."""
+    monkeypatch.setattr(gate, "middleware", False)
+    tokens = browser.manager.tokens
+    token = browser.cookies[tokens.cookie_name] = tokens.issue("the-session", readable=True)
+    browser.open(page(SHOW)).run()
+    assert (token, None) == (told[-1]["token"], told[-1]["ticket"])
+    assert DAY - 60 < told[-1]["maxAge"] <= DAY
+
+
+def test_a_cookie_that_scripts_can_not_read_is_told_to_none(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was set by the middleware, which is not there now."""
+    monkeypatch.setattr(gate, "middleware", False)
+    browser.open(page(SHOW)).run()
+    assert (None, None) == (told[-1]["token"], told[-1]["ticket"])
+
+
+def test_the_settings_name_the_cookie(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host reads it, and the part in the browser sets it, as the settings say."""
+    for name, value in (("PREFIX", "app-"), ("DOMAIN", "example.org"), ("MAX_AGE", "1m")):
+        monkeypatch.setenv(f"SESSIONKIT_HOSTS__STREAMLIT__COOKIE_{name}", value)
+    browser.restart()
+    name = browser.manager.tokens.cookie_name
+    browser.cookies[f"app-{name}"] = browser.cookies.pop(name)
+    tab = browser.open(page(SHOW)).run()
+    assert "the-session" == tab.text[0].value
+    assert (f"app-{name}", 60) == (told[-1]["name"], told[-1]["maxAge"])
+    assert "example.org" == told[-1]["cookie"]["domain"]
+
+
+def test_the_token_of_a_stored_session_stays_the_browsers_own(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who the browser is comes a run late, after a session was begun for it: that one's token is taken back."""
+    monkeypatch.setattr(gate, "middleware", False)
+    browser.cookies.clear()
+    browser.manager.repository.save(UserSession(session_id="kept"))
+    tab = browser.open(page(SHOW)).run()
+    kept = browser.manager.tokens.issue("kept", readable=True)
+    monkeypatch.setattr("sessionkit_streamlit.host.reported_token", lambda: kept)
+    for _ in range(3):
+        assert "kept" == tab.run().text[0].value
+        assert kept == told[-1]["token"]

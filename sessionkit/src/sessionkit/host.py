@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class Keeper(Protocol):
 
     def save_status(self, session: UserSession) -> PersistenceStatus:
         """Return how the saves of a session stand; never waits for the store."""
+
+    def time_left(self, session: UserSession) -> timedelta | None:
+        """Return how long a session goes on from now if nobody uses it any more; None for ever."""
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
         """Return the fields of which one writer's value was dropped and that nobody has settled."""

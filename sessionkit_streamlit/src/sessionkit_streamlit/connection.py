@@ -179,6 +179,8 @@ class Identity:
         ticket: What the browser is to trade for a cookie, or None.
         traded: What the cookies say that tickets were issued for, oldest first.
         readable: What the browser is to keep by script, or None.
+        max_age: For how many seconds the browser is to keep its id.
+        renew_at: When, by the clock that never goes back, the browser is to be told of it again.
     """
 
     granted: str | None = attrs.field(default=None, repr=hidden_repr)
@@ -186,6 +188,8 @@ class Identity:
     ticket: str | None = attrs.field(default=None, repr=hidden_repr)
     traded: list[TokenContent] = attrs.field(factory=list, repr=hidden_repr)
     readable: str | None = attrs.field(default=None, repr=hidden_repr)
+    max_age: int = 0
+    renew_at: float = 0.0
 
 
 # -- its page ------------------------------------------------------------------

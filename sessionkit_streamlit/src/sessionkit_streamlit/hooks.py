@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from sessionkit.hookspecs import hookimpl
 
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
 
 
-def _host(tokens: Tokens, *, resync: bool = True, handshake: bool = True) -> Host:
+def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
+    tokens: Tokens,
+    *,
+    resync: bool = True,
+    handshake: bool = True,
+    cookie_prefix: str = "",
+    cookie_domain: str | None = None,
+    cookie_path: str | None = None,
+    cookie_secure: bool | None = None,
+    cookie_samesite: Literal["lax", "strict", "none"] | None = None,
+    cookie_max_age: timedelta | None = None,
+) -> Host:
     """
     Make the host.
 
@@ -26,10 +38,27 @@ def _host(tokens: Tokens, *, resync: bool = True, handshake: bool = True) -> Hos
         tokens: The app's own, given by the manager.
         resync: Whether a tab that was left open through a restart rebuilds by itself.
         handshake: Whether a browser without our middleware's cookie keeps its id by script.
+        cookie_prefix: What stands before the cookie's name, such as ``__Host-``.
+        cookie_domain: The domain whose hosts get the cookie, too; None for this host alone.
+        cookie_path: The path that the cookie is sent to; None for the app's base path.
+        cookie_secure: Whether the cookie is sent over https alone; None where the page came so.
+        cookie_samesite: Whether pages of other sites have it sent; None is ``"lax"``.
+        cookie_max_age: For how long the browser keeps the cookie at most; it never outlives the session.
     """
+    from sessionkit_streamlit.browser.cookie_options import cookie_options  # noqa: PLC0415 - with the host
+    from sessionkit_streamlit.browser.gate import gate  # noqa: PLC0415 - the same
     from sessionkit_streamlit.host import StreamlitHost  # noqa: PLC0415 - loads Streamlit
 
-    return StreamlitHost(tokens, resync=resync, handshake=handshake)
+    said: dict[str, Any] = {
+        "cookie_prefix": cookie_prefix,
+        "cookie_domain": cookie_domain,
+        "cookie_path": cookie_path,
+        "cookie_secure": cookie_secure,
+        "cookie_samesite": cookie_samesite,
+        "cookie_max_age": cookie_max_age,
+    }
+    options = cookie_options(**{**said, **gate.given})
+    return StreamlitHost(tokens, resync=resync, handshake=handshake, cookie=options)
 
 
 def _run() -> click.Command:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 from streamlit import runtime
 
 from sessionkit.errors import InvalidTokenError
+from sessionkit_streamlit.browser.cookie_options import CookieOptions
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.browser.handshake import mount, reported_page, reported_token
 from sessionkit_streamlit.connection import (
@@ -54,6 +56,10 @@ if TYPE_CHECKING:
     from sessionkit.session import UserSession
     from sessionkit.tokens import TokenContent, Tokens
 
+_COOKIE: Final = CookieOptions()
+_RENEWALS: Final = 4
+"""How often a page that stays open has its cookie renewed in the time that the cookie lasts."""
+
 _TRADED: Final = 8
 """How many ids of one connection a ticket names, besides the first: the browser may still be behind."""
 
@@ -70,7 +76,14 @@ class StreamlitHost:
     trusted = False
     notes = EXTENSION
 
-    def __init__(self, tokens: Tokens, *, resync: bool = True, handshake: bool = True) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        resync: bool = True,
+        handshake: bool = True,
+        cookie: CookieOptions = _COOKIE,
+    ) -> None:
         """
         Begin to observe Streamlit.
 
@@ -78,11 +91,14 @@ class StreamlitHost:
             tokens: The app's own.
             resync: Whether a tab that was left open through a restart rebuilds by itself.
             handshake: Whether a browser without the middleware's cookie keeps its id by script.
+            cookie: How the cookie is set.
         """
         self._tokens = tokens
         self._resync = resync
         self._handshake = handshake
-        gate.tokens = tokens  # the middleware may have begun with other settings
+        self._options = cookie
+        # The middleware may have begun with other settings.
+        gate.tokens, gate.options = tokens, cookie
 
     def active(self) -> bool:
         """Return whether Streamlit runs the calling code."""
@@ -170,6 +186,7 @@ class StreamlitHost:
             return
         connection = current_connection()
         seen = install(observer)
+        connection.identity.max_age = self._options.seconds(keeper.time_left(session))
         if self._leaves(connection, session, run):
             st.stop()  # nothing of the page that is left counts
         if not seen and connection.session is session:
@@ -184,9 +201,11 @@ class StreamlitHost:
         if taken:
             keeper.schedule_save(session)
         flush_on_release(connection, keeper)
-        self._answer(connection.identity)
+        self._answer(connection.identity, session.session_id)
+        self._renew(connection.identity, session.session_id)
         marks = marks_of(connection, run) if self._resync else None
-        mount(connection.identity, self._tokens.cookie_name, resync=self._resync, page=marks)
+        name, cookie = self._tokens.cookie_name, self._options
+        mount(connection.identity, name, cookie=cookie, resync=self._resync, page=marks)
 
     def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
@@ -197,7 +216,11 @@ class StreamlitHost:
         if page is not None and (session.version or self._is_known()):
             connection.page.strayed |= shows_another_session(page, session)
         return connection.page.strayed and mount(
-            connection.identity, self._tokens.cookie_name, resync=True, leave=True
+            connection.identity,
+            self._tokens.cookie_name,
+            cookie=self._options,
+            resync=True,
+            leave=True,
         )
 
     def _is_known(self) -> bool:
@@ -250,18 +273,40 @@ class StreamlitHost:
         """
         open_tabs.changed(session_id)
 
-    def _answer(self, identity: Identity) -> None:
+    def _answer(self, identity: Identity, session_id: str) -> None:
         """Settle what the browser reported, or it would report it again after each run."""
         reported = reported_token()
-        if reported is None or identity.readable is None:
+        if reported is None or identity.readable is None or reported in identity.replaced:
             return
-        if self._content_of(reported) == self._content_of(identity.readable):
+        told = self._content_of(reported)
+        if told is not None and told.session_id == session_id:
             identity.readable = reported
         else:
             identity.replaced.add(reported)
 
+    def _renew(self, identity: Identity, session_id: str) -> None:
+        """
+        Have the browser keep its id for as long as the session may still go on.
+
+        That is known here and not where a page is asked for: by the same ways as a new
+        id, when a page was loaded, and again while it stays open.
+        """
+        now = monotonic()
+        if now < identity.renew_at:
+            return
+        identity.renew_at = now + identity.max_age / _RENEWALS
+        token, cookie = self.token(), self._cookie()
+        held = None if token is None else self._content_of(token)
+        if held is None or held.session_id != session_id:
+            return  # it is to get another one
+        first = None if cookie is None else self._content_of(cookie)
+        if gate.middleware and first is not None:
+            identity.ticket = self._tokens.issue_ticket([first, *identity.traded], held)
+        elif self._handshake and held.readable and identity.readable is None:
+            identity.readable = token
+
     def _cookie(self) -> str | None:
-        cookie = st.context.cookies.get(self._tokens.cookie_name)
+        cookie = st.context.cookies.get(self._options.name(self._tokens.cookie_name))
         return cookie if isinstance(cookie, str) else None  # AppTest has a stand-in there
 
     def _content_of(self, token: str) -> TokenContent | None:

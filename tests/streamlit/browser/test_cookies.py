@@ -11,9 +11,10 @@ from typing import Any
 import attrs
 import pytest
 
-from sessionkit.errors import ConfigError
 from sessionkit.tokens import TICKET_SECONDS, Tokens
-from sessionkit_streamlit.browser.cookies import CookieMiddleware, CookieOptions, TicketRoute
+from sessionkit_streamlit import app_options
+from sessionkit_streamlit.browser.cookie_options import CookieOptions
+from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
 from sessionkit_streamlit.browser.gate import gate
 
 PAGE = {"sec-fetch-dest": "document"}
@@ -39,6 +40,8 @@ def tokens(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tokens]:
     monkeypatch.setattr(gate, "tokens", signer)
     monkeypatch.setattr(gate, "keeper", None)
     monkeypatch.setattr(gate, "middleware", False)
+    monkeypatch.setattr(gate, "options", None)
+    monkeypatch.setattr(gate, "given", {})
     return signer
 
 
@@ -101,7 +104,7 @@ def test_a_new_browser_gets_a_signed_cookie_with_the_page(tokens: Tokens) -> Non
     cookie = ask(CookieMiddleware(page()), PAGE).cookie
     assert tokens.cookie_name == cookie.key
     assert 22 == len(tokens.read(cookie.value))
-    assert (True, "Lax", "/", "", str(30 * 86400)) == tuple(
+    assert (True, "Lax", "/", "", str(86400)) == tuple(
         cookie[name] for name in ("httponly", "samesite", "path", "secure", "max-age")
     )
 
@@ -222,10 +225,70 @@ def test_an_app_inside_another_site() -> None:
     assert line.endswith("SameSite=None; Secure; Partitioned")
 
 
-def test_a_wrong_option_says_what_is_right() -> None:
-    """The error names the option and what is allowed."""
-    with pytest.raises(ConfigError, match="samesite is one of 'lax', 'strict', 'none', not 'lux'"):
-        CookieOptions(samesite="lux")  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("expiry", "seconds"),
+    [
+        ({"IDLE": "2h"}, 7200),
+        ({"IDLE": "90d", "ABSOLUTE": "7d"}, 7 * 86400),
+        ({"IDLE": "never", "ABSOLUTE": "60d"}, 60 * 86400),
+        ({"IDLE": "never", "ABSOLUTE": "never"}, 400 * 86400),
+        ({"IDLE": "1000d", "ABSOLUTE": "never"}, 400 * 86400),
+    ],
+)
+@pytest.mark.usefixtures("tokens")
+def test_a_new_cookie_lives_as_long_as_its_session_may(
+    monkeypatch: pytest.MonkeyPatch, expiry: dict[str, str], seconds: int
+) -> None:
+    """The earlier of both ends; 400 days, which is what browsers allow, where there is none."""
+    for name, value in expiry.items():
+        monkeypatch.setenv(f"SESSIONKIT_EXPIRY__{name}", value)
+    assert str(seconds) == ask(CookieMiddleware(page()), PAGE).cookie["max-age"]
+
+
+def test_the_settings_say_how_the_cookie_is_set(
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middleware and at the ticket's route; the name's prefix is read back, too."""
+    for name, value in (
+        ("PREFIX", "__Host-"),
+        ("PATH", "/"),
+        ("SECURE", "true"),
+        ("SAMESITE", "strict"),
+        ("MAX_AGE", "1h"),
+    ):
+        monkeypatch.setenv(f"SESSIONKIT_HOSTS__STREAMLIT__COOKIE_{name}", value)
+    cookie = ask(CookieMiddleware(page()), PAGE).cookie
+    assert f"__Host-{tokens.cookie_name}" == cookie.key
+    assert ("/", True, "Strict", "3600") == tuple(
+        cookie[name] for name in ("path", "secure", "samesite", "max-age")
+    )
+    held = {"cookie": f"{cookie.key}={cookie.value}"}
+    assert None is ask(CookieMiddleware(page()), PAGE | held).cookie
+    old_id = tokens.read(cookie.value)
+    ticket = tokens.issue_ticket([old_id], "new").encode()
+    traded = ask(TicketRoute(), held, ticket, method="POST").cookie
+    assert (cookie.key, "new") == (traded.key, tokens.read(traded.value))
+
+
+@pytest.mark.usefixtures("tokens")
+def test_what_the_app_says_goes_before_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where it says something."""
+    monkeypatch.setenv("SESSIONKIT_HOSTS__STREAMLIT__COOKIE_PATH", "/a")
+    monkeypatch.setenv("SESSIONKIT_HOSTS__STREAMLIT__COOKIE_SAMESITE", "strict")
+    app_options(path="/b", max_age=60)
+    cookie = ask(CookieMiddleware(page()), PAGE).cookie
+    assert ("/b", "Strict", "60") == (cookie["path"], cookie["samesite"], cookie["max-age"])
+
+
+@pytest.mark.usefixtures("tokens")
+def test_wrong_options_in_the_settings_give_no_cookie(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page's script meets the same error; the log names the key."""
+    monkeypatch.setenv("SESSIONKIT_HOSTS__STREAMLIT__COOKIE_PREFIX", "__Host-")
+    assert None is ask(CookieMiddleware(page()), PAGE).cookie
+    assert "cookie_" in caplog.text
+    assert "secure = true" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -276,6 +339,27 @@ def test_a_ticket_and_the_old_cookie_bring_the_new_one(tokens: Tokens) -> None:
     assert "new" == tokens.read(answer.cookie.value)
     assert answer.cookie["httponly"]
     assert ["no-store"] == answer.all("cache-control")
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (b"max_age=100", "100"),
+        (b"max_age=0", "1"),
+        (b"max_age=999999999", str(400 * 86400)),
+        (b"max_age=" + b"9" * 5000, "86400"),
+        (b"max_age=-5", "86400"),
+        (b"", "86400"),
+    ],
+)
+def test_the_new_cookie_lives_as_long_as_the_page_was_told(
+    tokens: Tokens, said: bytes, seconds: str
+) -> None:
+    """The script knows when the session began; what nobody can have been told counts for nothing."""
+    held = {"cookie": f"{tokens.cookie_name}={tokens.issue('mine')}"}
+    ticket = tokens.issue_ticket(["mine"], "mine").encode()
+    answer = ask(TicketRoute(), held, ticket, method="POST", query_string=said)
+    assert (204, seconds) == (answer.status, answer.cookie["max-age"])
 
 
 def test_a_ticket_alone_is_worth_nothing(tokens: Tokens) -> None:

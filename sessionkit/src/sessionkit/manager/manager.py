@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextvars import Token
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import EllipsisType, TracebackType
 from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
@@ -198,6 +198,12 @@ class SessionGiver(BackgroundSaver):
         if STATE_KEY in state and connected_session(state) is None:
             return self.bootstrap()  # it was rotated, and belongs to whoever can say so
         return connected_session(state)
+
+    def time_left(self, session: UserSession) -> timedelta | None:
+        """Return how long a session goes on from now if nobody uses it any more; None for ever."""
+        expiry = self.settings.expiry
+        absolute = expiry.absolute and session.created_at + expiry.absolute - self.now()
+        return min((one for one in (expiry.idle, absolute) if one is not None), default=None)
 
     # -- two writers -----------------------------------------------------------
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import ClassVar, Final, Protocol, TypeVar, cast
 
 import pytest
@@ -238,6 +239,10 @@ class NullKeeper:
     def save_status(self, session: UserSession) -> PersistenceStatus:  # noqa: ARG002 - the protocol's
         """Return that nothing waits."""
         return PersistenceStatus(state="saved")
+
+    def time_left(self, session: UserSession) -> timedelta | None:  # noqa: ARG002 - the protocol's
+        """Return that a session goes on for ever."""
+        return None
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
         """Return that nothing was decided."""

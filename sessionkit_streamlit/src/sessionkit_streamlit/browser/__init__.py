@@ -3,6 +3,7 @@
 What the browser holds and is told: who it is, and what its page says at another server.
 
 - ``cookies``: the signed cookie, and the ticket that is traded for one; pure ASGI, no Streamlit inside.
+- ``cookie_options``: how the cookie is set, for every way to run.
 - ``app``: the keywords that put them into an ``st.App`` (public: ``app_options``).
 - ``gate``: what the web server's side and the scripts' side of one process tell each other.
 - ``handshake``: the part that runs in the browser, and what it reported.

@@ -5,18 +5,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from sessionkit_streamlit.browser.cookies import (
-    CookieMiddleware,
-    CookieOptions,
-    SameSite,
-    TicketRoute,
-)
-from sessionkit_streamlit.browser.gate import MAX_AGE, TICKET_PATH, gate
+from sessionkit_streamlit.browser.cookie_options import SameSite, cookie_options
+from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
+from sessionkit_streamlit.browser.gate import TICKET_PATH, gate
 
 if TYPE_CHECKING:
     from streamlit import App
@@ -26,10 +23,10 @@ if TYPE_CHECKING:
 
 def app_options(  # noqa: PLR0913 - keywords, as st.App has them
     *,
-    samesite: SameSite = "lax",
+    samesite: SameSite | None = None,
     secure: bool | None = None,
     path: str | None = None,
-    max_age: int = MAX_AGE,
+    max_age: int | None = None,
     lifespan: Lifespan | None = None,
     middleware: Sequence[Middleware] = (),
     routes: Sequence[BaseRoute] = (),
@@ -37,12 +34,15 @@ def app_options(  # noqa: PLR0913 - keywords, as st.App has them
     """
     Return the keywords that make an ``st.App`` keep its sessions.
 
+    What is said of the cookie here goes before the settings (``[hosts.streamlit]``, the keys
+    that begin with ``cookie_``); None is what they say.
+
     Args:
         samesite: ``"lax"``, ``"strict"``, or ``"none"`` for an app inside a page
             of another site (the cookie is then Secure and Partitioned).
-        secure: Whether the cookie is sent over https alone; None where the page came so.
-        path: The path that the cookie is sent to; None for the app's base path.
-        max_age: Seconds that the browser keeps the cookie.
+        secure: Whether the cookie is sent over https alone; where nobody says, if the page came so.
+        path: The path that the cookie is sent to; where nobody says, the app's base path.
+        max_age: Seconds that the browser keeps the cookie at most; it never outlives the session.
         lifespan: The app's own; what waits is written while its resources are still open.
         middleware: The app's own; ours comes first.
         routes: The app's own.
@@ -58,11 +58,19 @@ def app_options(  # noqa: PLR0913 - keywords, as st.App has them
 
             app = st.App("page.py", **app_options())
     """
-    options = CookieOptions(samesite=samesite, secure=secure, path=path, max_age=max_age)
-    trade = TicketRoute(options)
+    said = {
+        "cookie_samesite": samesite,
+        "cookie_secure": secure,
+        "cookie_path": path,
+        "cookie_max_age": None if max_age is None else timedelta(seconds=max_age),
+    }
+    gate.given = {key: value for key, value in said.items() if value is not None}
+    gate.options = None
+    cookie_options(**gate.given)  # what is wrong by itself is told here
+    trade = TicketRoute()
     paths = (f"/{TICKET_PATH}", f"/{{base:path}}/{TICKET_PATH}")
     return {
-        "middleware": [Middleware(CookieMiddleware, options), *middleware],
+        "middleware": [Middleware(CookieMiddleware), *middleware],
         "routes": [*(Route(one, trade, methods=["POST"]) for one in paths), *routes],
         "lifespan": _flushed_lifespan(lifespan),
     }

@@ -10,23 +10,20 @@ changes later is handed over by a one-time ticket.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
 
-import attrs
-
-from sessionkit.errors import ConfigError, InvalidTokenError, SessionKitError
+from sessionkit.errors import InvalidTokenError, SessionKitError
 from sessionkit.events import RestoreRefused
 from sessionkit.session.fields import new_session_id
-from sessionkit_streamlit.browser.gate import MAX_AGE, gate
+from sessionkit_streamlit.browser.cookie_options import CookieOptions, header_of
+from sessionkit_streamlit.browser.gate import gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOGGER: Final = logging.getLogger(__name__)
-
-SameSite = Literal["lax", "strict", "none"]
 
 _PAGES: Final = frozenset({b"document", b"iframe", b"frame"})
 _LONGEST_TICKET: Final = 4096
@@ -35,76 +32,13 @@ _FORBIDDEN: Final = 403
 _CONFLICT: Final = 409
 _NOT_MODIFIED: Final = 304
 _REDIRECTS: Final = 300
-
-
-def _known(_: object, __: object, value: str) -> None:
-    if value not in get_args(SameSite):
-        allowed = ", ".join(repr(one) for one in get_args(SameSite))
-        msg = f"samesite is one of {allowed}, not {value!r}"
-        raise ConfigError(msg)
-
-
-@attrs.frozen(kw_only=True)
-class CookieOptions:
-    """
-    How the cookie is set; it is always HttpOnly.
-
-    Attributes:
-        samesite: ``"none"`` lets the app run in a page of another site; the
-            cookie is then Secure and Partitioned, and needs https.
-        secure: Whether it is sent over https alone; None where the page itself came so.
-        path: The path that it is sent to; None for the app's base path.
-        max_age: Seconds that the browser keeps it.
-    """
-
-    samesite: SameSite = attrs.field(default="lax", validator=_known)
-    secure: bool | None = None
-    path: str | None = None
-    max_age: int = MAX_AGE
-
-    def header(self, scope: Scope, name: str, value: str) -> tuple[bytes, bytes]:
-        """Return the header that sets the cookie in answer to a request."""
-        crossing = self.samesite == "none"
-        secure = crossing or (_over_https(scope) if self.secure is None else self.secure)
-        parts = [
-            f"{name}={value}",
-            f"Path={self.path or _base_path(scope)}",
-            f"Max-Age={self.max_age}",
-            "HttpOnly",
-            f"SameSite={self.samesite.capitalize()}",
-            *(["Secure"] if secure else []),
-            *(["Partitioned"] if crossing else []),
-        ]
-        return b"set-cookie", "; ".join(parts).encode("latin-1")
-
-    def withholds(self, scope: Scope) -> bool:
-        """Return whether a browser that has the cookie keeps it back: one set now would take its place."""
-        return self.samesite == "strict" and _header(scope, b"sec-fetch-site") == b"cross-site"
-
-
-def _over_https(scope: Scope) -> bool:
-    # A proxy that ends TLS says so; a lie only makes the liar's own cookie Secure.
-    said = _header(scope, b"x-forwarded-proto").split(b",")[0].strip()
-    return scope.get("scheme") == "https" or said == b"https"
-
-
-def _base_path(scope: Scope) -> str:
-    from streamlit import get_option  # noqa: PLC0415 - already there when a request comes
-
-    configured = str(get_option("server.baseUrlPath") or "").strip("/")
-    root = str(scope.get("root_path", "")).rstrip("/")
-    return f"{root}/{configured}".rstrip("/") or "/"
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    values: Iterable[bytes] = (value for key, value in scope["headers"] if key == name)
-    return b", ".join(values) if name != b"cookie" else b"; ".join(values)
+_DIGITS: Final = 9
 
 
 def _cookie(scope: Scope, name: str) -> str | None:
     # Not http.cookies, which gives up on all cookies at the first malformed one.
     found = None
-    for pair in _header(scope, b"cookie").decode("latin-1").split(";"):
+    for pair in header_of(scope, b"cookie").decode("latin-1").split(";"):
         key, sign, value = pair.strip().partition("=")
         if sign and key == name:
             found = value.strip('"')  # the last one, as Streamlit reads them
@@ -119,8 +53,8 @@ def _asks_for_page(scope: Scope) -> bool:
     """
     if scope["method"] != "GET":
         return False
-    purpose = _header(scope, b"sec-fetch-dest")
-    return purpose in _PAGES if purpose else b"text/html" in _header(scope, b"accept")
+    purpose = header_of(scope, b"sec-fetch-dest")
+    return purpose in _PAGES if purpose else b"text/html" in header_of(scope, b"accept")
 
 
 class CookieMiddleware:
@@ -132,20 +66,19 @@ class CookieMiddleware:
 
         Args:
             app: What answers.
-            options: How the cookie is set.
+            options: How the cookie is set; None for what the settings say.
         """
         self._app = app
-        self._options = options or CookieOptions()
+        self._options = options
         gate.middleware = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with a cookie where the browser has none that is ours."""
         asks = scope["type"] == "http" and _asks_for_page(scope)
-        token = _new_token(scope) if asks and not self._options.withholds(scope) else None
-        if token is None:
+        cookie = _new_cookie(scope, self._options) if asks else None
+        if cookie is None:
             await self._app(scope, receive, send)
             return
-        cookie = self._options.header(scope, gate.signer().cookie_name, token)
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start" and _is_page(message["status"]):
@@ -165,21 +98,37 @@ def _uncached(message: Message) -> list[tuple[bytes, bytes]]:
     return [*others, (b"cache-control", b"private, no-cache")]
 
 
-def _new_token(scope: Scope) -> str | None:
-    """Return the token that the browser is to get, or None if it holds a good one, or none can be signed."""
+def _new_cookie(scope: Scope, options: CookieOptions | None) -> tuple[bytes, bytes] | None:
+    """Return the header with the cookie that the browser is to get, or None if it needs none, or none can be signed."""
     try:
-        tokens = gate.signer()
+        options = options or gate.cookie_options()
+        token = None if _withholds(options, scope) else _new_token(scope, options)
+        if token is None:
+            return None
+        seconds = options.seconds(gate.lifetime())
+        return options.header(scope, gate.signer().cookie_name, token, seconds)
     except SessionKitError as error:
         # The script meets the same error, and its page shows it, to whom Streamlit's settings say.
         _LOGGER.error("no browser gets a cookie: %s", error)  # noqa: TRY400 - the text says it all
         return None
-    held = _cookie(scope, tokens.cookie_name)
+
+
+def _withholds(options: CookieOptions, scope: Scope) -> bool:
+    """Return whether a browser that has the cookie keeps it back: one set now would take its place."""
+    return options.samesite == "strict" and header_of(scope, b"sec-fetch-site") == b"cross-site"
+
+
+def _new_token(scope: Scope, options: CookieOptions) -> str | None:
+    """Return the token that the browser is to get, or None if it holds a good one."""
+    tokens = gate.signer()
+    name = options.name(tokens.cookie_name)
+    held = _cookie(scope, name)
     if held is None:
         return tokens.issue(new_session_id())
     try:
         content = tokens.inspect(held)
     except InvalidTokenError as error:
-        reason = f"the cookie {tokens.cookie_name}: {error}; the browser gets a fresh one"
+        reason = f"the cookie {name}: {error}; the browser gets a fresh one"
         gate.emit(RestoreRefused(session_id=None, reason=reason))
         return tokens.issue(new_session_id())
     # Scripts can read a handshake's cookie; the same id in one that they can't is better.
@@ -190,8 +139,8 @@ class TicketRoute:
     """Trades a ticket and the old cookie for a new cookie: an ASGI app for one route."""
 
     def __init__(self, options: CookieOptions | None = None) -> None:
-        """Take how the cookie is set."""
-        self._options = options or CookieOptions()
+        """Take how the cookie is set; None for what the settings say."""
+        self._options = options
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 204 with the cookie, 403 without a cookie of ours, 409 when the ticket is for another."""
@@ -201,12 +150,12 @@ class TicketRoute:
         await send({"type": "http.response.body", "body": b""})
 
     async def _trade(self, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]]]:
-        tokens = gate.signer()
+        tokens, options = gate.signer(), self._options or gate.cookie_options()
         ticket = await _body(receive)
-        if _header(scope, b"sec-fetch-site") not in {b"", b"same-origin"}:
+        if header_of(scope, b"sec-fetch-site") not in {b"", b"same-origin"}:
             return _FORBIDDEN, []
         try:
-            old = tokens.inspect(_cookie(scope, tokens.cookie_name))
+            old = tokens.inspect(_cookie(scope, options.name(tokens.cookie_name)))
         except InvalidTokenError:
             return _FORBIDDEN, []
         try:
@@ -215,7 +164,16 @@ class TicketRoute:
             gate.emit(RestoreRefused(session_id=None, reason=f"a ticket: {error}"))
             return _CONFLICT, []
         token = tokens.issue(new.session_id, new.device_id)
-        return _NO_CONTENT, [self._options.header(scope, tokens.cookie_name, token)]
+        seconds = options.seconds(_said_lifetime(scope))
+        return _NO_CONTENT, [options.header(scope, tokens.cookie_name, token, seconds)]
+
+
+def _said_lifetime(scope: Scope) -> timedelta | None:
+    """Return how long the page was told that its session may go on; a browser that says more keeps its own cookie longer."""
+    said = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("max_age", [""])[-1]
+    if not said.isdecimal() or len(said) > _DIGITS:
+        return gate.lifetime()
+    return timedelta(seconds=int(said))
 
 
 async def _body(receive: Receive) -> str:

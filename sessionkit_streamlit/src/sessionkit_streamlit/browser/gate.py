@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from sessionkit.events import log_event
+from sessionkit.plugins.factories import check_table
 from sessionkit.settings import load_settings
 from sessionkit.tokens import Tokens, load_secret
+from sessionkit_streamlit.browser.cookie_options import CookieOptions, cookie_options
 
 if TYPE_CHECKING:
     from sessionkit.events import SessionEvent
     from sessionkit.host import Keeper
-
-MAX_AGE: Final = 30 * 24 * 3600
-"""How long a browser keeps its id, in seconds."""
 
 TICKET_PATH: Final = "_sessionkit/ticket"
 """Where a ticket is traded for a cookie, below the app's base path."""
@@ -34,11 +35,35 @@ class Gate:
         middleware: Whether our middleware answers for this app.
         tokens: What the cookie is signed with; the scripts' own once there is a manager.
         keeper: The manager that the scripts use, once there is one.
+        given: What the app said of the cookie where it made its ``st.App``, before the settings.
+        options: How the cookie is set; the scripts' own once there is a manager.
     """
 
     middleware: bool = False
     tokens: Tokens | None = None
     keeper: Keeper | None = None
+    given: Mapping[str, Any] = attrs.field(factory=dict)
+    options: CookieOptions | None = None
+
+    def cookie_options(self) -> CookieOptions:
+        """
+        Return how the cookie is set; read as :meth:`signer` reads.
+
+        Raises:
+            ConfigError: If the settings are wrong.
+        """
+        if self.options is None:
+            settings = load_settings()
+            table = settings.hosts.get("streamlit", {})
+            own = {key: value for key, value in table.items() if key.startswith("cookie_")}
+            keywords = check_table(cookie_options, own, "hosts.streamlit", settings.where)
+            self.options = cookie_options(**{**keywords, **self.given})
+        return self.options
+
+    def lifetime(self) -> timedelta | None:
+        """Return how long a session may go on that begins now and is used no more; None for ever."""
+        expiry = load_settings().expiry
+        return min((one for one in (expiry.idle, expiry.absolute) if one is not None), default=None)
 
     def signer(self) -> Tokens:
         """

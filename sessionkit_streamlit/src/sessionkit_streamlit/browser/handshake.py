@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from sessionkit_streamlit.browser.gate import MAX_AGE, TICKET_PATH
+from sessionkit_streamlit.browser.cookie_options import CookieOptions
+from sessionkit_streamlit.browser.gate import TICKET_PATH
 from sessionkit_streamlit.connection import Identity
 from sessionkit_streamlit.internals.page import aside, mountable
 from sessionkit_streamlit.internals.state import PREFIX, context
@@ -64,7 +65,11 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   const held = () => {
     const cookie = document.cookie.split("; ").find((one) => one.startsWith(prefix));
     if (cookie) return cookie.slice(prefix.length);
-    try { return localStorage.getItem(data.name) || ""; } catch { return ""; /* storage is blocked */ }
+    try {
+      const until = localStorage.getItem(data.name + ".until"); // the cookie says so by itself
+      if (until && Date.now() > Number(until)) return "";
+      return localStorage.getItem(data.name) || "";
+    } catch { return ""; /* storage is blocked */ }
   };
   const have = held();
   S.kept ??= have; // what this page found or left there
@@ -73,7 +78,7 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   if (data.ticket && S.ticket !== data.ticket) {
     S.ticket = data.ticket;
     const trade = () =>
-      fetch(S.base + data.ticketPath, { method: "POST", body: data.ticket, credentials: "same-origin" })
+      fetch(`${S.base}${data.ticketPath}?max_age=${data.maxAge}`, { method: "POST", body: data.ticket, credentials: "same-origin" })
         .then((answer) => { if (answer.status === 409) location.reload(); })
         .catch(() => { S.ticket = null; })
         .then(leave);
@@ -99,10 +104,21 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   }
   const https = location.protocol === "https:";
   const framed = window.top !== window;
-  const site = framed && https ? "SameSite=None; Secure; Partitioned" : "SameSite=Lax" + (https ? "; Secure" : "");
-  const path = S.base.replace(/(.)\\/$/, "$1");
-  document.cookie = `${prefix}${data.token}; Path=${path}; Max-Age=${data.maxAge}; ${site}`;
-  try { localStorage.setItem(data.name, data.token); } catch { /* storage is blocked */ }
+  const site = data.cookie.samesite ?? (framed && https ? "none" : "lax");
+  const parts = [
+    prefix + data.token,
+    `Path=${data.cookie.path ?? S.base.replace(/(.)\\/$/, "$1")}`,
+    data.cookie.domain && `Domain=${data.cookie.domain}`,
+    `Max-Age=${data.maxAge}`,
+    `SameSite=${site}`,
+    (site === "none" || (data.cookie.secure ?? https)) && "Secure",
+    site === "none" && "Partitioned",
+  ];
+  document.cookie = parts.filter(Boolean).join("; ");
+  try {
+    localStorage.setItem(data.name, data.token);
+    localStorage.setItem(data.name + ".until", String(Date.now() + data.maxAge * 1000));
+  } catch { /* storage is blocked */ }
   S.kept = held();
   leave();
 }
@@ -121,11 +137,12 @@ def _component() -> ComponentRenderer:
     return st.components.v2.component("sessionkit.browser", js=_SCRIPT)
 
 
-def mount(
+def mount(  # noqa: PLR0913 - all that the browser is told
     identity: Identity,
     name: str,
     *,
     resync: bool,
+    cookie: CookieOptions,
     page: Mapping[str, Any] | None = None,
     leave: bool = False,
 ) -> bool:
@@ -134,7 +151,8 @@ def mount(
 
     Args:
         identity: What the browser is to be told.
-        name: The cookie's name.
+        name: The cookie's name, without its prefix.
+        cookie: How the cookie is set.
         resync: Whether to ask for a rerun when the page has found another server.
         page: What the browser is to tell that server of the page that it shows.
         leave: Whether the page is to be loaded anew.
@@ -147,8 +165,8 @@ def mount(
     if run is None or not wanted or not mountable(run, KEY) or _forbidden():
         return False
     with aside():
-        told = _told(identity, name, resync=resync)
-        told |= {"page": dict(page or {}), "leave": leave}
+        told = _told(identity, cookie.name(name), resync=resync)
+        told |= {"cookie": cookie.for_script(), "page": dict(page or {}), "leave": leave}
         _component()(key=KEY, data=told, height=1, **_ON)
     return True
 
@@ -177,7 +195,7 @@ def _told(identity: Identity, name: str, *, resync: bool) -> dict[str, Any]:
     return {
         "name": name,
         "base": f"/{base}/" if base else "/",
-        "maxAge": MAX_AGE,
+        "maxAge": identity.max_age,
         "resync": resync,
         "ticket": identity.ticket,
         "ticketPath": TICKET_PATH,
