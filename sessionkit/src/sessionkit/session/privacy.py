@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import translate
 from functools import lru_cache
+from operator import is_
 from typing import Any, Final
 
 import attrs
@@ -21,7 +22,9 @@ from sessionkit.values.dicts import DICT_TYPES, dict_like
 _LOGGER: Final = logging.getLogger(__name__)
 
 _EXCEPT: Final = "!"
-_NAMES: Final = 4096
+_NAMES: Final = 65_536
+"""How many names are remembered."""
+
 _JUDGES: Final = 256
 
 NEVER: Final = (
@@ -45,20 +48,51 @@ Fields = dict[str, Any]
 """Fields of a session, a form or a part by name."""
 
 
-@lru_cache(_JUDGES)
-def _judge(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    never = _compiled(one for one in patterns if not one.startswith(_EXCEPT))
-    stored = _compiled(one[1:] for one in patterns if one.startswith(_EXCEPT))
+class _Names:
+    """
+    Judges names by patterns, each name once.
 
-    @lru_cache(_NAMES)
-    def covers(name: str) -> bool:
+    Names recur at every save, so those that are stored are kept in a set, which a whole dict is compared with at once.
+    """
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self._never = _compiled(one for one in patterns if not one.startswith(_EXCEPT))
+        self._stored = _compiled(one[1:] for one in patterns if one.startswith(_EXCEPT))
+        self._harmless: set[object] = set()
+        self._covered: set[str] = set()
+
+    def any(self, names: Iterable[object]) -> bool:
+        """Return whether one of the names is never stored."""
+        return not self._harmless.issuperset(names) and any(map(self, names))
+
+    def __call__(self, name: object) -> bool:
+        """Return whether what stands under a name is never stored."""
+        if name in self._harmless:
+            return False
+        if name in self._covered:
+            return True
+        if not isinstance(name, str):
+            return False
         folded = name.casefold()
-        covered = bool(never and never.match(folded) and not (stored and stored.match(folded)))
+        covered = bool(
+            self._never
+            and self._never.match(folded)
+            and not (self._stored and self._stored.match(folded))
+        )
+        if (
+            len(self._harmless) + len(self._covered) >= _NAMES
+        ):  # an app that makes up names for ever
+            self._harmless.clear()
+            self._covered.clear()
         if covered:
             _LOGGER.info("what is called %r is never stored: the setting privacy.never", name)
+            self._covered.add(name)
+        else:
+            self._harmless.add(name)
         return covered
 
-    return covers
+
+_judge = lru_cache(_JUDGES)(_Names)
 
 
 def _compiled(patterns: Iterable[str]) -> re.Pattern[str] | None:
@@ -81,7 +115,7 @@ class Privacy:
     """
 
     patterns: tuple[str, ...] = NEVER
-    _covers: Callable[[str], bool] = attrs.field(
+    _covers: _Names = attrs.field(
         init=False,
         eq=False,
         repr=False,
@@ -90,7 +124,7 @@ class Privacy:
 
     def covers(self, name: object) -> bool:
         """Return whether what stands under *name* is never stored."""
-        return isinstance(name, str) and self._covers(name)
+        return self._covers(name)
 
     def extended(self, patterns: Iterable[str]) -> Privacy:
         """Return the same with more patterns."""
@@ -129,16 +163,24 @@ class Privacy:
         if depth > MAX_DEPTH:  # what holds itself is refused by whoever writes it
             return value
         if kind in DICT_TYPES:
-            kept = {
-                key: self._entries(one, depth + 1)
-                for key, one in value.items()
-                if not self.covers(key)
-            }
-            same = len(kept) == len(value) and all(one is value[key] for key, one in kept.items())
-            return value if same else dict_like(value, kept)
-        if kind is list or kind is tuple:
+            return self._dict(value, depth)
+        # Most lists hold nothing to go into: that is told without a call for each item.
+        if (kind is list or kind is tuple) and not _GONE_INTO.isdisjoint(map(type, value)):
             return _unless_same(value, kind(self._entries(one, depth + 1) for one in value))
         return value
+
+    def _dict(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        held = value.values()
+        flat = _GONE_INTO.isdisjoint(map(type, held))
+        if flat and not self._covers.any(value):
+            return value
+        kept = {
+            key: one if flat else self._entries(one, depth + 1)
+            for key, one in value.items()
+            if not self.covers(key)
+        }
+        same = len(kept) == len(value) and all(map(is_, kept.values(), held))
+        return value if same else dict_like(value, kept)
 
 
 _ENTRIES: Final = frozenset({"inputs", "data", "errors", "value"})
@@ -152,5 +194,9 @@ _RECORDS: Final[Mapping[str, str]] = {
 """Fields that hold records, with the field of a record whose entries have names of the app's."""
 
 
+_GONE_INTO: Final = DICT_TYPES | {list, tuple}
+"""Types of values that hold entries, or may."""
+
+
 def _unless_same(value: Any, kept: Any) -> Any:
-    return value if all(map(lambda one, other: one is other, kept, value)) else kept
+    return value if all(map(is_, kept, value)) else kept
