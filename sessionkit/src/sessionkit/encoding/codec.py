@@ -100,11 +100,10 @@ class SessionCodec:
         with session.lock:
             session.privacy = self.privacy
             public = session.never_stored.public
-            for name, whole in to_parts(session, refused.append).items():
+            for name, part in to_parts(session, refused.append).items():
                 if name in held:
                     continue
-                part = public(whole)
-                data, changed = self._encode_part(name, part, last.get(name), refused)
+                data, changed = self._encode_part(name, part, last.get(name), refused, public)
                 if data is not None:
                     parts[name] = data
                     if changed is not None:
@@ -114,22 +113,35 @@ class SessionCodec:
         return Encoded(parts, refused)
 
     def _encode_part(
-        self, name: str, part: PlainPart, last: bytes | None, refused: list[SerializationError]
+        self,
+        name: str,
+        part: PlainPart,
+        last: bytes | None,
+        refused: list[SerializationError],
+        public: Callable[[PlainPart], PlainPart],
     ) -> tuple[bytes | None, PlainPart | None]:
         """Return a part's bytes, and what they hold if that is not what it was."""
-        try:
-            data = self.serializer.dumps(part)
-        except SerializationError:
-            pass  # most of it can be kept
-        else:
-            if data == last:
-                # It has been read before; and to compare the same object again costs nothing.
-                return last, None
-            if not unreadable_fields(name, part):
-                return data, part
+        data = self._dumps(part)
+        if data is None or data != last:
+            # Only now: what is as it was needs no look for names that are never stored.
+            stored = public(part)
+            if stored is not part:
+                part, data = stored, self._dumps(stored)
+        if data is not None and data == last:
+            # It has been read before; and to compare the same object again costs nothing.
+            return last, None
+        if data is not None and not unreadable_fields(name, part):
+            return data, part
         before = {} if last is None else self.serializer.loads(last)
         kept = Fallback(self.serializer, refused).part(name, part, before)
         return (self.serializer.dumps(kept), kept) if kept else (None, None)
+
+    def _dumps(self, part: PlainPart) -> bytes | None:
+        """Return a part's bytes; None where a value can't be encoded, but most of it can."""
+        try:
+            return self.serializer.dumps(part)
+        except SerializationError:
+            return None
 
     def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
         """
