@@ -109,7 +109,7 @@ def test_times_are_of_the_first_look() -> None:
 def test_values_are_not_in_the_texts_of_events() -> None:
     """They go to the log."""
     tabs = Tabs(Merge())
-    (field,) = tabs.meet(put(password="secret one"), put(password="secret two"))  # noqa: S106 - made up
+    (field,) = tabs.meet(put(diary="secret one"), put(diary="secret two"))
     event = tabs.ours.told(ConflictResolved)[-1]
 
     assert "secret" not in f"{field!r} {event!r}"
