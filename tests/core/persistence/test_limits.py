@@ -222,8 +222,9 @@ def test_a_manager_tells_hosts_by_an_event_and_the_app_by_an_error(
     session = server.tab().run()
     server.manager.schedule_save(session)
 
-    told = server.told(SaveFailed)
-    assert [(session.session_id, False)] * 2 == [(one.session_id, one.retrying) for one in told]
+    # A full queue hurries what waits, so the other session may be told of, too.
+    told = [one for one in server.told(SaveFailed) if one.session_id == session.session_id]
+    assert [False, False] == [one.retrying for one in told]
     assert "can't wait to be saved" in told[0].error
     with pytest.raises(QueueFullError):
         server.manager.save(session)
