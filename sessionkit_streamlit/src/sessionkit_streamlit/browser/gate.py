@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from sessionkit.events import log_event
-from sessionkit.plugins.factories import check_table
+from sessionkit.plugins import check_table
 from sessionkit.settings import load_settings
 from sessionkit.tokens import Tokens, load_secret
 from sessionkit_streamlit.browser.cookie_options import CookieOptions, cookie_options
