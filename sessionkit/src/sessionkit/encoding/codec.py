@@ -99,11 +99,16 @@ class SessionCodec:
         refused: list[SerializationError] = []
         with session.lock:
             session.privacy = self.privacy
-            public = session.never_stored.public
+            rules = session.never_stored
+            # By other rules, or none of ours, what is never stored may have been stored.
+            is_looked_through, session.encoded_by = session.encoded_by == rules, rules
             for name, part in to_parts(session, refused.append).items():
                 if name in held:
                     continue
-                data, changed = self._encode_part(name, part, last.get(name), refused, public)
+                known = last.get(name)
+                if not is_looked_through:
+                    part = rules.public(part)  # noqa: PLW2901 - the same part, as it is stored
+                data, changed = self._encode_part(name, part, known, refused, rules)
                 if data is not None:
                     parts[name] = data
                     if changed is not None:
@@ -118,13 +123,13 @@ class SessionCodec:
         part: PlainPart,
         last: bytes | None,
         refused: list[SerializationError],
-        public: Callable[[PlainPart], PlainPart],
+        rules: Privacy,
     ) -> tuple[bytes | None, PlainPart | None]:
         """Return a part's bytes, and what they hold if that is not what it was."""
         data = self._dumps(part)
         if data is None or data != last:
             # Only now: what is as it was needs no look for names that are never stored.
-            stored = public(part)
+            stored = rules.public(part)
             if stored is not part:
                 part, data = stored, self._dumps(stored)
         if data is not None and data == last:

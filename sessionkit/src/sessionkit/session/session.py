@@ -149,6 +149,7 @@ class UserSession:
             is off. Not stored; set by the methods, and emptied by the repository.
         never: Patterns of names that are never stored, besides those of the settings. Not stored; see :meth:`leave_out`.
         privacy: What the settings say about that. Not stored; set by the repository.
+        encoded_by: By which rules of what is never stored it was last encoded, or None. Not stored; set by the repository.
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
@@ -185,6 +186,7 @@ class UserSession:
     forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     never: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     privacy: Privacy = attrs.field(init=False, repr=False, eq=False, default=Privacy())
+    encoded_by: Privacy | None = attrs.field(init=False, repr=False, eq=False, default=None)
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
