@@ -108,7 +108,9 @@ class SessionCodec:
                 known = last.get(name)
                 if not is_looked_through:
                     part = rules.public(part)  # noqa: PLW2901 - the same part, as it is stored
-                data, changed = self._encode_part(name, part, known, refused, rules)
+                data, changed = self._encode_part(
+                    name, part, known, refused, rules if is_looked_through else None
+                )
                 if data is not None:
                     parts[name] = data
                     if changed is not None:
@@ -123,11 +125,11 @@ class SessionCodec:
         part: PlainPart,
         last: bytes | None,
         refused: list[SerializationError],
-        rules: Privacy,
+        rules: Privacy | None,
     ) -> tuple[bytes | None, PlainPart | None]:
         """Return a part's bytes, and what they hold if that is not what it was."""
         data = self._dumps(part)
-        if data is None or data != last:
+        if rules is not None and (data is None or data != last):
             # Only now: what is as it was needs no look for names that are never stored.
             stored = rules.public(part)
             if stored is not part:
