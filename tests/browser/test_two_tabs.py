@@ -28,7 +28,7 @@ watch = true
 secret_key = "the key of the browser tests, as long as a key should be"
 """
 LABELS: Final = {"name": "Name", "city": "City"}
-TICKETS: Final = "**/_sessionkit/ticket"
+TICKETS: Final = "**/_sessionkit/ticket?*"
 NOTICE: Final = "Changed in another tab"
 
 

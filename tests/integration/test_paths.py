@@ -23,7 +23,7 @@ Open = Callable[[], SessionManager]
 @pytest.fixture(autouse=True)
 def _all_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a process that has met no value that it can't read, whatever tests ran before."""
-    monkeypatch.setattr(Opaque, "met", False)
+    monkeypatch.setattr(Opaque, "made", 0)
 
 
 @pytest.fixture(name="open_manager")

@@ -20,6 +20,7 @@ from sessionkit.errors import NewerFormatError, RejectedError, SerializationErro
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
+from sessionkit.values import Opaque
 
 FEW = settings(max_examples=40)
 
@@ -323,3 +324,20 @@ def test_a_session_that_is_too_large_is_refused() -> None:
         "the session has 101 bytes, more than limits.session_bytes = 100; "
         "its largest part is 'inputs' with 100 bytes"
     ) == str(caught.value)
+
+
+def test_only_a_decode_that_met_what_can_not_be_read_looks_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One value of one session makes no other one slower, whatever the process has met before."""
+    codec = make_codec()
+    parts = codec.encode(UserSession("s", inputs={"name": "Ada"}), {}).parts
+    assert Opaque("enum", ["m.Size", "LARGE"], "not registered")
+    looked: list[UserSession] = []
+    monkeypatch.setattr("sessionkit.encoding.codec.keep_unread_apart", looked.append)
+
+    codec.decode("s", parts)
+    assert [] == looked
+    odd = {**parts, "x:odd": codec.serializer.dumps({"value": Opaque("enum", ["m.Size", "L"], "")})}
+    codec.decode("s", odd)
+    assert ["s"] == [session.session_id for session in looked]

@@ -18,8 +18,10 @@ from sessionkit.errors import (
     UnknownPluginError,
 )
 from sessionkit.serializer import Serializer
+from sessionkit.session.plain import keep_unread_apart
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.session import UserSession
+from sessionkit.values import Opaque
 
 EncodedParts = dict[str, bytes]
 """A session's logical parts as the serializer's bytes, by part name."""
@@ -157,7 +159,10 @@ class SessionCodec:
         Raises:
             SerializationError: If they can't be read; the message names the part.
         """
+        made = Opaque.made
         session = from_parts(session_id, self.decode_parts(parts, parts))
+        if made != Opaque.made:
+            keep_unread_apart(session)
         session.privacy = self.privacy
         return session
 

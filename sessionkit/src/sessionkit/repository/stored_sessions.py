@@ -113,7 +113,7 @@ class StoredSessions:
             layout=layout,
             authenticated=vouched,
             damaged=bool(damages),
-            not_read=self._tell_not_read(session, known) if Opaque.met else frozenset(),
+            not_read=self._tell_not_read(session, known) if Opaque.made else frozenset(),
         )
         return seen, session
 

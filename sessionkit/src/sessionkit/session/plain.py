@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
@@ -21,8 +22,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from sessionkit.errors import SerializationError
 from sessionkit.session.fields import from_micros, to_micros
-from sessionkit.session.unreadable import complete, keep_apart
-from sessionkit.values import Opaque
+from sessionkit.session.unreadable import Record, complete, keep_apart, records_of
 
 # What is read comes from outside and may be anything.
 # ruff: noqa: ANN401
@@ -276,7 +276,6 @@ def _takes_unknown(cls: Any) -> bool:
 def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[..., T]:
     """Keep what this release doesn't know: a newer one has stored it and wants it back."""
     known = {field.alias for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
-    of_the_app = _fields_of_the_app(cls)
     read = make_dict_structure_fn(
         cls,
         converter,
@@ -285,28 +284,17 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
         _cattrs_detailed_validation=converter.detailed_validation,
     )
 
-    def structure(data: Mapping[str, Any], _: type[T]) -> T:
-        made: Any = read(data, cls)
-        if Opaque.met:
-            keep_apart(made, of_the_app)
-        return cast("T", made)
-
     def with_unknown(data: Mapping[str, Any], _: type[T]) -> T:
         if type(data) is dict and known.issuperset(data):
-            return structure(data, cls)
+            return read(data, cls)
         if not isinstance(data, Mapping):
             msg = f"a mapping of fields is needed, not {type(data).__name__}"
             raise TypeError(msg)
         newer = {name: value for name, value in data.items() if name not in known}
         unknown = read_app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
-        return structure({**data, _UNKNOWN: unknown}, cls)
+        return read({**data, _UNKNOWN: unknown}, cls)
 
     return with_unknown
-
-
-def _fields_of_the_app(cls: type[Any]) -> list[str]:
-    fields = attrs.fields(attrs.resolve_types(cls))
-    return [f.name for f in fields if f.init and f.name != _UNKNOWN and is_app_dict(f.type)]
 
 
 def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
@@ -343,6 +331,21 @@ def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:
             except _OWN_ERRORS:
                 plain[field.alias] = mine
     return plain
+
+
+# -- values that can't be read here --------------------------------------------
+
+
+def keep_unread_apart(session: Any) -> None:
+    """Take what this process can't read out of a session that was just made."""
+    for _, record in records_of(session):
+        keep_apart(record, _fields_of_the_app(type(record)))
+
+
+@cache
+def _fields_of_the_app(cls: type[Record]) -> list[str]:
+    fields = attrs.fields(attrs.resolve_types(cast("type[attrs.AttrsInstance]", cls)))
+    return [f.name for f in fields if f.init and f.name != _UNKNOWN and is_app_dict(f.type)]
 
 
 # -- converters ----------------------------------------------------------------

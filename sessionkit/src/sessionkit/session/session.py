@@ -315,9 +315,11 @@ class UserSession:
         Raises:
             SerializationError: If a field has the wrong type; the message names it.
         """
-        from sessionkit.session.plain import from_plain  # noqa: PLC0415 - imports cattrs, and makes converters
+        from sessionkit.session.plain import from_plain, keep_unread_apart  # noqa: PLC0415 - as above
 
-        return from_plain(data, cls)
+        session = from_plain(data, cls)
+        keep_unread_apart(session)
+        return session
 
     def to_json(self) -> str:
         """

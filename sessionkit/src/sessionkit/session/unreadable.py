@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import attrs
 
 from sessionkit.errors import repr_of
-from sessionkit.values import MAX_DEPTH, Opaque
+from sessionkit.values import MAX_DEPTH
 from sessionkit.values.dicts import DICT_TYPES, dict_like
 from sessionkit.values.opaque import opaque_in
 
@@ -90,26 +90,27 @@ def complete(record: Record, field: str, entries: Any) -> Any:
 
 def values_not_read(session: Any) -> Iterator[NotRead]:
     """Yield each value of a session that this process can't read."""
-    yield from _of(session, "")
+    for where, record in records_of(session):
+        for path, entry in record.unreadable.items():
+            field, *keys = path
+            yield NotRead(
+                where + field + "".join(f"[{repr_of(key)}]" for key in keys), entry.reason(path)
+            )
+
+
+def records_of(session: Any) -> Iterator[tuple[str, Record]]:
+    """Yield each record of a session with what its fields' paths begin with."""
+    yield "", session
     for form_id, form in session.form_states.items():
         where = f"form_states[{form_id!r}]."
-        yield from _of(form, where)
+        yield where, form
         for name in ("snapshots", "redo_snapshots"):
-            yield from _of_each(getattr(form, name), f"{where}{name}")
-    yield from _of_each(session.navigation_history, "navigation_history")
+            yield from _placed(getattr(form, name), f"{where}{name}")
+    yield from _placed(session.navigation_history, "navigation_history")
 
 
-def _of_each(records: Iterable[Record], where: str) -> Iterator[NotRead]:
-    for place, record in enumerate(records):
-        yield from _of(record, f"{where}[{place}].")
-
-
-def _of(record: Record, where: str) -> Iterator[NotRead]:
-    for path, entry in record.unreadable.items():
-        field, *keys = path
-        yield NotRead(
-            where + field + "".join(f"[{repr_of(key)}]" for key in keys), entry.reason(path)
-        )
+def _placed(records: Iterable[Record], where: str) -> Iterator[tuple[str, Record]]:
+    return ((f"{where}[{place}].", record) for place, record in enumerate(records))
 
 
 # -- entries of dicts, set aside and put back --------------------------------------
@@ -121,7 +122,7 @@ def set_aside(entries: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Path, SetAs
 
     The dict is not changed; it is returned itself if all of it can be read.
     """
-    if not Opaque.met or not is_opaque(entries):
+    if not is_opaque(entries):
         return entries, {}
     return _set_aside(entries, ())
 

@@ -67,7 +67,7 @@ class Kind:
         Raises:
             SerializationError: If the data are not of this kind.
         """
-        if self.foreign and Opaque.met and (inner := next(opaque_in(simple), None)):
+        if self.foreign and Opaque.made and (inner := next(opaque_in(simple), None)):
             return Opaque(self.name, simple, inner.reason)
         try:
             return self.restore(simple)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -30,17 +31,20 @@ class Opaque:
         kind: The name of its kind in the table of what can be kept, or of a newer release's.
         simple: The data that are stored of it.
         reason: Why it can't be read here, and what would be right.
-        met: Whether this process has ever made one; while it has not, nothing needs to look for them.
+        made: How many this process has made. Who reads compares it with what it was before:
+            where it has not moved, nothing needs to be looked through for them.
     """
 
     kind: str
     simple: Any = attrs.field(eq=repr)  # in a set, or as a key, it needs a hash
     reason: str = attrs.field(eq=False)
-    met: ClassVar[bool] = False
+    made: ClassVar[int] = 0
+    _counted: ClassVar[Lock] = Lock()
 
     def __attrs_post_init__(self) -> None:
-        """Note that there is one."""
-        type(self).met = True
+        """Count it."""
+        with self._counted:
+            type(self).made += 1
 
     def __repr__(self) -> str:
         """Say what it is, but nothing of what it holds."""
