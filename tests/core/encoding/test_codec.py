@@ -331,7 +331,7 @@ def test_only_a_decode_that_met_what_can_not_be_read_looks_for_it(
 ) -> None:
     """One value of one session makes no other one slower, whatever the process has met before."""
     codec = make_codec()
-    parts = codec.encode(UserSession("s", inputs={"name": "Ada"}), {}).parts
+    parts = codec.encode(UserSession(session_id="s", inputs={"name": "Ada"}), {}).parts
     assert Opaque("enum", ["m.Size", "LARGE"], "not registered")
     looked: list[UserSession] = []
     monkeypatch.setattr("sessionkit.encoding.codec.keep_unread_apart", looked.append)
