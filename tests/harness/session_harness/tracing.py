@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import NamedTuple
 
 import sessionkit
 
-_CORE = str(Path(sessionkit.__file__).parent)
+_CORE = str(Path(sessionkit.__file__).parent) + os.sep
+"""Where the core's modules lie; installed, the plugins lie beside it, under names that begin alike."""
+
 _NO_STEPS = ("<module>", "<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
 
