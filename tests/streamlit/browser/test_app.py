@@ -12,6 +12,7 @@ import pytest
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from sessionkit.errors import ConfigError
 from sessionkit_streamlit import app_options
 from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
 from sessionkit_streamlit.browser.gate import gate
@@ -70,3 +71,22 @@ def test_the_lifespan_ends_without_a_manager(monkeypatch: pytest.MonkeyPatch) ->
             pass
 
     asyncio.run(live())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"secure": "no"}, "secure is True or False, not 'no'"),
+        ({"path": "/a; Domain=example.org"}, "path is a path such as"),
+        ({"max_age": "8h"}, "a number of seconds such as 3600, not '8h'"),
+        ({"max_age": 0}, "max_age is a second or more"),
+        ({"samesite": "lux"}, "samesite is one of"),
+    ],
+)
+def test_wrong_options_of_the_cookie_are_refused_where_the_app_is_made(
+    wrong: dict[str, Any], right: str
+) -> None:
+    """And not at the first page that somebody asks for."""
+    with pytest.raises(ConfigError, match=right):
+        app_options(**wrong)
+    assert {} == gate.given

@@ -23,7 +23,12 @@ SCOPE: dict[str, Any] = {"type": "http", "scheme": "http", "headers": []}
         ({"domain": "a.org; Path=/"}, "domain is a name such as"),
         ({"path": "app"}, "path is a path such as"),
         ({"path": "/a;b"}, "path is a path such as"),
+        ({"path": "/a\r\nX: 1"}, "path is a path such as"),
+        ({"path": 5}, "path is a path such as"),
         ({"max_age": timedelta()}, "max_age is a second or more"),
+        ({"max_age": 3600}, "max_age is a second or more"),
+        ({"secure": "no"}, "secure is True or False, not 'no'"),
+        ({"secure": 1}, "secure is True or False, not 1"),
         ({"prefix": "__Secure-"}, "set secure = true"),
         ({"prefix": "__Host-", "secure": True}, "set path"),
         ({"prefix": "__Host-", "secure": True, "path": "/", "domain": "a.org"}, "no domain"),
@@ -66,3 +71,32 @@ def test_the_earliest_end_counts(
 ) -> None:
     """The session's, the one that the settings name, the browsers' own."""
     assert seconds == CookieOptions(max_age=most).seconds(left)
+
+
+@pytest.mark.parametrize(
+    ("root", "raw", "path"),
+    [
+        ("/t/x; Domain=parent.example", "/t/x;%20Domain=parent.example/", "/t"),
+        (
+            "/t/x; Domain=parent.example",
+            "/t/x%3B%20Domain=parent.example/",
+            "/t/x%3B%20Domain=parent.example",
+        ),
+        ("/t/x; Domain=parent.example", "", "/t"),
+        ("/; Domain=parent.example/t", "/;%20Domain=parent.example/t/", "/"),
+        ("/t/x\r\nX-Injected: 1", "/t/x%0D%0AX-Injected:%201/", "/t/x%0D%0AX-Injected:%201"),
+        ("/t/\u20ac", "/t/%e2%82%ac/", "/t/%e2%82%ac"),
+        ("/t/\u20ac", "", "/t/%E2%82%AC"),
+        ("/t/\u20ac", "/", "/t/%E2%82%AC"),
+        ("/t/a b", "/", "/t/a%20b"),
+        ("/user/ada@example.org", "/user/ada%40example.org/page", "/user/ada%40example.org"),
+        ("/user/ada@example.org", "/user/ada@example.org", "/user/ada@example.org"),
+    ],
+)
+def test_what_stands_in_the_url_becomes_no_attribute_of_the_cookie(
+    root: str, raw: str, path: str
+) -> None:
+    """The path is a prefix of what the browser asks for, as it writes it, and never more than a path."""
+    scope = {**SCOPE, "root_path": root, "raw_path": raw.encode()}
+    _, line = CookieOptions().header(scope, "id", "value", 60)
+    assert f"id=value; Path={path}; Max-Age=60; HttpOnly; SameSite=Lax" == line.decode("ascii")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
+from sessionkit.errors import ConfigError
 from sessionkit_streamlit.browser.cookie_options import SameSite, cookie_options
 from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
 from sessionkit_streamlit.browser.gate import TICKET_PATH, gate
@@ -62,11 +63,11 @@ def app_options(  # noqa: PLR0913 - keywords, as st.App has them
         "cookie_samesite": samesite,
         "cookie_secure": secure,
         "cookie_path": path,
-        "cookie_max_age": None if max_age is None else timedelta(seconds=max_age),
+        "cookie_max_age": None if max_age is None else _seconds(max_age),
     }
-    gate.given = {key: value for key, value in said.items() if value is not None}
-    gate.options = None
-    cookie_options(**gate.given)  # what is wrong by itself is told here
+    given: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
+    cookie_options(**given)  # what is wrong by itself is told here
+    gate.given, gate.options = given, None
     trade = TicketRoute()
     paths = (f"/{TICKET_PATH}", f"/{{base:path}}/{TICKET_PATH}")
     return {
@@ -74,6 +75,14 @@ def app_options(  # noqa: PLR0913 - keywords, as st.App has them
         "routes": [*(Route(one, trade, methods=["POST"]) for one in paths), *routes],
         "lifespan": _flushed_lifespan(lifespan),
     }
+
+
+def _seconds(max_age: float) -> timedelta:
+    try:
+        return timedelta(seconds=max_age)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"app_options(max_age=...) is a number of seconds such as 3600, not {max_age!r}"
+        raise ConfigError(msg) from error
 
 
 def _flushed_lifespan(inner: Lifespan | None) -> Lifespan:

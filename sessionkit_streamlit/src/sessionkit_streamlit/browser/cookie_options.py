@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from urllib.parse import quote, unquote
 
 import attrs
 
@@ -22,6 +23,10 @@ LONGEST: Final = timedelta(days=400)
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{0,40}")
 _DOMAIN: Final = re.compile(r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _PATH: Final = re.compile(r"/[!-:<-~]*")
+_SENT: Final = re.compile(r"[!-~]*")
+_FROM_SEMICOLON: Final = re.compile(r"/[^/]*;.*")
+_AS_SENT: Final = "/!$&'()*+,=:@;"
+"""What browsers leave as it is in a path, besides letters and digits."""
 
 
 def _one_of(_: object, __: object, value: str | None) -> None:
@@ -32,17 +37,23 @@ def _one_of(_: object, __: object, value: str | None) -> None:
 
 
 def _matching(pattern: re.Pattern[str], right: str) -> Any:  # noqa: ANN401 - a validator of attrs
-    def check(_: object, attribute: Any, value: str | None) -> None:  # noqa: ANN401 - as attrs hands it over
-        if value is not None and not pattern.fullmatch(value):
+    def check(_: object, attribute: Any, value: object) -> None:  # noqa: ANN401 - as attrs hands it over
+        if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
             msg = f"the cookie's {attribute.name} is {right}, not {value!r}"
             raise ConfigError(msg)
 
     return check
 
 
-def _lasting(_: object, __: object, value: timedelta | None) -> None:
-    if value is not None and value < timedelta(seconds=1):
-        msg = f"the cookie's max_age is a second or more, not {value}"
+def _lasting(_: object, __: object, value: object) -> None:
+    if value is not None and not (isinstance(value, timedelta) and value >= timedelta(seconds=1)):
+        msg = f"the cookie's max_age is a second or more, not {value!r}"
+        raise ConfigError(msg)
+
+
+def _yes_or_no(_: object, __: object, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        msg = f"the cookie's secure is True or False, not {value!r}"
         raise ConfigError(msg)
 
 
@@ -72,7 +83,7 @@ class CookieOptions:
     path: str | None = attrs.field(
         default=None, validator=_matching(_PATH, "a path such as '/app', without blanks and ';'")
     )
-    secure: bool | None = None
+    secure: bool | None = attrs.field(default=None, validator=_yes_or_no)
     samesite: SameSite | None = attrs.field(default=None, validator=_one_of)
     max_age: timedelta | None = attrs.field(default=None, validator=_lasting)
 
@@ -169,9 +180,23 @@ def over_https(scope: Scope) -> bool:
 
 
 def base_path(scope: Scope) -> str:
-    """Return the path below which the app answers."""
+    """
+    Return the path below which the app answers, as the browser writes it in its requests.
+
+    Where the app is mounted below a part of the URL that may be anything, whoever made the
+    link chose it. It becomes no attribute of the cookie: the path ends before a segment with ";".
+    """
     from streamlit import get_option  # noqa: PLC0415 - already there when a request comes
 
-    configured = str(get_option("server.baseUrlPath") or "").strip("/")
+    configured = quote(str(get_option("server.baseUrlPath") or "").strip("/"), _AS_SENT)
+    path = f"{_mounted_at(scope)}/{configured}".rstrip("/")
+    return _FROM_SEMICOLON.sub("", path) or "/"
+
+
+def _mounted_at(scope: Scope) -> str:
     root = str(scope.get("root_path", "")).rstrip("/")
-    return f"{root}/{configured}".rstrip("/") or "/"
+    # Of two ways to write one letter, "@" and "%40", browsers take that of the link.
+    asked = scope.get("raw_path", b"").decode("latin-1").split("/")
+    as_sent = "/".join(asked[: root.count("/") + 1])
+    is_root = _SENT.fullmatch(as_sent) and unquote(as_sent) == root
+    return as_sent if is_root else quote(root, _AS_SENT)

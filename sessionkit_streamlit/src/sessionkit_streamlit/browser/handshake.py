@@ -102,12 +102,14 @@ export default function ({ data, setStateValue, setTriggerValue }) {
     location.reload(); // another tab put it there after a login, of which this connection knows nothing
     return;
   }
+  // What stands in the URL becomes no attribute: the path ends before a segment with ";".
+  const ownPath = (base) => base.replace(/\\/[^/]*;.*$/, "/").replace(/(.)\\/$/, "$1");
   const https = location.protocol === "https:";
   const framed = window.top !== window;
   const site = data.cookie.samesite ?? (framed && https ? "none" : "lax");
   const parts = [
     prefix + data.token,
-    `Path=${data.cookie.path ?? S.base.replace(/(.)\\/$/, "$1")}`,
+    `Path=${data.cookie.path ?? ownPath(S.base)}`,
     data.cookie.domain && `Domain=${data.cookie.domain}`,
     `Max-Age=${data.maxAge}`,
     `SameSite=${site}`,
