@@ -45,13 +45,13 @@ def _matching(pattern: re.Pattern[str], right: str) -> Any:  # noqa: ANN401 - a 
     return check
 
 
-def _lasting(_: object, __: object, value: object) -> None:
+def _lasting(_: object, __: object, value: Any) -> None:  # noqa: ANN401 - a validator takes anything
     if value is not None and not (isinstance(value, timedelta) and value >= timedelta(seconds=1)):
         msg = f"the cookie's max_age is a second or more, not {value!r}"
         raise ConfigError(msg)
 
 
-def _yes_or_no(_: object, __: object, value: object) -> None:
+def _yes_or_no(_: object, __: object, value: Any) -> None:  # noqa: ANN401 - a validator takes anything
     if value is not None and not isinstance(value, bool):
         msg = f"the cookie's secure is True or False, not {value!r}"
         raise ConfigError(msg)
