@@ -163,7 +163,7 @@ def test_a_store_that_cannot_be_opened_yet(
         assert not server.manager.flush()
     assert server.manager.flush()
 
-    assert 3 == refused, "the first bootstrap's check, its search for the user's session, the flush"
+    assert 2 == refused, "the first bootstrap, once, and the flush"
     stored = server.manager.repository.load(session.session_id)
     assert stored is not None
     assert {"name": "Ada"} == stored.inputs

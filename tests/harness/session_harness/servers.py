@@ -128,6 +128,10 @@ class ServerPlugins(Plugins):
             store.setup()
         return store
 
+    def storage(self, *_: object, **__: object) -> Storage:
+        """Return the test's store."""
+        return self._own[0]
+
     def conflict_strategy(self, *args: Any, **keywords: Any) -> ConflictStrategy:
         """Return the test's strategy, else the configured one."""
         return self._own[3] or super().conflict_strategy(*args, **keywords)
@@ -139,6 +143,12 @@ class ServerPlugins(Plugins):
     def emit(self, event: SessionEvent) -> None:
         """Note the event."""
         self._own[2].append(event)
+
+
+class OpeningPlugins(ServerPlugins):
+    """The same, opening the test's store as it would any."""
+
+    open_storage = Plugins.open_storage
 
 
 class Server:
@@ -161,6 +171,7 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         strategy: ConflictStrategy | None = None,
         persistence: PersistenceSettings = LATER,
+        plugins: type[ServerPlugins] = ServerPlugins,
         **settings: Any,
     ) -> None:
         """Start."""
@@ -175,7 +186,7 @@ class Server:
                 persistence=persistence,
                 **settings,
             ),
-            plugins=ServerPlugins(self.store, self.host, self.events, strategy),
+            plugins=plugins(self.store, self.host, self.events, strategy),
             now=now,
             clock=clock,
         )

@@ -436,6 +436,8 @@ class LatestSessions:
         if user_id is None:
             return None
         try:
+            if self.live.outage.is_known:
+                self.live.outage.check()
             latest = self.repository().latest_of(user_id)
         except UnavailableError as error:
             self.emit(StoreUnavailable(session_id=None, error=str(error)))
@@ -473,6 +475,8 @@ class LatestSessions:
     def _is_blank_in_store(self, session: UserSession, host: Host) -> bool:
         """Return whether others have stored nothing in a session either, or before the store could be asked."""
         try:
+            if self.live.outage.is_known:
+                self.live.outage.check()
             stored = self.repository().load(session.session_id)
         except UnavailableError as error:
             self.emit(

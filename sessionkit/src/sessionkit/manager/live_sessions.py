@@ -17,6 +17,7 @@ import attrs
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError, text_of
 from sessionkit.events import SessionEvent, StoreUnavailable
+from sessionkit.manager.outage import Outage
 from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, LoadResult, Owner
@@ -33,12 +34,14 @@ class LiveSessions:
         opened: Returns the repository, or None while the store was never opened; never waits.
         emit: Takes events.
         rerun_check: Refreshes a session, at most once an interval.
+        outage: Whether the store was down just now: nobody waits to find that out again.
     """
 
     repository: Callable[[], Repository]
     opened: Callable[[], Repository | None]
     emit: Callable[[SessionEvent], None]
     rerun_check: RerunCheck
+    outage: Outage
     _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
     _all_saved: bool = True
@@ -212,6 +215,8 @@ class LiveSessions:
         if session is None:
             return None
         try:
+            if self.outage.is_known:
+                self.outage.check()
             self.repository().refresh(session)
         except SessionGoneError as error:
             return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
@@ -221,6 +226,8 @@ class LiveSessions:
 
     def _load(self, session_id: str) -> LoadResult:
         try:
+            if self.outage.is_known:
+                self.outage.check()
             return self.repository().load_result(session_id)
         except UnavailableError as error:
             self.emit(StoreUnavailable(session_id=session_id, error=text_of(error, session_id)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from threading import RLock
@@ -21,6 +20,7 @@ from sessionkit.events import (
 )
 from sessionkit.host import Host
 from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.manager.outage import Outage
 from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.manager.store import Assembly
 from sessionkit.manager.watch import Watcher
@@ -67,11 +67,13 @@ class ManagerParts:
         self._rerun_check = RerunCheck(
             _interval(settings), opened=lambda: self._repository, clock=clock
         )
+        self._outage = Outage(clock)
         self._live = LiveSessions(
             repository=lambda: self.repository,
             opened=lambda: self._repository,
             emit=self.emit,
             rerun_check=self._rerun_check,
+            outage=self._outage,
         )
         self._watcher = Watcher(self._live, self._hosts.imported, wanted=self.watching, clock=clock)
         if settings.conflict.fields:
@@ -123,13 +125,16 @@ class ManagerParts:
                     repository = Repository(**self.assembly.parts(), now=self.now)
                     self._opened(repository)
                     self._repository = repository
+                    if self._outage.is_known:
+                        self._outage.record_answer()
         return self._repository
 
     def check_store(self) -> None:
         """
         Open the store, once a process: what is wrong with the settings is an error where the app starts.
 
-        A store that is down for now is none: sessions are provisional until it answers.
+        A store that is down for now is none: sessions are provisional until it answers. Who finds that
+        out has waited for it, and nobody else does.
 
         Raises:
             ConfigError: If the settings are wrong, or the store refuses them.
@@ -138,9 +143,14 @@ class ManagerParts:
         """
         if self._was_opened:
             return
-        with suppress(UnavailableError):
-            _ = self.repository
-        self._was_opened = True
+        with self._opening:  # whoever comes meanwhile is told what the first one found
+            if self._was_opened:
+                return
+            try:
+                _ = self.repository
+            except UnavailableError as error:
+                self._outage.record_down(error)
+            self._was_opened = True
 
     def _opened(self, repository: Repository) -> None:
         """Do what comes before anyone is given a session."""

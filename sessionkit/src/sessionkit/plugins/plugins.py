@@ -195,7 +195,7 @@ class Plugins:
 
         Args:
             settings: What to use.
-            reach: Whether a store that is set up, and does not answer for now, is an error.
+            reach: Whether a store that can be read, and takes no write for now, is an error.
 
         Raises:
             PluginError: If the plugin is missing or broken.
@@ -341,12 +341,18 @@ class Plugins:
 
 
 def _try(storage: Storage, *, reach: bool) -> None:
-    """Set a storage up and write nothing to it, which shows whether it may be written; close it if not."""
+    """
+    Set a storage up, read nothing and write nothing, which shows whether it answers and may be written.
+
+    It is closed if it can't be used. One that can only be read for now, as in the midst of a failover, can.
+    """
+    unused = new_session_id()
     try:
         if isinstance(storage, SetupStorage):
             storage.setup()
+        storage.read(unused)
         try:
-            storage.touch(new_session_id(), last_activity=0, expires_at=None)
+            storage.touch(unused, last_activity=0, expires_at=None)
         except UnavailableError:
             if reach:
                 raise
