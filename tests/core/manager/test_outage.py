@@ -11,7 +11,7 @@ from session_harness.servers import OpeningPlugins, Server, token_for
 from session_harness.stores import PATIENCE, FaultyStore
 
 from sessionkit.events import StoreUnavailable
-from sessionkit.manager.outage import PAUSE
+from sessionkit.persistence.health import OUTAGE_PAUSE
 from sessionkit.session import UserSession
 
 OpenServer = Callable[..., Server]
@@ -74,10 +74,10 @@ def test_a_known_user_at_a_new_browser_asks_it_once(server: Server) -> None:
 def test_who_comes_just_after_goes_on_without_it(server: Server, seconds: Seconds) -> None:
     """They are told what the first one found; after a pause somebody asks again."""
     server.tab().run()
-    seconds.time += PAUSE / 2
+    seconds.time += OUTAGE_PAUSE / 2
     server.tab(token_for("s")).run(user_id="ada")
     assert 1 == len(server.store.calls)
-    seconds.time += PAUSE
+    seconds.time += OUTAGE_PAUSE
     server.tab(token_for("t")).run()
     assert 2 == len(server.store.calls)
 

@@ -17,8 +17,8 @@ import attrs
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError, text_of
 from sessionkit.events import SessionEvent, StoreUnavailable
-from sessionkit.manager.outage import Outage
 from sessionkit.manager.rerun_check import RerunCheck
+from sessionkit.persistence.health import Outage
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, LoadResult, Owner
 from sessionkit.session.session import UserSession

@@ -20,10 +20,10 @@ from sessionkit.events import (
 )
 from sessionkit.host import Host
 from sessionkit.manager.live_sessions import LiveSessions
-from sessionkit.manager.outage import Outage
 from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.manager.store import Assembly
 from sessionkit.manager.watch import Watcher
+from sessionkit.persistence.health import Outage
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.repository import Repository
 from sessionkit.settings.settings import Settings

@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to retry after the store was down: one breaker for all sessions, not a timer for each."""
+"""When to retry after the store was down: one breaker for all sessions, not a timer for each, and one visitor who waits."""
 
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import attrs
+from attrs import Factory
+
+from sessionkit.errors import UnavailableError
 
 SHORTEST: Final = 0.1
 """Seconds before the first new try, unless it is said otherwise."""
 
 LONGEST: Final = 30.0
 """Seconds between tries, at most."""
+
+OUTAGE_PAUSE: Final = 2.0
+"""Seconds for which no visitor waits for a store that one has found to be down for the first time."""
 
 _DOUBLINGS: Final = 16
 
@@ -76,6 +85,38 @@ class Breaker:
         """Let the next try through at once; if it fails, too, the pauses go on growing."""
         self.retry_at = 0.0
         self._let = self.tries
+
+
+@attrs.define(eq=False)
+class Outage:
+    """
+    The outage that somebody has met, for as long as nobody is to meet it again.
+
+    Attributes:
+        clock: Returns seconds that never go back.
+        is_known: Whether somebody has met one, and nobody an answer since.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    is_known: bool = False
+    _error: UnavailableError | None = None
+    _breaker: Breaker = Factory(partial(Breaker, OUTAGE_PAUSE))
+
+    def record_down(self, error: UnavailableError) -> None:
+        """Record that the store did not answer."""
+        self._error, self.is_known = error, True
+        self._breaker.note(self.clock(), down=True)
+
+    def record_answer(self) -> None:
+        """Record that it has answered."""
+        self._error, self.is_known = None, False
+        self._breaker.note(self.clock(), down=False)
+
+    def check(self) -> None:
+        """Raise :class:`UnavailableError` if the store was down just now, without asking it."""
+        error = self._error
+        if error is not None and self.clock() < self._breaker.retry_at:
+            raise UnavailableError(*error.args) from error
 
 
 def retry_delay(failures: int, shortest: float = SHORTEST) -> float:
