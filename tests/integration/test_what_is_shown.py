@@ -224,8 +224,11 @@ def test_reprs_show_short_ids_and_no_token() -> None:
     assert [] == [one for one in map(repr, shown) if ID in one or token in one]
 
 
+_IDS: Final = {"session_id", "old_id", "token_id"}
+
+
 def classes() -> list[type]:
-    """Return every attrs class of the core and of the plugin for Streamlit."""
+    """Return every class of the core and of the plugin for Streamlit."""
     modules = [
         importlib.import_module(found.name)
         for package in (sessionkit, sessionkit_streamlit)
@@ -236,7 +239,7 @@ def classes() -> list[type]:
         one: None
         for module in modules
         for one in vars(module).values()
-        if isinstance(one, type) and attrs.has(one) and one.__module__ == module.__name__
+        if isinstance(one, type) and one.__module__ == module.__name__
     }
     return list(found)
 
@@ -246,8 +249,9 @@ def test_each_class_that_has_an_id_shows_it_short() -> None:
     wrong = [
         f"{one.__module__}.{one.__qualname__}.{field.name}"
         for one in classes()
+        if attrs.has(one)
         for field in attrs.fields(one)
-        if field.name in {"session_id", "old_id", "token_id"}
-        and field.repr not in {False, short_repr}
+        if field.name in _IDS and field.repr not in {False, short_repr}
     ]
-    assert [] == wrong
+    tuples = [one for one in classes() if issubclass(one, tuple) and _IDS & set(vars(one))]
+    assert ([], []) == (wrong, tuples), "the repr of a tuple shows all that is in it"

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from errno import ENOSPC
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -20,7 +22,7 @@ from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.errors import ConfigError, PluginError, UnavailableError
 from sessionkit.manager import default_manager
 from sessionkit.plugins import Plugins
-from sessionkit.settings import load_settings
+from sessionkit.settings import check_journal_folder, load_settings
 from sessionkit_streamlit import launcher
 
 PASSWORD: Final = "canary-password"  # noqa: S105 - of no server
@@ -47,6 +49,10 @@ WRONG: Final = {
     "rights": (
         'storage = "sqlite"\nstorages.sqlite.url = "sqlite:///file:there.db?mode=ro&uri=true"',
         "readonly database",
+    ),
+    "journal": (
+        "persistence.journal = 'sessionkit.toml/journal'",
+        "sessionkit.toml/journal can't be written: Not a directory",
     ),
 }
 
@@ -282,6 +288,29 @@ def test_a_check_waits_for_no_store_for_ever(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UnavailableError, match="no answer within"):
         OddPlugins(store).check_settings(load_settings(storage="memory"), open_store=True)
     stuck.set()
+
+
+def test_a_journal_whose_disk_is_full_stops_no_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is no mistake of the settings, and passes."""
+
+    class Full:
+        def __init__(self, **_: object) -> None:
+            raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sessionkit.settings.settings.TemporaryFile", Full)
+    settings = load_settings(storage="memory", persistence={"journal": tmp_path / "journal"})
+    with SessionManager(settings) as manager:
+        manager.bootstrap()
+
+
+def test_the_check_leaves_nothing_in_the_journals_folder(tmp_path: Path) -> None:
+    """It is 0700."""
+    folder = tmp_path / "deep" / "journal"
+    check_journal_folder(load_settings(persistence={"journal": folder}))
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+    assert [] == list(folder.iterdir())
 
 
 def test_what_is_wrong_is_an_error_each_time(write: Write) -> None:

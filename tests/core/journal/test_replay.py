@@ -178,8 +178,8 @@ def test_what_the_queue_lets_go_of_comes_back(start: Start) -> None:
 
 def test_what_the_journal_can_not_take_is_not_let_go_of(start: Start, tmp_path: Path) -> None:
     """The app is told, instead of losing it."""
-    (tmp_path / "journal").write_text("no folder")
     server = start(max_pending=1, when_full="spill")
+    spoil(server, tmp_path / "journal")
     persist(server, "one", name="Ada")
     server.store.down = True  # or the writer might make room
     other = server.manager.bootstrap("two")
@@ -190,14 +190,22 @@ def test_what_the_journal_can_not_take_is_not_let_go_of(start: Start, tmp_path: 
     assert 0 == server.manager.persistence.status().spilled
 
 
-def test_a_folder_that_cannot_be_used_fails_no_app(start: Start, tmp_path: Path) -> None:
+def spoil(server: Server, folder: Path) -> None:
+    """Let the journal's folder be none, once the server has started: before, that is an error of the settings."""
+    server.manager.check_store()
+    folder.rmdir()
+    folder.write_text("no folder")
+
+
+def test_a_folder_that_can_not_be_used_any_more_fails_no_app(start: Start, tmp_path: Path) -> None:
     """An event tells, once; saves go on."""
-    (tmp_path / "journal").write_text("no folder")
     server = start()
+    spoil(server, tmp_path / "journal")
     persist(server, name="Ada", town="Paris")
 
     assert 1 == len([event for event in server.told(JournalFailed) if event.session_id])
     assert server.manager.flush()
+    (tmp_path / "journal").unlink()
     assert {"name": "Ada", "town": "Paris"} == start(server).manager.bootstrap("s").inputs
 
 

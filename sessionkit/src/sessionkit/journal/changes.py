@@ -414,7 +414,8 @@ def add_up(records: Iterable[Record]) -> dict[int, LineState]:
 # -- what is new to record of a session --------------------------------------
 
 
-class SessionView(NamedTuple):
+@attrs.frozen(kw_only=True, eq=False)
+class SessionView:
     """
     How a session stands.
 
@@ -428,7 +429,7 @@ class SessionView(NamedTuple):
         foreign: True when that is someone else's save that no strategy has decided on yet.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     created_at: int
     save_id: str | None
     ours: EncodedParts

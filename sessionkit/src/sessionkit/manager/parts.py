@@ -26,7 +26,7 @@ from sessionkit.manager.watch import Watcher
 from sessionkit.persistence.health import Outage
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.repository import Repository
-from sessionkit.settings.settings import Settings
+from sessionkit.settings.settings import Settings, check_journal_folder
 from sessionkit.storage import Storage
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class ManagerParts:
 
     def check_store(self) -> None:
         """
-        Open the store, once a process: what is wrong with the settings is an error where the app starts.
+        Open the store, and look at the journal's folder, once a process: what is wrong with the settings is an
+        error where the app starts.
 
         A store that is down for now is none: sessions are provisional until it answers. Who finds that
         out has waited for it, and nobody else does.
@@ -146,6 +147,7 @@ class ManagerParts:
         with self._opening:  # whoever comes meanwhile is told what the first one found
             if self._was_opened:
                 return
+            check_journal_folder(self.settings)
             try:
                 _ = self.repository
             except UnavailableError as error:

@@ -46,6 +46,7 @@ from sessionkit.plugins.registry import (
     unknown_plugin,
 )
 from sessionkit.session.fields import new_session_id
+from sessionkit.settings.settings import check_journal_folder
 from sessionkit.storage import SetupStorage
 
 if TYPE_CHECKING:
@@ -155,22 +156,23 @@ class Plugins:
         open_store: bool = False,
     ) -> None:
         """
-        Check that the plugins which settings name are there and take their keys.
+        Check that the plugins which settings name are there and take their keys, and the journal's folder.
 
         Args:
             settings: What to check; a storage that they don't name is chosen.
             hosts: The hosts whose tables are checked, too.
             tables_only: Whether a plugin that has no table is passed over: code may give it one.
             open_store: Whether the storage is opened, set up, reached and closed again, in a
-                bounded time; else nothing is made.
+                bounded time; else it is left alone.
 
         Raises:
             PluginError: If a plugin is missing or broken.
             ConfigError: If a key is unknown or missing, storages have to be chosen from, a policy
-                is unknown, or the store can't be used with these settings.
+                is unknown, or the journal or the store can't be used with these settings.
             UnavailableError: If the store can't be reached for now; all else is right.
         """
         read_policies(settings.conflict.fields, where=settings.where)
+        check_journal_folder(settings)
         storage = settings.storage or self.choose_storage(settings.storages)
         used: list[tuple[PluginKind, object]] = [
             (STORAGE, storage),

@@ -2,7 +2,7 @@
 """
 What is set, and from where: code, environment variables, a file.
 
-To be imported from here: :class:`Settings` and :func:`load_settings`. Rooms above may also import
+To be imported from here: :class:`Settings`, :func:`load_settings`, and :func:`check_journal_folder`. Rooms above may also import
 the tables of ``settings.settings``, ``settings.types`` (values of a needed type, durations) and
 ``settings.suggestions`` (what an error says after an unknown name). Nothing here is shared
 between threads but frozen objects; the room has no lock.
@@ -10,6 +10,6 @@ between threads but frozen objects; the room has no lock.
 
 from __future__ import annotations
 
-from sessionkit.settings.settings import Settings, load_settings
+from sessionkit.settings.settings import Settings, check_journal_folder, load_settings
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "check_journal_folder", "load_settings"]

@@ -8,10 +8,12 @@ variables, then the file, then the default.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -42,6 +44,7 @@ Tables = Mapping[str, Table]
 _DERIVED: Final = {DERIVED: True}
 _MOST_MS: Final = 2**31 - 1
 _LONGEST: Final = timedelta(days=36500)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 # -- what a value has to be, beyond its type: validators and converters for attrs ------
@@ -356,3 +359,32 @@ def _check_journal(persistence: PersistenceSettings, where: Callable[[str], str]
             " set persistence.journal, such as '.sessionkit/journal', or take 'block' or 'raise'"
         )
         raise ConfigError(msg)
+
+
+def check_journal_folder(settings: Settings) -> None:
+    """
+    Make the journal's folder, if there is to be one, and write to it and take that back.
+
+    A disk that is full is no mistake of the settings.
+
+    Raises:
+        ConfigError: If it can't be made or written.
+    """
+    folder = settings.persistence.journal
+    if folder is None:
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder, prefix="check-") as file:
+            file.write(b"?")
+    except OSError as error:
+        if error.errno in _FULL:
+            return
+        said = settings.where("persistence.journal")
+        place = f"{said}: [persistence]" if said else "[persistence]"
+        why = error.strerror or str(error)
+        msg = (
+            f"{place} journal: the folder {folder.absolute()} can't be written: {why};"
+            " name one that this process may make or write, on a local disk"
+        )
+        raise ConfigError(msg) from error
