@@ -184,6 +184,7 @@ def plugins() -> None:
     strategy: ConflictStrategy = OwnStrategy()
     assert_type(serializer.dumps([]), bytes)
     SessionRepository(storage=storage, serializer="json", conflict_strategy=strategy)
+    SessionRepository("sqlite", serializer)
     SessionRepository(conflict_strategy="merge", now=lambda: datetime.now(UTC))
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
 import attrs
 
-from sessionkit.errors import ConfigError, PluginError, SessionKitError, text_of
+from sessionkit.errors import PluginError, SessionKitError, check_methods, text_of
 from sessionkit.records import short
 from sessionkit.session.session import UserSession
 from sessionkit.values.definitions import Definition
@@ -170,20 +170,16 @@ def as_strategy(given: object) -> ConflictStrategy:
     Return a strategy for what stands in ``configure(conflict_strategy=...)``.
 
     Raises:
-        ConfigError: If it is neither a function nor has it a method ``resolve``.
+        WrongKindError: If it is neither a function nor has it a method ``resolve``.
     """
-    if isinstance(given, type):
-        msg = f"an object is needed, not its class: {given.__name__}()"
-        raise ConfigError(msg)
-    if callable(getattr(given, "resolve", None)):
-        return given  # type: ignore[return-value]  # its method says so
-    if callable(given):
+    if callable(given) and not isinstance(given, type) and not hasattr(given, "resolve"):
         return FunctionStrategy(given)
-    msg = (
+    what = (
         "the name of a conflict strategy, a function of a conflict, or an object with a method"
-        f" resolve is needed, not {type(given).__name__}"
+        " resolve"
     )
-    raise ConfigError(msg)
+    check_methods(given, what, ("resolve",))
+    return cast("ConflictStrategy", given)
 
 
 Decision: TypeAlias = Callable[[Conflict], UserSession | None]

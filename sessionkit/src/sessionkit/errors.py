@@ -6,6 +6,7 @@ Every error that sessionkit raises.
 
     SessionKitError
     ├── ConfigError
+    │   └── WrongKindError
     ├── InvalidSessionIdError
     ├── PluginError
     │   ├── UnknownPluginError
@@ -28,6 +29,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sessionkit.records import SessionHead
 
 _SHOWN: Final = 80
@@ -39,6 +42,10 @@ class SessionKitError(Exception):
 
 class ConfigError(SessionKitError):
     """Raised when a setting is unknown, malformed or contradicts another one."""
+
+
+class WrongKindError(ConfigError, TypeError):
+    """Raised when something stands in the place of a storage, a serializer or a strategy that is neither its name nor one."""
 
 
 class InvalidSessionIdError(SessionKitError, ValueError):
@@ -198,3 +205,26 @@ def _short(session_id: str) -> str:
     from sessionkit.records import short  # noqa: PLC0415 - to name the errors loads no attrs
 
     return short(session_id)
+
+
+def check_methods(given: object, what: str, methods: Collection[str]) -> None:
+    """
+    Check that what an app hands in, where a name may stand as well, can be used.
+
+    Args:
+        given: What was handed in; no name.
+        what: What is needed, in words.
+        methods: What it has to have.
+
+    Raises:
+        WrongKindError: If it is a class, or lacks one of them.
+    """
+    if isinstance(given, type):
+        msg = f"an object is needed, not its class: {given.__name__}()"
+        raise WrongKindError(msg)
+    lacking = [name for name in methods if not callable(getattr(given, name, None))]
+    if lacking:
+        found = type(given).__name__
+        lacks = f", which has no method {lacking[0]}" if 2 * len(lacking) < len(methods) else ""
+        msg = f"{what} is needed, not {found}{lacks}"
+        raise WrongKindError(msg)

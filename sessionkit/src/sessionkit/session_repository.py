@@ -6,17 +6,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from sessionkit.conflict import ConflictStrategy
-from sessionkit.errors import NewerFormatError
+from sessionkit.conflict import ConflictStrategy, as_strategy
+from sessionkit.errors import NewerFormatError, WrongKindError
 from sessionkit.manager.default_manager import get_manager
 from sessionkit.records import short
 from sessionkit.repository.repository import Repository
+from sessionkit.serializer import Serializer
 from sessionkit.session.arguments import SESSION, USER_ID
 from sessionkit.session.session import UserSession
+from sessionkit.settings.objects import as_serializer, as_storage
 from sessionkit.settings.types import length_of
 from sessionkit.storage import Storage
+
+T = TypeVar("T")
 
 
 class SessionRepository(Repository):
@@ -24,8 +28,8 @@ class SessionRepository(Repository):
 
     def __init__(
         self,
-        storage: Storage | None = None,
-        serializer: str | None = None,
+        storage: Storage | str | None = None,
+        serializer: Serializer | str | None = None,
         conflict_strategy: ConflictStrategy | str | None = None,
         *,
         now: Callable[[], datetime] | None = None,
@@ -34,11 +38,19 @@ class SessionRepository(Repository):
         Open what the settings name; an open storage that is given stays the caller's to close.
 
         Args:
-            storage: Keeps the bytes.
-            serializer: A serializer's name.
-            conflict_strategy: A conflict strategy or its name.
+            storage: An open storage or its name, opened with the settings that it has.
+            serializer: A serializer or its name. Records are sealed with that name: with an object's
+                ``name``, else with its class's.
+            conflict_strategy: A conflict strategy or its name, or a function of a conflict.
             now: Returns the present moment, aware; None for the manager's clock.
+
+        Raises:
+            TypeError: If an argument is neither; the message names it.
+            PluginError: If no plugin offers a name.
         """
+        storage = _checked("storage", storage, as_storage)
+        serializer = _checked("serializer", serializer, as_serializer)
+        conflict_strategy = _checked("conflict_strategy", conflict_strategy, _as_strategy)
         manager = get_manager()
         self._assembly = manager.assembly
         parts = self._assembly.parts(storage, serializer, conflict_strategy)
@@ -110,7 +122,10 @@ class SessionRepository(Repository):
         return self.touch(session_id)
 
     def resolve_conflict(
-        self, session_id: str, local_session: UserSession, strategy: str = "merge"
+        self,
+        session_id: str,
+        local_session: UserSession,
+        strategy: ConflictStrategy | str = "merge",
     ) -> UserSession | None:
         """
         Bring a local session and the stored one together, and store the result.
@@ -118,16 +133,18 @@ class SessionRepository(Repository):
         Args:
             session_id: The session's id.
             local_session: What the caller has.
-            strategy: A conflict strategy's name.
+            strategy: A conflict strategy or its name, or a function of a conflict.
 
         Returns:
             The stored result as a new object; None when nothing is stored any more.
 
         Raises:
+            TypeError: If *strategy* is none.
             ValueError: If the ids differ.
             UnknownPluginError: If no plugin offers the strategy.
         """
         SESSION.check(local_session)
+        decide = _checked("strategy", strategy, _as_strategy) or "merge"
         if session_id != local_session.session_id:
             msg = (
                 f"session_id is {short(session_id)!r}, but local_session has "
@@ -135,5 +152,18 @@ class SessionRepository(Repository):
             )
             raise ValueError(msg)
         self.refresh(local_session)
-        self.save(local_session, strategy=self._assembly.strategy(strategy))
+        self.save(local_session, strategy=self._assembly.strategy(decide))
         return self.load(session_id)
+
+
+def _as_strategy(given: object) -> ConflictStrategy | str:
+    return given if isinstance(given, str) else as_strategy(given)
+
+
+def _checked(argument: str, given: object, take: Callable[[object], T]) -> T | None:
+    """Return what was given, or None; *take* refuses what it can't be."""
+    try:
+        return None if given is None else take(given)
+    except WrongKindError as error:
+        msg = f"{argument}: {error}"
+        raise WrongKindError(msg) from error

@@ -38,9 +38,12 @@ def _alone(bare: Path) -> None:
         ),
         ({"persistence": {"debounce": {"x": 1}}}, "persistence.debounce: unknown; did you mean"),
         ({"persistence": {"zzz": 1}}, "persistence.zzz: unknown; allowed: batch_size,"),
-        ({"storage": 3}, "storage: a text is needed, not int"),
+        ({"storage": 3}, "storage: the name of a storage, or an open storage, is needed, not int"),
         ({"storage": " "}, "storage: the name of an installed plugin is needed, not an empty text"),
-        ({"serializer": None}, "serializer: a text is needed, not NoneType"),
+        (
+            {"serializer": None},
+            "serializer: the name of a serializer, or a serializer, is needed, not NoneType",
+        ),
         (
             {"conflict_strategy": 3},
             "conflict_strategy: the name of a conflict strategy, a function of a conflict, or",

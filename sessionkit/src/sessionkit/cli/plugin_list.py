@@ -32,7 +32,8 @@ def print_plugins(plugins: Plugins) -> None:
     for line in _columns([_HEADING, *(_row(plugin, offered) for plugin, offered in found)]):
         click.echo(line)
     settings = load_settings()
-    name = settings.storage or plugins.choose_storage(settings.storages)
+    # No code is asked here: what stands in a file or a variable is a name.
+    name = str(settings.storage or plugins.choose_storage(settings.storages))
     said = settings.where("storage")
     storages = {one for _, offered in found for one in _names(offered)}
     if name not in storages:
@@ -49,7 +50,7 @@ def print_plugins(plugins: Plugins) -> None:
 
 def _open_store(plugins: Plugins, settings: Settings) -> None:
     """Open the store that settings name, and say whether it can be reached; one that code completes is left alone."""
-    name = settings.storage or ""
+    name = str(settings.storage or "")
     if name not in settings.storages and not _is_complete(plugins, name):
         click.echo("store: not opened, its settings are not complete; code may give the others")
         return

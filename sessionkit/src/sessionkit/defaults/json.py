@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from sessionkit.errors import SerializationError
 from sessionkit.values import Kinds, parse_json, to_tagged
@@ -23,6 +23,9 @@ class JsonSerializer:
         >>> JsonSerializer().dumps({"size": (3, 4)})
         b'{"size":{"$t":"tuple","v":[3,4]}}'
     """
+
+    name: Final = "json"
+    """What records are sealed with."""
 
     def __init__(self, enums: Sequence[type[Enum]] = ()) -> None:
         """

@@ -56,6 +56,9 @@ class MsgpackSerializer:
         {'size': (3, 4)}
     """
 
+    name: Final = "msgpack"
+    """What records are sealed with."""
+
     def __init__(self, enums: Sequence[type[Enum]] = ()) -> None:
         """
         Register the enums whose members are kept.

@@ -23,6 +23,7 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import SaveObserver, Tracks
 from sessionkit.serializer import Serializer
+from sessionkit.settings.objects import name_of_serializer
 from sessionkit.settings.settings import Settings
 from sessionkit.storage import Storage
 
@@ -44,6 +45,7 @@ class Assembly:
     emit: Callable[[SessionEvent], None]
     observer: SaveObserver | None = None
     _storage: Storage | None = None
+    _others: dict[str, Storage] = attrs.field(factory=dict)
     _tracks: dict[str, Tracks] = attrs.field(factory=dict)
     _lock: RLock = attrs.field(factory=RLock)
     _merger: Merger = attrs.field(init=False)
@@ -68,53 +70,77 @@ class Assembly:
                 self._storage = self.plugins.open_storage(self.settings)
             return self._storage
 
-    def serializer(self, name: str) -> Serializer:
-        """Return the serializer of a name."""
-        table = self.settings.serializers.get(name, {})
-        return self.plugins.serializer(name, table, where=self.settings.where)
+    def storage_named(self, name: str) -> Storage:
+        """
+        Return the storage of a name: the settings' own, or another one, opened with its settings; it is closed with this.
 
-    def strategy(self, name: str) -> ConflictStrategy:
-        """Return the conflict strategy of a name."""
-        table = self.settings.conflict_strategies.get(name, {})
-        return self.plugins.conflict_strategy(name, table, where=self.settings.where)
+        Raises as :meth:`storage`.
+        """
+        with self._lock:
+            if self.settings.storage == name:
+                return self.storage()
+            if name not in self._others:
+                other = attrs.evolve(self.settings, storage=name)
+                self._others[name] = self.plugins.open_storage(other)
+            return self._others[name]
+
+    def serializer(self, given: Serializer | str) -> Serializer:
+        """Return the serializer of a name; one that is given as an object is that itself."""
+        if not isinstance(given, str):
+            return given
+        own = self.settings.serializer
+        if not isinstance(own, str) and name_of_serializer(own) == given:
+            return own
+        table = self.settings.serializers.get(given, {})
+        return self.plugins.serializer(given, table, where=self.settings.where)
+
+    def strategy(self, given: ConflictStrategy | str) -> ConflictStrategy:
+        """Return the conflict strategy of a name; one that is given as an object is that itself."""
+        if not isinstance(given, str):
+            return given
+        table = self.settings.conflict_strategies.get(given, {})
+        return self.plugins.conflict_strategy(given, table, where=self.settings.where)
 
     def parts(
         self,
-        storage: Storage | None = None,
-        serializer: str | None = None,
+        storage: Storage | str | None = None,
+        serializer: Serializer | str | None = None,
         conflict_strategy: ConflictStrategy | str | None = None,
     ) -> RepositoryParts:
         """
         Return what a repository is made of.
 
         Args:
-            storage: An open storage; None for the settings'.
-            serializer: A serializer's name; None for the settings'.
+            storage: An open storage or its name; None for the settings'.
+            serializer: A serializer or its name; None for the settings'.
             conflict_strategy: A strategy or its name; None for the settings'.
         """
-        name = serializer or self.settings.serializer
+        if isinstance(storage, str):
+            storage = None if storage == self.settings.storage else self.storage_named(storage)
+        chosen = self.settings.serializer if serializer is None else serializer
+        name = name_of_serializer(chosen)
         strategy = conflict_strategy or self.settings.conflict_strategy
         expiry = self.settings.expiry
         # One live session has one track, or its own saves would look foreign to it. The
         # bytes in a track are one serializer's, of one store.
         tracks = self.tracks(name) if storage is None else Tracks()
-        own = storage is None and name == self.settings.serializer
+        own = storage is None and name == name_of_serializer(self.settings.serializer)
         return RepositoryParts(
             tracks=tracks,
             storage=self.storage() if storage is None else storage,
-            codec=self.codec(name),
-            strategy=self.strategy(strategy) if isinstance(strategy, str) else strategy,
+            codec=self.codec(chosen),
+            strategy=self.strategy(strategy),
             expiry=Expiry(idle=expiry.idle, absolute=expiry.absolute),
             emit=self.emit,
             merger=self._merger,
             observer=self.observer if own else None,
         )
 
-    def codec(self, serializer: str) -> SessionCodec:
-        """Return what encodes sessions with the serializer of a name."""
+    def codec(self, serializer: Serializer | str) -> SessionCodec:
+        """Return what encodes sessions with a serializer, or with that of a name."""
         return SessionCodec(
             serializer=self.serializer(serializer),
-            name=serializer,
+            name=name_of_serializer(serializer),
             others=self.serializer,
             max_bytes=self.settings.limits.session_bytes,
             privacy=self.settings.privacy.names,
@@ -125,11 +151,13 @@ class Assembly:
         return self._tracks.setdefault(serializer, Tracks())
 
     def close(self) -> None:
-        """Close the storage, if it was opened."""
+        """Close what was opened here: an open storage that the settings were given is whose who opened it."""
         with self._lock:
-            if self._storage is not None:
+            if self._storage is not None and self._storage is not self.settings.storage:
                 self._storage.close()
-                self._storage = None
+            self._storage = None
+            while self._others:
+                self._others.popitem()[1].close()
 
 
 def make_recovery(
@@ -147,10 +175,11 @@ def make_recovery(
     settings = assembly.settings.persistence
     if settings.journal is None:
         return None
-    name = assembly.settings.serializer
+    serializer = assembly.settings.serializer
+    name = name_of_serializer(serializer)
     journal = Journal(
         settings.journal,
-        codec=cache(lambda: assembly.codec(name)),
+        codec=cache(lambda: assembly.codec(serializer)),
         tracks=lambda: assembly.tracks(name),
         now=now,
         emit=emit,

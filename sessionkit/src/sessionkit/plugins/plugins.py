@@ -174,6 +174,7 @@ class Plugins:
         read_policies(settings.conflict.fields, where=settings.where)
         check_journal_folder(settings)
         storage = settings.storage or self.choose_storage(settings.storages)
+        opened = isinstance(storage, str)
         used: list[tuple[PluginKind, object]] = [
             (STORAGE, storage),
             (SERIALIZER, settings.serializer),
@@ -182,18 +183,18 @@ class Plugins:
         ]
         for kind, name in used:
             if not isinstance(name, str):
-                continue  # code may give a strategy itself
+                continue  # code may give the thing itself
             table = getattr(settings, kind.section).get(name, _NOTHING)
             if table or not tables_only:
                 given = _INJECTED if kind is HOST else ()
                 self.check(kind, name, table, where=settings.where, injected=given)
-        if open_store:
+        if open_store and opened:
             chosen = attrs.evolve(settings, storage=storage)  # to choose it again would warn again
             _within(_PATIENCE, lambda: self.open_storage(chosen, reach=True).close())
 
     def open_storage(self, settings: Settings, *, reach: bool = False) -> Storage:
         """
-        Return the storage that settings choose, open, set up and tried.
+        Return the storage that settings choose, open, set up and tried; one that is given open is closed by nobody here.
 
         Args:
             settings: What to use.
@@ -207,6 +208,8 @@ class Plugins:
             UnavailableError: If the store can't be reached for now.
         """
         name = settings.storage or self.choose_storage(settings.storages)
+        if not isinstance(name, str):
+            return _set_up(name, settings.where(STORAGE.setting))
         table, section = settings.storages.get(name, _NOTHING), f"{STORAGE.section}.{name}"
         said = settings.where(f"{section}.") or settings.where(STORAGE.setting)
         place = f"{said}: [{section}]" if said else f"[{section}]"
@@ -340,6 +343,19 @@ class Plugins:
             broken, said = self._registry.broken.values(), where(kind.setting)
             raise unknown_plugin(kind.word, name, available, said=said, broken=broken)
         return pick(kind, name, offers)
+
+
+def _set_up(storage: Storage, said: str) -> Storage:
+    """Return a storage that code has opened, set up."""
+    try:
+        if isinstance(storage, SetupStorage):
+            storage.setup()
+    except (NewerFormatError, UnavailableError):
+        raise
+    except RejectedError as error:
+        msg = f"{said}: storage can't be used: {error}"
+        raise ConfigError(msg) from error
+    return storage
 
 
 def _try(storage: Storage, *, reach: bool) -> None:

@@ -21,6 +21,7 @@ import attrs
 
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.errors import ConfigError
+from sessionkit.serializer import Serializer
 from sessionkit.session.privacy import NEVER, Privacy
 from sessionkit.settings.sources import (
     CODE,
@@ -34,6 +35,7 @@ from sessionkit.settings.sources import (
     resolve_secret,
 )
 from sessionkit.settings.structure import build_settings, check_entries
+from sessionkit.storage import Storage
 from sessionkit.tokens import check_secret
 from sessionkit.values.definitions import Definition
 
@@ -246,8 +248,9 @@ class Settings:
     Everything that can be set.
 
     Attributes:
-        storage: The name of a storage plugin; None for the one that is installed.
-        serializer: The name of a serializer.
+        storage: The name of a storage plugin; in code, an open storage, too, which stays the
+            caller's to close. None for the one that is installed.
+        serializer: The name of a serializer; in code, a serializer, too.
         conflict_strategy: The name of a conflict strategy; in code, a function or a strategy, too.
         plugins: Names of plugins that are loaded only to observe.
         storages: Keywords of storage factories, by name.
@@ -264,8 +267,10 @@ class Settings:
         origins: Where each key that was set was said, by dotted path; doesn't count either.
     """
 
-    storage: str | None = attrs.field(default=None, validator=plugin_name)
-    serializer: str = attrs.field(default="msgpack", validator=plugin_name)
+    storage: str | Storage | None = attrs.field(default=None, validator=plugin_name)
+    serializer: str | Serializer = attrs.field(
+        default="msgpack", validator=plugin_name, eq=Definition
+    )
     conflict_strategy: str | ConflictStrategy = attrs.field(
         default="merge", validator=plugin_name, eq=Definition
     )

@@ -16,10 +16,13 @@ import attrs
 import cattrs
 
 from sessionkit.conflict import ConflictStrategy, as_strategy
-from sessionkit.errors import ConfigError
+from sessionkit.errors import ConfigError, WrongKindError
+from sessionkit.serializer import Serializer
+from sessionkit.settings.objects import as_serializer, as_storage
 from sessionkit.settings.sources import DERIVED, Entries, Entry, KeyPath, as_variable, nest
 from sessionkit.settings.suggestions import suggest
 from sessionkit.settings.types import FROM_TEXT, TYPED, literal, text
+from sessionkit.storage import Storage
 
 T = TypeVar("T")
 
@@ -67,14 +70,25 @@ def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 
     return value if isinstance(value, str) else as_strategy(value)
 
 
-def _accept_strategies(converter: cattrs.Converter) -> cattrs.Converter:
+def _storage(value: Any, _: object) -> Storage | str | None:  # noqa: ANN401 - what a source said
+    return None if value is None else as_storage(value)
+
+
+def _serializer(value: Any, _: object) -> Serializer | str:  # noqa: ANN401 - what a source said
+    return as_serializer(value)
+
+
+def _accept_objects(converter: cattrs.Converter) -> cattrs.Converter:
+    """Take a storage, a serializer or a strategy where its name may stand: code gives them."""
     own = converter.copy()
+    own.register_structure_hook_func(lambda kind: kind == str | Storage | None, _storage)
+    own.register_structure_hook_func(lambda kind: kind == str | Serializer, _serializer)
     own.register_structure_hook_func(lambda kind: kind == str | ConflictStrategy, _strategy)
     return own
 
 
-_TYPED: Final = _accept_strategies(TYPED)
-_FROM_TEXT: Final = _accept_strategies(FROM_TEXT)
+_TYPED: Final = _accept_objects(TYPED)
+_FROM_TEXT: Final = _accept_objects(FROM_TEXT)
 
 
 def _value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
@@ -98,7 +112,10 @@ def _own_value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN
         # All other keys have defaults, so whatever is wrong is wrong with this one.
         return getattr(converter.structure({path[-1]: entry.value}, cls), path[-1])
     except ConfigError as error:
-        raise _wrong(path, entry, str(error)) from error
+        wrong = _wrong(path, entry, str(error))
+        raise (
+            WrongKindError(*wrong.args) if isinstance(error, WrongKindError) else wrong
+        ) from error
 
 
 def _plugin_value(path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
