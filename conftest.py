@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Run the examples in README, docs and docstrings as tests.
+Run the examples in README, docs and docstrings as tests, and tests that measure time alone.
 
 Each document is read from top to bottom in a folder of its own, with no
 settings but those that it shows. A block that imports Streamlit is run as a
@@ -11,23 +11,42 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import tempfile
 import tomllib
+from collections.abc import Generator
 from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import pytest
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser, PythonCodeBlockParser
 
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "harness"))
+
 if TYPE_CHECKING:
     from sybil import Example
 
 _run_python = PythonEvaluator()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked ``alone`` run while no other one does, where several processes share them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return (yield)
+    from session_harness import quiet  # noqa: PLC0415 - its locks are not on every system
+
+    folder = Path(item.config.getoption("basetemp")).parent
+    measures = item.get_closest_marker("alone") is not None
+    with quiet.alone(folder, worker) if measures else quiet.beside_others(folder):
+        return (yield)
 
 
 def run_python(example: Example) -> None:

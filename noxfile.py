@@ -23,6 +23,8 @@ nox.options.sessions = ["lint", "types", "tests"]
 ROOT = Path(__file__).parent
 DISTRIBUTIONS = ("sessionkit", "sessionkit_sqlite", "sessionkit_redis", "sessionkit_streamlit")
 EXTRAS = {"sessionkit_core": "[cli,testing]", "sessionkit_sqlite": "[postgresql,mysql]"}
+# A file's tests stay together: they share servers and browsers. In their order: those of browsers take longest.
+ON_ALL_CORES = ("--numprocesses=logical", "--dist=loadfile", "--no-loadscope-reorder")
 PYTHONS = nox.project.python_versions(nox.project.load_toml("sessionkit/pyproject.toml"))
 
 
@@ -35,9 +37,9 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test against wheels; arguments are passed on to pytest."""
+    """Run every test against wheels, on all cores; arguments are passed on to pytest instead."""
     install(session, "tests")
-    session.run("pytest", *session.posargs, env=writing_bytecode())
+    session.run("pytest", *(session.posargs or ON_ALL_CORES), env=writing_bytecode())
 
 
 for version in PYTHONS:

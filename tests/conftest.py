@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "harness"))
-
 from session_harness.replicas import Clock, Replica
 from session_harness.servers import Server
 from session_harness.writers import Saves, Seconds

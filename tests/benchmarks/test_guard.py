@@ -21,6 +21,7 @@ def _is_traced() -> bool:
     )
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(_is_traced(), reason="a tracer slows our steps, and not those of the drivers")
 @pytest.mark.parametrize("name", guard.GUARDED)
 def test_ratios_reach_their_floors(name: str) -> None:

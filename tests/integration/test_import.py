@@ -67,6 +67,7 @@ def test_naming_the_functions_imports_no_manager(tmp_path: Path) -> None:
     assert set() == (MANAGING | SAVING) & set(loaded)
 
 
+@pytest.mark.alone
 def test_import_is_quick(tmp_path: Path) -> None:
     """With bytecode compiled, the median import takes less than 80 ms."""
     code = (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from session_harness.data import KINDS_OF_DICT
+from session_harness.ids import repr_without_address
 
 from sessionkit.errors import SerializationError
 from sessionkit.testing.serializers import assert_same
@@ -64,7 +65,7 @@ class _Odd:
         return 0
 
 
-@pytest.mark.parametrize("factory", [lambda: 0, _Odd(), Counter], ids=repr)
+@pytest.mark.parametrize("factory", [lambda: 0, _Odd(), Counter], ids=repr_without_address)
 def test_a_default_that_code_makes_is_refused(factory: Any) -> None:
     """Code is never stored; the reason says which factories are kept, and what to do instead."""
     value = defaultdict(factory, a=1)

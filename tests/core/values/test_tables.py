@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pytest
+from session_harness.ids import repr_without_address
 
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
@@ -41,7 +42,7 @@ def _serializer(request: pytest.FixtureRequest) -> Serializer:
         (bytearray(b"x"), b"x"),
         (memoryview(b"x"), b"x"),
     ],
-    ids=repr,
+    ids=repr_without_address,
 )
 def test_scalars_become_the_plain_value_that_they_equal(
     serializer: Serializer, scalar: Any, expected: Any

@@ -339,7 +339,7 @@ class PurgeClauses:
 
         assert 1 == storage.purge(expired_before=NOW, idle_before=NOW, limit=10)
 
-    @pytest.mark.parametrize("idle_before", [None, NOW])
+    @pytest.mark.parametrize("idle_before", [None, NOW], ids=["expired", "idle"])
     def test_purge_is_bounded(self, storage: Storage, idle_before: int | None) -> None:
         """A call removes at most ``limit``; fewer means that none is left."""
         for number in range(5):
