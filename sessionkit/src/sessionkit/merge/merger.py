@@ -15,6 +15,7 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.errors import SerializationError
+from sessionkit.merge.bounds import bound_histories
 from sessionkit.merge.policies import FORMS, Policies
 from sessionkit.merge.rules import RULES, UNSTAMPED, Rule, merge_part, merge_value
 from sessionkit.merge.stamps import (
@@ -99,7 +100,8 @@ class Merger:
                 merged[name] = data
                 if stamp is not None:
                     stamps[name] = stamp
-        return write_stamps(codec, merged, stamps)
+        bounded = bound_histories(codec, merged, (known, ours, theirs))
+        return write_stamps(codec, bounded, stamps)
 
     def _encoded_part(
         self, codec: SessionCodec, name: str, base: _Part, ours: _Part, theirs: _Part

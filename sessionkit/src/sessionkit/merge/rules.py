@@ -230,7 +230,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "permissions": merge_granted,
     "navigation_history": partial(merge_history, ident="entry_id"),
     "snapshots": _merge_snapshots,
-    "redo_merge_snapshots": _merge_snapshots,
+    "redo_snapshots": _merge_snapshots,
 }
 """The rules of fields that have one of their own; all others use :func:`merge_value`."""
 
