@@ -558,6 +558,59 @@ def test_a_provisional_session_of_the_owner_joins_the_stored_one(
     assert {"diary": 1, "mine": 2} == tab.run().inputs
 
 
+@pytest.mark.parametrize("account", [None, ALICE])
+@pytest.mark.parametrize("revoked_first", [False, True])
+def test_what_was_revoked_does_not_come_back_by_a_provisional_session(
+    open_server: OpenServer,
+    account: str | None,
+    revoked_first: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """What the app grants while nobody can look is taken back where the store says otherwise."""
+    server = open_server()
+    tab = server.tab(account=account)
+    session = tab.run()
+    session.permissions |= {"read", "admin"}
+    assert server.manager.flush()
+    elsewhere = open_server(FaultyStore(server.store.memory))
+    assert elsewhere.manager.repository
+    elsewhere.store.down = True
+    meanwhile = tab.reload(elsewhere)
+
+    def revoke() -> None:
+        session.permissions.discard("admin")
+        server.manager.save(session, immediate=True)
+
+    if revoked_first:
+        revoke()
+    meanwhile.run().permissions |= {"read", "admin", "other"}
+    meanwhile.run().inputs["typed"] = 1
+    if not revoked_first:
+        revoke()
+    elsewhere.store.down = False
+    assert elsewhere.manager.flush()
+    again = meanwhile.run()
+    assert elsewhere.manager.flush()
+    stored = elsewhere.manager.repository.load(again.session_id)
+
+    assert stored is not None
+    assert {"read"} == again.permissions == stored.permissions
+    assert {"typed": 1} == stored.inputs
+
+
+def test_what_is_granted_in_a_session_that_is_new_holds(open_server: OpenServer) -> None:
+    """Two replicas began it at once, when the store said that there was none."""
+    server = open_server()
+    other = open_server(FaultyStore(server.store.memory))
+    tab = server.tab()
+    session = tab.run()
+    beside = tab.beside(other)
+    beside.run().permissions.add("read")
+    server.manager.save(session, immediate=True)
+    assert other.manager.flush()
+
+    assert {"read"} == beside.run().permissions
+
+
 # -- the session got an owner elsewhere ----------------------------------------
 
 

@@ -49,6 +49,9 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The fields of the session that each part of a fixed name holds."""
 
+GRANTS: Final = "access"
+"""The part that holds roles and permissions."""
+
 RECORD_IDS: Final[Mapping[str, str]] = {
     "navigation_history": "entry_id",
     "snapshots": "snapshot_id",

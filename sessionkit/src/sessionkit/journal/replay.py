@@ -331,6 +331,7 @@ def _session(codec: SessionCodec, state: LineState, parts: EncodedParts) -> User
     session = codec.decode(state.session_id, parts)
     session.created_at = from_micros(state.created_at)
     session.save_id = state.save_id
+    session.provisional = state.known is None
     if state.known is not None:
         session.version, session.save_id = state.known.version, state.known.save_id
     moments = [step.at for step in (*state.steps, *state.after)]

@@ -398,6 +398,7 @@ class Identity:
         if planted and found.absence is Absence.FREE:
             session_id = new_session_id()  # others may have known the old one before the login
         session = self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
+        session.provisional |= found.absence is Absence.UNAVAILABLE and not session.version
         if planted and found.absence is Absence.UNAVAILABLE:
             self._unproven.add(session)  # it may be the user's own: that is known later
         return session

@@ -10,6 +10,7 @@ from __future__ import annotations
 import attrs
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.parts import GRANTS
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
 from sessionkit.merge.absorb import absorb_changes
@@ -125,7 +126,10 @@ def record_seen(context: SaveContext, session: UserSession, track: Track, seen: 
         track.base, track.stored, track.replaces = seen.parts, seen, None
     elif known is None:
         # It was never stored by us: its base is the empty session, and nothing is in conflict.
-        track.stored, track.replaces = seen, None
+        if session.provisional and track.base is not None:
+            # What is granted here and not there may have been revoked: nobody could look.
+            track.base = {name: part for name, part in track.base.items() if name != GRANTS}
+        track.stored, track.replaces, session.provisional = seen, None, False
     elif not went_back(known.head, seen.head):
         track.stored, track.foreign = seen, True
         track.rewrite = track.rewrite or seen.damaged

@@ -153,6 +153,7 @@ class UserSession:
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
+        provisional: True while nobody could say what the store has under its id. Not stored; set by the manager.
         ended: True when the session has moved to a fresh id: go on with what ``bootstrap_session`` or
             ``rotate_session`` returned. This object is empty then, and nothing of it is stored any more.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
@@ -188,6 +189,7 @@ class UserSession:
     privacy: Privacy = attrs.field(init=False, repr=False, eq=False, default=Privacy())
     encoded_by: Privacy | None = attrs.field(init=False, repr=False, eq=False, default=None)
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
+    provisional: bool = attrs.field(init=False, repr=False, default=False)
     ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
