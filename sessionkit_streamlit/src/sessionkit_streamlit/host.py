@@ -27,6 +27,7 @@ from sessionkit_streamlit.internals.observe import gives_ids, install
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import context, peek
 from sessionkit_streamlit.internals.widgets import to_keep
+from sessionkit_streamlit.notices.author_notice import warn_of_late_bootstrap, warn_of_no_widget
 from sessionkit_streamlit.notices.save_status import look_after_lines, only_lines_ran
 from sessionkit_streamlit.tabs.lifecycle import flush_on_release
 from sessionkit_streamlit.tabs.runs import runs
@@ -38,6 +39,7 @@ from sessionkit_streamlit.widgets.edits import (
     is_unchanged,
     marks_of,
     note_default,
+    overwrites_unseen,
     shows_another_session,
 )
 from sessionkit_streamlit.widgets.restore import (
@@ -196,7 +198,7 @@ class StreamlitHost:
             runs.use(run, keeper, session)
         connection.page.tab = open_tabs.began(connection.page.tab, run, session.session_id)
         with connection.widgets.lock:
-            restore_inputs(connection, session, run)
+            late = restore_inputs(connection, session, run)
             taken = capture_request(connection, session, run)
         if taken:
             keeper.schedule_save(session)
@@ -206,6 +208,8 @@ class StreamlitHost:
         marks = marks_of(connection, run) if self._resync else None
         name, cookie = self._tokens.cookie_name, self._options
         mount(connection.identity, name, cookie=cookie, resync=self._resync, page=marks)
+        if late:
+            warn_of_late_bootstrap(late)
 
     def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
@@ -241,7 +245,11 @@ class StreamlitHost:
             return False  # its widget was made for the session before
         if run is not None and key not in session.inputs:
             note_default(current_connection().widgets, session, run, key, value)
-        if run is None or not is_showing(session, run, key):
+        if run is None:
+            return True
+        if not is_showing(session, run, key):
+            if overwrites_unseen(current_connection().widgets, run, key, value):
+                warn_of_no_widget(key)
             return True
         return not is_unchanged(current_connection().widgets, run, key, value)
 

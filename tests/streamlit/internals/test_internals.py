@@ -95,6 +95,7 @@ def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
         "ctx = get_script_run_ctx(suppress_warning=True)\n"
         "raw = ctx.session_state._state\n"
         "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state', '_key_id_mapper') if not hasattr(raw, n)]\n"
+        "missing += [n for n in ('widget_metadata',) if not hasattr(raw._new_widget_state, n)]\n"
         "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
         "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run') if not hasattr(ctx, n)]\n"
         "asked = ('fragment_id_queue', 'is_auto_rerun', 'widget_states')\n"
@@ -208,6 +209,7 @@ def test_without_the_hidden_prefix_keys_are_plain(
     [
         (lambda: widgets.sent_keys(object()), set(), "get_widget_states"),  # type: ignore[arg-type]
         (lambda: widgets.at_default(object(), "x", 1), False, "_get_widget_metadata"),  # type: ignore[arg-type]
+        (lambda: widgets.begins_with(object(), 1), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: state.peek(object(), "x"), None, "SafeSessionState._state"),  # type: ignore[arg-type]
         (lambda: state.unplug(object(), "x"), None, "_new_session_state"),
         (lambda: state.adopt(object(), object(), "x"), None, "_old_state"),

@@ -114,6 +114,25 @@ def at_default(run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: AN
         return False
 
 
+def begins_with(run: ScriptRunContext, value: Any) -> bool:  # noqa: ANN401
+    """Return whether a widget of the connection has this value, of the same type, and begins with it."""
+
+    def read() -> bool:
+        widgets = list(raw(run)._new_widget_state.widget_metadata.values())  # noqa: SLF001
+        return any(not momentary(one) and _begins_with(one, value) for one in widgets)
+
+    effect = "nobody is told that persist_input was given a key that no widget has"
+    return guarded(read, "SessionState._new_widget_state", effect, otherwise=False)
+
+
+def _begins_with(widget: Any, value: Any) -> bool:  # noqa: ANN401
+    try:
+        first = widget.deserializer(None)
+        return type(first) is type(value) and bool(first == value)
+    except Exception:  # noqa: BLE001 - an app's own component may raise anything; it is asked for a warning's sake
+        return False
+
+
 def momentary(widget: Any) -> bool:  # noqa: ANN401 - Streamlit's
     """Return whether the widget's value lasts for a moment or can't be set by anyone."""
     return getattr(widget, "value_type", None) in _MOMENTARY

@@ -34,7 +34,13 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import MISSING, snapshot
-from sessionkit_streamlit.internals.widgets import at_default, sent_keys, sent_values, to_keep
+from sessionkit_streamlit.internals.widgets import (
+    at_default,
+    begins_with,
+    sent_keys,
+    sent_values,
+    to_keep,
+)
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -319,6 +325,26 @@ def note_default(
             noted = _noted(session)
             begun = {**_begun(noted), key: copy(to_keep(value))}  # the app may change its own
             session.extensions[EXTENSION] = {**noted, _BEGUN: begun}
+
+
+def overwrites_unseen(widgets: Widgets, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
+    """
+    Return whether a value that the app is about to keep is just what some widget began with.
+
+    That of another key, or of none: no widget took the value that was put back under
+    *key*, so nobody has seen what is overwritten now. True once a connection.
+
+    Args:
+        widgets: The tab's.
+        run: The context of the script's run.
+        key: A key under which this run has made no widget.
+        value: What the app wants to keep.
+    """
+    restored = widgets.fresh.get(key, MISSING)
+    if restored is MISSING or is_same(restored, value):
+        return False
+    del widgets.fresh[key]  # the app puts another value there
+    return begins_with(run, value)
 
 
 def is_only_shown(session: UserSession, key: str) -> bool:

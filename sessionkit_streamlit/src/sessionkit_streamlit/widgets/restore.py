@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from datetime import date, time
 from glob import escape
@@ -51,12 +50,6 @@ if TYPE_CHECKING:
 
     from sessionkit.session import UserSession
 
-_LOGGER: Final = logging.getLogger(__name__)
-
-_TOO_LATE: Final = (
-    "bootstrap_session() was called after the widgets with these keys, so their stored values "
-    "can't be put back: %s; call it first in the script"
-)
 _UNSETTABLE: Final = (
     "it is a button, an upload, a chart, a data editor or a form: Streamlit lets nobody set it"
 )
@@ -116,7 +109,9 @@ def _key(one: object) -> str:
     return one
 
 
-def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunContext) -> None:
+def restore_inputs(
+    connection: Connection, session: UserSession, run: ScriptRunContext
+) -> frozenset[str]:
     """
     Put the session's inputs into Streamlit's state, where they are news to it.
 
@@ -127,9 +122,14 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
         connection: What is known about the connection.
         session: The session that it shows from now on.
         run: The context of the script's run.
+
+    Returns:
+        The keys of widgets that were made before the session was there: their stored
+        values can't be put back.
     """
     widgets = connection.widgets
-    if connection.session_id != session.session_id:
+    is_other = connection.session_id != session.session_id
+    if is_other:
         noted = session.extensions.get(EXTENSION, {})
         widgets.unsettable |= set(noted.get("unsettable", ()))
         widgets.forms.fields = dict.fromkeys(noted.get("clearing", ()), "") | widgets.forms.fields
@@ -144,7 +144,9 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
         widgets.kept.clear()
     elif not connection.shows_its_session:
         if before() is run and has_drawn(run):
-            return  # widgets of this run show the session before; the next run's show this one
+            return (
+                frozenset()
+            )  # widgets of this run show the session before; the next run's show this one
         _leave_era(widgets, run)
     widgets.shown_for = session
     crossing = note_crossing(connection, run)
@@ -153,8 +155,7 @@ def restore_inputs(connection: Connection, session: UserSession, run: ScriptRunC
     with session.lock:
         inputs = dict(session.inputs)
     _put_all(connection, inputs, run, crossing)
-    if is_first and widgets.waiting:
-        _LOGGER.warning(_TOO_LATE, ", ".join(map(repr, sorted(widgets.waiting))))
+    return frozenset(widgets.waiting) if is_other else frozenset()
 
 
 def is_new_life(shown_for: UserSession | None, session: UserSession) -> bool:
