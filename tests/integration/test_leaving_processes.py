@@ -116,7 +116,7 @@ for number in range(30):
 import atexit
 atexit.register(lambda: None)
 import sessionkit.persistence.exits
-sessionkit.persistence.exits._EXITS.save_all()
+sessionkit.persistence.exits.EXITS.save_all()
 assert len(tries) >= 2, tries
 """,
         tmp_path / "log",

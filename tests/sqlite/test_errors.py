@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionkit.errors import RejectedError, UnavailableError
+from sessionkit.errors import RejectedError, UnavailableError, UnclearError
 from sessionkit.records import SessionWrite, StoredSession
 from sessionkit.testing.storage_samples import first, following, head
 from sessionkit_sqlite.storage import SqliteStorage
@@ -105,7 +105,7 @@ def test_read_only_file_is_rejected(file: Path, storage: SqliteStorage) -> None:
         assert StoredSession(head=head()) == reader.read("s")
 
         with pytest.raises(
-            RejectedError, match=r"readonly database; .*the right to write"
+            UnclearError, match=r"readonly database; .*the right to write"
         ) as caught:
             reader.write(following(2))
 

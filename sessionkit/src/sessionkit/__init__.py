@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         SessionKitError,
         StorageError,
         UnavailableError,
+        UnclearError,
         UnknownPluginError,
     )
     from sessionkit.hookspecs import hookimpl
@@ -106,6 +107,7 @@ __all__ = [
     "StorageError",
     "StoredSession",
     "UnavailableError",
+    "UnclearError",
     "UnknownPluginError",
     "UserSession",
     "WatchStorage",

@@ -13,7 +13,8 @@ Every error that sessionkit raises.
     │   └── DuplicatePluginError
     ├── StorageError
     │   ├── UnavailableError
-    │   │   └── QueueFullError
+    │   │   ├── QueueFullError
+    │   │   └── UnclearError
     │   ├── RejectedError
     │   │   └── NewerFormatError
     │   └── ConflictError
@@ -81,6 +82,16 @@ class QueueFullError(UnavailableError):
     Raised when a session can't wait to be saved, because too many do: nothing of it is queued.
 
     It says so for the store, which is down or slow; the session is as it was.
+    """
+
+
+class UnclearError(UnavailableError):
+    """
+    Raised when the store refuses a call for a reason that may pass, or that the storage doesn't know.
+
+    Such as a password or a right, which somebody may be changing just now. Try the call again for a
+    while: what is refused for minutes on end is refused for good. When a store is opened it counts as a wrong
+    setting at once.
     """
 
 

@@ -24,8 +24,9 @@ class Storage(Protocol):
 
     Any number of threads call one storage at once. Every method raises
     :class:`~sessionkit.errors.UnavailableError` when the store can't be
-    reached (the call may be repeated) and
-    :class:`~sessionkit.errors.RejectedError` when it never will take the call.
+    reached (the call may be repeated),
+    :class:`~sessionkit.errors.RejectedError` when it never will take the call, and
+    :class:`~sessionkit.errors.UnclearError` when nobody can tell.
     """
 
     def read(self, session_id: str) -> StoredSession | None:

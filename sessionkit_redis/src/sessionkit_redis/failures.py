@@ -7,11 +7,14 @@ from typing import Final, TypeAlias
 
 from redis import exceptions as driver
 
-from sessionkit.errors import RejectedError, StorageError, UnavailableError
+from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
 
 DRIVER_ERRORS: Final = (driver.RedisError, driver.RedisClusterException, OSError)
 
 _Kind: TypeAlias = tuple[type[StorageError], str]
+
+_UNKNOWN: Final[_Kind] = (UnclearError, "")
+"""What is in none of the tables below."""
 
 _RIGHTS: Final = "give the url's user the rights to these keys and commands"
 _ELECTING: Final = "the cluster has no primary for it right now"
@@ -19,9 +22,9 @@ _MOVED: Final = "the server is a cluster's node: begin the url with redis+cluste
 
 # The first that fits counts: a subclass stands before its base.
 _BY_CLASS: Final[tuple[tuple[type[Exception], _Kind], ...]] = (
-    (driver.AuthenticationError, (RejectedError, "check user and password in the url")),
-    (driver.AuthorizationError, (RejectedError, _RIGHTS)),
-    (driver.NoPermissionError, (RejectedError, _RIGHTS)),
+    (driver.AuthenticationError, (UnclearError, "check user and password in the url")),
+    (driver.AuthorizationError, (UnclearError, _RIGHTS)),
+    (driver.NoPermissionError, (UnclearError, _RIGHTS)),
     (driver.MaxConnectionsError, (UnavailableError, "all connections are in use")),
     (driver.BusyLoadingError, (UnavailableError, "the server is still loading its data")),
     (driver.TimeoutError, (UnavailableError, "no answer in time")),
@@ -50,8 +53,9 @@ _BY_WORDS: Final[dict[str, _Kind]] = {
     "MASTERDOWN": (UnavailableError, "the replica has lost its primary"),
     "TRYAGAIN": (UnavailableError, "the cluster is moving the keys"),
     "UNBLOCKED": (UnavailableError, "the server has become a replica"),
-    "NOAUTH": (RejectedError, "put user and password into the url"),
-    "NOPERM": (RejectedError, _RIGHTS),
+    "NOAUTH": (UnclearError, "put user and password into the url"),
+    "WRONGPASS": (UnclearError, "check user and password in the url"),
+    "NOPERM": (UnclearError, _RIGHTS),
     "WRONGTYPE": (RejectedError, "other data lie under these keys; choose another prefix"),
     "Cluster mode is not enabled": (RejectedError, "begin the url with redis://"),
 }
@@ -94,4 +98,4 @@ def _kind(error: BaseException, *, clustered: bool) -> _Kind:
     for type_, kind in _BY_CLASS:
         if isinstance(error, type_):
             return kind
-    return RejectedError, ""
+    return _UNKNOWN

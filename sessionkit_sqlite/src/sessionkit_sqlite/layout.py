@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sessionkit.errors import NewerFormatError, RejectedError
+from sessionkit.errors import NewerFormatError, RejectedError, UnclearError
 from sessionkit_sqlite.rows import current_head
 from sessionkit_sqlite.schema import INDICES, SCHEMA, SESSION, TABLES, TABLES_VERSION
 
@@ -26,6 +26,9 @@ def create_tables(dialect: Dialect, cursor: Cursor) -> None:
 
 STEPS: Final[Sequence[Step]] = (create_tables,)
 """The step at place n takes the tables from version n to n + 1."""
+
+_REFUSED: Final = (RejectedError, UnclearError)
+"""What a database says of tables that aren't there: not every driver tells it from other errors."""
 
 assert len(STEPS) == TABLES_VERSION  # noqa: S101 - holds whenever this module was imported
 
@@ -62,14 +65,14 @@ class Layout:
     def _read_version(self) -> int:
         try:
             return self._dialect.autocommit(self._noted_version)
-        except RejectedError:
+        except _REFUSED:
             # No such table, most likely; whatever else is wrong will show when it is created.
             return 0
 
     def _step_on(self, version: int) -> int:
         try:
             return self._dialect.transact(self._step_alone)
-        except RejectedError as error:
+        except _REFUSED as error:
             # Where nothing keeps two from laying out at once, the other one may have done it.
             found = self._read_version()
             if found > version:
@@ -91,7 +94,7 @@ class Layout:
     def _can(self, work: Callable[[Cursor], object]) -> bool:
         try:
             self._dialect.autocommit(work)
-        except RejectedError:
+        except _REFUSED:
             return False
         return True
 

@@ -49,6 +49,7 @@ class Runner:
 
         Raises:
             UnavailableError: If the database can't be reached or is busy.
+            UnclearError: If it refuses this for a reason that may pass, or that is in no table.
             RejectedError: If it never will do this.
         """
         for left in reversed(range(_ATTEMPTS)):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.errors import ConfigError, RejectedError, UnavailableError
+from sessionkit.errors import ConfigError, RejectedError, UnavailableError, UnclearError
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
 from sessionkit_sqlite.engines import check_url, open_engine, open_file
 from sessionkit_sqlite.files import DatabaseFile
@@ -319,10 +319,10 @@ def _store_batch(save: Saver, writes: Sequence[SessionWrite]) -> Sequence[Storag
 def _store_all(save: Saver, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
     try:
         return save(writes) if writes else ()
-    except UnavailableError as error:
-        return [error] * len(writes)
-    except RejectedError as error:
+    except (RejectedError, UnclearError) as error:
         if len(writes) == 1:
             return [error]
+    except UnavailableError as error:
+        return [error] * len(writes)
     # All was rolled back; find out which one it was.
     return [_store_all(save, [write])[0] for write in writes]

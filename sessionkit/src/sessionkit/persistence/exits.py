@@ -44,12 +44,28 @@ def install_signal_handlers(signals: Iterable[int] = _ENDING) -> None:
     if current_thread() is not main_thread():
         msg = f"install_signal_handlers() was called in {current_thread().name}; call it in the main thread"
         raise ConfigError(msg)
-    _EXITS.install(signals)
+    EXITS.install(signals)
 
 
 def save_before_exit(one: ExitSaver) -> None:
     """Have someone save before this process ends, and begin anew after a fork."""
-    _EXITS.add(one)
+    EXITS.add(one)
+
+
+def _was_imported_at_exit() -> bool:
+    """
+    Return whether an ``atexit`` function of the app's was the first to import this.
+
+    What is registered now is never called, and a main thread that :mod:`threading` hadn't met by then never counts as
+    ended. What tells it is the stack: at its bottom there is the app's function, and no module that is being run.
+    """
+    if current_thread() is not main_thread() or "greenlet" in sys.modules:
+        return False  # a thread or a greenlet has a bottom of its own
+    frame = sys._getframe()  # noqa: SLF001 - CPython's way to the stack, as inspect has it
+    while frame.f_back is not None:
+        frame = frame.f_back
+    started_by = frame.f_globals.get("__name__", "")
+    return frame.f_code.co_name != "<module>" and not started_by.startswith(("runpy", "importlib"))
 
 
 class ExitSaver(Protocol):
@@ -74,11 +90,13 @@ class Exits:
 
     Attributes:
         ending: Whether what waits is being saved for the last time.
+        over: Whether it has been. Who comes later, or once the main thread has ended, saves at once: no thread can be
+            started (Python 3.12 and newer), and one that is started ends with the process.
     """
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self.ending = False
+        self.ending, self.over = False, _was_imported_at_exit()
         self._forking = RLock()
         self._adding = RLock()  # a set that grows while it is read raises
         self._savers: WeakSet[ExitSaver] = WeakSet()
@@ -99,7 +117,7 @@ class Exits:
             for one in self._everyone():
                 one.save_at_exit()
         finally:
-            self.ending = False
+            self.ending, self.over = False, True
 
     def _everyone(self) -> list[ExitSaver]:
         with self._adding:
@@ -134,7 +152,7 @@ class Exits:
     def after_fork_in_child(self) -> None:
         """Let everyone begin anew."""
         self._forking, self._adding = RLock(), RLock()
-        self.ending = self._finalized = False
+        self.ending = self.over = self._finalized = False
         for one in self._at_rest:
             one.after_fork_in_child()
         self._at_rest = []
@@ -165,15 +183,15 @@ class Exits:
         raise SystemExit(_FAILED + number)
 
 
-_EXITS: Final = Exits()
+EXITS: Final = Exits()
 
 
-atexit.register(_EXITS.save_all)
+atexit.register(EXITS.save_all)
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_EXITS.before_fork,
-        after_in_parent=_EXITS.after_fork_in_parent,
-        after_in_child=_EXITS.after_fork_in_child,
+        before=EXITS.before_fork,
+        after_in_parent=EXITS.after_fork_in_parent,
+        after_in_child=EXITS.after_fork_in_child,
     )

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from threading import Condition, get_ident
+from threading import Condition, get_ident, main_thread
 from typing import Any, Final
 
 from sessionkit.errors import (
@@ -20,7 +20,7 @@ from sessionkit.errors import (
     SessionKitError,
     UnavailableError,
 )
-from sessionkit.persistence.exits import save_before_exit
+from sessionkit.persistence.exits import EXITS, save_before_exit
 from sessionkit.persistence.limits import RAISE, SPILL, QueueLimits, SpilledSession
 from sessionkit.persistence.queue import AwaitedSave, SaveFunction, SharedSave, Slot
 from sessionkit.persistence.writer import (
@@ -323,6 +323,11 @@ class ShutdownSaves(QueueAdmission):
             if not self._save_due(_ENDING):
                 return
 
+    def _save_in_the_end(self, session: UserSession) -> None:
+        """Save what comes while the interpreter ends, such as in an ``atexit`` function of the app's: nobody does later."""
+        if not self.flush(session.session_id, self._options.exit_timeout):
+            self._log_left()
+
     def close(self, timeout: float | None = None) -> bool:
         """
         Save what waits and take nothing more; closing twice is fine.
@@ -364,7 +369,8 @@ class ShutdownSaves(QueueAdmission):
         oldest = self._clock() - min(self._since(slots, spilled))
         errors = [slot.error for slot in slots if slot.error]
         _LOGGER.error(
-            "closed with unsaved changes of %s, the oldest %.1f s old: %s; %s",
+            "%s with unsaved changes of %s, the oldest %.1f s old: %s; %s",
+            "closed" if self._closed else "the process ends",
             _listed(names),
             oldest,
             errors[-1] if errors else "the time was over",
@@ -615,7 +621,7 @@ class SessionPersistence(StatusReport):
         bounded: bool = True,
     ) -> None:
         """
-        Have a session saved soon.
+        Have a session saved soon; while the interpreter ends, now.
 
         Args:
             session_id: The session's id; None takes what it has.
@@ -637,6 +643,8 @@ class SessionPersistence(StatusReport):
         told = self._enter(session, save_fn, bounded=bounded)
         if self._keep is not None and save_fn is None and not told:
             self._keep(session)
+        if EXITS.over or not main_thread().is_alive():
+            self._save_in_the_end(session)
 
     def schedule_again(self, session: UserSession, save_fn: SaveFunction | None = None) -> bool:
         """

@@ -243,6 +243,7 @@ class Slot:
         answers: How often the store had answered when this one failed.
         error: Why the last save failed, or None; as text, lest it keep what was being written in memory.
         down_since: Since when the store is unavailable for it, in UTC; None when it is not.
+        unclear_since: Since when the store refuses it for an unclear reason, in seconds; None when it does not.
         mark: What the session had, when the save began, of what each write changes.
         queued: Whether it waited before the last save began.
         waiters: How many threads wait to have it saved, or have been told and are about to leave.
@@ -276,6 +277,7 @@ class Slot:
     answers: int = 0
     error: str | None = None
     down_since: datetime | None = None
+    unclear_since: float | None = None
     mark: object = None
     queued: bool = False
     waiters: int = 0
@@ -310,7 +312,7 @@ class Slot:
         """Note that a save succeeded."""
         self.in_flight = self.alone = False
         self.good, self.failures = self.begun, 0
-        self.error = self.down_since = None
+        self.error = self.down_since = self.unclear_since = None
 
     def tell(self, error: Exception | None, *, done: bool = True) -> None:
         """Tell those who wait what came of it; when it is not done, they have to try again."""

@@ -22,9 +22,11 @@ import attrs
 from sessionkit.errors import (
     PartlySavedError,
     QueueFullError,
+    RejectedError,
     SessionGoneError,
     SessionKitError,
     UnavailableError,
+    UnclearError,
     text_of,
 )
 from sessionkit.persistence.health import Breaker, retry_delay
@@ -44,6 +46,9 @@ Predicate = Callable[[], bool]
 
 _SHORTEST_LOOK: Final = 1.0
 """Seconds between two looks at the sessions in use, at least: each is encoded and compared."""
+
+UNCLEAR_FOR: Final = 300.0
+"""Seconds that a save is tried again which the store refuses for an unclear reason; then it is refused for good."""
 
 _IDLE_WAIT: Final = 10.0
 """Seconds that the thread waits for work before it ends."""
@@ -178,6 +183,7 @@ class SaveOutcomes:
         if not any(outcomes):
             self._conclude_well(slots)
             return
+        outcomes = [self._in_the_end(*pair) for pair in zip(slots, outcomes, strict=True)]
         for slot, error in self._note(slots, outcomes):
             if not asked:
                 self._report(slot.session, error)
@@ -191,6 +197,21 @@ class SaveOutcomes:
                 size = sizes.get(slot, 0)
                 self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
             self._settled.notify()
+
+    def _in_the_end(self, slot: Slot, outcome: Exception | None) -> Exception | None:
+        """Return what a save came to: what was unclear for long enough is refused for good."""
+        if not isinstance(outcome, UnclearError):
+            slot.unclear_since = None
+            return outcome
+        now = self._clock()
+        if slot.unclear_since is None:
+            slot.unclear_since = now
+        tried_for = now - slot.unclear_since
+        if tried_for < UNCLEAR_FOR:
+            return outcome
+        refused = RejectedError(f"{outcome}; it was tried again for {tried_for:.0f} s")
+        refused.__cause__ = outcome
+        return refused
 
     def _conclude_well(self, slots: Sequence[Slot]) -> None:
         with self._lock:
@@ -252,7 +273,7 @@ class SaveOutcomes:
         troubled = {
             slot
             for slot, outcome in pairs
-            if isinstance(outcome, BrokenOffError)
+            if isinstance(outcome, BrokenOffError | UnclearError)
             or (
                 slot in down
                 and (slot.alone or (slot.failures and self._breaker.answers > slot.answers))

@@ -23,6 +23,7 @@ from sessionkit.errors import (
     RejectedError,
     SessionKitError,
     UnavailableError,
+    UnclearError,
 )
 from sessionkit.merge.policies import read_policies
 from sessionkit.plugins.hosts import Hosts
@@ -216,9 +217,9 @@ class Plugins:
         try:
             storage = self.storage(name, table, where=settings.where)
             _try(storage, reach=reach)
-        except (NewerFormatError, UnavailableError):
+        except NewerFormatError:
             raise
-        except RejectedError as error:
+        except (RejectedError, UnclearError) as error:
             msg = f"{place} can't be used: {error}"
             raise ConfigError(msg) from error
         except SessionKitError:
@@ -350,9 +351,9 @@ def _set_up(storage: Storage, said: str) -> Storage:
     try:
         if isinstance(storage, SetupStorage):
             storage.setup()
-    except (NewerFormatError, UnavailableError):
+    except NewerFormatError:
         raise
-    except RejectedError as error:
+    except (RejectedError, UnclearError) as error:
         msg = f"{said}: storage can't be used: {error}"
         raise ConfigError(msg) from error
     return storage
@@ -371,6 +372,8 @@ def _try(storage: Storage, *, reach: bool) -> None:
         storage.read(unused)
         try:
             storage.touch(unused, last_activity=0, expires_at=None)
+        except UnclearError:
+            raise
         except UnavailableError:
             if reach:
                 raise

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from sessionkit.errors import ConflictError, RejectedError, StorageError, UnavailableError
+from sessionkit.errors import (
+    ConflictError,
+    RejectedError,
+    StorageError,
+    UnavailableError,
+    UnclearError,
+)
 from sessionkit_sqlite.dialect import Cursor, Guard
 from sessionkit_sqlite.rows import current_head, only_part, outcome, values_of
 
@@ -21,11 +27,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 3
-_NEVER: Final = (
-    sqlalchemy.exc.DataError,
-    sqlalchemy.exc.ProgrammingError,
-    sqlalchemy.exc.NotSupportedError,
-)
+# A driver's classes are all that is known; some raise ProgrammingError for a missing right, a deadlock, anything.
+_KINDS: Final[dict[type[sqlalchemy.exc.DBAPIError], type[StorageError]]] = {
+    sqlalchemy.exc.DataError: RejectedError,
+    sqlalchemy.exc.NotSupportedError: RejectedError,
+    sqlalchemy.exc.OperationalError: UnavailableError,
+    sqlalchemy.exc.InterfaceError: UnavailableError,
+    sqlalchemy.exc.InternalError: UnavailableError,
+    sqlalchemy.exc.IntegrityError: UnavailableError,
+}
 
 
 class GenericDialect:
@@ -117,14 +127,16 @@ class GenericDialect:
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self.place}: all connections are in use: {error}")
         said = " ".join(str(getattr(error, "orig", error)).split())
-        kind = RejectedError if _is_rejected(error) else UnavailableError
-        return kind(f"{self.place}: {said}")
+        return _kind(error)(f"{self.place}: {said}")
 
 
-def _is_rejected(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+def _kind(error: sqlalchemy.exc.SQLAlchemyError) -> type[StorageError]:
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return isinstance(error, _NEVER)
-    return isinstance(error, sqlalchemy.exc.StatementError)
+        if error.connection_invalidated:
+            return UnavailableError
+        return _KINDS.get(type(error), UnclearError)
+    is_malformed = isinstance(error, sqlalchemy.exc.StatementError)
+    return RejectedError if is_malformed else UnavailableError
 
 
 def _is_passing(error: sqlalchemy.exc.SQLAlchemyError) -> bool:

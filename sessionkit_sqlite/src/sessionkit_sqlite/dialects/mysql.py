@@ -14,7 +14,7 @@ from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 from sqlalchemy.dialects.mysql.pymysql import dialect as mysql_dialect
 from sqlalchemy.schema import CreateTable
 
-from sessionkit.errors import RejectedError, StorageError, UnavailableError
+from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
 from sessionkit_sqlite.dialect import Cursor, Guard
 from sessionkit_sqlite.dialects.mysql_saves import MysqlSaver
 from sessionkit_sqlite.pool import Connections, Runner
@@ -159,32 +159,65 @@ _UP: Final = "is the server up, and the url's host and port right?"
 _FULL: Final = "free some disk space on the server"
 _BUSY: Final = "another transaction kept the row for longer than timeout_ms"
 _ENDED: Final = "the server ended the connection"
+_NOT_READY: Final = "the cluster's node is not ready, or could not commit"
 
 # By the numbers of MySQL's "Server Error Message Reference"; 2000 and above are the client's.
 _NUMBERS: Final[dict[int, tuple[type[StorageError], str]]] = {
     0: (UnavailableError, "the connection was closed"),  # PyMySQL's own
+    1020: (UnavailableError, "it met another transaction"),
     1021: (UnavailableError, _FULL),
     1037: (UnavailableError, "the server is out of memory"),
     1040: (UnavailableError, "the server has no connection left"),
     1041: (UnavailableError, "the server is out of memory"),
-    1044: (RejectedError, _LOGIN),
-    1045: (RejectedError, _LOGIN),
+    1042: (UnavailableError, "the server could not look up this host's name"),
+    1043: (UnavailableError, _ENDED),
+    1044: (UnclearError, _LOGIN),
+    1045: (UnclearError, _LOGIN),
+    1047: (UnavailableError, _NOT_READY),
+    1048: (RejectedError, ""),
     1049: (RejectedError, "there is no such database; create it, or name another one in the url"),
     1053: (UnavailableError, _ENDED),
+    1054: (RejectedError, "the tables are of another layout"),
+    1064: (RejectedError, ""),
+    1077: (UnavailableError, _ENDED),
+    1079: (UnavailableError, _ENDED),
+    1080: (UnavailableError, _ENDED),
     1114: (UnavailableError, _FULL),
-    1142: (RejectedError, _RIGHTS),
+    1118: (RejectedError, ""),
+    1129: (UnavailableError, "too many of this host's connections failed; FLUSH HOSTS lets it in"),
+    1130: (UnclearError, "the server lets nobody in from this host"),
+    1135: (UnavailableError, "the server can start no thread"),
+    1142: (UnclearError, _RIGHTS),
+    1143: (UnclearError, _RIGHTS),
     1146: (RejectedError, "call init_session_tables(), or the storage's setup(), first"),
+    1152: (UnavailableError, _ENDED),
     1153: (RejectedError, "it is larger than the server's max_allowed_packet"),
     1158: (UnavailableError, _ENDED),
     1159: (UnavailableError, _ENDED),
     1160: (UnavailableError, _ENDED),
     1161: (UnavailableError, _ENDED),
+    1180: (UnavailableError, _NOT_READY),
+    1181: (UnavailableError, _NOT_READY),
+    1184: (UnavailableError, _ENDED),
     1203: (UnavailableError, "this user has no connection left"),
     1205: (UnavailableError, _BUSY),
+    1206: (UnavailableError, "the server has no room for more locks"),
     1213: (UnavailableError, "it met another transaction"),
     1226: (UnavailableError, "this user has used up what the server grants"),
+    1264: (RejectedError, ""),
+    1265: (RejectedError, ""),
     1290: (UnavailableError, "the server only reads"),
+    1292: (RejectedError, ""),
     1317: (UnavailableError, "the statement was interrupted"),
+    1364: (RejectedError, ""),
+    1366: (RejectedError, ""),
+    1406: (RejectedError, ""),
+    1412: (UnavailableError, "its tables were being changed"),
+    1452: (RejectedError, ""),
+    1615: (UnavailableError, "its tables were being changed"),
+    1637: (UnavailableError, "the server has too many transactions under way"),
+    1690: (RejectedError, ""),
+    1698: (UnclearError, _LOGIN),
     1792: (UnavailableError, "the server only reads"),
     1836: (UnavailableError, "the server only reads"),
     1927: (UnavailableError, _ENDED),
@@ -197,10 +230,21 @@ _NUMBERS: Final[dict[int, tuple[type[StorageError], str]]] = {
     2014: (UnavailableError, _ENDED),
     2055: (UnavailableError, _ENDED),
     3024: (UnavailableError, "the statement was interrupted"),
+    3100: (UnavailableError, _NOT_READY),
+    3101: (UnavailableError, _NOT_READY),
+    3169: (UnavailableError, _ENDED),
     3572: (UnavailableError, _BUSY),
+    4031: (UnavailableError, _ENDED),
 }
-_LOST: Final = {0, 1053, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055}
-_MET: Final = {1213, 1020}
+_LOST: Final = {
+    *(0, 1043, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927),
+    *(2006, 2013, 2014, 2055, 3169, 4031),
+}
+_MET: Final = {1020, 1213, 1412, 1615, 3101}
+
+
+# What the driver raises by itself for values that it can't send.
+_MALFORMED: Final = (UnicodeEncodeError, OverflowError, TypeError)
 
 
 class MysqlFaults:
@@ -225,10 +269,7 @@ class MysqlFaults:
             driver.Error,
             sqlalchemy.exc.TimeoutError,
             sqlalchemy.exc.DBAPIError,
-            UnicodeEncodeError,
-            OverflowError,
-            # PyMySQL raises this for values that it can't write as SQL.
-            TypeError,
+            *_MALFORMED,
         )
 
     def is_lost(self, error: Exception) -> bool:
@@ -244,7 +285,8 @@ class MysqlFaults:
         """Return one of our errors that says where it was and what would be right."""
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self._place}: all connections are in use: {error}")
-        kind, advice = _NUMBERS.get(_number(error), (RejectedError, ""))
+        unknown = RejectedError if isinstance(error, _MALFORMED) else UnclearError
+        kind, advice = _NUMBERS.get(_number(error), (unknown, ""))
         return kind(f"{self._place}: {_said(error)}{advice and '; '}{advice}")
 
 

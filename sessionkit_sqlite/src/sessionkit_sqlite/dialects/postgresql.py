@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sessionkit.errors import RejectedError, StorageError, UnavailableError
+from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
 from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
 from sessionkit_sqlite.dialects.postgresql_saves import PostgresqlSaver
 from sessionkit_sqlite.pool import Connections, Runner
@@ -254,13 +254,18 @@ _SLOW: Final = "it took longer than timeout_ms"
 # By the beginning of a SQLSTATE (appendix A of PostgreSQL's manual); the longest that fits counts.
 _STATES: Final[dict[str, tuple[type[StorageError], str]]] = {
     "08": (UnavailableError, "the connection was lost"),
+    "22": (RejectedError, ""),
+    "23": (RejectedError, ""),
+    "25P03": (UnavailableError, "the server ended a transaction that stood still"),
+    "25P04": (UnavailableError, "the server ended a transaction that took too long"),
     "25006": (UnavailableError, "it only reads: a standby, or a primary that was demoted"),
-    "28": (RejectedError, "look at user and password in the url"),
+    "28": (UnclearError, "look at user and password in the url"),
     "3D": (RejectedError, "there is no such database; create it, or name another one in the url"),
     "3F": (RejectedError, "there is no such schema"),
     "40": (UnavailableError, "it met another transaction"),
-    "42501": (RejectedError, _RIGHTS),
+    "42501": (UnclearError, _RIGHTS),
     "42P01": (RejectedError, _SETUP),
+    "42": (RejectedError, ""),
     "53": (UnavailableError, "the server is out of memory, disk space or connections"),
     "54": (RejectedError, "a value is larger than PostgreSQL takes"),
     "55P03": (UnavailableError, _SLOW),
@@ -271,14 +276,21 @@ _STATES: Final[dict[str, tuple[type[StorageError], str]]] = {
 }
 
 # libpq keeps the SQLSTATE of a refused connection to itself.
-_REFUSALS: Final = {
-    "password authentication failed": "look at user and password in the url",
-    "no password supplied": "the url needs a password",
-    "no pg_hba.conf entry": "the server lets nobody in from here as this user",
-    " does not exist": "create that database or role, or name another one in the url",
+_REFUSALS: Final[dict[str, tuple[type[StorageError], str]]] = {
+    "password authentication failed": (UnclearError, "look at user and password in the url"),
+    "no password supplied": (UnclearError, "the url needs a password"),
+    "no pg_hba.conf entry": (UnclearError, "the server lets nobody in from here as this user"),
+    " does not exist": (
+        RejectedError,
+        "create that database or role, or name another one in the url",
+    ),
 }
-_LOST: Final = ("08", "57P")
+_LOST: Final = ("08", "25P03", "25P04", "57P")
 _PASSING: Final = ("40001", "40P01", *_LOST)
+
+
+# What the driver raises by itself for values that it can't send.
+_MALFORMED: Final = (psycopg.DataError, UnicodeEncodeError, OverflowError)
 
 
 class PostgresqlFaults:
@@ -336,9 +348,9 @@ def _meaning(error: Exception) -> tuple[type[StorageError], str]:
         if state[:length] in _STATES:
             return _STATES[state[:length]]
     if not _without_answer(error):
-        return RejectedError, ""
+        return (RejectedError if isinstance(error, _MALFORMED) else UnclearError), ""
     said = str(error)
-    for words, advice in _REFUSALS.items():
+    for words, meaning in _REFUSALS.items():
         if "FATAL" in said and words in said:
-            return RejectedError, advice
+            return meaning
     return UnavailableError, "is the server up, and the url's host and port right?"

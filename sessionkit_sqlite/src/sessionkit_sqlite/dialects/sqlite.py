@@ -17,7 +17,13 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as pysqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sessionkit.errors import ConfigError, RejectedError, StorageError, UnavailableError
+from sessionkit.errors import (
+    ConfigError,
+    RejectedError,
+    StorageError,
+    UnavailableError,
+    UnclearError,
+)
 from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
 from sessionkit_sqlite.dialects.sqlite_saves import SqliteSaver
 from sessionkit_sqlite.files import DatabaseFile
@@ -266,9 +272,13 @@ _KINDS: Final[dict[str, tuple[type[StorageError], str]]] = {
     "SQLITE_NOMEM": (UnavailableError, "this process or machine is out of memory"),
     "SQLITE_PROTOCOL": (UnavailableError, "too many processes open it at once"),
     "SQLITE_INTERRUPT": (UnavailableError, "the call was interrupted"),
-    "SQLITE_READONLY": (RejectedError, _RIGHTS),
-    "SQLITE_AUTH": (RejectedError, _RIGHTS),
-    "SQLITE_PERM": (RejectedError, _RIGHTS),
+    "SQLITE_SCHEMA": (UnavailableError, "its tables were being changed"),
+    "SQLITE_CONSTRAINT": (RejectedError, ""),
+    "SQLITE_MISMATCH": (RejectedError, ""),
+    "SQLITE_RANGE": (RejectedError, ""),
+    "SQLITE_READONLY": (UnclearError, _RIGHTS),
+    "SQLITE_AUTH": (UnclearError, _RIGHTS),
+    "SQLITE_PERM": (UnclearError, _RIGHTS),
     _CANT_OPEN: (
         RejectedError,
         "it must be a file that this user may read and write, in a folder that exists",
@@ -316,9 +326,9 @@ class SqliteFaults:
         """Return one of our errors that says where it was and what would be right."""
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self._place}: all connections are in use: {error}")
-        name = getattr(error, "sqlite_errorname", None)
-        if name is None:
+        if isinstance(error, OverflowError | UnicodeEncodeError):
             return RejectedError(f"{self._place}: can't be stored: {error}")
+        name = getattr(error, "sqlite_errorname", "")
         kind, advice = _kind(name, str(error))
         if name.startswith(_CANT_OPEN) and not _is_unfit(Path(self._place)):
             kind, advice = UnavailableError, _PASSING
@@ -332,7 +342,7 @@ def _kind(name: str, words: str) -> tuple[type[StorageError], str]:
     for beginning, advice in _BY_WORDS.items():
         if words.startswith(beginning):
             return RejectedError, advice
-    return RejectedError, ""
+    return UnclearError, ""
 
 
 def _is_unfit(file: Path) -> bool:
