@@ -167,7 +167,8 @@ class SessionGoneError(SessionKitError):
 
     Attributes:
         session_id: The session.
-        reason: ``"ended"``, ``"replaced"``, ``"owner"``, or ``"moved"``: it goes on in
+        reason: ``"ended"``, ``"replaced"``, ``"owner"``; ``"device"``: it goes on, but the devices
+            that have this object were logged out elsewhere; or ``"moved"``: it goes on in
             another object, under a fresh id.
     """
 

@@ -75,10 +75,11 @@ class SessionRotated(SessionEvent):
 @attrs.frozen(kw_only=True)
 class SessionGone(SessionEvent):
     """
-    A live session turned out to be ended or replaced in the store, or was written to after it had moved.
+    A live session is gone for those who have it here, or was written to after it had moved.
 
     Attributes:
-        reason: ``"ended"``, ``"replaced"``, ``"owner"``, or ``"moved"``: something was put into
+        reason: ``"ended"``, ``"replaced"``, ``"owner"``; ``"device"``: it goes on, but the devices
+            that have this object were logged out elsewhere; or ``"moved"``: something was put into
             an object whose session goes on in another one, under a fresh id; it is dropped.
     """
 

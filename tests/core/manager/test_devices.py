@@ -14,8 +14,9 @@ from session_harness.stores import FaultyStore
 from session_harness.visitors import ALICE, keep
 
 from sessionkit.errors import UnavailableError
-from sessionkit.manager.devices import devices_of, list_device, strike_off
+from sessionkit.events import SessionGone
 from sessionkit.session import UserSession
+from sessionkit.session.devices import devices_of, list_device, strike_off
 from sessionkit.session.fields import utc_now
 from sessionkit.tokens import Tokens
 
@@ -335,3 +336,84 @@ def test_what_was_struck_off_is_forgotten_in_the_end() -> None:
         strike_off(session, [list_device(session, now)], now)
 
     assert 1 == len(session.extensions["sessionkit.devices"]["struck"])
+
+
+# -- what a struck off device goes on with at another replica ---------------------
+
+
+@pytest.fixture(name="there")
+def _there(server: Server, open_server: OpenServer) -> Server:
+    """Return another replica."""
+    return replica_of(server, open_server)
+
+
+def log_out_everywhere_else(home: Tab) -> None:
+    """Strike all devices off but the one at home."""
+    home.enter().revoke_sessions("ada", keep_current=True)
+
+
+@pytest.mark.parametrize("learns", ["saves", "reruns"])
+def test_what_it_writes_is_not_stored(home: Tab, there: Server, learns: str) -> None:
+    """A loop that has the object, and asks for no session again; however its replica learns of it."""
+    stolen = log_in(there).run()
+    assert there.manager.flush()
+    log_out_everywhere_else(home)
+    home.run().inputs["card"] = "CREDIT-CARD"
+    assert home.server.manager.flush()
+    stolen.inputs["attack"] = 1
+    if learns == "saves":
+        there.manager.schedule_save(stolen)
+        there.manager.flush()
+    else:
+        there.manager._live.refresh_now(stolen)
+
+    assert (True, {}) == (stolen.ended, stolen.inputs)
+    assert ["device"] == [event.reason for event in there.told(SessionGone)]
+    found = home.server.manager.repository.load(home.run().session_id)
+    assert found is not None
+    assert {"note": "hers", "card": "CREDIT-CARD"} == found.inputs
+
+
+@pytest.mark.parametrize("learns", ["saves", "reruns"])
+def test_others_at_its_replica_go_on(home: Tab, there: Server, learns: str) -> None:
+    """In another object, with what they had not saved; what the device holds is empty."""
+    cafe, office = log_in(there), log_in(there)
+    assert there.manager.flush()
+    stolen = cafe.run()
+    assert stolen is office.run()
+    chosen = device_in(cafe.cookie)
+    assert chosen is not None
+    home.enter().revoke_sessions("ada", only=[chosen])
+    stolen.inputs["unsaved"] = 1
+    if learns == "saves":
+        there.manager.schedule_save(stolen)
+        there.manager.flush()
+        assert stolen.ended
+    session = office.run()
+    there.manager.flush()
+    stolen.inputs["attack"] = 1
+    there.manager.schedule_save(stolen)
+    there.manager.flush()
+
+    assert (True, {}) == (stolen.ended, stolen.inputs)
+    assert {"note": "hers", "unsaved": 1} == session.inputs == office.reload().run().inputs
+    assert None is note_at(cafe)
+    assert "hers" == note_at(home)
+
+
+@pytest.mark.parametrize("user_id", [None, "ada"])
+def test_a_login_again_at_the_same_browser_reaches_its_tab_at_another_replica(
+    home: Tab, there: Server, user_id: str | None
+) -> None:
+    """Where the page names the user it goes on, else it begins anew; by way of a save that was refused, too."""
+    left_open = home.beside(there)
+    left_open.run(user_id="ada").inputs["late"] = 1
+    tab = home.reload()
+    tab.run()
+    tab.run(user_id="ada")
+    there.manager.schedule_save(left_open.connection.state["_sessionkit_connection"].session)
+    there.manager.flush()
+
+    said = {} if user_id is None else {"user_id": user_id}
+    expected = {"note": "hers"} if user_id else {}
+    assert expected == left_open.run(**said).inputs

@@ -557,6 +557,6 @@ def test_each_field_of_a_session_was_thought_of() -> None:
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
     passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}
-    passed_over |= {"not_kept", "ended", "never", "privacy", "encoded_by"}
+    passed_over |= {"not_kept", "held_by", "provisional", "ended", "never", "privacy", "encoded_by"}
 
     assert counted | passed_over == {field.name for field in attrs.fields(UserSession)}

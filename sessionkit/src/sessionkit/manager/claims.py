@@ -12,9 +12,9 @@ import attrs
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
 from sessionkit.host import ENDED_KEY, STATE_KEY, Host
-from sessionkit.manager.devices import devices_of, is_struck_off, replacement_of
 from sessionkit.records import hidden_repr, short_repr
 from sessionkit.repository.tracks import Owner
+from sessionkit.session.devices import devices_of, is_struck_off, replacement_of
 from sessionkit.session.fields import check_session_id
 from sessionkit.session.session import UserSession
 

@@ -35,18 +35,18 @@ from sessionkit.events import (
 )
 from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession, connected_session, leave
-from sessionkit.manager.devices import (
+from sessionkit.manager.lifecycle import LiveRotation
+from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.records import short
+from sessionkit.repository.repository import Repository
+from sessionkit.repository.tracks import Absence, Owner
+from sessionkit.session.devices import (
     devices_of,
     list_device,
     note_seen,
     replacement_of,
     strike_off,
 )
-from sessionkit.manager.lifecycle import LiveRotation
-from sessionkit.manager.live_sessions import LiveSessions
-from sessionkit.records import short
-from sessionkit.repository.repository import Repository
-from sessionkit.repository.tracks import Absence, Owner
 from sessionkit.session.fields import new_session_id
 from sessionkit.session.forms import FormState
 from sessionkit.session.session import UserSession
@@ -113,8 +113,8 @@ class Identity:
             self.log_out(host)
             before = None
         claim = self.claims.of(host, session_id, user_id, before)
-        held = None if before is None else self._followed(before, claim)
-        if held is not None and self._holds(host, held, claim):
+        held = None if before is None else self._held(host, before, claim)
+        if held is not None:
             session = self._or_latest(host, held.session, claim, restore=restore)
             if session is not held.session:
                 self._tell_restored(session)
@@ -149,6 +149,8 @@ class Identity:
         if before is not None and before.claim.presented == claim.presented and before.given:
             shown = before.given  # the browser was told, whatever it presented at first
         token = (session.session_id, device_id)
+        if device_id is not None and device_id not in session.held_by:
+            session.held_by |= {device_id}
         if not host.trusted and token != shown:
             host.set_token(self.tokens().issue(*token))
         if not follows and session.user_id is not None:
@@ -258,15 +260,7 @@ class Identity:
         self, host: Host, before: ConnectedSession | None, claim: Claim, *, restore: bool
     ) -> UserSession:
         """Return the session that the claim leads to, bound; else a new one."""
-        gone = (
-            before is not None
-            and self.live.is_gone(before.session)
-            and self.live.successor_of(before.session) is None
-        )
-        gone |= before is not None and before.was_struck_off(
-            claim, self.live.latest(before.session)
-        )
-        if before is None or not gone or before.shows_another(claim):
+        if before is None or before.shows_another(claim) or not self._has_lost(before, claim):
             found = self._restore(host, claim, restore=restore)
             if found is not None:
                 session = self._or_latest(host, found, claim, restore=restore)
@@ -275,6 +269,16 @@ class Identity:
                 if bound is not None:
                     return bound
         return self._begin(claim, new_session_id())
+
+    def _has_lost(self, before: ConnectedSession, claim: Claim) -> bool:
+        """Return whether a connection's session was ended, or has struck the connection's device off."""
+        session: UserSession | None = self.live.latest(before.session)
+        if session is not None and self.live.has_struck_off_its_holders(session):
+            session = self.live.find(session.session_id).session
+            return session is None or before.was_struck_off(claim, session)
+        if self.live.is_gone(before.session) and session is before.session:
+            return True
+        return session is not None and before.was_struck_off(claim, session)
 
     def _or_latest(
         self, host: Host, session: UserSession, claim: Claim, *, restore: bool
@@ -289,22 +293,26 @@ class Identity:
         if session.version:
             self.emit(SessionRestored(session_id=session.session_id))
 
-    def _holds(self, host: Host, connection: ConnectedSession, claim: Claim) -> bool:
-        if connection.session.ended:
-            return False
-        self.live.refresh_if_due(connection.session)
-        if self.live.is_gone_or_expired(connection.session):
-            self.live.drop(connection.session)
-            return False
-        if not connection.holds_for(claim):
-            return False
+    def _held(self, host: Host, before: ConnectedSession, claim: Claim) -> ConnectedSession | None:
+        """Return what a connection goes on with, in the object that its session is in now; None where it is lost."""
+        connection = self._followed(before, claim)
         session = connection.session
+        if session.ended:
+            return None
+        self.live.refresh_if_due(session)
+        if self.rotation.part_from_struck_off(session) is not session:
+            connection = self._followed(connection, claim)
+            session = connection.session
+        if self.live.is_gone_or_expired(session):
+            self.live.drop(session)
+            return None
+        if not connection.holds_for(claim):
+            return None
         if not self.live.absorb_for(session, claim.may_have):
-            return False
+            return None
         shown = claim.device_id if claim.token_id == session.session_id else None
-        return self._opens(host, session, claim, {connection.device_id, shown}) and not (
-            connection.was_struck_off(claim, session)
-        )
+        opens = self._opens(host, session, claim, {connection.device_id, shown})
+        return connection if opens and not connection.was_struck_off(claim, session) else None
 
     def _opens(
         self, host: Host, session: UserSession, claim: Claim, shown: set[str | None]

@@ -21,13 +21,6 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.events import SessionEvent, SessionRotated
-from sessionkit.manager.devices import (
-    Device,
-    devices_of,
-    list_alone,
-    list_device,
-    strike_off,
-)
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.records import SessionHead, short, short_repr
@@ -36,6 +29,13 @@ from sessionkit.repository.rotation import FormerId, copy_of
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import Owner
 from sessionkit.session.arguments import ONLY, USER_ID
+from sessionkit.session.devices import (
+    Device,
+    devices_of,
+    list_alone,
+    list_device,
+    strike_off,
+)
 from sessionkit.session.fields import from_micros, new_session_id
 from sessionkit.session.session import UserSession
 
@@ -153,6 +153,27 @@ class LiveRotation:
             raise error
         return moved
 
+    def part_from_struck_off(self, session: UserSession) -> UserSession:
+        """
+        Put a session into another object where devices that have this one were seen to be struck off elsewhere.
+
+        Asks no store; others who have it follow at their next bootstrap.
+
+        Returns:
+            The session to go on with: the given one where there are no such devices, or it is gone.
+        """
+        repository = self.live.opened()
+        if repository is None or not repository.struck_off(session):
+            return session
+        with self.live.lock_for_rotation(session), suppress(SessionGoneError):
+            struck = repository.struck_off(session)
+            moved = repository.rotation.exchange(
+                session, lambda other: _strike(other, struck, self.now())
+            )
+            self.live.follow(session, moved)
+            self.moved(session, moved)
+        return self.live.latest(session)
+
     def was_bound(self, session: UserSession) -> bool:
         """Return, once, whether a session has become a user's just now, by :meth:`bind`."""
         bound = session in self._bound
@@ -252,7 +273,7 @@ class SessionEnds:
         if moved is not None and not had_moved:  # it was rotated meanwhile
             return self.end(moved, of_user=of_user)
         self.discard(session.session_id)
-        self.live.drop(session)
+        self.live.let_go_if_gone(session)
         return ended
 
     def revoke(

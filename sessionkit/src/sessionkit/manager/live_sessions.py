@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
+from typing import Final
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import attrs
@@ -21,7 +22,11 @@ from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.persistence.health import Outage
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, LoadResult, Owner
+from sessionkit.session.ended import empty
 from sessionkit.session.session import UserSession
+
+_LOST: Final = frozenset({"ended", "device"})
+"""Why nothing is left to those who have a session's object: somebody has logged out there, or logged them out."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -169,6 +174,7 @@ class LiveSessions:
         """Refresh a live session, if it is time; waits for no store that is down."""
         if self.is_saved(session):
             self.rerun_check.refresh_if_due(session)
+            self.let_go_if_gone(session)
 
     def record_saved(self, session_id: str, version: int) -> None:
         """Record a save in this process: one of a live session itself refreshes it, too."""
@@ -179,6 +185,7 @@ class LiveSessions:
     def refresh_now(self, session: UserSession) -> None:
         """Refresh a live session; may wait."""
         self.rerun_check.refresh_now(session)
+        self.let_go_if_gone(session)
 
     def has_news(self, session: UserSession) -> bool:
         """Return whether what others did to a live session waits for its next rerun; asks no store."""
@@ -202,6 +209,22 @@ class LiveSessions:
         if self._sessions.get(session.session_id) is session:
             del self._sessions[session.session_id]
 
+    def let_go_if_gone(self, session: UserSession) -> None:
+        """
+        Leave nothing in an object whose session was ended, or has struck off the devices that have it, by what is known.
+
+        One that is gone for another reason stays readable: nobody has logged out.
+        """
+        repository = self.opened()
+        if repository is not None and repository.why_gone(session) in _LOST:
+            self.drop(session)
+            empty(session)
+
+    def has_struck_off_its_holders(self, session: UserSession) -> bool:
+        """Return whether a session goes on, but not for the devices that have this object."""
+        repository = self.opened()
+        return repository is not None and repository.why_gone(session) == "device"
+
     def is_saved(self, session: UserSession) -> bool:
         """Return whether the session is written to the store at all."""
         return self._all_saved or session not in self._unsaved
@@ -219,6 +242,7 @@ class LiveSessions:
                 self.outage.check()
             self.repository().refresh(session)
         except SessionGoneError as error:
+            self.let_go_if_gone(session)
             return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
         except (UnavailableError, NewerFormatError):
             return LoadResult(session=session)

@@ -15,13 +15,13 @@ from sessionkit.conflict import FieldDecision, Side
 from sessionkit.errors import SessionGoneError, SessionKitError
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
 from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
-from sessionkit.manager.devices import is_struck_off, list_alone
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
 from sessionkit.manager.overrides import OVERRIDES
 from sessionkit.manager.saver import BackgroundSaver
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
+from sessionkit.session.devices import is_struck_off, list_alone
 from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
@@ -198,6 +198,11 @@ class SessionGiver(BackgroundSaver):
         if STATE_KEY in state and connected_session(state) is None:
             return self.bootstrap()  # it was rotated, and belongs to whoever can say so
         return connected_session(state)
+
+    def _part_from_struck_off(self, session: UserSession) -> None:
+        moved = self._rotation.part_from_struck_off(session)
+        if moved is not session:
+            self.schedule_save(moved)
 
     def time_left(self, session: UserSession) -> timedelta | None:
         """Return how long a session goes on from now if nobody uses it any more; None for ever."""

@@ -235,10 +235,21 @@ class BackgroundSaver(ManagerParts):
         self.persistence.schedule_save(None, UserSession(), lambda _: work(), bounded=False)
 
     def _save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
-        return self.repository.save_many(sessions, whole=False)
+        repository = self.repository
+        outcomes = repository.save_many(sessions, whole=False)
+        for session in sessions:
+            if repository.struck_off(session):
+                self._part_from_struck_off(session)
+        return outcomes
 
     def _save_one(self, session: UserSession) -> None:
-        self.repository.save(session)
+        repository = self.repository
+        repository.save(session)
+        if repository.struck_off(session):
+            self._part_from_struck_off(session)
+
+    def _part_from_struck_off(self, session: UserSession) -> None:
+        """Go on with a session in another object where devices that have this one were logged out elsewhere."""
 
     def _size_of(self, session: UserSession) -> int:
         # Before the store was opened nothing is known of any session.
@@ -247,6 +258,7 @@ class BackgroundSaver(ManagerParts):
     def _save_failed(self, session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
         if isinstance(error, SessionGoneError):
             self._live.drop(session)  # the repository told
+            self._live.let_go_if_gone(session)
         else:
             said = text_of(error, session.session_id)
             failed = SaveFailed(session_id=session.session_id, error=said, retrying=retrying)

@@ -112,6 +112,11 @@ class SessionRefresh:
         track = self._tracks.get(session)
         return None if track is None else track.gone
 
+    def struck_off(self, session: UserSession) -> frozenset[str]:
+        """Return the devices that have this object and that were seen to be struck off elsewhere; asks no store."""
+        track = self._tracks.get(session)
+        return frozenset() if track is None else track.struck_off & session.held_by
+
     def owner_of(self, session: UserSession) -> Owner:
         """Return the owner of a live session as last seen in the store; its own where it never was."""
         track = self._tracks.get(session)

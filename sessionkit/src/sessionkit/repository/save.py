@@ -31,7 +31,7 @@ from sessionkit.events import (
 )
 from sessionkit.records import SessionWrite, short
 from sessionkit.repository.attempt import encode_to_save, intend
-from sessionkit.repository.refresh import record_missing, record_seen, write_over
+from sessionkit.repository.refresh import record_missing, record_seen, why_gone, write_over
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import (
     Attempt,
@@ -328,8 +328,7 @@ class Save:
             return
         track = self.track
         track.attempt = None
-        known = track.stored
-        reason = gone_reason(known.head if known else None, seen, self.session.user_id)
+        reason = why_gone(self.context, self.session, track, seen)
         if reason is not None:
             self._record_gone(reason)
         elif seen is None:

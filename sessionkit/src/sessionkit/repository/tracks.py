@@ -139,6 +139,7 @@ class Track:
         missing: True when the store has no record of it any more, and no tombstone: it is created anew.
         unfit: The save of someone else's that was loaded and can't be used, or None.
         gone: Why the session can't be saved any more, or None.
+        struck_off: The devices that the session was seen to have struck off elsewhere.
         reports: What was decided lately where this session met another writer.
         settled: The fields in there that someone has seen to.
         shared: What it has in common with other objects of the same id.
@@ -154,6 +155,7 @@ class Track:
     missing: bool = False
     unfit: str | None = None
     gone: str | None = None
+    struck_off: frozenset[str] = frozenset()
     reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
     settled: set[FieldDecision] = attrs.field(factory=set)
     shared: SharedState = attrs.field(factory=SharedState)

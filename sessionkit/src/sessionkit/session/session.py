@@ -154,8 +154,10 @@ class UserSession:
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
         provisional: True while nobody could say what the store has under its id. Not stored; set by the manager.
+        held_by: The devices whose connections were given this object. Not stored; set by the manager.
         ended: True when the session has moved to a fresh id: go on with what ``bootstrap_session`` or
-            ``rotate_session`` returned. This object is empty then, and nothing of it is stored any more.
+            ``rotate_session`` returned; or when it was ended, here or elsewhere, or took the device of those that
+            have this object off its list. This object is empty then, and nothing of it is stored any more.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
     """
 
@@ -190,6 +192,7 @@ class UserSession:
     encoded_by: Privacy | None = attrs.field(init=False, repr=False, eq=False, default=None)
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     provisional: bool = attrs.field(init=False, repr=False, default=False)
+    held_by: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 

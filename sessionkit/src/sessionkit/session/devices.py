@@ -70,6 +70,12 @@ def is_struck_off(session: UserSession, device_id: str | None) -> bool:
     return isinstance(kept, dict) and device_id in kept.get(_STRUCK, {})
 
 
+def struck_off_in(extension: object) -> frozenset[str]:
+    """Return the devices that an extension, as it is stored, has struck off."""
+    struck = extension.get(_STRUCK) if isinstance(extension, dict) else None
+    return frozenset(struck) if isinstance(struck, dict) else frozenset()
+
+
 def replacement_of(session: UserSession, device_id: str | None) -> str | None:
     """Return the device that a struck off one became by a login at the same browser; None if there is none."""
     listed, kept = devices_of(session) or {}, session.extensions.get(EXTENSION) or {}
