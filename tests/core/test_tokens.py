@@ -281,7 +281,7 @@ def test_a_secret_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     secret = load_secret(security)
 
     assert 43 == len(secret)
-    assert [security.folder / "secret"] == list(security.folder.iterdir())
+    assert [".gitignore", "secret"] == sorted(path.name for path in security.folder.iterdir())
     assert 0o700 == stat.S_IMODE(security.folder.stat().st_mode)
     assert 0o600 == stat.S_IMODE((security.folder / "secret").stat().st_mode)
     [record] = caplog.records
@@ -293,6 +293,7 @@ def test_a_secret_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 def test_the_secret_that_is_there_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The second process finds it, without a warning; blanks around it don't count."""
     (tmp_path / "secret").write_text(f" {SECRET}\r\n")
+    (tmp_path / "secret").chmod(0o600)
 
     assert SECRET == load_secret(SecuritySettings(folder=tmp_path))
     assert [] == caplog.records
@@ -314,7 +315,7 @@ def test_threads_that_start_at_once_agree(tmp_path: Path) -> None:
         thread.join()
 
     assert (8, 1) == (len(found), len(set(found)))
-    assert ["secret"] == [path.name for path in security.folder.iterdir()]
+    assert [".gitignore", "secret"] == sorted(path.name for path in security.folder.iterdir())
 
 
 def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
@@ -348,6 +349,7 @@ def test_a_process_that_loses_the_race_takes_the_others_secret(
 
     def other_was_first(_: Path, target: Path) -> None:
         target.write_text(SECRET)
+        target.chmod(0o600)
         raise FileExistsError(17, "File exists")
 
     monkeypatch.setattr(os, "link", other_was_first)
@@ -443,3 +445,91 @@ def test_a_short_secret_is_refused_wherever_it_comes_from(tmp_path: Path) -> Non
         load_secret(_Unchecked("hunter2", tmp_path))
 
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", [".sessionkit", "new/private"])
+def test_a_folder_of_ours_stays_out_of_version_control(tmp_path: Path, folder: str) -> None:
+    """A ``.gitignore`` beside the secret covers all of it, itself included."""
+    load_secret(SecuritySettings(folder=tmp_path / folder))
+    assert "*\n" == (tmp_path / folder / ".gitignore").read_text()
+
+
+def test_a_gitignore_that_is_there_and_a_folder_of_the_apps_stay_as_they_are(
+    tmp_path: Path,
+) -> None:
+    """What else lies in a folder that we didn't make is not ours to hide."""
+    load_secret(SecuritySettings(folder=tmp_path))
+    assert ["secret"] == [path.name for path in tmp_path.iterdir()]
+
+    ours = tmp_path / ".sessionkit"
+    ours.mkdir()
+    (ours / ".gitignore").write_text("secret\n")
+    load_secret(SecuritySettings(folder=ours))
+    assert "secret\n" == (ours / ".gitignore").read_text()
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"), [(0o600, False), (0o400, False), (0o640, True), (0o644, True), (0o660, True)]
+)
+def test_a_secret_that_others_may_read_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, *, told: bool
+) -> None:
+    """It may be mounted so: the app goes on with it."""
+    path = tmp_path / "secret"
+    path.write_text(SECRET)
+    path.chmod(mode)
+    assert SECRET == load_secret(SecuritySettings(folder=tmp_path))
+    assert told == ("chmod 600" in caplog.text)
+
+
+def test_a_secret_that_anyone_may_write_signs_nothing(tmp_path: Path) -> None:
+    """Whoever wrote it knows it, and could open every session."""
+    path = tmp_path / "secret"
+    path.write_text(SECRET)
+    path.chmod(0o646)
+    with pytest.raises(ConfigError, match=r"secret may be written by anyone; .* chmod 600"):
+        load_secret(SecuritySettings(folder=tmp_path))
+
+
+def test_a_secret_of_another_user_signs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The superuser's may be handed out; that of anyone else may be known to them."""
+    path = tmp_path / "secret"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    owner = path.stat().st_uid
+    monkeypatch.setattr(
+        os, "fstat", lambda _: os.stat_result((0o600, 0, 0, 1, owner + 7, *[0] * 5))
+    )
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 9)
+    with pytest.raises(ConfigError, match=r"secret belongs to another user \(uid"):
+        load_secret(SecuritySettings(folder=tmp_path))
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0o600, 0, 0, 1, 0, *[0] * 5)))
+    assert SECRET == load_secret(SecuritySettings(folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    "weak", ["k" * 16, "passwordpassword", "abcabcabcabcabcabc", "0101100101101001"]
+)
+def test_a_secret_that_is_easily_guessed_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, weak: str
+) -> None:
+    """With the command that makes another one, and without the secret."""
+    path = tmp_path / "secret"
+    path.write_text(weak)
+    path.chmod(0o600)
+    for security in (SecuritySettings(secret_key=weak), SecuritySettings(folder=tmp_path)):
+        caplog.clear()
+        assert weak == load_secret(security)
+        assert "secrets.token_urlsafe(32)" in caplog.text
+        assert weak not in caplog.text
+
+
+def test_a_secret_that_can_not_be_made_is_not_to_be_deleted(tmp_path: Path) -> None:
+    """The advice is about what is there."""
+    (tmp_path / "private").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        load_secret(SecuritySettings(folder=tmp_path / "private"))
+    assert "let this process write to its folder, or set security.secret_key" in str(caught.value)
+    assert "delete" not in str(caught.value)

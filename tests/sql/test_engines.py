@@ -15,7 +15,7 @@ from sessionkit_sqlite.storage import SqlStorage
         ("no url", r"\[storages.sql\] url is no database URL; one would be 'postgresql"),
         ("nosuch://host/db", r"SQLAlchemy knows no 'nosuch'"),
         ("postgresql+pygresql://host/db", r"SQLAlchemy knows no|install"),
-        ("postgresql+asyncpg://host/db", r"asynchronous|install asyncpg"),
+        ("postgresql+asyncpg://host/db", r"asynchronous|pip install asyncpg"),
         ("sqlite://", r"name a file"),
     ],
 )

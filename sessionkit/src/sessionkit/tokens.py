@@ -243,7 +243,14 @@ def _foreign(token: str) -> InvalidTokenError:
 
 _FILE: Final = "secret"
 _REFERENCE: Final = "env:"
-_REMEDY: Final = "or set security.secret_key (environment variable SESSIONKIT_SECRET_KEY)"
+_REMEDY: Final = "set security.secret_key (environment variable SESSIONKIT_SECRET_KEY)"
+_MEND: Final = "mend or delete that file"
+_MAKE: Final = "let this process write to its folder"
+_COMMAND: Final = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+_FEWEST_LETTERS: Final = 6
+_OTHERS: Final = 0o077
+_ANYONE_WRITES: Final = 0o002
+_OWN_FOLDER: Final = ".sessionkit"
 
 
 class SecretSettings(Protocol):
@@ -263,14 +270,16 @@ def load_secret(security: SecretSettings) -> str:
     Return the app's secret.
 
     Where the settings give none, ``<folder>/secret`` is read; the first process
-    that finds none makes it, for its own user only, and logs a warning.
-    Processes that start at once agree on one.
+    that finds none makes it, for its own user only, and logs a warning; a ``.gitignore`` beside
+    it keeps a folder of ours out of version control. Processes that start at once agree on one.
+    A secret that is easily guessed, or a file that others may read, is told in the log.
 
     Args:
         security: The secret, or the folder that keeps it.
 
     Raises:
-        ConfigError: If the secret is too short, or the file can't be read or made.
+        ConfigError: If the secret is too short, or the file can't be read or made, is another
+            user's (the superuser's counts as one's own), or may be written by anyone.
     """
     if security.secret_key is not None:
         return _check_given(security.secret_key)
@@ -280,7 +289,8 @@ def load_secret(security: SecretSettings) -> str:
     except FileNotFoundError:
         return _make_file(path)
     except OSError as error:
-        raise _unusable(path, f"can't be read: {error.strerror or error}") from error
+        remedy = _MEND if os.path.lexists(path) else _MAKE
+        raise _unusable(path, f"can't be read: {error.strerror or error}", remedy) from error
 
 
 def check_secret(secret: str) -> str:
@@ -291,7 +301,10 @@ def check_secret(secret: str) -> str:
         ConfigError: If it is too short; the message doesn't show it.
     """
     if len(secret.strip()) < SHORTEST_SECRET:
-        msg = f"a secret has at least {SHORTEST_SECRET} characters, this one has {len(secret.strip())}"
+        msg = (
+            f"a secret has at least {SHORTEST_SECRET} characters, this one has {len(secret.strip())};"
+            f" make one by {_COMMAND}"
+        )
         raise ConfigError(msg)
     return secret
 
@@ -302,32 +315,78 @@ def _check_given(secret: str) -> str:
         msg = "security.secret_key: a reference that load_settings did not resolve is no secret"
         raise ConfigError(msg)
     try:
-        return check_secret(secret)
+        check_secret(secret)
     except ConfigError as error:
         msg = f"security.secret_key: {error}"
         raise ConfigError(msg) from error
+    _judge(secret, "security.secret_key")
+    return secret
+
+
+def _judge(secret: str, place: str) -> None:
+    """Log a warning about a secret that is easily guessed; it signs all the same, or everyone would be logged out."""
+    text = secret.strip()
+    repeats = text in (text + text)[1:-1]
+    if repeats or len(set(text)) < _FEWEST_LETTERS:
+        _LOG.warning(
+            "%s is easily guessed, and who knows it opens every session: make another one by %s",
+            place,
+            _COMMAND,
+        )
 
 
 def _read_file(path: Path) -> str:
+    with path.open("rb") as file:
+        _check_rights(path, os.fstat(file.fileno()))
+        content = file.read()
     try:
-        return check_secret(path.read_text("utf-8").strip())
+        secret = check_secret(content.decode("utf-8").strip())
     except (ConfigError, UnicodeDecodeError) as error:
         reason = error if isinstance(error, ConfigError) else "it is not UTF-8"
-        raise _unusable(path, f"holds no secret: {reason}") from error
+        raise _unusable(path, f"holds no secret: {reason}", _MEND) from error
+    _judge(secret, f"the secret in {path}")
+    return secret
+
+
+def _check_rights(path: Path, found: os.stat_result) -> None:
+    """Refuse a file into which somebody else may have put a secret that they know."""
+    if os.name == "nt":
+        return  # its rights are no modes
+    if found.st_uid not in {0, os.geteuid()}:
+        raise _unusable(path, f"belongs to another user (uid {found.st_uid})", "chown that file")
+    if found.st_mode & _ANYONE_WRITES:
+        raise _unusable(path, "may be written by anyone", "make a new secret, chmod 600 that file")
+    if found.st_mode & _OTHERS:
+        _LOG.warning(
+            "%s may be read or written by others (mode %o), and who knows it opens every session: chmod 600 it",
+            path,
+            found.st_mode & 0o777,
+        )
 
 
 def _make_file(path: Path) -> str:
+    folder = path.parent
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_ours = folder.name == _OWN_FOLDER or not folder.exists()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _write_once(path, secrets.token_urlsafe(32)):
             _LOG.warning(
                 "a new secret was made in %s; replicas must share it: set security.secret_key "
                 "(environment variable SESSIONKIT_SECRET_KEY) in all of them, or give them this file",
                 path,
             )
+        if is_ours:
+            _ignore(folder)
         return _read_file(path)
     except OSError as error:
-        raise _unusable(path, f"can't be made: {error.strerror or error}") from error
+        raise _unusable(path, f"can't be made: {error.strerror or error}", _MAKE) from error
+
+
+def _ignore(folder: Path) -> None:
+    """Keep a folder of ours out of version control, the file that says so included."""
+    # Sessions are kept all the same where that file can't be made.
+    with suppress(OSError), (folder / ".gitignore").open("x", encoding="utf-8") as file:
+        file.write("*\n")
 
 
 def _write_once(path: Path, secret: str) -> bool:
@@ -347,5 +406,5 @@ def _write_once(path: Path, secret: str) -> bool:
         draft.unlink()
 
 
-def _unusable(path: Path, what: str) -> ConfigError:
-    return ConfigError(f"{path.absolute()} {what}; mend or delete that file, {_REMEDY}")
+def _unusable(path: Path, what: str, remedy: str) -> ConfigError:
+    return ConfigError(f"{path.absolute()} {what}; {remedy}, or {_REMEDY}")

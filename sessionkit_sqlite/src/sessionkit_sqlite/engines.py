@@ -26,10 +26,8 @@ _DRIVERS: Final = {
 }
 """The drivers that our extras bring; SQLAlchemy's own choice is often another one."""
 
-_EXTRAS: Final = {
-    "psycopg": "sessionkit-sqlite[postgresql]",
-    "pymysql": "sessionkit-sqlite[mysql]",
-}
+_DISTRIBUTIONS: Final = {"psycopg": '"psycopg[binary]"'}
+"""What installs a driver, where that is not called as the driver is: what our extras name."""
 
 _FILE_EXAMPLE: Final = "sqlite:///folder/sessions.db"
 
@@ -81,7 +79,9 @@ def _parse(url: str) -> sa.URL:
 def _missing_driver(url: sa.URL, error: Exception) -> ConfigError:
     driver = url.get_driver_name() if isinstance(error, ModuleNotFoundError) else url.drivername
     shown = url.render_as_string(hide_password=True)
-    advice = f"install {_EXTRAS.get(driver, driver)}"
+    advice = (
+        f"the driver {driver} is not installed: pip install {_DISTRIBUTIONS.get(driver, driver)}"
+    )
     if isinstance(error, sqlalchemy.exc.NoSuchModuleError):
         advice = f"SQLAlchemy knows no {url.drivername!r}; one that it knows is {_URL_EXAMPLE!r}"
     return ConfigError(f"[storages.sql] url {shown!r}: {advice}")

@@ -166,6 +166,40 @@ def test_a_name_of_ours_that_is_not_installed_says_what_to_install(name: str) ->
         Plugins(entry_points=[]).storage(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "storage", "url"),
+    [
+        ("postgres", "sql", "postgresql://"),
+        ("PostgreSQL", "sql", "postgresql://"),
+        ("mariadb", "sql", "mariadb://"),
+        ("mysql", "sql", "mysql://"),
+        ("valkey", "redis", "redis://"),
+        ("sqlite3", "sqlite", "sqlite:///"),
+        ("postgresql+psycopg://ada:hidden@db/app", "sql", "postgresql://"),
+        ("redis://:hidden@cache:6379", "redis", "redis://"),
+        ("sqlite:///sessions.db", "sqlite", "sqlite:///"),
+    ],
+)
+def test_a_server_or_an_address_names_the_storage_that_speaks_to_it(
+    name: str, storage: str, url: str
+) -> None:
+    """With the two lines that are right, who brings it, and no password."""
+    with pytest.raises(UnknownPluginError) as caught:
+        Plugins(entry_points=[]).storage(name)
+    told = str(caught.value)
+    assert f'set storage = "{storage}", and url = "{url}' in told
+    assert f"in [storages.{storage}]" in told
+    assert "by path, no index has it (README.md, Install it)" in told
+    assert "hidden" not in told
+
+
+def test_a_serializer_is_no_server() -> None:
+    """The advice is about storages alone."""
+    with pytest.raises(UnknownPluginError) as caught:
+        Plugins(entry_points=[]).serializer("postgres")
+    assert "url" not in str(caught.value)
+
+
 def test_an_unknown_name_lists_what_others_offer_and_which_are_broken(
     install: Install, install_storage: Install, plugins: Callable[[], Plugins]
 ) -> None:

@@ -150,6 +150,29 @@ def test_what_is_wrong_in_a_file_is_told_with_the_file(write: Callable[..., Path
 
 
 @pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("STORAGES_REDIS_URL", "STORAGES__REDIS__URL"),
+        ("STORAGES__REDIS_URL", "STORAGES__REDIS__URL"),
+        ("PERSISTENCE_DEBOUNCE_MS", "PERSISTENCE__DEBOUNCE_MS"),
+        ("PERSISTENCE__DEBOUNCE__MS", "PERSISTENCE__DEBOUNCE_MS"),
+        ("CONFLICT__STRATEGY", "CONFLICT_STRATEGY"),
+        ("CONFLICT_FIELDS_INPUTS", "CONFLICT__FIELDS__INPUTS"),
+        ("HOSTS_STREAMLIT_COOKIE_PATH", "HOSTS__STREAMLIT__COOKIE_PATH"),
+        ("_STORAGE", "STORAGE"),
+    ],
+)
+def test_a_variable_with_an_underscore_too_few_or_too_many_is_told_the_right_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, right: str
+) -> None:
+    """Two underscores lead into a table, one is part of a name."""
+    monkeypatch.setenv(f"SESSIONKIT_{name}", "1")
+    with pytest.raises(ConfigError, match=f"did you mean 'SESSIONKIT_{right}'") as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"environment variable SESSIONKIT_{name}: ")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("SESSIONKIT_STORAG", "x", "storag: unknown; did you mean 'SESSIONKIT_STORAGE'?"),

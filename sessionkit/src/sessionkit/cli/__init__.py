@@ -18,6 +18,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        sys.stderr.write("the command sessionkit needs click: install sessionkit-core[cli]\n")
+        sys.stderr.write("the command sessionkit needs click: pip install click\n")
         sys.exit(2)
     make_cli().main(prog_name="sessionkit")

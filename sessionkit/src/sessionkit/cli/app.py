@@ -14,7 +14,7 @@ from sessionkit.cli.new_plugin import new_plugin_command
 from sessionkit.cli.plugin_list import print_plugins
 from sessionkit.errors import PluginError, SessionKitError
 from sessionkit.plugins.plugins import Plugins
-from sessionkit.plugins.registry import CORE
+from sessionkit.plugins.registry import CORE, install_hint
 from sessionkit.settings.types import length_of
 
 if TYPE_CHECKING:
@@ -133,5 +133,6 @@ def _cleanup(max_age_hours: float | None) -> None:
 
 
 def _refuse_missing(name: str) -> NoReturn:
-    msg = f"command {name!r} comes with the distribution {_BROUGHT_BY[name]}: install that"
+    brought_by = _BROUGHT_BY[name]
+    msg = f"command {name!r} comes with the distribution {brought_by}: {install_hint(brought_by)}"
     raise click.UsageError(msg)

@@ -37,7 +37,7 @@ _PLUGIN: Final = "plugin"
 _PREFIX: Final = "sessionkit_"
 _IN_MEMORY: Final = (
     "no storage is installed: sessions are kept in memory and end with this process; "
-    "install sessionkit-sqlite, or set storage = %r to say that this is meant"
+    "%s, or set storage = %r to say that this is meant"
 )
 
 _BROUGHT_BY: Final = {
@@ -46,6 +46,26 @@ _BROUGHT_BY: Final = {
     "sqlite": "sessionkit-sqlite",
     "streamlit": "sessionkit-streamlit",
 }
+
+_SPOKEN_BY: Final = {
+    "postgres": ("sql", "postgresql://user:password@host/database"),
+    "postgresql": ("sql", "postgresql://user:password@host/database"),
+    "psycopg": ("sql", "postgresql://user:password@host/database"),
+    "mysql": ("sql", "mysql://user:password@host/database"),
+    "mariadb": ("sql", "mariadb://user:password@host/database"),
+    "pymysql": ("sql", "mysql://user:password@host/database"),
+    "mssql": ("sql", "mssql+pyodbc://user:password@host/database?driver=..."),
+    "oracle": ("sql", "oracle+oracledb://user:password@host/?service_name=..."),
+    "sqlalchemy": ("sql", "postgresql://user:password@host/database"),
+    "sqlite": ("sqlite", "sqlite:///folder/sessions.db"),
+    "sqlite3": ("sqlite", "sqlite:///folder/sessions.db"),
+    "redis": ("redis", "redis://:password@host:6379/0"),
+    "valkey": ("redis", "redis://:password@host:6379/0"),
+    "valkeys": ("redis", "rediss://:password@host:6379/0"),
+    "rediss": ("redis", "rediss://:password@host:6379/0"),
+    "keydb": ("redis", "redis://:password@host:6379/0"),
+}
+"""What servers, drivers and addresses are called: the storage that speaks to them, and a url of theirs."""
 
 Factories = Mapping[str, Callable[..., Any]]
 
@@ -400,11 +420,22 @@ def unknown_plugin(
         broken: Why other plugins could not be loaded.
     """
     place = f"{said}: " if said else ""
-    what = f"{place}no installed plugin offers a {word} named {name!r}; "
-    if brought_by := _BROUGHT_BY.get(name.casefold()):
-        what += f"the distribution {brought_by} brings it: install that; "
-    what += suggest(name, available, what="available")
+    # An address, too, is written where the name belongs: its password is not quoted.
+    shown = f"{name.partition('://')[0]}://..." if "://" in name else name
+    what = f"{place}no installed plugin offers a {word} named {shown!r}; "
+    called = shown.partition("://")[0].partition("+")[0].casefold()
+    if word == STORAGE.word and called in _SPOKEN_BY and shown not in _BROUGHT_BY:
+        called, url = _SPOKEN_BY[called]
+        what += f'its storage is {called!r}: set storage = "{called}", and url = "{url}" in [storages.{called}]; '
+    if called not in available and (brought_by := _BROUGHT_BY.get(called)):
+        what += f"the distribution {brought_by} brings it: {install_hint(brought_by)}; "
+    what += suggest(shown, available, what="available")
     return UnknownPluginError("; ".join([what, *(f"not loaded: {reason}" for reason in broken)]))
+
+
+def install_hint(distribution: str) -> str:
+    """Return how one of this project's distributions is installed, since no package index has it."""
+    return f"install the wheel of {distribution} by path, no index has it (README.md, Install it)"
 
 
 def the_only_storage(names: Collection[str]) -> str:
@@ -418,7 +449,7 @@ def the_only_storage(names: Collection[str]) -> str:
         return PREFERRED
     _refuse_several(names, "are installed")
     if not names:
-        _LOG.warning(_IN_MEMORY, MEMORY)
+        _LOG.warning(_IN_MEMORY, install_hint(_BROUGHT_BY[PREFERRED]), MEMORY)
     return next(iter(names), MEMORY)
 
 

@@ -9,7 +9,7 @@ mapping of texts holds what the app itself names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar, get_origin
 
 import attrs
@@ -92,6 +92,7 @@ _FROM_TEXT: Final = _accept_objects(FROM_TEXT)
 
 
 def _value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
+    _check_underscores(cls, path, entry)
     kind = _field(cls, path, 0, entry).type
     if _is_tables(kind):
         return _plugin_value(path, entry)
@@ -150,6 +151,46 @@ def _field(cls: type[Any], path: KeyPath, level: int, entry: Entry) -> Any:  # n
         right = [as_variable((*path[:level], name)) for name in known]
         raise _wrong(above, entry, f"unknown; {suggest(as_variable(above), right)}")
     raise _wrong(above, entry, f"unknown; {suggest(path[level], known)}")
+
+
+def _check_underscores(cls: type[Any], path: KeyPath, entry: Entry) -> None:
+    """Refuse a variable that would name a key if one underscore of it were two, or two were one."""
+    if not entry.is_text or _leads_to_key(cls, path):
+        return
+    words = "_".join(word for name in path for word in name.split("_") if word)
+    right = next(_paths_spelt(cls, words), None)
+    if right is not None:
+        what = f"unknown; did you mean {as_variable(right)!r}? (two underscores lead into a table, one is part of a name)"
+        raise _wrong(path, entry, what)
+
+
+def _leads_to_key(cls: type[Any], path: KeyPath) -> bool:
+    """Return whether a path has a key's length and begins with the names that we know."""
+    kind = _keys(cls)[path[0]].type if path[0] in _keys(cls) else None
+    if kind is None or _is_tables(kind):
+        return kind is not None and len(path) >= _PLUGIN_KEY
+    if not attrs.has(kind):
+        return len(path) == 1
+    return (
+        len(path) > 1
+        and path[1] in _keys(kind)
+        and (len(path) == _TABLE_OF_TEXTS or _is_texts(_keys(kind)[path[1]].type))
+    )
+
+
+def _paths_spelt(cls: type[Any], words: str) -> Iterator[KeyPath]:
+    """Yield the keys that are written as *words*, with single underscores alone."""
+    for name, field in _keys(cls).items():
+        rest = words.removeprefix(f"{name}_")
+        if words == name and not attrs.has(field.type) and not _is_tables(field.type):
+            yield (name,)
+        elif rest != words and _is_tables(field.type) and all(rest.partition("_")):
+            plugin, _, key = rest.partition("_")
+            yield name, plugin, key
+        elif rest != words and _is_texts(field.type):
+            yield name, rest
+        elif rest != words and attrs.has(field.type):
+            yield from ((name, *below) for below in _paths_spelt(field.type, rest))
 
 
 def _no_deeper(path: KeyPath, depth: int, entry: Entry) -> None:
