@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Barrier
 
 import attrs
 import pytest
-from session_harness.replicas import Replica
+from session_harness.replicas import Clock, Replica
 from session_harness.servers import LATER, Server, token_for
+from session_harness.stores import FaultyStore
 
 from sessionkit.conflict import Conflict
 from sessionkit.errors import (
@@ -361,3 +363,106 @@ def test_what_is_never_stored_is_not_looked_at(server: Server) -> None:
 
     with server.manager.in_use(session):
         assert not server.manager.persistence._in_use
+
+
+# -- when a change was made ----------------------------------------------------
+
+
+def _type(server: Server, session: UserSession, text: str) -> None:
+    server.manager.persist_input("x", text)
+    assert text == session.inputs["x"]
+
+
+def _capture(server: Server, session: UserSession, text: str) -> None:
+    session.set_input("x", text)
+    server.manager.schedule_save(session)
+
+
+def _fill_in(server: Server, session: UserSession, text: str) -> None:
+    session.get_form_state("f").data["x"] = text
+    server.manager.save(session)
+
+
+def _prefer(server: Server, session: UserSession, text: str) -> None:
+    session.theme = text
+    server.manager.save(session)
+
+
+def _shown(session: UserSession) -> object:
+    form = session.form_states.get("f")
+    return next(
+        iter([*session.inputs.values(), *(form.data.values() if form else ()), session.theme])
+    )
+
+
+@pytest.mark.parametrize("change", [_type, _capture, _fill_in, _prefer])
+@pytest.mark.parametrize("journal", [False, True])
+def test_the_later_change_is_stored_whichever_is_saved_first(
+    clock: Clock,
+    open_server: OpenServer,
+    tmp_path: Path,
+    change: Callable[[Server, UserSession, str], None],
+    *,
+    journal: bool,
+) -> None:
+    """A save that waited, for its pause or for the store, brings the older change."""
+    kept = attrs.evolve(LATER, journal=tmp_path / "journal") if journal else LATER
+    one = open_server(script=True, now=clock, persistence=kept)
+    other = open_server(FaultyStore(one.store.memory), script=True, now=clock)
+    session = one.manager.bootstrap("s")
+    one.manager.save(session, immediate=True)
+    beside = other.manager.bootstrap("s")
+    change(one, session, "earlier")
+    clock.advance(seconds=1)
+    change(other, beside, "later")
+    clock.advance(seconds=1)
+    assert other.manager.flush()
+    clock.advance(minutes=5)
+    assert one.manager.flush()
+
+    stored = one.manager.repository.load("s")
+    assert stored is not None
+    assert "later" == _shown(stored)
+
+
+def test_each_input_has_the_time_at_which_it_was_set(clock: Clock, open_server: OpenServer) -> None:
+    """Also where one save stores several of them."""
+    one = open_server(script=True, now=clock)
+    other = open_server(FaultyStore(one.store.memory), script=True, now=clock)
+    session = one.manager.bootstrap("s")
+    one.manager.save(session, immediate=True)
+    other.manager.bootstrap("s")
+    one.manager.persist_input("early", "mine")
+    clock.advance(seconds=1)
+    for key in ("early", "late"):
+        other.manager.persist_input(key, "theirs")
+    clock.advance(seconds=1)
+    one.manager.persist_input("late", "mine")
+    assert other.manager.flush()
+    assert one.manager.flush()
+
+    stored = one.manager.repository.load("s")
+    assert stored is not None
+    assert {"early": "theirs", "late": "mine"} == stored.inputs
+
+
+def test_a_change_that_nobody_announced_was_made_when_it_is_found(
+    clock: Clock, open_server: OpenServer
+) -> None:
+    """What was said of changes before counts for those alone."""
+    one = open_server(script=True, now=clock)
+    other = open_server(FaultyStore(one.store.memory), script=True, now=clock)
+    session = one.manager.bootstrap("s")
+    one.manager.persist_input("x", 1)
+    assert one.manager.flush()
+    beside = other.manager.bootstrap("s")
+    clock.advance(minutes=1)
+    beside.theme = "dark"
+    other.manager.save(beside, immediate=True)
+    clock.advance(minutes=1)
+    session.theme = "light"
+    one.manager.save(session, immediate=True)
+
+    stored = one.manager.repository.load("s")
+    assert stored is not None
+    assert "light" == stored.theme

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from operator import attrgetter
+from time import time_ns
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from sessionkit.persistence.writer import Use
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION
+from sessionkit.session.fields import to_micros, utc_now
 from sessionkit.session.held_forms import ask_for_forms, form_debounce
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings
@@ -53,6 +55,8 @@ class BackgroundSaver(ManagerParts):
     ) -> None:
         """Begin with nothing to save."""
         super().__init__(settings, plugins, now, clock)
+        # To ask a clock for a date takes as long as all else that an input costs.
+        self._nanoseconds = time_ns if now is utc_now else lambda: to_micros(now()) * 1000
         persistence = self.settings.persistence
         self._recovery = self._make_recovery()
         self._turned_away: WeakKeyDictionary[UserSession, tuple[str, str | None]] = (
@@ -106,6 +110,7 @@ class BackgroundSaver(ManagerParts):
 
     def queue(self, session: UserSession) -> None:
         """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
+        session.change_times.note(self._nanoseconds())
         if not self.persistence.schedule_again(session) and self._live.is_saved(session):
             self.persistence.schedule_save(None, session)
 
@@ -131,6 +136,7 @@ class BackgroundSaver(ManagerParts):
         if not immediate:
             self.queue(session)
         elif self._live.is_saved(session):
+            session.change_times.note(self._nanoseconds())
             self.persistence.save_now(session)
         else:
             self.repository.save(session)  # says why it can't be saved

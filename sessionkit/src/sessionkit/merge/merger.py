@@ -162,12 +162,14 @@ class Stamper:
     Attributes:
         codec: Decodes what the parts were.
         before: The parts as they were last seen, with their stamps.
-        now: Microseconds since the epoch.
+        now: When what changed was changed, in microseconds since the epoch.
+        inputs: When single inputs were, by key, where it is known.
     """
 
     codec: SessionCodec
     before: Mapping[str, bytes]
     now: int
+    inputs: Mapping[str, int] = attrs.field(factory=dict)
     _stamps: dict[str, bytes | None] | None = None
 
     def note(self, name: str, part: PlainPart) -> None:
@@ -178,7 +180,9 @@ class Stamper:
         data = self.before.get(name)
         was = None if data is None else self.codec.decode_part(name, data)
         fields = {field: part[field] for field in part if field not in UNSTAMPED}
-        tree = restamp(was, fields, read_tree(self.codec, stamps.get(name)), self.now)
+        before = read_tree(self.codec, stamps.get(name))
+        times = {name: self.inputs} if name == "inputs" else {}
+        tree = restamp(was, fields, before, self.now, times)
         stamps[name] = write_tree(self.codec, tree)
 
     def stamped(self, parts: EncodedParts) -> EncodedParts:

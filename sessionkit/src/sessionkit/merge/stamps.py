@@ -37,7 +37,11 @@ NO_STAMP: Final = 0
 Tree = Any
 """A stamp, or a list of a stamp and a dict of trees by key."""
 
+Times = Mapping[Any, Any]
+"""Microseconds since the epoch by key, or such a mapping for what is in an entry."""
+
 _MISSING: Final = object()
+_NO_TIMES: Final[Times] = {}
 
 _PAIR: Final = 2
 
@@ -67,15 +71,16 @@ NO_STAMPS: Final = When()
 """Says nothing about any side."""
 
 
-def restamp(before: Any, after: Any, tree: Tree, now: int) -> Tree:
+def restamp(before: Any, after: Any, tree: Tree, now: int, times: Times = _NO_TIMES) -> Tree:
     """
-    Return the stamps of a value that was changed now.
+    Return the stamps of a value that was changed now, or when it is known to have been.
 
     Args:
         before: What it was.
         after: What it is.
         tree: The stamps of what it was.
         now: Microseconds since the epoch.
+        times: When entries were changed, by key, or the same of what is in them; what lacks was changed now.
     """
     if not of_one_kind(before, after):
         return max(now, latest(tree) + 1)
@@ -85,7 +90,11 @@ def restamp(before: Any, after: Any, tree: Tree, now: int) -> Tree:
         was, value = before.get(key, _MISSING), after[key]
         if isinstance(value, dict) or not same_content(was, value):
             stamps = NO_STAMP if was is _MISSING else others.get(key, most)
-            others[key] = restamp(was, value, stamps, now)
+            known = times.get(key, now)
+            if type(known) is int:
+                others[key] = restamp(was, value, stamps, known)
+            else:
+                others[key] = restamp(was, value, stamps, now, known)
     return _join(most, others)
 
 

@@ -203,15 +203,19 @@ def differing(one: EncodedParts, other: EncodedParts) -> tuple[str, ...]:
 
 def encode_live(context: SaveContext, session: UserSession, track: Track) -> Encoded:
     """
-    Encode a session, and stamp its changes as first seen now.
+    Encode a session, and stamp its changes.
 
-    A save that is tried again later encodes it again; what changed before the
+    They were made when the app last said that there are some, as it does by scheduling a save;
+    an input when it was set; else now. A save that is tried again later encodes it again; what changed before the
     first try keeps its stamp. Forms that don't save themselves are as they were
     encoded last, unless the app has asked for them: then they are as they are now.
     """
     last = track.last_known
-    stamper = Stamper(context.codec, last, to_micros(context.now()))
     with session.lock:
+        times = session.change_times
+        inputs = {key: at // 1000 for key, at in times.inputs.items()}
+        now = times.others // 1000 or to_micros(context.now())
+        stamper = Stamper(context.codec, last, now, inputs)
         held = held_parts(session)
         kept = _held_from_now(context.codec, last, held, stamper.note) if held else last
         encoded = context.codec.encode(session, kept, stamper.note, held)
@@ -219,6 +223,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
             session.forms_asked_for = frozenset()
         # Under the lock: by it a journal knows what it kept before, and what after.
         track.last = stamper.stamped(encoded.parts)
+        times.forget()
     return Encoded(track.last, encoded.refused)
 
 

@@ -79,6 +79,36 @@ class Activity:
         self.touch()
 
 
+@attrs.define(eq=False)
+class ChangeTimes:
+    """
+    When what has changed since the last save was changed: a save may come much later.
+
+    Attributes:
+        inputs: When inputs were set by :meth:`UserSession.set_input`, by key; in nanoseconds since the epoch.
+        others: When whoever changes the session last said so: all else was changed before it. 0 if nobody has.
+        new: Keys of inputs that were set since then.
+    """
+
+    inputs: dict[str, int] = attrs.field(factory=dict)
+    others: int = 0
+    new: list[str] = attrs.field(factory=list)
+
+    def note(self, now: int) -> None:
+        """Note that all there is to save was changed by now, in nanoseconds since the epoch."""
+        self.others = now
+        if self.new:
+            for key in self.new:
+                self.inputs[key] = now
+            self.new = []
+
+    def forget(self) -> None:
+        """Begin anew, once all changes were seen."""
+        self.others = 0
+        self.inputs.clear()
+        self.new.clear()
+
+
 def _kept_in_activity(cls: type[T]) -> type[T]:
     """Keep ``interaction_count`` and ``last_activity`` in ``activity``; for attrs both stay fields, where they are."""
     kept = {
@@ -159,9 +189,11 @@ class UserSession:
             ``rotate_session`` returned; or when it was ended, here or elsewhere, or took the device of those that
             have this object off its list. This object is empty then, and nothing of it is stored any more.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
+        change_times: When what is not saved yet was changed. Not stored itself.
     """
 
     activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
+    change_times: ChangeTimes = attrs.field(init=False, repr=False, factory=ChangeTimes)
     session_id: str = attrs.field(default=None, converter=_new_or_checked_id, repr=short_repr)
     user_id: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     authenticated: bool = attrs.field(default=False, validator=of_type(bool))
@@ -219,6 +251,7 @@ class UserSession:
             # array changed is found by its bytes when it is saved.
             if type(kept) is not type(value) or not equals(kept, value, in_doubt=True):
                 self.activity.count_interaction()
+                self.change_times.new.append(key)
 
     def add_navigation(self, page: str, params: Mapping[str, Any] | None = None) -> NavigationEntry:
         """
