@@ -27,6 +27,7 @@ Every error that sessionkit raises.
 
 from __future__ import annotations
 
+from reprlib import Repr
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from sessionkit.records import SessionHead
 
 _SHOWN: Final = 80
+_BRIEF: Final = Repr()
+"""Goes a few levels down: lists of an app may hold one another again and again."""
+_BRIEF.maxstring = _BRIEF.maxother = _SHOWN
+
+_CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
 
 
 class SessionKitError(Exception):
@@ -186,8 +192,9 @@ class RestoreRefusedError(SessionKitError):
 
 
 def shown(value: object) -> str:
-    """Return the beginning of a value's ``repr``, for a message."""
-    return repr_of(value)[:_SHOWN]
+    """Return the beginning of a value's ``repr``, for a message; of lists and dicts a few entries."""
+    text = _BRIEF.repr(value) if type(value) in _CONTAINERS else repr_of(value)
+    return text[:_SHOWN]
 
 
 def repr_of(value: object) -> str:

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_harness.data import KINDS_OF_DICT, SESSIONS, content, make_codec
+from session_harness.data import KINDS_OF_DICT, LINKS, SESSIONS, content, endless, make_codec
 from session_harness.ids import repr_without_address
 
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.errors import RejectedError
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
 from sessionkit.testing.serializers import assert_same
@@ -48,6 +50,47 @@ REFUSED_PATHS = [
     "extensions['x']['deep']",
     "extensions['whole']",
 ]
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("serializer", [MsgpackSerializer(), JsonSerializer()])
+def test_lists_that_hold_one_another_again_and_again_are_refused(
+    serializer: Serializer, link: Callable[[Any], Any]
+) -> None:
+    """Each by its path, as soon as it is met: a save ends, and stores the rest."""
+    codec = make_codec(serializer)
+    session = UserSession(session_id="s")
+    set_deep(session, "kept")
+    last = codec.encode(session, {})
+    expected = codec.decode("s", last.parts)
+    set_deep(session, endless(link))
+    session.theme = expected.theme = "dark"
+
+    for _ in range(2):
+        encoded = codec.encode(session, last.parts)
+        assert sorted(REFUSED_PATHS) == sorted(error.path for error in encoded.refused)
+        assert {True} == {"more than 16777216 values" in error.reason for error in encoded.refused}
+        assert_same(content(expected), content(codec.decode("s", encoded.parts)))
+
+
+def test_two_values_that_hold_one_another_cost_nobody_else() -> None:
+    """Several in one dict are each refused by their own path."""
+    bomb = endless(LINKS[1])
+    session = UserSession(inputs={"one": bomb, "two": {"x": bomb, "fine": 1}, "fine": 2})
+    encoded = make_codec().encode(session, {})
+    assert {"inputs['one']", "inputs['two']['x']"} == {error.path for error in encoded.refused}
+    kept = make_codec().decode("s", encoded.parts)
+    assert {"two": {"fine": 1}, "fine": 2} == kept.inputs
+
+
+def test_a_session_that_is_merely_large_is_refused_for_its_size() -> None:
+    """Not value by value: each of them could be stored."""
+    codec = make_codec(max_bytes=1000)
+    session = UserSession(inputs={str(number): [number] * 100 for number in range(20)})
+    encoded = codec.encode(session, {})
+    assert [] == encoded.refused
+    with pytest.raises(RejectedError, match=r"limits\.session_bytes = 1000"):
+        codec.seal(encoded.parts, {}, ())
 
 
 def test_what_cannot_be_kept_keeps_its_last_value_and_all_else_is_kept() -> None:

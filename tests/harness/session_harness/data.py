@@ -60,6 +60,22 @@ APP_VALUES = st.recursive(
 )
 """What an app may store, nested."""
 
+LINKS: tuple[Callable[[Any], Any], ...] = (
+    lambda inner: [inner, inner],
+    lambda inner: {"a": inner, "b": inner},
+    lambda inner: (inner, inner),
+    lambda inner: {"a": [inner], "b": (inner, inner)},
+)
+"""How a value may hold another one more than once."""
+
+
+def endless(link: Callable[[Any], Any], *, levels: int = 60, bottom: Any = 1) -> Any:
+    """Return a value that is small in memory, and that nobody can write out or look through."""
+    for _ in range(levels):
+        bottom = link(bottom)
+    return bottom
+
+
 NAMES = st.sampled_from(["a", "b", "form:c"]) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4
 )

@@ -22,6 +22,7 @@ from sessionkit.session.plain import keep_unread_apart
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.session import UserSession
 from sessionkit.values import Opaque
+from sessionkit.values.extent import holds_too_much
 
 EncodedParts = dict[str, bytes]
 """A session's logical parts as the serializer's bytes, by part name."""
@@ -104,14 +105,17 @@ class SessionCodec:
             rules = session.never_stored
             # By other rules, or none of ours, what is never stored may have been stored.
             is_looked_through, session.encoded_by = session.encoded_by == rules, rules
-            for name, part in to_parts(session, refused.append).items():
+            plain = to_parts(session, refused.append)
+            # What comes to less than all of them may takes no time without an end to write.
+            most = self.max_bytes if holds_too_much(plain, self.max_bytes) else None
+            for name, part in plain.items():
                 if name in held:
                     continue
                 known = last.get(name)
                 if not is_looked_through:
                     part = rules.public(part)  # noqa: PLW2901 - the same part, as it is stored
                 data, changed = self._encode_part(
-                    name, part, known, refused, rules if is_looked_through else None
+                    name, part, known, refused, rules if is_looked_through else None, most
                 )
                 if data is not None:
                     parts[name] = data
@@ -121,32 +125,35 @@ class SessionCodec:
         parts |= {name: last[name] for name in kept}
         return Encoded(parts, refused)
 
-    def _encode_part(
+    def _encode_part(  # noqa: PLR0913, PLR0917 - at each save, a call a part
         self,
         name: str,
         part: PlainPart,
         last: bytes | None,
         refused: list[SerializationError],
         rules: Privacy | None,
+        most: int | None,
     ) -> tuple[bytes | None, PlainPart | None]:
         """Return a part's bytes, and what they hold if that is not what it was."""
-        data = self._dumps(part)
+        data = self._dumps(part, most)
         if rules is not None and (data is None or data != last):
             # Only now: what is as it was needs no look for names that are never stored.
             stored = rules.public(part)
             if stored is not part:
-                part, data = stored, self._dumps(stored)
+                part, data = stored, self._dumps(stored, most)
         if data is not None and data == last:
             # It has been read before; and to compare the same object again costs nothing.
             return last, None
         if data is not None and not unreadable_fields(name, part):
             return data, part
         before = {} if last is None else self.serializer.loads(last)
-        kept = Fallback(self.serializer, refused).part(name, part, before)
+        kept = Fallback(self.serializer, refused, most).part(name, part, before)
         return (self.serializer.dumps(kept), kept) if kept else (None, None)
 
-    def _dumps(self, part: PlainPart) -> bytes | None:
+    def _dumps(self, part: PlainPart, most: int | None) -> bytes | None:
         """Return a part's bytes; None where a value can't be encoded, but most of it can."""
+        if most is not None and holds_too_much(part, most):
+            return None
         try:
             return self.serializer.dumps(part)
         except SerializationError:

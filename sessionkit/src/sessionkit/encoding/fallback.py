@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.encoding.parts import RECORD_IDS, PlainPart, path_of, unreadable_fields
+from sessionkit.encoding.parts import EXTENSION, RECORD_IDS, PlainPart, path_of, unreadable_fields
 from sessionkit.errors import SerializationError, repr_of, shown
 from sessionkit.serializer import Serializer
 from sessionkit.values import MAX_DEPTH
 from sessionkit.values.dicts import DICT_TYPES, dict_like
+from sessionkit.values.extent import holds_too_much, too_much
 
 # The app's values may be anything, here as everywhere.
 # ruff: noqa: ANN401
@@ -27,10 +28,12 @@ class Fallback:
     Attributes:
         serializer: Says what can be kept.
         refused: Gets an error for each value that can't.
+        most: How much one may hold; None where none of them holds more than that.
     """
 
     serializer: Serializer
     refused: list[SerializationError]
+    most: int | None = None
 
     def part(self, name: str, part: PlainPart, before: PlainPart) -> PlainPart:
         """
@@ -55,7 +58,9 @@ class Fallback:
         path = path_of(name, field)
         if field in RECORD_IDS:
             return self._records(value, before, path, RECORD_IDS[field])
-        return self._value(value, before, path, ({},))
+        # The one field of an extension is a value itself; the others hold values by their names.
+        holder = {field: value} if name.startswith(EXTENSION) else {}
+        return self._value(value, before, path, (holder,))
 
     def _records(self, records: list[Any], before: Any, path: str, ident: str) -> list[Any]:
         known = before if isinstance(before, list) else []
@@ -81,7 +86,11 @@ class Fallback:
         error = self._why_not(value, len(outer))
         if error is None:
             return value
-        if len(outer) < MAX_DEPTH and self._takes_entries(value):
+        if (
+            len(outer) < MAX_DEPTH
+            and self._takes_entries(value)
+            and not self._branches(value, outer)
+        ):
             return dict_like(value, self._entries(value, before, path, (*outer, value)))
         self.refused.append(SerializationError(error.reason, path + error.path))
         return before
@@ -101,6 +110,13 @@ class Fallback:
         """Return whether a value is a dict that can be kept with other entries: it stays of its kind."""
         return type(value) in DICT_TYPES and self._why_not(dict_like(value, {}), 0) is None
 
+    def _branches(self, value: dict[Any, Any], outer: tuple[Any, ...]) -> bool:
+        """Return whether a value that is a dict holds too much, and not by one of its entries alone."""
+        if self.most is None or not any(outer) or not holds_too_much(value, self.most):
+            return False
+        too_much = [one for one in value.values() if holds_too_much(one, self.most)]
+        return len(too_much) != 1
+
     def _takes_key(self, key: Any, path: str) -> bool:
         error = self._why_not({key: None}, 0)
         if error is not None:
@@ -109,6 +125,8 @@ class Fallback:
 
     def _why_not(self, value: Any, depth: int) -> SerializationError | None:
         """Return why a value can't be kept *depth* levels deep, or None."""
+        if self.most is not None and holds_too_much(value, self.most):
+            return too_much(self.most)
         for _ in range(depth):
             value = [value]
         try:

@@ -12,6 +12,7 @@ import attrs
 from sessionkit.session.fields import COUNT, in_utc, new_entry_id, of_type, utc_now
 from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values.equality import same_content
+from sessionkit.values.extent import holds_too_much
 
 FORM: Final = "form:"
 """Begins the name of the part that holds a form."""
@@ -152,19 +153,24 @@ class FormState:
         return self._newest_other(self.redo_snapshots) is not None
 
     def _copy_of_now(self, description: str) -> FormSnapshot:
-        taken = FormSnapshot(
-            form_id=self.form_id, data=deepcopy(self.data), description=description
-        )
+        taken = FormSnapshot(form_id=self.form_id, data=_copy(self.data), description=description)
         taken.unreadable = dict(self.unreadable)
         return taken
 
     def _go_to(self, snapshot: FormSnapshot) -> None:
-        self.data, self.unreadable = deepcopy(snapshot.data), dict(snapshot.unreadable)
+        self.data, self.unreadable = _copy(snapshot.data), dict(snapshot.unreadable)
 
     def _newest_other(self, snapshots: list[FormSnapshot]) -> int | None:
         """Return the place of the newest snapshot that differs from the data."""
         places = range(len(snapshots) - 1, -1, -1)
         return next((p for p in places if not same_content(snapshots[p].data, self.data)), None)
+
+
+def _copy(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a form's fields; what holds too much to be copied, and so to be stored, stays itself."""
+    if not holds_too_much(data):
+        return deepcopy(data)
+    return {key: one if holds_too_much(one) else deepcopy(one) for key, one in data.items()}
 
 
 def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:

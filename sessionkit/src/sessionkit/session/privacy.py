@@ -47,6 +47,9 @@ NEVER: Final = (
 Fields = dict[str, Any]
 """Fields of a session, a form or a part by name."""
 
+_Done = dict[tuple[int, int], tuple[Any, Any]]
+"""What was made of values, with these, by their ``id()`` and how deep they lie: deeper ones are not gone into."""
+
 
 class _Names:
     """
@@ -147,7 +150,7 @@ class Privacy:
 
     def _field(self, name: str, value: Any) -> Any:
         if name in _ENTRIES:
-            return self._entries(value, 0)
+            return self._entries(value, 0, {})
         if name in _RECORDS and isinstance(value, list):
             return _unless_same(value, [self._record(one, _RECORDS[name]) for one in value])
         return value
@@ -155,32 +158,46 @@ class Privacy:
     def _record(self, record: Any, field: str) -> Any:
         if not isinstance(record, dict) or field not in record:
             return record
-        kept = self._entries(record[field], 0)
+        kept = self._entries(record[field], 0, {})
         return record if kept is record[field] else {**record, field: kept}
 
-    def _entries(self, value: Any, depth: int) -> Any:
+    def _entries(self, value: Any, depth: int, done: _Done) -> Any:
         kind = type(value)
         if depth > MAX_DEPTH:  # what holds itself is refused by whoever writes it
             return value
+        # Most lists and dicts hold nothing to go into: that is told without a call for each item.
         if kind in DICT_TYPES:
-            return self._dict(value, depth)
-        # Most lists hold nothing to go into: that is told without a call for each item.
+            flat = _GONE_INTO.isdisjoint(map(type, value.values()))
+            return self._flat(value) if flat else self._once(value, depth, done)
         if (kind is list or kind is tuple) and not _GONE_INTO.isdisjoint(map(type, value)):
-            return _unless_same(value, kind(self._entries(one, depth + 1) for one in value))
+            return self._once(value, depth, done)
         return value
 
-    def _dict(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
-        held = value.values()
-        flat = _GONE_INTO.isdisjoint(map(type, held))
-        if flat and not self._covers.any(value):
-            return value
+    def _once(self, value: Any, depth: int, done: _Done) -> Any:
+        """Go into a value once, however often it is held there: lists that hold one another have no end else."""
+        place = (id(value), depth)
+        if place not in done:
+            inner = self._dict if isinstance(value, dict) else self._list
+            done[place] = value, inner(value, depth + 1, done)
+        return done[place][1]
+
+    def _list(self, value: Any, depth: int, done: _Done) -> Any:
+        return _unless_same(value, type(value)(self._entries(one, depth, done) for one in value))
+
+    def _dict(self, value: dict[Any, Any], depth: int, done: _Done) -> dict[Any, Any]:
         kept = {
-            key: one if flat else self._entries(one, depth + 1)
+            key: self._entries(one, depth, done)
             for key, one in value.items()
             if not self.covers(key)
         }
-        same = len(kept) == len(value) and all(map(is_, kept.values(), held))
-        return value if same else dict_like(value, kept)
+        return _dict_unless_same(value, kept)
+
+    def _flat(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        if not self._covers.any(value):
+            return value
+        return _dict_unless_same(
+            value, {key: one for key, one in value.items() if not self.covers(key)}
+        )
 
 
 _ENTRIES: Final = frozenset({"inputs", "data", "errors", "value"})
@@ -200,3 +217,8 @@ _GONE_INTO: Final = DICT_TYPES | {list, tuple}
 
 def _unless_same(value: Any, kept: Any) -> Any:
     return value if all(map(is_, kept, value)) else kept
+
+
+def _dict_unless_same(value: dict[Any, Any], kept: dict[Any, Any]) -> dict[Any, Any]:
+    same = len(kept) == len(value) and all(map(is_, kept.values(), value.values()))
+    return value if same else dict_like(value, kept)

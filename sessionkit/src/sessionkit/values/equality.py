@@ -14,6 +14,8 @@ from uuid import UUID
 import attrs
 
 from sessionkit.errors import SerializationError, repr_of
+from sessionkit.values.dicts import DICT_TYPES
+from sessionkit.values.extent import holds_too_much
 from sessionkit.values.tagged import to_tagged
 
 # The app's values may be anything, here as everywhere.
@@ -30,6 +32,8 @@ _PLAIN: Final = frozenset(
 )
 """Types whose truth can be asked: that of an array or a table raises, an app's own may do anything."""
 
+_HOLDING: Final = DICT_TYPES | {list, tuple}
+
 
 def same_content(one: Any, other: Any) -> bool:
     """
@@ -40,8 +44,15 @@ def same_content(one: Any, other: Any) -> bool:
 
     Args:
         one: Any value.
-        other: Another one. What can't be kept at all is compared by ``==``.
+        other: Another one. What can't be kept at all is compared by ``==``, and what holds too much
+            to be compared is another one.
     """
+    if type(one) in _HOLDING and one is not other and holds_too_much(one):
+        return False  # to compare it might take for ever
+    return _same(one, other)
+
+
+def _same(one: Any, other: Any) -> bool:
     if one is other:
         return True
     if type(one) is not type(other):
@@ -51,7 +62,7 @@ def same_content(one: Any, other: Any) -> bool:
     try:
         return _ALIKE.get(type(one), _alike)(one, other)
     except Exception:  # noqa: BLE001 - what can't be kept, is changed meanwhile, or is an app's own, raises anything
-        return equals(one, other, in_doubt=False)
+        return _equal(one, other, in_doubt=False)
 
 
 def equals(one: Any, other: Any, *, in_doubt: bool) -> bool:
@@ -61,11 +72,19 @@ def equals(one: Any, other: Any, *, in_doubt: bool) -> bool:
     Args:
         one: Any value.
         other: Another one.
-        in_doubt: What to answer when ``==`` fails or has no single answer, as
-            for arrays and DataFrames.
+        in_doubt: What to answer when ``==`` fails, has no single answer, as
+            for arrays and DataFrames, or might take for ever.
     """
+    if one is other:
+        return True
+    if type(one) in _HOLDING and holds_too_much(one):
+        return in_doubt  # to compare it might take for ever
+    return _equal(one, other, in_doubt=in_doubt)
+
+
+def _equal(one: Any, other: Any, *, in_doubt: bool) -> bool:
     try:
-        return one is other or bool(one == other)
+        return bool(one == other)
     except Exception:  # noqa: BLE001 - what a stranger's == raises is unknown
         return in_doubt
 
@@ -85,7 +104,7 @@ def written(value: Any) -> str:
     try:
         return content(value)
     except SerializationError:
-        return repr_of(value)
+        return type(value).__name__ if holds_too_much(value) else repr_of(value)
 
 
 def is_empty(value: Any) -> bool:
@@ -108,7 +127,7 @@ def _alike_lists(one: Any, other: Any) -> bool:
         return False
     if _are_plain(kinds, one) and (one == other or float not in kinds):
         return bool(one == other)  # without a step of Python for each item
-    return all(map(same_content, one, other))
+    return all(map(_same, one, other))
 
 
 def _are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
@@ -131,7 +150,7 @@ def _alike_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
 
 def _alike_records(one: Any, other: Any) -> bool:
     names = [field.name for field in attrs.fields(type(one)) if field.eq]
-    return all(same_content(getattr(one, name), getattr(other, name)) for name in names)
+    return all(_same(getattr(one, name), getattr(other, name)) for name in names)
 
 
 def _alike_texts(one: Any, other: Any) -> bool:

@@ -54,12 +54,13 @@ class Opaque:
 def opaque_in(value: Any) -> Iterator[Opaque]:  # noqa: ANN401 - any value that a serializer made
     """Yield each opaque value that a value is or holds."""
     waiting = [value]
+    seen: dict[int, Any] = {}
     while waiting:
         one = waiting.pop()
         if type(one) is Opaque:
             yield one
-        elif isinstance(one, list | tuple | set | frozenset):
+        elif isinstance(one, list | tuple | set | frozenset | dict) and id(one) not in seen:
+            seen[id(one)] = one  # lists of the app may hold one another many times, or themselves
             waiting.extend(one)
-        elif isinstance(one, dict):
-            waiting.extend(one)
-            waiting.extend(one.values())
+            if isinstance(one, dict):
+                waiting.extend(one.values())

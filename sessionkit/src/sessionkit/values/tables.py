@@ -23,6 +23,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sessionkit.errors import SerializationError, shown, text_of
+from sessionkit.values.extent import MOST, holds_too_much, too_much
 from sessionkit.values.kind import Kind, zone_from_simple, zone_to_simple
 from sessionkit.values.opaque import NotReadableHereError
 
@@ -53,6 +54,9 @@ def check_cells(cells: Iterable[Any], where: str) -> None:
         SerializationError: If one is of a type that can't be kept, too large or too deep, or holds itself.
     """
     level = list(cells)
+    if holds_too_much(level):
+        msg = f"{where} holds lists: {too_much(MOST).reason}"
+        raise SerializationError(msg)
     for _ in range(_DEEPEST):
         level = _inner([cell for cell in level if type(cell) not in _LEAVES], where)
         if not level:
@@ -257,7 +261,9 @@ def _frame_from_simple(simple: Any) -> Any:
 
 
 def _check_objects(frame: Any) -> None:
-    """Look at all objects that Arrow would walk through."""
+    """Look at all objects that Arrow, and JSON for the frame's own attributes, would walk through."""
+    if holds_too_much(frame.attrs):
+        raise too_much(MOST)
     for place, dtype in enumerate(frame.dtypes):
         where = f"column {shown(frame.columns[place])}"
         if str(dtype) == "object":
