@@ -110,7 +110,12 @@ class BackgroundSaver(ManagerParts):
 
     def queue(self, session: UserSession) -> None:
         """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
-        session.change_times.note(self._nanoseconds())
+        # Written out, as all that each input and each rerun does.
+        times = session.change_times
+        times.others = now = self._nanoseconds()
+        if times.new:
+            times.inputs.update(dict.fromkeys(times.new, now))
+            times.new = []
         if not self.persistence.schedule_again(session) and self._live.is_saved(session):
             self.persistence.schedule_save(None, session)
 
@@ -136,7 +141,7 @@ class BackgroundSaver(ManagerParts):
         if not immediate:
             self.queue(session)
         elif self._live.is_saved(session):
-            session.change_times.note(self._nanoseconds())
+            session.change_times.others = self._nanoseconds()
             self.persistence.save_now(session)
         else:
             self.repository.save(session)  # says why it can't be saved

@@ -118,13 +118,15 @@ class Assembly:
         if isinstance(storage, str):
             storage = None if storage == self.settings.storage else self.storage_named(storage)
         chosen = self.settings.serializer if serializer is None else serializer
-        name = name_of_serializer(chosen)
+        name = chosen if isinstance(chosen, str) else name_of_serializer(chosen)
         strategy = conflict_strategy or self.settings.conflict_strategy
         expiry = self.settings.expiry
         # One live session has one track, or its own saves would look foreign to it. The
         # bytes in a track are one serializer's, of one store.
         tracks = self.tracks(name) if storage is None else Tracks()
-        own = storage is None and name == name_of_serializer(self.settings.serializer)
+        own = storage is None and (
+            serializer is None or name == name_of_serializer(self.settings.serializer)
+        )
         return RepositoryParts(
             tracks=tracks,
             storage=self.storage() if storage is None else storage,
@@ -140,7 +142,7 @@ class Assembly:
         """Return what encodes sessions with a serializer, or with that of a name."""
         return SessionCodec(
             serializer=self.serializer(serializer),
-            name=name_of_serializer(serializer),
+            name=serializer if isinstance(serializer, str) else name_of_serializer(serializer),
             others=self.serializer,
             max_bytes=self.settings.limits.session_bytes,
             privacy=self.settings.privacy.names,

@@ -7,7 +7,6 @@ A history and its bound lie in two parts, so this comes when both were merged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -15,59 +14,57 @@ from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import RECORD_IDS
 from sessionkit.session.forms import FORM, UNDO
 
-_OF_NAVIGATION: Final = ("profile", "max_history_size", ("navigation_history",))
+HISTORIES: Final = ("navigation", UNDO)
+"""How the names of parts begin that hold histories."""
 
 
 class _Bound(NamedTuple):
-    """Which part holds records, and where it is said how many."""
+    """Which fields hold records, and where it is said how many."""
 
-    name: str
     holder: str
     setting: str
     fields: tuple[str, ...]
 
 
-def bound_histories(
-    codec: SessionCodec, merged: EncodedParts, sides: tuple[EncodedParts, ...]
-) -> EncodedParts:
+def bounded(
+    codec: SessionCodec, name: str, merged: EncodedParts, sides: tuple[EncodedParts, ...]
+) -> bytes:
     """
-    Return merged parts in which no history is longer than it may be.
+    Return a merged history that is no longer than it may be.
 
     Where both writers changed it, what is dropped is older than so many records that any side knows:
     also of those that one has removed, or it would matter in which order three writers are merged.
 
     Args:
         codec: Decodes and encodes.
+        name: The part that holds it; not the same on both sides.
         merged: What was merged.
         sides: What it was merged of: the base, which may be empty, ours and theirs.
     """
     base, *others = sides
-    for bound in _bounds(merged):
-        met = all(one.get(bound.name) != base.get(bound.name) for one in others)
-        whose = [one for one in others if one.get(bound.name) == merged[bound.name]]
-        if not met and any(one.get(bound.holder) == merged.get(bound.holder) for one in whose):
-            continue  # as one writer has bounded it
-        most = _most(codec, merged, bound)
-        if most is None or (not met and _is_within(codec, whose, bound, most)):
-            continue
-        part = codec.decode_part(bound.name, merged[bound.name])
-        if not met and all(len(part.get(field, ())) <= most for field in bound.fields):
-            continue
-        known = [codec.decode_part(bound.name, one[bound.name]) for one in sides if bound.name in one]  # fmt: skip
-        for field in bound.fields:
-            if field in part:
-                part[field] = _newest(part[field], [one.get(field, []) for one in known], field, most)  # fmt: skip
-        merged[bound.name] = codec.serializer.dumps(part)
-    return merged
+    history, bound = merged[name], _bound_of(name)
+    met = all(one.get(name) != base.get(name) for one in others)
+    whose = [one for one in others if one.get(name) == history]
+    if not met and any(one.get(bound.holder) == merged.get(bound.holder) for one in whose):
+        return history  # as one writer has bounded it
+    most = _most(codec, merged, bound)
+    if most is None or (not met and _is_within(codec, whose, bound, most)):
+        return history
+    part = codec.decode_part(name, history)
+    if not met and all(len(part.get(field, ())) <= most for field in bound.fields):
+        return history
+    known = [codec.decode_part(name, one[name]) for one in sides if name in one]
+    for field in bound.fields:
+        if field in part:
+            part[field] = _newest(part[field], [one.get(field, []) for one in known], field, most)
+    return codec.serializer.dumps(part)
 
 
-def _bounds(merged: EncodedParts) -> Iterator[_Bound]:
-    for name in list(merged):
-        if name == "navigation":
-            yield _Bound(name, *_OF_NAVIGATION)
-        elif name.startswith(UNDO):
-            form = FORM + name.removeprefix(UNDO)
-            yield _Bound(name, form, "max_snapshots", ("snapshots", "redo_snapshots"))
+def _bound_of(name: str) -> _Bound:
+    if name.startswith(UNDO):
+        form = FORM + name.removeprefix(UNDO)
+        return _Bound(form, "max_snapshots", ("snapshots", "redo_snapshots"))
+    return _Bound("profile", "max_history_size", ("navigation_history",))
 
 
 def _is_within(codec: SessionCodec, whose: list[EncodedParts], bound: _Bound, most: int) -> bool:

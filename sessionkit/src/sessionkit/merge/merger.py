@@ -15,7 +15,7 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.errors import SerializationError
-from sessionkit.merge.bounds import bound_histories
+from sessionkit.merge.bounds import HISTORIES, bounded
 from sessionkit.merge.policies import FORMS, Policies
 from sessionkit.merge.rules import RULES, UNSTAMPED, Rule, merge_part, merge_value
 from sessionkit.merge.stamps import (
@@ -88,9 +88,12 @@ class Merger:
         sides = ((known, before), (ours, mine), (theirs, others))
         merged: EncodedParts = {}
         stamps: dict[str, bytes] = {}
+        histories: list[str] = []
         for name in dict.fromkeys((*ours, *theirs)):
             if name == STAMPS:
                 continue
+            if name.startswith(HISTORIES) and ours.get(name) != theirs.get(name):
+                histories.append(name)
             if theirs.get(name) == known.get(name) and others.get(name) == before.get(name):
                 data, stamp = ours.get(name), mine.get(name)
             else:
@@ -100,8 +103,10 @@ class Merger:
                 merged[name] = data
                 if stamp is not None:
                     stamps[name] = stamp
-        bounded = bound_histories(codec, merged, (known, ours, theirs))
-        return write_stamps(codec, bounded, stamps)
+        for name in histories:
+            if name in merged:
+                merged[name] = bounded(codec, name, merged, (known, ours, theirs))
+        return write_stamps(codec, merged, stamps)
 
     def _encoded_part(
         self, codec: SessionCodec, name: str, base: _Part, ours: _Part, theirs: _Part

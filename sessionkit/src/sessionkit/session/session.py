@@ -94,14 +94,6 @@ class ChangeTimes:
     others: int = 0
     new: list[str] = attrs.field(factory=list)
 
-    def note(self, now: int) -> None:
-        """Note that all there is to save was changed by now, in nanoseconds since the epoch."""
-        self.others = now
-        if self.new:
-            for key in self.new:
-                self.inputs[key] = now
-            self.new = []
-
     def forget(self) -> None:
         """Begin anew, once all changes were seen."""
         self.others = 0

@@ -71,11 +71,11 @@ def _strategy(value: Any, _: object) -> str | ConflictStrategy:  # noqa: ANN401 
 
 
 def _storage(value: Any, _: object) -> Storage | str | None:  # noqa: ANN401 - what a source said
-    return None if value is None else as_storage(value)
+    return value if value is None or isinstance(value, str) else as_storage(value)
 
 
 def _serializer(value: Any, _: object) -> Serializer | str:  # noqa: ANN401 - what a source said
-    return as_serializer(value)
+    return value if isinstance(value, str) else as_serializer(value)
 
 
 def _accept_objects(converter: cattrs.Converter) -> cattrs.Converter:
