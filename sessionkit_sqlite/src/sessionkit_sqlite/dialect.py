@@ -8,9 +8,11 @@ What a dialect is: the connections, the SQL and the errors of one kind of databa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
+
+from sessionkit.errors import RejectedError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -24,13 +26,21 @@ Sql: TypeAlias = Any
 """What a dialect's cursors execute: text in the driver's language, or a clause of SQLAlchemy's."""
 
 
+SETUP: Final = "call init_session_tables(), or the storage's setup(), first"
+"""What error messages say where a table is missing."""
+
+
+class MissingTableError(RejectedError):
+    """Raised when a table is not there: it was never made, or it was dropped."""
+
+
 class Dialect(Protocol):
     """
     One kind of database.
 
     Inside :meth:`autocommit` and :meth:`transact` the driver's errors become
     :class:`~sessionkit.errors.UnavailableError` or
-    :class:`~sessionkit.errors.RejectedError`. Work that a lost connection or a
+    :class:`~sessionkit.errors.RejectedError`, of which :class:`MissingTableError` is one. Work that a lost connection or a
     deadlock broke is run again: it must be safe to repeat.
 
     Attributes:

@@ -3,16 +3,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+import sqlalchemy as sa
 
 from sessionkit.errors import NewerFormatError, RejectedError, UnclearError
 from sessionkit_sqlite.rows import current_head
-from sessionkit_sqlite.schema import INDICES, SCHEMA, SESSION, TABLES, TABLES_VERSION
+from sessionkit_sqlite.schema import INDICES, LIVING, PART, SCHEMA, SESSION, TABLES, TABLES_VERSION
 
 if TYPE_CHECKING:
     from sessionkit_sqlite.dialect import Cursor, Dialect, Statements
+
+T = TypeVar("T")
+
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+_HEADLESS: Final = sa.delete(PART).where(PART.c.session_id.not_in(sa.select(SESSION.c.session_id)))
+_PARTLESS: Final = sa.delete(SESSION).where(
+    LIVING,
+    SESSION.c.part_name.is_(None),
+    SESSION.c.session_id.not_in(sa.select(PART.c.session_id)),
+)
+"""What is left of sessions where one of the two tables was dropped."""
 
 Step: TypeAlias = "Callable[[Dialect, Cursor], None]"
 """Takes the tables one version on; running it again after a crash is fine."""
@@ -62,6 +77,44 @@ class Layout:
             )
             raise NewerFormatError(msg)
 
+    def restore(self) -> None:
+        """
+        Make tables anew that were dropped while they were in use; any number of processes may do it at once.
+
+        Of a session that has lost its other half nothing stays: who has it open stores it again.
+
+        Raises:
+            NewerFormatError: If a newer release has laid out the tables meanwhile.
+            RejectedError: If they can't be made.
+        """
+        if all(map(self._is_there, TABLES)):
+            return  # another one has done it
+        self.bring_up()  # nothing is made of tables of a newer release
+        self._dialect.transact(partial(self._alone, self._remake))
+        _LOGGER.warning(
+            "%s: tables were dropped while they were in use, and are made anew;"
+            " what this process has is stored again",
+            self._dialect.place,
+        )
+
+    def _remake(self, cursor: Cursor) -> None:
+        for step in self._steps:
+            step(self._dialect, cursor)
+        for halves in (_HEADLESS, _PARTLESS):
+            cursor.execute(self._dialect.sql(halves))
+
+    def _is_there(self, table: sa.Table) -> bool:
+        clause: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(table).where(sa.text("1 = 0"))
+        )
+        nothing = self._dialect.sql(clause)
+
+        def look(cursor: Cursor) -> None:
+            cursor.execute(nothing)
+            cursor.fetchall()
+
+        return self._can(look)
+
     def _read_version(self) -> int:
         try:
             return self._dialect.autocommit(self._noted_version)
@@ -71,7 +124,7 @@ class Layout:
 
     def _step_on(self, version: int) -> int:
         try:
-            return self._dialect.transact(self._step_alone)
+            return self._dialect.transact(partial(self._alone, self._step))
         except _REFUSED as error:
             # Where nothing keeps two from laying out at once, the other one may have done it.
             found = self._read_version()
@@ -84,12 +137,7 @@ class Layout:
 
     def _is_taken(self) -> bool:
         """Return whether a table of our name is there that has not our columns."""
-
-        def is_there(cursor: Cursor) -> None:
-            cursor.execute(f"SELECT 1 FROM {SESSION.name} WHERE 1 = 0")  # noqa: S608 - our own name
-            cursor.fetchall()
-
-        return self._can(is_there) and not self._can(partial(current_head, self._sql, ""))
+        return self._is_there(SESSION) and not self._can(partial(current_head, self._sql, ""))
 
     def _can(self, work: Callable[[Cursor], object]) -> bool:
         try:
@@ -98,19 +146,20 @@ class Layout:
             return False
         return True
 
-    def _step_alone(self, cursor: Cursor) -> int:
-        """Take the tables one version on while no other process does; return the version."""
+    def _alone(self, work: Callable[[Cursor], T], cursor: Cursor) -> T:
+        """Work on the tables while no other process does."""
         for statement in self._dialect.guard.lock:
             cursor.execute(statement)
             cursor.fetchall()
         try:
-            return self._step(cursor)
+            return work(cursor)
         finally:
             for statement in self._dialect.guard.unlock:
                 cursor.execute(statement)
                 cursor.fetchall()
 
     def _step(self, cursor: Cursor) -> int:
+        """Take the tables one version on; return the version."""
         for statement in self._dialect.ddl(cursor, SCHEMA):
             cursor.execute(statement)
         cursor.execute(self._sql.keep_layout, {"id": 1, "version": 0})

@@ -8,12 +8,19 @@ imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sessionkit.errors import ConfigError, RejectedError, UnavailableError, UnclearError
+from sessionkit.errors import (
+    ConfigError,
+    NewerFormatError,
+    RejectedError,
+    UnavailableError,
+    UnclearError,
+)
 from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
+from sessionkit_sqlite.dialect import MissingTableError
 from sessionkit_sqlite.engines import check_url, open_engine, open_file
 from sessionkit_sqlite.files import DatabaseFile
 from sessionkit_sqlite.layout import Layout
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
 
     from sessionkit.errors import StorageError
     from sessionkit_sqlite.dialect import Cursor, Dialect, Saver, Sql
+
+T = TypeVar("T")
 
 KEPT: Final = 4
 """Idle connections that stay out of the pool: enough for a writer and a few readers."""
@@ -64,7 +73,8 @@ class SqlStorage:
         self._owned = _owned
         self._dialect = _dialect or _dialect_for(engine, kept=KEPT if _owned else 0)
         self._sql = compile_statements(self._dialect)
-        self._save = self._dialect.saver(self._sql)
+        self._saver = self._dialect.saver(self._sql)
+        self._layout: Layout | None = None
         file = getattr(self._dialect, "file", None)  # SQLite's alone has one
         if isinstance(file, DatabaseFile):
             file.lay_out = self.setup
@@ -91,12 +101,15 @@ class SqlStorage:
         """
         Create or upgrade the tables; any number of processes may do it at once.
 
-        Where they are laid out already, no right to create anything is needed.
+        Where they are laid out already, no right to create anything is needed. Tables that are dropped
+        after that are made anew by the next call, which finds nothing in them.
 
         Raises:
             NewerFormatError: If a newer release has laid out the tables.
         """
-        Layout(self._dialect, self._sql).bring_up()
+        layout = Layout(self._dialect, self._sql)
+        layout.bring_up()
+        self._layout = layout
 
     def read(self, session_id: str) -> StoredSession | None:
         """Return a session, by one statement and so as one snapshot, or None."""
@@ -107,7 +120,7 @@ class SqlStorage:
 
     def read_head(self, session_id: str) -> SessionHead | None:
         """Return a session's head, by its key and without its parts, or None."""
-        return self._dialect.autocommit(partial(current_head, self._sql, session_id))
+        return self._autocommit(partial(current_head, self._sql, session_id))
 
     def write(self, write: SessionWrite) -> None:
         """
@@ -129,7 +142,7 @@ class SqlStorage:
     def touch(self, session_id: str, *, last_activity: int, expires_at: int | None) -> bool:
         """Move activity and expiry on; return whether there is such a session."""
         values = {"session_id": session_id, "activity": last_activity, "expiry": expires_at}
-        return self._dialect.autocommit(partial(self._touched, values))
+        return self._autocommit(partial(self._touched, values))
 
     def delete(self, session_id: str) -> bool:
         """Remove a session and its parts; return whether there was one."""
@@ -169,6 +182,39 @@ class SqlStorage:
         if self._owned:
             self._engine.dispose()
 
+    def _autocommit(self, work: Callable[[Cursor], T]) -> T:
+        """Do as :meth:`Dialect.autocommit`; where tables were dropped, once more on new ones."""
+        try:
+            return self._dialect.autocommit(work)
+        except MissingTableError as error:
+            self._restore_tables(error)
+        return self._dialect.autocommit(work)
+
+    def _save(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
+        try:
+            return self._saver(writes)
+        except MissingTableError as error:
+            self._restore_tables(error)
+        return self._saver(writes)
+
+    def _restore_tables(self, error: MissingTableError) -> None:
+        """
+        Make tables anew that were there before.
+
+        Raises:
+            MissingTableError: *error*, if nobody has set the storage up.
+            UnavailableError: If they can't be made: somebody else has to, and nothing is given up before.
+        """
+        if self._layout is None:
+            raise error
+        try:
+            self._layout.restore()
+        except NewerFormatError:
+            raise
+        except (RejectedError, UnclearError) as reason:
+            msg = f"tables were dropped while they were in use, and can't be made anew: {reason}"
+            raise UnavailableError(msg) from reason
+
     def _touched(self, values: Mapping[str, Any], cursor: Cursor) -> bool:
         cursor.execute(self._sql.touch, values)
         if cursor.rowcount == 1:
@@ -181,14 +227,14 @@ class SqlStorage:
             cursor.execute(sql, values)
             return cursor.fetchall()
 
-        return self._dialect.autocommit(fetched)
+        return self._autocommit(fetched)
 
     def _changed(self, sql: Sql, values: Mapping[str, Any]) -> int:
         def changed(cursor: Cursor) -> int:
             cursor.execute(sql, values)
             return cursor.rowcount
 
-        return self._dialect.autocommit(changed)
+        return self._autocommit(changed)
 
 
 class SqliteStorage(SqlStorage):

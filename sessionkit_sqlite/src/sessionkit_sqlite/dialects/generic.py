@@ -17,8 +17,9 @@ from sessionkit.errors import (
     UnavailableError,
     UnclearError,
 )
-from sessionkit_sqlite.dialect import Cursor, Guard
+from sessionkit_sqlite.dialect import SETUP, Cursor, Guard, MissingTableError
 from sessionkit_sqlite.rows import current_head, only_part, outcome, values_of
+from sessionkit_sqlite.schema import TABLES
 
 if TYPE_CHECKING:
     from sessionkit.records import SessionWrite
@@ -127,7 +128,24 @@ class GenericDialect:
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return UnavailableError(f"{self.place}: all connections are in use: {error}")
         said = " ".join(str(getattr(error, "orig", error)).split())
+        if isinstance(error, sqlalchemy.exc.DBAPIError) and _reached_database(error):
+            if self._lacks_tables():
+                return MissingTableError(f"{self.place}: {said}; {SETUP}")
+            if any(table.name in said for table in TABLES):  # another thread has made it meanwhile
+                return MissingTableError(f"{self.place}: {said}")
         return _kind(error)(f"{self.place}: {said}")
+
+    def _lacks_tables(self) -> bool:
+        """Return whether one of the tables is missing: each driver has an error of its own for that."""
+        try:
+            there = sa.inspect(self._engine)
+            return not all(there.has_table(table.name) for table in TABLES)
+        except sqlalchemy.exc.SQLAlchemyError:
+            return False
+
+
+def _reached_database(error: sqlalchemy.exc.DBAPIError) -> bool:
+    return error.statement is not None and not error.connection_invalidated
 
 
 def _kind(error: sqlalchemy.exc.SQLAlchemyError) -> type[StorageError]:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.mysql.pymysql import dialect as mysql_dialect
 from sqlalchemy.schema import CreateTable
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
-from sessionkit_sqlite.dialect import Cursor, Guard
+from sessionkit_sqlite.dialect import SETUP, Cursor, Guard, MissingTableError
 from sessionkit_sqlite.dialects.mysql_saves import MysqlSaver
 from sessionkit_sqlite.pool import Connections, Runner
 
@@ -189,7 +189,7 @@ _NUMBERS: Final[dict[int, tuple[type[StorageError], str]]] = {
     1135: (UnavailableError, "the server can start no thread"),
     1142: (UnclearError, _RIGHTS),
     1143: (UnclearError, _RIGHTS),
-    1146: (RejectedError, "call init_session_tables(), or the storage's setup(), first"),
+    1146: (MissingTableError, SETUP),
     1152: (UnavailableError, _ENDED),
     1153: (RejectedError, "it is larger than the server's max_allowed_packet"),
     1158: (UnavailableError, _ENDED),

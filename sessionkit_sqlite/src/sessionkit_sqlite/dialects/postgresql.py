@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
-from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
+from sessionkit_sqlite.dialect import SETUP, Cursor, Guard, MissingTableError, upsert_on_conflict
 from sessionkit_sqlite.dialects.postgresql_saves import PostgresqlSaver
 from sessionkit_sqlite.pool import Connections, Runner
 
@@ -247,7 +247,6 @@ def _bound(gen: PQGen[T], patience: float) -> Generator[Wait, Ready | int, T]:
 
 # -- what errors mean ------------------------------------------------------------------
 
-_SETUP: Final = "call init_session_tables(), or the storage's setup(), first"
 _RIGHTS: Final = "this user needs SELECT, INSERT, UPDATE and DELETE on the tables sessionkit_*"
 _SLOW: Final = "it took longer than timeout_ms"
 
@@ -264,7 +263,7 @@ _STATES: Final[dict[str, tuple[type[StorageError], str]]] = {
     "3F": (RejectedError, "there is no such schema"),
     "40": (UnavailableError, "it met another transaction"),
     "42501": (UnclearError, _RIGHTS),
-    "42P01": (RejectedError, _SETUP),
+    "42P01": (MissingTableError, SETUP),
     "42": (RejectedError, ""),
     "53": (UnavailableError, "the server is out of memory, disk space or connections"),
     "54": (RejectedError, "a value is larger than PostgreSQL takes"),

@@ -24,7 +24,13 @@ from sessionkit.errors import (
     UnavailableError,
     UnclearError,
 )
-from sessionkit_sqlite.dialect import Cursor, Guard, upsert_on_conflict
+from sessionkit_sqlite.dialect import (
+    SETUP,
+    Cursor,
+    Guard,
+    MissingTableError,
+    upsert_on_conflict,
+)
 from sessionkit_sqlite.dialects.sqlite_saves import SqliteSaver
 from sessionkit_sqlite.files import DatabaseFile
 from sessionkit_sqlite.pool import Connections, Runner
@@ -288,10 +294,8 @@ _KINDS: Final[dict[str, tuple[type[StorageError], str]]] = {
     "SQLITE_NOTADB": (RejectedError, "the file is something else; name another one in the url"),
 }
 
-# SQLite has one name, SQLITE_ERROR, for all of these.
-_BY_WORDS: Final = {
-    "no such table": "call init_session_tables(), or the storage's setup(), first",
-}
+# SQLite's name for it, SQLITE_ERROR, is that of many others, too.
+_NO_TABLE: Final = "no such table"
 
 
 class SqliteFaults:
@@ -339,10 +343,7 @@ def _kind(name: str, words: str) -> tuple[type[StorageError], str]:
     for beginning, kind in _KINDS.items():
         if name.startswith(beginning):
             return kind
-    for beginning, advice in _BY_WORDS.items():
-        if words.startswith(beginning):
-            return RejectedError, advice
-    return UnclearError, ""
+    return (MissingTableError, SETUP) if words.startswith(_NO_TABLE) else (UnclearError, "")
 
 
 def _is_unfit(file: Path) -> bool:
