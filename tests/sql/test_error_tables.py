@@ -12,10 +12,12 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
+from sessionkit_sqlite.dialect import MissingTableError
 from sessionkit_sqlite.dialects.generic import GenericDialect
 from sessionkit_sqlite.dialects.mysql import MysqlFaults
 from sessionkit_sqlite.dialects.postgresql import PostgresqlFaults
 from sessionkit_sqlite.dialects.sqlite import SqliteFaults
+from sessionkit_sqlite.schema import SESSION
 
 MYSQL = {
     UnavailableError: (
@@ -35,7 +37,8 @@ MYSQL = {
         4031,
     ),
     UnclearError: (1044, 1045, 1142, 1698, 9999),
-    RejectedError: (1049, 1064, 1146, 1153, 1366, 1406),
+    RejectedError: (1049, 1064, 1153, 1366, 1406),
+    MissingTableError: (1146,),
 }
 POSTGRESQL = {
     UnavailableError: (
@@ -50,7 +53,8 @@ POSTGRESQL = {
         "XX000",
     ),
     UnclearError: ("28P01", "42501", "0A000", "P0001", "99999"),
-    RejectedError: ("22021", "23505", "3D000", "42P01", "42601", "54000"),
+    RejectedError: ("22021", "23505", "3D000", "42601", "54000"),
+    MissingTableError: ("42P01",),
 }
 
 
@@ -118,7 +122,9 @@ def test_classes_of_any_driver(
     kind: type[StorageError], error: type[sqlalchemy.exc.DBAPIError]
 ) -> None:
     """Some drivers raise ProgrammingError, or DatabaseError, for whatever the server says."""
-    dialect = GenericDialect(sa.create_engine("sqlite://"))
+    engine = sa.create_engine("sqlite://")
+    SESSION.metadata.create_all(engine)
+    dialect = GenericDialect(engine)
 
     raised = error("statement", None, Exception("said"))
 

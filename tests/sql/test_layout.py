@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from session_harness.load import next_write
 from session_harness.mariadb import MariadbServer
 
-from sessionkit.errors import NewerFormatError, RejectedError
+from sessionkit.errors import NewerFormatError, RejectedError, UnclearError
 from sessionkit_sqlite.storage import SqlStorage
 
 PROCESSES: Final = 3
@@ -97,7 +97,7 @@ def test_app_without_the_right_to_create(
 
 def test_nobody_prepared_the_tables(app_url: str, opened: Callable[..., SqlStorage]) -> None:
     """Without tables and without the right to create them, the error says what is missing."""
-    with pytest.raises(RejectedError, match="denied"):
+    with pytest.raises(UnclearError, match="denied"):
         opened(app_url).setup()
 
 
