@@ -373,10 +373,40 @@ def test_a_list_that_is_older_than_the_session_gives_nobody_elses(
     """The store lists a session as the user's that is somebody else's, or nobody's, by now."""
     keep(server, "other", user_id=owner, inputs={"diary": 1})
     tab = shown(server)
-    monkeypatch.setattr(server.manager.repository, "latest_of", lambda _: "other")
+    listed = next(server.manager.repository.heads())
+    monkeypatch.setattr(server.manager.repository, "heads_of", lambda _: iter([listed]))
     session = tab.run(user_id="alice")
 
     assert ("alice", {"note": ""}) == (session.user_id, session.inputs)
+
+
+# -- what is worth coming home to ------------------------------------------------
+
+
+@pytest.mark.usefixtures("hers")
+def test_a_login_comes_home_to_the_latest_session_in_which_something_was_done(
+    server: Server,
+) -> None:
+    """Not to the page of a browser that was logged out elsewhere, whose app goes on naming the user."""
+    struck_off, current = server.tab(), server.tab()
+    assert {"work": 1} == struck_off.run(user_id="alice").inputs
+    current.run(user_id="alice")
+    assert 1 == current.enter().revoke_sessions("alice", keep_current=True)
+    begun = struck_off.run(user_id="alice")
+    begun.set_input("note", "")
+    assert server.manager.flush()
+    assert [begun.session_id, "hers"] == ids_of(server, "alice")
+
+    assert {"work": 1} == server.tab().run(user_id="alice").inputs
+
+
+def test_where_nothing_was_done_in_any_the_latest_one_is_given(server: Server) -> None:
+    """A user has one session more, not one at each login."""
+    keep(server, "older", user_id="alice")
+    latest = server.tab().run(user_id="alice")
+    assert server.manager.flush()
+
+    assert latest.session_id == server.tab().run(user_id="alice").session_id
 
 
 @pytest.mark.usefixtures("hers")
@@ -557,6 +587,15 @@ def test_each_field_of_a_session_was_thought_of() -> None:
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
     passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}
-    passed_over |= {"not_kept", "held_by", "provisional", "ended", "never", "privacy", "encoded_by"}
+    passed_over |= {
+        "change_times",
+        "not_kept",
+        "held_by",
+        "provisional",
+        "ended",
+        "never",
+        "privacy",
+        "encoded_by",
+    }
 
     assert counted | passed_over == {field.name for field in attrs.fields(UserSession)}

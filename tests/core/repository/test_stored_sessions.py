@@ -217,13 +217,13 @@ def test_the_latest_session_of_a_user(replica: Replica) -> None:
     """By activity, not by age; nobody else's."""
     for number, user in enumerate(("alice", "alice", "bob")):
         replica.save(UserSession(session_id=f"s{number}", user_id=user))
-    assert "s1" == replica.repository.latest_of("alice")
+    assert "s1" == next(replica.repository.heads_of("alice")).session_id
     session = replica.load("s0")
     session.last_activity += timedelta(minutes=5)
     replica.save(session)
 
-    assert "s0" == replica.repository.latest_of("alice")
-    assert replica.repository.latest_of("carol") is None
+    assert "s0" == next(replica.repository.heads_of("alice")).session_id
+    assert [] == list(replica.repository.heads_of("carol"))
 
 
 def test_lists_leave_out_what_expired_and_what_ended(clock: Clock) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from types import EllipsisType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 import attrs
@@ -40,6 +41,7 @@ from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.records import short
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, Owner
+from sessionkit.session.devices import EXTENSION as DEVICES
 from sessionkit.session.devices import (
     devices_of,
     list_device,
@@ -54,6 +56,9 @@ from sessionkit.values.equality import is_empty
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
+
+_LOOKED_AT: Final = 10
+"""So many sessions of a user are looked at for one in which something was done."""
 
 
 @attrs.frozen(kw_only=True)
@@ -385,7 +390,7 @@ class Identity:
             if asked is not None:
                 return asked
         held = None if claim.token_id is None else self._at(host, claim, claim.token_id)
-        return self._latest.of_user(claim) if held is None else held
+        return self._latest.of_user(claim, host) if held is None else held
 
     def _at(
         self, host: Host, claim: Claim, session_id: str, *, restore: bool = True
@@ -399,7 +404,7 @@ class Identity:
         if found.absence is Absence.ENDED:
             return None
         if found.absence is Absence.FREE and claim.asked is None:
-            latest = self._latest.of_user(claim)
+            latest = self._latest.of_user(claim, host)
             if latest is not None:
                 return latest
         planted = claim.user_id is not None and session_id == claim.token_id
@@ -439,26 +444,43 @@ class LatestSessions:
     repository: Callable[[], Repository]
     emit: Callable[[SessionEvent], None]
 
-    def of_user(self, claim: Claim) -> UserSession | None:
-        """Return the latest stored session of the claim's user; None when there is none, or it can't be told."""
+    def of_user(self, claim: Claim, host: Host) -> UserSession | None:
+        """
+        Return the latest stored session of the claim's user in which something was done.
+
+        A page that was only shown, such as that of a browser that was logged out, is nothing to come home to.
+
+        Args:
+            claim: Says who the user is.
+            host: The connection's; it may know what was only shown.
+
+        Returns:
+            The latest one of all where nothing was done in any; None when there is none, or it can't be told.
+        """
         user_id = claim.user_id
         if user_id is None:
             return None
         try:
             if self.live.outage.is_known:
                 self.live.outage.check()
-            latest = self.repository().latest_of(user_id)
+            heads = list(islice(self.repository().heads_of(user_id), _LOOKED_AT))
         except UnavailableError as error:
             self.emit(StoreUnavailable(session_id=None, error=str(error)))
             return None
-        found = None if latest is None else self.live.find(latest).session
-        if (
-            found is None
-            or found.user_id != user_id
-            or not self.live.absorb_for(found, claim.may_have)
-        ):
-            return None  # the list is older than the session: another tab may have it now
-        return found
+        blank: UserSession | None = None
+        for head in heads:
+            found = self._found(head.session_id, claim)
+            if found is not None and not is_blank(found, host):
+                return found
+            blank = blank or found
+        return blank
+
+    def _found(self, session_id: str, claim: Claim) -> UserSession | None:
+        """Return a session of the list, if it is the user's: another tab may have it since the list was made."""
+        found = self.live.find(session_id).session
+        if found is None or found.user_id != claim.user_id:
+            return None
+        return found if self.live.absorb_for(found, claim.may_have) else None
 
     def instead_of(self, session: UserSession, claim: Claim, host: Host) -> UserSession:
         """
@@ -478,7 +500,7 @@ class LatestSessions:
         """
         if claim.user_id is None or not is_blank(session, host):
             return session
-        own = self.of_user(claim)
+        own = self.of_user(claim, host)
         return session if own is None or not self._is_blank_in_store(session, host) else own
 
     def _is_blank_in_store(self, session: UserSession, host: Host) -> bool:
@@ -504,7 +526,7 @@ def is_blank(session: UserSession, host: Host | None = None) -> bool:
     Return whether a session holds nothing but what a page leaves there by being shown.
 
     That are values as untouched widgets have them, and what counts visits:
-    history, page views, activity. In doubt something was done.
+    history, page views, activity, devices. In doubt something was done.
 
     Args:
         session: The session.
@@ -516,7 +538,7 @@ def is_blank(session: UserSession, host: Host | None = None) -> bool:
         held = (
             session.roles,
             session.permissions,
-            session.extensions.keys() - ({shown.notes} if shown else ()),
+            session.extensions.keys() - {DEVICES, *((shown.notes,) if shown else ())},
             session.cache_keys,
             session.cache_dependencies,
             session.unknown,

@@ -180,10 +180,6 @@ class Catalog:
         """Yield the heads of a user's sessions that have not expired, latest activity first."""
         return self._stored.heads_of(user_id)
 
-    def latest_of(self, user_id: str) -> str | None:
-        """Return the id of the session of *user_id* with the latest activity, or None."""
-        return self._stored.latest_of(user_id)
-
     def touch(self, session_id: str) -> bool:
         """Record that a stored session is in use now; return whether there is one."""
         return self._stored.touch(session_id)

@@ -159,10 +159,6 @@ class StoredSessions:
         )
         self.emit(event)
 
-    def latest_of(self, user_id: str) -> str | None:
-        """Return the id of the session of *user_id* with the latest activity, or None."""
-        return next((head.session_id for head in self.heads_of(user_id)), None)
-
     def heads(self) -> Iterator[SessionHead]:
         """Yield the heads of all sessions that have not expired."""
         return self._found(None)
