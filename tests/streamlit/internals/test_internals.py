@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,7 +38,12 @@ from sessionkit_streamlit.internals.observe import install
 
 Page = Callable[..., Path]
 
+BOUND = SimpleNamespace(bind="query-params", deserializer=lambda _: 0, value_type="int_value")
+"""A widget as it stands in the page's URL."""
+
 USED = [
+    ("streamlit.runtime.state.query_params", "QueryParams.get_initial_value"),
+    ("streamlit.runtime.state.query_params", "QueryParams._set_corrected_value"),
     ("streamlit.runtime.state.session_state", "STREAMLIT_INTERNAL_KEY_PREFIX"),
     ("streamlit.runtime.state.session_state", "SessionState.register_widget"),
     ("streamlit.runtime.state.session_state", "SessionState._get_widget_metadata"),
@@ -209,6 +215,8 @@ def test_without_the_hidden_prefix_keys_are_plain(
     [
         (lambda: widgets.sent_keys(object()), set(), "get_widget_states"),  # type: ignore[arg-type]
         (lambda: widgets.at_default(object(), "x", 1), False, "_get_widget_metadata"),  # type: ignore[arg-type]
+        (lambda: widgets.in_url(object(), BOUND, "x"), False, "get_initial_value"),
+        (lambda: widgets.show_in_url(object(), BOUND, "x", 1), None, "_set_corrected_value"),
         (lambda: widgets.begins_with(object(), 1), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: state.peek(object(), "x"), None, "SafeSessionState._state"),  # type: ignore[arg-type]
         (lambda: state.unplug(object(), "x"), None, "_new_session_state"),

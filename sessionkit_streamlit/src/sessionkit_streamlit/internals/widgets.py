@@ -119,18 +119,44 @@ def begins_with(run: ScriptRunContext, value: Any) -> bool:  # noqa: ANN401
 
     def read() -> bool:
         widgets = list(raw(run)._new_widget_state.widget_metadata.values())  # noqa: SLF001
-        return any(not momentary(one) and _begins_with(one, value) for one in widgets)
+        return any(not momentary(one) and at_beginning(one, value) for one in widgets)
 
     effect = "nobody is told that persist_input was given a key that no widget has"
     return guarded(read, "SessionState._new_widget_state", effect, otherwise=False)
 
 
-def _begins_with(widget: Any, value: Any) -> bool:  # noqa: ANN401
+def at_beginning(widget: Any, value: Any) -> bool:  # noqa: ANN401
+    """Return whether a widget begins with this very value, of the same type."""
     try:
         first = widget.deserializer(None)
         return type(first) is type(value) and bool(first == value)
-    except Exception:  # noqa: BLE001 - an app's own component may raise anything; it is asked for a warning's sake
+    except Exception:  # noqa: BLE001 - an app's own component may raise anything
         return False
+
+
+def in_url(state: Any, widget: Any, key: str) -> bool:  # noqa: ANN401 - Streamlit's
+    """Return whether a widget is bound to the page's URL and finds a value there, which it takes before any other."""
+    if getattr(widget, "bind", None) is None:
+        return False
+    effect = "a stored value that the page's URL replaces is told as dropped"
+    return guarded(
+        lambda: state.query_params.get_initial_value(key) is not None,
+        "QueryParams.get_initial_value",
+        effect,
+        otherwise=False,
+    )
+
+
+def show_in_url(state: Any, widget: Any, key: str, value: Any) -> None:  # noqa: ANN401 - Streamlit's, any value
+    """Write a value that was put back into the page's URL, if its widget is bound to that; one to begin with is none."""
+    if getattr(widget, "bind", None) is None or at_beginning(widget, value):
+        return
+
+    def write() -> None:
+        state.query_params._set_corrected_value(key, widget.serializer(value), widget.value_type)  # noqa: SLF001
+
+    effect = "the page's URL does not show what was put back"
+    guarded(write, "QueryParams._set_corrected_value", effect, otherwise=None)
 
 
 def momentary(widget: Any) -> bool:  # noqa: ANN401 - Streamlit's

@@ -35,7 +35,7 @@ from sessionkit_streamlit.internals.state import (
     snapshot,
     unplug,
 )
-from sessionkit_streamlit.internals.widgets import momentary, take
+from sessionkit_streamlit.internals.widgets import in_url, momentary, show_in_url, take
 from sessionkit_streamlit.widgets.edits import (
     is_late,
     keys_sent_first,
@@ -270,6 +270,9 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
     if taken.refusal is None:
         put(state, key, taken.value)
         widgets.shown[key] = taken.value
+        if in_url(state, widget, key):
+            return  # whoever followed the link chose that: it is a change, and nothing was dropped
+        show_in_url(state, widget, key, taken.value)
         widgets.placed[key] = Placed(stored=restored, taken=taken.value)
     else:
         _drop(connection, state, key, restored, taken.refusal)
