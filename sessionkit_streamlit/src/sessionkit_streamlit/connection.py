@@ -101,6 +101,7 @@ class Widgets:
         era: Counts the sessions that the connection showed before this one.
         shown: Values in Streamlit's state when they were last looked at, by key.
         kept: Values in ``session.inputs`` at the same moment.
+        typed: What this connection's user made of them last.
         waiting: Values for widgets that existed already; set when the next run begins.
         fresh: Values that were put back and that no widget has taken yet.
         placed: Values that were put back and that a widget took during this run.
@@ -119,6 +120,7 @@ class Widgets:
     era: int = 0
     shown: dict[str, Any] = attrs.field(factory=dict)
     kept: dict[str, Any] = attrs.field(factory=dict)
+    typed: dict[str, Any] = attrs.field(factory=dict)
     waiting: dict[str, Any] = attrs.field(factory=dict)
     fresh: dict[str, Any] = attrs.field(factory=dict)
     placed: dict[str, Placed] = attrs.field(factory=dict)
@@ -135,7 +137,7 @@ class Widgets:
     def begin_era(self) -> None:
         """Note nothing any more of what was shown until now; which keys can't be set is the page's."""
         self.era += 1
-        for held in (self.shown, self.kept, self.waiting, self.fresh, self.placed):
+        for held in (self.shown, self.kept, self.typed, self.waiting, self.fresh, self.placed):
             held.clear()
         for noted in (self.replaced, self.unasked, self.overtaken, self.sent, self.deleted):
             noted.clear()
@@ -147,7 +149,7 @@ class Widgets:
 
     def forget(self, key: str) -> None:
         """Note nothing about *key* any more."""
-        for values in (self.shown, self.kept, self.waiting, self.fresh, self.placed):
+        for values in (self.shown, self.kept, self.typed, self.waiting, self.fresh, self.placed):
             values.pop(key, None)
         self.replaced.pop(key, None)
         self.unasked.pop(key, None)

@@ -14,6 +14,7 @@ import pytest
 from sessionkit import SessionManager
 from sessionkit.conflict import REMOVED, FieldDecision
 from sessionkit.events import ValueDropped
+from sessionkit.merge.fields import ask
 from sessionkit_streamlit import NoticeTexts, conflict_notice, connection
 from sessionkit_streamlit.widgets import edits
 
@@ -28,7 +29,7 @@ IN_A_FRAGMENT = "@st.fragment\ndef part():\n    conflict_notice()\npart()\n"
 
 def told(tab: Any) -> list[str]:
     """Return the lines that a tab's notices begin with."""
-    return [one.value for one in tab.markdown if "Changed in another tab" in one.value]
+    return [one.value for one in tab.markdown if "Changed in" in one.value]
 
 
 def click(tab: Any, label: str) -> Any:
@@ -150,11 +151,59 @@ def test_what_two_writers_saved_at_once(browser: Any, page: Page) -> None:
     assert 1 == len(browser.manager.decisions(live))
     tab.run()
     assert 1 == len(told(tab))
-    kept, other = city(tab), {"Ghent", "Antwerp"} - {city(tab)}
-    click(tab, "Take theirs" if kept == "Antwerp" else "Keep mine")
+    other = {"Ghent", "Antwerp"} - {city(tab)}
+    assert "Changed in two tabs: **city**" in told(tab)[0]  # neither was typed here
+    click(tab, f"Take ` {min(other)} `")
     assert other == {city(tab)}
     assert [] == told(tab)
     assert () == browser.manager.decisions(live)
+
+
+@pytest.mark.parametrize(
+    ("typed", "headline", "outcome", "keep", "take"),
+    [
+        (
+            "Antwerp",
+            "another tab",
+            "Yours is ` Antwerp `. The other is kept until",
+            "Antwerp",
+            "Ghent",
+        ),
+        ("Ghent", "another tab", "Yours is kept: ` Ghent `. The other tab has", "Ghent", "Antwerp"),
+        (None, "two tabs", "Kept is ` Ghent `. The other value is", "Ghent", "Antwerp"),
+    ],
+)
+def test_mine_is_what_was_typed_on_this_page(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    browser: Any,
+    page: Page,
+    typed: str | None,
+    headline: str,
+    outcome: str,
+    keep: str,
+    take: str,
+) -> None:
+    """Whoever saved asked in their own view; a page that was loaded anew can't know whose is whose."""
+    script = page(NOTICE + CITY)
+    for button, left in ((0, keep), (1, take)):
+        tab = browser.open(script).run()
+        if typed:
+            tab.text_input(key="city").set_value("x").run()
+            tab.text_input(key="city").set_value(typed).run()
+        _ask(browser, ours="Antwerp", theirs="Ghent")
+        tab.run()
+        assert headline in told(tab)[0]
+        assert tab.caption[0].value.startswith(outcome)
+        assert ["Keep mine", "Take theirs"] == [one.label for one in tab.button[:2]] or not typed
+        tab.button[button].click().run()
+        assert ([], left) == (told(tab), city(tab))
+
+
+def _ask(browser: Any, **sides: str) -> None:
+    """Let the session ask, as it does where another replica's save has met one."""
+    browser.manager.flush()
+    session = browser.session()
+    session.inputs["city"] = sides["theirs"]
+    ask(session, decision(taken="asked", **sides))
 
 
 def _save_elsewhere(browser: Any, value: str) -> None:

@@ -13,8 +13,9 @@ import streamlit as st
 
 from sessionkit.conflict import REMOVED, FieldDecision, Side
 from sessionkit.session.fields import utc_now
+from sessionkit.values.equality import same_content
 from sessionkit_streamlit.connection import Connection, current_connection
-from sessionkit_streamlit.internals.state import PREFIX, context
+from sessionkit_streamlit.internals.state import MISSING, PREFIX, context
 from sessionkit_streamlit.notices.markdown import field_name, quote
 
 _AT_ONCE: Final = 3
@@ -26,6 +27,7 @@ _STEPS: Final = (
     (timedelta(minutes=1), "minutes"),
     (timedelta(seconds=1), "seconds"),
 )
+_INPUTS: Final = "inputs"
 _NO_LABELS: Final[Mapping[str, str]] = {}
 
 
@@ -40,6 +42,8 @@ class NoticeTexts:
     Attributes:
         changed: The line on top; ``{field}`` and ``{ago}``.
         changed_once: The same where nobody knows when it was; ``{field}``.
+        changed_apart: The same where this page doesn't know which value its user typed: it was loaded
+            anew since, or did not make the change; ``{field}``.
         now: ``{ago}`` in the first second.
         seconds: Below a minute; ``{n}``.
         minutes: Below an hour.
@@ -49,14 +53,18 @@ class NoticeTexts:
         theirs: Where it is the other's.
         merged: Where it is made of both.
         asked: Where it is the other's until someone chooses.
+        apart: What is kept where the page doesn't know whose it is; ``{kept}`` and ``{other}``.
         removed: Stands for a value that was removed.
         keep: On the button that keeps this tab's value.
         take: On the button that takes the other's.
+        keep_value: On the one that keeps what is kept, where the page doesn't know whose it is; ``{value}``.
+        take_value: On the one that takes the other value then.
         dismiss: On the button that leaves things as they are.
     """
 
     changed: str = "Changed in another tab: **{field}**, {ago}"
     changed_once: str = "Changed in another tab: **{field}**"
+    changed_apart: str = "Changed in two tabs: **{field}**"
     now: str = "just now"
     seconds: str = "{n} s ago"
     minutes: str = "{n} min ago"
@@ -66,9 +74,12 @@ class NoticeTexts:
     theirs: str = "The other is kept: {theirs}. Yours was {mine}."
     merged: str = "Both are kept, put together. Yours was {mine}, the other {theirs}."
     asked: str = "Yours is {mine}. The other is kept until you choose: {theirs}."
+    apart: str = "Kept is {kept}. The other value is {other}."
     removed: str = "nothing"
     keep: str = "Keep mine"
     take: str = "Take theirs"
+    keep_value: str = "Keep {value}"
+    take_value: str = "Take {value}"
     dismiss: str = "Dismiss"
 
     def headline(self, decision: FieldDecision, labels: Mapping[str, str]) -> str:
@@ -90,9 +101,10 @@ class NoticeTexts:
     def outcome(self, decision: FieldDecision) -> str:
         """Return what is kept now, as Markdown."""
         text: str = getattr(self, decision.taken)
-        return text.format(mine=self._value(decision.ours), theirs=self._value(decision.theirs))
+        return text.format(mine=self.value(decision.ours), theirs=self.value(decision.theirs))
 
-    def _value(self, value: Any) -> str:  # noqa: ANN401 - any stored value
+    def value(self, value: Any) -> str:  # noqa: ANN401 - any stored value
+        """Return a value as Markdown."""
         return self.removed if value is REMOVED else quote(value)
 
 
@@ -124,10 +136,11 @@ def conflict_notice(
         return
     connection = current_connection()
     for decision in _open(connection)[:_AT_ONCE]:
+        view = _viewed(connection, decision)
         with st.container(border=True, gap="small"):
-            st.markdown(f":material/sync_problem: {texts.headline(decision, labels)}")
-            st.caption(texts.outcome(decision))
-            _buttons(connection, decision, texts)
+            st.markdown(f":material/sync_problem: {view.headline(texts, labels)}")
+            st.caption(view.outcome(texts))
+            _buttons(connection, view, texts)
 
 
 def _open(connection: Connection) -> list[FieldDecision]:
@@ -138,20 +151,101 @@ def _open(connection: Connection) -> list[FieldDecision]:
     return list((connection.widgets.overtaken | decided).values())
 
 
-def _buttons(connection: Connection, decision: FieldDecision, texts: NoticeTexts) -> None:
-    key = _key_of(decision)
+@attrs.frozen
+class _View:
+    """
+    A decision as one page sees it: who saved it may have been another tab, or this one before it was loaded anew.
+
+    Attributes:
+        decision: The decision; its sides are those of whoever saved.
+        mine: The side that this page's user typed; None where it doesn't know.
+    """
+
+    decision: FieldDecision
+    mine: Side | None
+
+    @property
+    def kept(self) -> Side:
+        """The side that is kept now."""
+        return "ours" if self.decision.taken == "ours" else "theirs"
+
+    def headline(self, texts: NoticeTexts, labels: Mapping[str, str]) -> str:
+        """Return the line on top."""
+        if self.mine is None:
+            return texts.changed_apart.format(field=_field_name(self.decision, labels))
+        return texts.headline(self._own(), labels)
+
+    def outcome(self, texts: NoticeTexts) -> str:
+        """Return what is kept now."""
+        if self.mine is not None:
+            return texts.outcome(self._own())
+        kept, other = self.kept, _opposite(self.kept)
+        return texts.apart.format(kept=self._value(texts, kept), other=self._value(texts, other))
+
+    def choices(self, texts: NoticeTexts) -> tuple[tuple[str, Side], tuple[str, Side]]:
+        """Return what stands on the buttons that choose a side, and the side."""
+        if self.mine is not None:
+            return (texts.keep, self.mine), (texts.take, _opposite(self.mine))
+        kept, other = self.kept, _opposite(self.kept)
+        return (
+            (texts.keep_value.format(value=self._value(texts, kept)), kept),
+            (texts.take_value.format(value=self._value(texts, other)), other),
+        )
+
+    def _value(self, texts: NoticeTexts, side: Side) -> str:
+        return texts.value(self.decision.ours if side == "ours" else self.decision.theirs)
+
+    def _own(self) -> FieldDecision:
+        """Return the decision with the user's own side as ours."""
+        one = self.decision
+        if self.mine == "ours":
+            return one
+        return attrs.evolve(
+            one,
+            taken="theirs" if one.taken == "ours" else "ours",  # what is asked stands at theirs
+            ours=one.theirs,
+            theirs=one.ours,
+            ours_at=one.theirs_at,
+            theirs_at=one.ours_at,
+        )
+
+
+def _opposite(side: Side) -> Side:
+    return "theirs" if side == "ours" else "ours"
+
+
+def _viewed(connection: Connection, decision: FieldDecision) -> _View:
+    widgets = connection.widgets
+    if widgets.overtaken.get(decision.path) is decision:
+        return _View(decision, "ours")
+    typed = widgets.typed.get(str(decision.keys[-1]), MISSING) if _is_input(decision) else MISSING
+    if typed is not MISSING and same_content(typed, decision.ours):
+        return _View(decision, "ours")
+    if typed is not MISSING and same_content(typed, decision.theirs):
+        return _View(decision, "theirs")
+    return _View(decision, None)
+
+
+def _is_input(decision: FieldDecision) -> bool:
+    return decision.keys[:-1] == (_INPUTS,)
+
+
+def _buttons(connection: Connection, view: _View, texts: NoticeTexts) -> None:
+    key, decision = _key_of(view), view.decision
+    (keep, kept), (take, taken) = view.choices(texts)
     with st.container(horizontal=True):
-        if st.button(texts.keep, key=f"{key}_keep"):
-            _settle(connection, decision, "ours")
-        if st.button(texts.take, key=f"{key}_take"):
-            _settle(connection, decision, "theirs")
+        if st.button(keep, key=f"{key}_keep"):
+            _settle(connection, decision, kept)
+        if st.button(take, key=f"{key}_take"):
+            _settle(connection, decision, taken)
         if st.button(texts.dismiss, key=f"{key}_dismiss", type="tertiary"):
             _settle(connection, decision, None)
 
 
-def _key_of(decision: FieldDecision) -> str:
+def _key_of(view: _View) -> str:
     """Return a key for the buttons: a click must not choose what the user did not see."""
-    known = (decision.path, decision.ours_at, decision.theirs_at, decision.question)
+    one = view.decision
+    known = (one.path, one.ours_at, one.theirs_at, one.question, view.mine)
     return f"{PREFIX}_notice_{blake2b(repr(known).encode(), digest_size=8).hexdigest()}"
 
 

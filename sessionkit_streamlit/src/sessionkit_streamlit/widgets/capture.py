@@ -123,7 +123,7 @@ def _take(
     kept = to_keep(value)
     session.set_input(key, kept)
     widgets.agree(key, value)
-    widgets.kept[key] = kept
+    widgets.kept[key] = widgets.typed[key] = kept
     widgets.replaced.pop(key, None)  # an edit: the browser is past what stood there
     if connection.page.tab is not None:  # another tab may tell its user when it was
         connection.page.tab.group.edits[key] = (kept, utc_now())
