@@ -75,6 +75,7 @@ class TestStreamlitHost(HostConformance):
 
     users = True
     connected = True
+    follows = True
 
     @pytest.fixture
     def connect(self, tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 import pytest
+from itsdangerous.encoding import base64_decode
 
 from sessionkit.host import Keeper
 from sessionkit.session import UserSession
@@ -33,6 +35,7 @@ class Page:
         try:
             return call(self.host)
         finally:
+            self.host.run_ended()
             self.host.now.reset(entered)
 
 
@@ -67,6 +70,25 @@ class WebHost:
 
     def connected(self, session: UserSession, keeper: Keeper) -> None:
         self.page.state["shown"] = (session, keeper)
+
+    def follow(self, former: UserSession, session: UserSession) -> None:
+        shown, keeper = self.page.state["shown"]
+        if shown is former:
+            self.page.state["shown"] = (session, keeper)
+
+    def run_ended(self) -> None:
+        session, keeper = self.page.state.get("shown", (None, None))
+        if session is not None and self.goes_on(session):
+            self.keep(session)
+            keeper.schedule_save(session)
+
+    def goes_on(self, session: UserSession) -> bool:
+        return not session.ended
+
+    def keep(self, session: UserSession) -> None:
+        session.inputs.update(
+            {key: self.page.state[key] for key in {"city"} & self.page.state.keys()}
+        )
 
 
 class TrustsAll(WebHost):
@@ -206,6 +228,78 @@ class ConnectsOnce(WebHost):
         assert first is session
 
 
+class KeepsTheObject(WebHost):
+    """Goes on with the object of a session that has left it."""
+
+    def goes_on(self, session: UserSession) -> bool:
+        return bool(session)
+
+
+class SavesTheObject(WebHost):
+    """Puts nothing more into it, but has it saved."""
+
+    def goes_on(self, session: UserSession) -> bool:
+        return bool(session)
+
+    def keep(self, session: UserSession) -> None:
+        if not session.ended:
+            super().keep(session)
+
+
+class NeverFollows(WebHost):
+    """Has no ``follow`` and doesn't say so."""
+
+    follow = None  # type: ignore[assignment]  # the defect
+
+
+class AllFollow(WebHost):
+    """Takes along every connection that shows the session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved: dict[UserSession, UserSession] = {}
+
+    def follow(self, former: UserSession, session: UserSession) -> None:
+        self._moved[former] = session
+
+    def run_ended(self) -> None:
+        shown, keeper = self.page.state.get("shown", (None, None))
+        if shown in self._moved:
+            self.page.state["shown"] = (self._moved[shown], keeper)
+        super().run_ended()
+
+
+class TokenOfASession(WebHost):
+    """Takes another token of the same session for the same."""
+
+    def set_token(self, token: str | None) -> None:
+        if _session_part(token) != _session_part(self.page.cookie):
+            super().set_token(token)
+
+
+class DevicesShareAToken(WebHost):
+    """Presents what the session's latest browser was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest: dict[str | None, str | None] = {}
+
+    def token(self) -> str | None:
+        return self._latest.get(_session_part(self.page.cookie))
+
+    def set_token(self, token: str | None) -> None:
+        super().set_token(token)
+        self._latest[_session_part(token)] = token
+
+
+def _session_part(token: str | None) -> str | None:
+    """Return what tokens of one session have in common."""
+    if token is None:
+        return None
+    said = json.loads(base64_decode(token.partition(".")[0]))
+    return str(said[0] if isinstance(said, list) else said)
+
+
 CAUGHT: Final = {
     TrustsAll: "test_trust_is_declared",
     AlwaysActive: "test_active_in_a_run",
@@ -224,6 +318,12 @@ CAUGHT: Final = {
     LastUser: "test_who_is_logged_in",
     NeverConnected: "test_connected_is_declared",
     ConnectsOnce: "test_sessions_are_connected",
+    KeepsTheObject: "test_who_does_not_follow_loses_the_session",
+    SavesTheObject: "test_who_does_not_follow_loses_the_session",
+    NeverFollows: "test_follow_is_declared",
+    AllFollow: "test_who_follows_is_the_one_that_is_told",
+    TokenOfASession: "test_a_token_for_another_device",
+    DevicesShareAToken: "test_each_device_is_known_for_itself",
 }
 
 
@@ -245,11 +345,11 @@ def test_the_suite_catches(
     """The clause that is about the defect fails."""
     suite = ("HostConformance", "connect", _pages(mutant), [clause])
 
-    assert {clause} == failing(*suite, users=True, connected=True)
+    assert {clause} == failing(*suite, users=True, connected=True, follows=True)
 
 
 def test_the_suite_passes_what_is_not_broken(failing: Callable[..., set[str]]) -> None:
     """No clause fails for the host that the mutants are made of."""
     suite = ("HostConformance", "connect", _pages(WebHost))
 
-    assert set() == failing(*suite, users=True, connected=True)
+    assert set() == failing(*suite, users=True, connected=True, follows=True)

@@ -21,7 +21,8 @@ import pytest
 
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.events import SessionEvent
-from sessionkit.host import STATE_KEY, ConnectedHost, Host
+from sessionkit.host import STATE_KEY, ConnectedHost, FollowingHost, Host
+from sessionkit.session.ended import empty
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.session import UserSession
 from sessionkit.status import PersistenceStatus
@@ -43,11 +44,13 @@ class HostConformance:
         users: Whether the host can tell who is logged in; if so, ``connect``
             is called with users.
         connected: Whether it has ``connected``.
+        follows: Whether it has ``follow``.
     """
 
     trusted: ClassVar[bool] = False
     users: ClassVar[bool] = False
     connected: ClassVar[bool] = False
+    follows: ClassVar[bool] = False
 
     @pytest.fixture
     def tokens(self) -> Tokens:
@@ -155,6 +158,23 @@ class HostConformance:
         theirs.run(_give(tokens.issue("theirs")))
         assert ["ours", "theirs"] == [_presented_id(one, tokens) for one in (ours, theirs)]
 
+    def test_a_token_for_another_device(self, connection: HostConnection, tokens: Tokens) -> None:
+        """It takes the place of the one before, though it is for the same session: a login gives a new one."""
+        self._need_browser()
+        for device_id in (None, "one", "two"):
+            connection.run(_give(tokens.issue("session", device_id)))
+
+            assert device_id == _presented_device(connection, tokens)
+
+    def test_each_device_is_known_for_itself(self, connect: Connect, tokens: Tokens) -> None:
+        """Browsers that share a session present what each was given."""
+        self._need_browser()
+        ours, theirs = connect(), connect()
+        for connection, device_id in ((ours, "ours"), (theirs, "theirs")):
+            connection.run(_give(tokens.issue("session", device_id)))
+
+        assert ["ours", "theirs"] == [_presented_device(one, tokens) for one in (ours, theirs)]
+
     def test_nobody_is_logged_in(self, connection: HostConnection) -> None:
         """A user who has not logged in has no name."""
         assert connection.run(lambda host: host.user()) is None
@@ -185,6 +205,47 @@ class HostConformance:
 
         assert [{}, {}] == [session.inputs, other.inputs]
 
+    def test_who_does_not_follow_loses_the_session(
+        self, connection: HostConnection, tokens: Tokens
+    ) -> None:
+        """Nothing more is put into a session that has left its object, nor is it to be saved; the next one may be."""
+        if not self.connected:
+            pytest.skip("the host is declared without connected()")
+        session, keeper = UserSession(session_id="one"), NullKeeper(tokens)
+        connection.run(_connect(session, keeper))
+        connection.run(lambda host: host.state().update({"city": "Ghent"}))
+        empty(session)
+        keeper.asked.clear()
+
+        connection.run(lambda host: host.state().update({"city": "Bruges"}))
+        connection.run(_connect(UserSession(session_id="two"), keeper))
+
+        assert {} == session.inputs
+        assert session not in keeper.asked
+
+    def test_follow_is_declared(self, connection: HostConnection) -> None:
+        """``follows`` says whether there is a method ``follow``."""
+        assert self.follows == callable(getattr(connection.host, "follow", None))
+
+    def test_who_follows_is_the_one_that_is_told(self, connect: Connect, tokens: Tokens) -> None:
+        """Another connection, which shows the same session, has nothing of the one that it moved to."""
+        if not (self.connected and self.follows):
+            pytest.skip("the host is declared without connected() or follow()")
+        former, session = UserSession(session_id="one"), UserSession(session_id="two")
+        ours, theirs, keeper = connect(), connect(), NullKeeper(tokens)
+        for connection in (ours, theirs):
+            connection.run(_connect(former, keeper))
+        empty(former)
+        ours.run(lambda host: cast("FollowingHost", host).follow(former, session))
+        ours.run(_connect(session, keeper))
+        keeper.asked.clear()
+
+        theirs.run(lambda host: host.state().update({"city": "Ghent"}))
+
+        assert {} == session.inputs
+        assert session not in keeper.asked
+        assert theirs.run(lambda host: host.token()) is None
+
     def _need_browser(self) -> None:
         if self.trusted:
             pytest.skip("the host is declared trusted: it has no browser that keeps a token")
@@ -212,11 +273,18 @@ class Connect(Protocol):
 
 
 class NullKeeper:
-    """A manager that keeps nothing."""
+    """
+    A manager that keeps nothing.
+
+    Attributes:
+        tokens: The app's.
+        asked: The sessions that it was to save.
+    """
 
     def __init__(self, tokens: Tokens) -> None:
         """Take the app's tokens."""
         self.tokens = tokens
+        self.asked: list[UserSession] = []
         self.watching = False
 
     def is_private(self, name: str) -> bool:
@@ -230,7 +298,8 @@ class NullKeeper:
         """Do nothing."""
 
     def schedule_save(self, session: UserSession) -> None:
-        """Do nothing."""
+        """Note that it was asked to."""
+        self.asked.append(session)
 
     def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
         """Return that nothing waits."""
@@ -267,3 +336,9 @@ def _presented_id(connection: HostConnection, tokens: Tokens) -> str | None:
     """Return the id in the token that the browser presents."""
     token = connection.run(lambda host: host.token())
     return None if token is None else tokens.read(token)
+
+
+def _presented_device(connection: HostConnection, tokens: Tokens) -> str | None:
+    """Return the device in the token that the browser presents."""
+    token = connection.run(lambda host: host.token())
+    return None if token is None else tokens.inspect(token).device_id
