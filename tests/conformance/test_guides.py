@@ -35,19 +35,21 @@ def _shown(document: str) -> dict[str, Any]:
 PLUGINS = _shown("plugins.md")
 
 TestZipped = PLUGINS["TestZipped"]
-TestTheirsOnMyWord = PLUGINS["TestTheirsOnMyWord"]
+TestOneTheme = PLUGINS["TestOneTheme"]
 TestPageHost = PLUGINS["TestPageHost"]
 
-NewerTheme = _shown("conflicts.md")["NewerTheme"]
+OurTheme = _shown("conflicts.md")["OurTheme"]
 
 
-class TestNewerTheme(ConflictStrategyConformance):
+class TestOurTheme(ConflictStrategyConformance):
     """The strategy that ``conflicts.md`` shows."""
+
+    merges = True
 
     @pytest.fixture
     def strategy(self) -> ConflictStrategy:
         """Return the strategy under test."""
-        return NewerTheme()
+        return OurTheme()
 
 
 # -- observers -----------------------------------------------------------------------------------
