@@ -263,3 +263,63 @@ def test_what_the_page_showed_stays_the_users(browser: Any, page: Page) -> None:
     assert "secret" not in browser.connection_of(tab).session.inputs.values()
     tab.button[0].click().run()
     assert "secret" == tab.text_input(key="note").value
+
+
+# -- a page that says at each load who is there ----------------------------------
+
+TWO_CALLS = """\
+persist("note")
+session = bootstrap_session(user_id="ada")
+st.text_input("Note", key="note")
+st.text(len(list_sessions("ada")))
+if st.button("in"):
+    bootstrap_session(user_id=None)
+    bootstrap_session(user_id="ada")
+"""
+
+
+def test_to_name_the_user_at_each_load_is_no_login(browser: Any, page: Page) -> None:
+    """Though the first call named nobody: the token stays, no device piles up, and open tabs go on."""
+    script = page(TWO_CALLS)
+    tokens = set()
+
+    def load() -> AppTest:
+        tab = browser.open(script).run()
+        assert not tab.exception
+        granted = browser.connection_of(tab).identity.granted
+        if granted is not None:
+            browser.cookies[browser.manager.tokens.cookie_name] = granted
+        tokens.add(browser.cookies[browser.manager.tokens.cookie_name])
+        return tab
+
+    first = load()
+    first.text_input(key="note").set_value("tea").run()
+    browser.manager.flush()
+    began = browser.connection_of(first).session
+    before = repr(began.extensions)
+    first.text_input(key="note").set_value("half typed")
+    held = first._tree.get_widget_states()
+    for _ in range(3):
+        assert "tea" == load().text_input(key="note").value
+    first._run(held)
+
+    assert 1 == len(tokens)
+    assert before == repr(began.extensions)
+    assert began is browser.connection_of(first).session
+    assert "half typed" == first.text_input(key="note").value
+
+
+def test_a_login_on_a_page_that_was_loaded_before_gives_a_new_token(
+    browser: Any, page: Page
+) -> None:
+    """Also where the page had named the user from the cookie alone."""
+    body = "if st.button('in'):\n    bootstrap_session(user_id='ada')\nst.text(session.user_id)\n"
+    script = page(body)
+    for number in range(2):
+        tab = browser.open(script).run()
+        before = browser.cookies[browser.manager.tokens.cookie_name]
+        tab.button[0].click().run()
+        browser.cookies[browser.manager.tokens.cookie_name] = after = browser.connection_of(
+            tab
+        ).identity.granted
+        assert before != after, number

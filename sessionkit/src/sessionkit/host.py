@@ -153,6 +153,18 @@ class FollowingHost(Host, Protocol):
 
 
 @runtime_checkable
+class LoadingHost(Host, Protocol):
+    """A host that runs a page when it is loaded, before anybody can do anything on it."""
+
+    def is_loading(self) -> bool:
+        """
+        Return whether the connection's first run is still under way.
+
+        Who is named then has not logged in just now: the page says at each load who is there.
+        """
+
+
+@runtime_checkable
 class InputHost(Host, Protocol):
     """A host whose connections show values that others may have changed since."""
 

@@ -318,6 +318,7 @@ class Connection:
         widgets: What is known about its keyed widgets.
         identity: What the browser was told about its id.
         page: What is known about the page that the browser shows.
+        is_loading: Whether its first run is still under way.
     """
 
     session: UserSession | None = None
@@ -328,6 +329,7 @@ class Connection:
     widgets: Widgets = attrs.field(factory=Widgets)
     identity: Identity = attrs.field(factory=Identity)
     page: Page = attrs.field(factory=Page)
+    is_loading: bool = True
 
     @property
     def live_session(self) -> UserSession | None:

@@ -167,6 +167,10 @@ class StreamlitHost:
             if run is not None and connection.keeper is not None:
                 runs.use(run, connection.keeper, session)
 
+    def is_loading(self) -> bool:
+        """Return whether the connection's first run is still under way."""
+        return current_connection().is_loading
+
     def user(self) -> str | None:
         """Return who is logged in by ``st.login``, as ``issuer|subject``, or None."""
         known = st.user.to_dict()
@@ -334,6 +338,7 @@ def run_finished(run: ScriptRunContext) -> None:
     connection = peek(run, CONNECTION_KEY)
     if not isinstance(connection, Connection):
         return
+    connection.is_loading = False
     open_tabs.ended(connection.page.tab, run)
     session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:

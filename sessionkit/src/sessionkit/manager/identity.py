@@ -34,7 +34,7 @@ from sessionkit.events import (
     SessionRestored,
     StoreUnavailable,
 )
-from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, ShowingHost
+from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, LoadingHost, ShowingHost
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
@@ -175,9 +175,9 @@ class Identity:
         device_id = shown if shown in listed or given is None else given
         if device_id not in listed and claim.user_id == session.user_id:
             device_id = replacement_of(session, device_id) or device_id
-        logs_in = before is not None and claim.user_id is not None and before.said != claim.user_id
+        logs_in = before is not None and claim.user_id not in {None, before.said}
         now = self.now()
-        if device_id in listed and not (logs_in and device_id == given):
+        if device_id in listed and not (logs_in and device_id == given and not _is_loading(host)):
             note_seen(session, device_id, now)
             return device_id
         if self.rotation.was_bound(session) and len(listed) == 1:
@@ -424,6 +424,10 @@ class Identity:
             )
 
         return self.live.begin(session_id, make, saved=saved)
+
+
+def _is_loading(host: Host) -> bool:
+    return isinstance(host, LoadingHost) and host.is_loading()
 
 
 # -- a known user at a new browser gets their latest session -----------------
