@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from sessionkit_streamlit import launcher
+from sessionkit_streamlit.internals.command import run_options
 
 
 @attrs.define
@@ -110,6 +112,24 @@ def test_demo_runs_the_packaged_app(served: Served) -> None:
     assert served.script is not None
     assert Path(served.script).is_file()
     assert {"server.port": 8601} == served.settings
+
+
+@pytest.mark.parametrize("command", [launcher.run_command, launcher.demo_command])
+def test_help_is_ours_and_streamlits_options_are_behind_a_word(
+    command: Callable[[], click.Command],
+) -> None:
+    """A screenful says what the command does; all of Streamlit's options are shown to who asks for them."""
+    ours = CliRunner().invoke(command(), ["--help"])
+    assert 0 == ours.exit_code
+    assert len(ours.output.splitlines()) < 40
+    assert "--help-streamlit" in ours.output
+    assert "--browser.gatherUsageStats" not in ours.output
+
+    all_of_them = CliRunner().invoke(command(), ["--help-streamlit"])
+    assert 0 == all_of_them.exit_code
+    shown = [one for one in run_options() if isinstance(one, click.Option) and not one.hidden]
+    assert len(shown) > 100
+    assert all(word in all_of_them.output for one in shown for word in one.opts)
 
 
 # -- wrong settings --------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,18 +28,34 @@ _DOWN: Final = "the store can't be reached for now; sessions are kept in memory 
 _DEMO: Final = Path(__file__).parent / "demo" / "app.py"
 
 
+_RUN_HELP: Final = """
+Run a Streamlit script whose sessions are kept. The script stays as it is.
+
+TARGET is the script, or a folder that holds streamlit_app.py. What follows '--' goes to the script.
+
+sessionkit's settings stand in sessionkit.toml beside which you start, in [tool.sessionkit] of pyproject.toml, or
+in environment variables such as SESSIONKIT_STORAGE; wrong ones end the command before there is a server, and
+'sessionkit plugins' shows which storage is used.
+
+Streamlit's settings stand in .streamlit/config.toml, or in options and variables of their own, as 'streamlit run'
+takes them:
+
+\b
+  sessionkit run page.py --server.port 8502 --server.address 127.0.0.1
+"""
+_DEMO_HELP: Final = """
+Run the demo: a small issue tracker that survives whatever you do to it.
+
+Takes every option of 'streamlit run', such as --server.port 8502.
+"""
+
+
 def run_command() -> click.Command:
     """Return the command ``run``, which takes every option of ``streamlit run``."""
     target = click.Argument(["target"], default=_DEFAULT, envvar="STREAMLIT_RUN_TARGET")
     rest = click.Argument(["args"], nargs=-1)
-    return click.Command(
-        "run",
-        callback=_run,
-        params=[target, rest, *run_options()],
-        help="Run a Streamlit script whose sessions are kept. The script stays as it is.\n\n"
-        "Takes every option of 'streamlit run', its environment variables and "
-        ".streamlit/config.toml. What follows '--' goes to the script.",
-    )
+    params = [target, rest, *_options()]
+    return click.Command("run", callback=_run, params=params, help=_RUN_HELP)
 
 
 def demo_command() -> click.Command:
@@ -46,10 +63,34 @@ def demo_command() -> click.Command:
     return click.Command(
         "demo",
         callback=lambda **options: serve(_DEMO, (), options),
-        params=list(run_options()),
-        help="Run the demo: a small issue tracker that survives whatever you do to it. "
-        "Takes every option of 'streamlit run'.",
+        params=_options(),
+        help=_DEMO_HELP,
     )
+
+
+def _options() -> list[click.Parameter]:
+    """Return Streamlit's options, which fill 5,000 lines and are shown only to who asks for them, and how to ask."""
+    ask = click.Option(
+        ["--help-streamlit"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_options,
+        help="Show Streamlit's options and exit.",
+    )
+    hidden = [copy(option) for option in run_options()]
+    for option in hidden:
+        if isinstance(option, click.Option):
+            option.hidden = True
+    return [ask, *hidden]
+
+
+def _show_options(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - as click calls it
+    if asked:
+        about = "Streamlit's options, each with its environment variable."
+        shown = click.Command(context.command.name, params=run_options(), help=about)
+        click.echo(shown.get_help(context))
+        context.exit()
 
 
 def _run(target: str, args: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - any setting
