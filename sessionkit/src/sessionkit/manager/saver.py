@@ -102,6 +102,8 @@ class BackgroundSaver(ManagerParts):
         Raises:
             SessionKitError: If the manager was closed.
         """
+        if not isinstance(session, UserSession):
+            SESSION.check(session)  # says what is wrong; each rerun comes by
         try:
             self.queue(session)
         except QueueFullError as error:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.encoding.parts import EXTENSION, FIELDS, RECORD_IDS
-from sessionkit.session.forms import FORM, UNDO, FormState
+from sessionkit.session.forms import FORM, UNDO, FormSnapshot, FormState, merge_names
 from sessionkit.session.session import UserSession
 from sessionkit.values.dicts import of_one_kind
 from sessionkit.values.equality import same_content
@@ -61,7 +61,22 @@ def _absorb_form(
         forms[form_id] = becomes
     else:
         was = was or FormState(form_id=form_id)
+        _leave_alone(forms[form_id], _changed_fields(was.data, becomes.data))
         _absorb_fields(forms[form_id], was, becomes, _FORM_FIELDS)
+
+
+def _changed_fields(before: dict[Any, Any], after: dict[Any, Any]) -> list[Any]:
+    keys = dict.fromkeys((*before, *after))
+    return [
+        key for key in keys if not same_content(before.get(key, _MISSING), after.get(key, _MISSING))
+    ]
+
+
+def _leave_alone(form: FormState, names: list[Any]) -> None:
+    """Have undo and redo leave fields as they are that someone else has changed."""
+    if names:
+        for snapshot in (*form.snapshots, *form.redo_snapshots):
+            snapshot.leave_alone(names)
 
 
 def _absorb_fields(ours: Any, before: Any, after: Any, fields: Iterable[str]) -> None:
@@ -93,12 +108,27 @@ def _absorb_records(ours: list[Any], before: list[Any], after: list[Any], ident:
         {getattr(record, ident): record for record in records} for records in (ours, before, after)
     )
     kept = [
-        mine[key] if key in mine and same_content(was.get(key), record) else record
+        mine[key]
+        if key in mine and same_content(was.get(key), record)
+        else _snapshot_of_others(mine.get(key), record)
+        if isinstance(record, FormSnapshot)
+        else record
         for key, record in becomes.items()
     ]
     # What the app appended since then is in neither of the two.
     added = [record for key, record in mine.items() if key not in was and key not in becomes]
     ours[:] = kept + added
+
+
+def _snapshot_of_others(mine: Any, snapshot: FormSnapshot) -> FormSnapshot:
+    """Return a snapshot that someone else has taken, or changed in the place of *mine*."""
+    if isinstance(mine, FormSnapshot):
+        snapshot.is_own, snapshot.is_foreign = mine.is_own, mine.is_foreign
+        snapshot.others_here = mine.others_here
+        snapshot.others = merge_names(snapshot.others, mine.others)
+    else:
+        snapshot.is_foreign = True
+    return snapshot
 
 
 def _absorb_dict(ours: dict[Any, Any], before: dict[Any, Any], after: dict[Any, Any]) -> None:

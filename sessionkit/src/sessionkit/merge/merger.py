@@ -30,7 +30,8 @@ from sessionkit.merge.stamps import (
     prune,
     restamp,
 )
-from sessionkit.session.forms import UNDO
+from sessionkit.merge.steps import with_others
+from sessionkit.session.forms import FORM, UNDO
 
 _COUNTING: Final = frozenset({"profile", "navigation"})
 """Parts that hold counters: two equal changes of a counter are two changes."""
@@ -105,6 +106,10 @@ class Merger:
                     stamps[name] = stamp
         for name in histories:
             if name in merged:
+                if name.startswith(UNDO) and base is not None:
+                    form = FORM + name.removeprefix(UNDO)
+                    trees = tuple(read_tree(codec, one.get(form)) for one in (before, mine, others))
+                    merged[name] = with_others(codec, name, merged, (known, ours, theirs), trees)
                 merged[name] = bounded(codec, name, merged, (known, ours, theirs))
         return write_stamps(codec, merged, stamps)
 

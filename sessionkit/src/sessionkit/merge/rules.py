@@ -29,6 +29,7 @@ from typing import Any, Final
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import repr_of
 from sessionkit.merge.stamps import NO_STAMP, NO_STAMPS, When, latest, maybe_changed
+from sessionkit.session.forms import merge_names
 from sessionkit.values.dicts import dict_like, kind_of_dict, of_one_kind
 from sessionkit.values.equality import same_content, written
 
@@ -202,9 +203,17 @@ def merge_history(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS, *, ide
     b, o, t = by_id
     kept = _merge_sets(set(b), set(o), set(t))
     merged = [
-        merge_value(b.get(key, MISSING), o.get(key, MISSING), t.get(key, MISSING)) for key in kept
+        _merge_record(b.get(key, MISSING), o.get(key, MISSING), t.get(key, MISSING)) for key in kept
     ]
     return sorted(merged, key=lambda record: (record["timestamp"], record[ident]))
+
+
+def _merge_record(base: Any, ours: Any, theirs: Any) -> Any:
+    merged = merge_value(base, ours, theirs)
+    if MISSING in (ours, theirs) or not ("others" in ours or "others" in theirs):
+        return merged
+    # Fields that undo leaves alone: whoever says so of one is right.
+    return {**merged, "others": merge_names(ours.get("others", ()), theirs.get("others", ()))}
 
 
 def _merge_sets(base: set[Any], ours: set[Any], theirs: set[Any]) -> set[Any]:

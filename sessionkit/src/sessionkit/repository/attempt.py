@@ -213,7 +213,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
     last = track.last_known
     with session.lock:
         times = session.change_times
-        inputs = {key: at // 1000 for key, at in times.inputs.items()}
+        inputs = {key: at // 1000 for key, at in times.inputs.items()} if times.inputs else {}
         now = times.others // 1000 or to_micros(context.now())
         stamper = Stamper(context.codec, last, now, inputs)
         held = held_parts(session)
@@ -223,7 +223,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
             session.forms_asked_for = frozenset()
         # Under the lock: by it a journal knows what it kept before, and what after.
         track.last = stamper.stamped(encoded.parts)
-        times.forget()
+        times.others, times.inputs, times.new = 0, {}, []
     return Encoded(track.last, encoded.refused)
 
 

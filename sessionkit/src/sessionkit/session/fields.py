@@ -126,6 +126,10 @@ COUNT: Final = _count
 """A validator that takes whole numbers from 0 on."""
 
 
+SELDOM: Final = {"seldom": True}
+"""Marks a field, by its metadata, that is written only when it holds something."""
+
+
 def set_of_texts(values: Iterable[str]) -> set[str]:
     """
     Return *values* as a set.

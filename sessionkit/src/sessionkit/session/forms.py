@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
-from sessionkit.session.fields import COUNT, in_utc, new_entry_id, of_type, utc_now
+from sessionkit.errors import repr_of
+from sessionkit.session.fields import COUNT, SELDOM, in_utc, new_entry_id, of_type, utc_now
 from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values.equality import same_content
 from sessionkit.values.extent import holds_too_much
@@ -92,7 +94,7 @@ class FormState:
         """
         taken = self._copy_of_now(description)
         self._snapshots.append(taken)
-        self._redo_snapshots.clear()
+        _drop_ours(self._redo_snapshots, 0)
         return taken
 
     def undo(self) -> bool:
@@ -100,7 +102,8 @@ class FormState:
         Go back to the newest snapshot that differs from the data.
 
         It stays the newest one, so it does not matter whether an app takes its
-        snapshots before each change or after it.
+        snapshots before each change or after it. Fields that someone else has changed
+        since it was taken stay as they are, and their snapshots are theirs to go back to.
 
         Returns:
             False when there is nothing to go back to.
@@ -111,13 +114,13 @@ class FormState:
         reached = self._snapshots[place]
         left = self._copy_of_now(reached.description)
         self._go_to(reached)
-        del self._snapshots[place + 1 :]
+        _drop_ours(self._snapshots, place + 1)
         self._redo_snapshots.append(left)
         return True
 
     def redo(self) -> bool:
         """
-        Take the last :meth:`undo` back.
+        Take the last :meth:`undo` back; fields that someone else has changed since then stay as they are.
 
         Returns:
             False when there is nothing to redo.
@@ -128,7 +131,7 @@ class FormState:
         reached = self._redo_snapshots[place]
         left = self._copy_of_now(reached.description)
         self._go_to(reached)
-        del self._redo_snapshots[place:]
+        _drop_ours(self._redo_snapshots, place)
         if not self._snapshots or not same_content(self._snapshots[-1].data, left.data):
             self._snapshots.append(left)
         if len(self._snapshots) < self.max_snapshots:
@@ -155,15 +158,35 @@ class FormState:
     def _copy_of_now(self, description: str) -> FormSnapshot:
         taken = FormSnapshot(form_id=self.form_id, data=_copy(self.data), description=description)
         taken.unreadable = dict(self.unreadable)
+        taken.is_own = True
         return taken
 
     def _go_to(self, snapshot: FormSnapshot) -> None:
-        self.data, self.unreadable = _copy(snapshot.data), dict(snapshot.unreadable)
+        others = snapshot.left_alone
+        unread = {
+            path: one for path, one in snapshot.unreadable.items() if others.isdisjoint(path[1:2])
+        }
+        unread |= {
+            path: one for path, one in self.unreadable.items() if not others.isdisjoint(path[1:2])
+        }
+        self.data, self.unreadable = _copy(self._data_at(snapshot)), unread
+
+    def _data_at(self, snapshot: FormSnapshot) -> dict[str, Any]:
+        """Return what the data become by going to a snapshot."""
+        others = snapshot.left_alone
+        if not others:
+            return snapshot.data
+        both = {key: value for key, value in snapshot.data.items() if key not in others}
+        both |= {key: value for key, value in self.data.items() if key in others}
+        return {key: both[key] for key in (*self.data, *both) if key in both}
 
     def _newest_other(self, snapshots: list[FormSnapshot]) -> int | None:
         """Return the place of the newest snapshot that differs from the data."""
         places = range(len(snapshots) - 1, -1, -1)
-        return next((p for p in places if not same_content(snapshots[p].data, self.data)), None)
+        return next((place for place in places if self._leads_elsewhere(snapshots[place])), None)
+
+    def _leads_elsewhere(self, snapshot: FormSnapshot) -> bool:
+        return not snapshot.is_foreign and not same_content(self._data_at(snapshot), self.data)
 
 
 def _copy(data: dict[str, Any]) -> dict[str, Any]:
@@ -180,10 +203,18 @@ def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:
     return snapshots
 
 
+def _drop_ours(snapshots: list[FormSnapshot], place: int) -> None:
+    """Drop the snapshots from a place on, but for those of someone else."""
+    snapshots[place:] = [one for one in snapshots[place:] if one.is_foreign]
+
+
 @attrs.define(kw_only=True)
 class FormSnapshot:
     """
     A form's data at one moment.
+
+    Someone else is another writer: another replica, script or object of the session. The tabs
+    of one process share its object, and so its snapshots.
 
     Attributes:
         snapshot_id: Unique within the form.
@@ -191,8 +222,12 @@ class FormSnapshot:
         data: The form's fields by name.
         timestamp: When it was taken, in UTC; a naive value is taken as local time.
         description: What the user is about to do, or has done.
+        others: Names of fields that someone else has changed since: to come back to it leaves them as they are.
         unknown: Fields that a newer release stored; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
+        is_own: True when it was taken in this object. Not stored, as all below.
+        is_foreign: True when someone else has taken it, and it came with their changes.
+        others_here: Names as in ``others``, where it was loaded: whose snapshot it is nobody knows.
     """
 
     snapshot_id: str = attrs.field(factory=new_entry_id, validator=_TEXT)
@@ -200,5 +235,26 @@ class FormSnapshot:
     data: dict[str, Any] = attrs.field(validator=_DICT)
     timestamp: datetime = attrs.field(factory=utc_now, converter=in_utc)
     description: str = attrs.field(default="", validator=_TEXT)
+    others: list[Any] = attrs.field(factory=list, validator=_LIST, metadata=SELDOM)
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
     unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
+    is_own: bool = attrs.field(init=False, default=False, repr=False, eq=False)
+    is_foreign: bool = attrs.field(init=False, default=False, repr=False, eq=False)
+    others_here: frozenset[Any] = attrs.field(init=False, default=frozenset(), repr=False, eq=False)
+
+    @property
+    def left_alone(self) -> frozenset[Any]:
+        """Names of the fields that undo and redo leave as they are."""
+        return self.others_here.union(self.others)
+
+    def leave_alone(self, names: Iterable[Any]) -> None:
+        """Take names of fields that someone else has changed; they are stored where the snapshot is our own."""
+        if self.is_own:
+            self.others = merge_names(self.others, names)
+        elif not self.is_foreign:
+            self.others_here |= set(names)
+
+
+def merge_names(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+    """Return the names of fields in either, in an order that does not depend on whose they are."""
+    return [name for _, name in sorted({repr_of(name): name for name in (*one, *other)}.items())]

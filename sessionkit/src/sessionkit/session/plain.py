@@ -21,7 +21,7 @@ from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sessionkit.errors import SerializationError
-from sessionkit.session.fields import from_micros, to_micros
+from sessionkit.session.fields import SELDOM, from_micros, to_micros
 from sessionkit.session.unreadable import Record, complete, keep_apart, records_of
 
 # What is read comes from outside and may be anything.
@@ -298,8 +298,13 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
 
 
 def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
+    seldom: dict[str, Any] = {
+        field.name: override(omit_if_default=True)
+        for field in attrs.fields(attrs.resolve_types(cls))  # type: ignore[arg-type,type-var]
+        if SELDOM.items() <= field.metadata.items()
+    }
     unstructure = make_dict_unstructure_fn(
-        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True)
+        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True), **seldom
     )
 
     def with_unknown(value: Any) -> Any:

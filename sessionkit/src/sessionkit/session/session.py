@@ -94,12 +94,6 @@ class ChangeTimes:
     others: int = 0
     new: list[str] = attrs.field(factory=list)
 
-    def forget(self) -> None:
-        """Begin anew, once all changes were seen."""
-        self.others = 0
-        self.inputs.clear()
-        self.new.clear()
-
 
 def _kept_in_activity(cls: type[T]) -> type[T]:
     """Keep ``interaction_count`` and ``last_activity`` in ``activity``; for attrs both stay fields, where they are."""
