@@ -76,6 +76,16 @@ class TestValkey(OverUrls):
         valkey.client.flushall()
         return partial(RedisStorage.open, f"redis://127.0.0.1:{valkey.port}/0", notify=True)
 
+    @pytest.fixture(params=["h", "a", "i"])
+    def damage(self, valkey: valkeys.Node, request: pytest.FixtureRequest) -> Callable[[str], None]:
+        """Return a function that puts something else into each field of a head."""
+
+        def damage(session_id: str) -> None:
+            (key,) = valkey.client.keys(f"sk:{{*}}:s:{session_id}")
+            valkey.client.hset(key, request.param, b"\xff|x")
+
+        return damage
+
     @pytest.fixture
     def unreachable(self) -> Iterator[Storage]:
         """Return a handle on a port that nobody listens at."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -49,6 +50,21 @@ class TestSqlite(StorageConformance, StorageProcessConformance):
         """Return a function that opens the file once more."""
         with ExitStack() as stack:
             yield lambda: stack.enter_context(closing(opener()))
+
+    @pytest.fixture
+    def damage(self, tmp_path: Path) -> Callable[[str], None]:
+        """Return a function that puts texts and bytes where others belong, which SQLite allows."""
+
+        def damage(session_id: str) -> None:
+            with closing(sqlite3.connect(tmp_path / "sessions.db")) as connection:
+                connection.execute(
+                    "UPDATE sessionkit_session SET last_activity = 'x', expires_at = 'x',"
+                    " recent = x'ff', ended = 'x' WHERE session_id = ?",
+                    (session_id,),
+                )
+                connection.commit()
+
+        return damage
 
     @pytest.fixture
     def connect_unprepared(self, tmp_path: Path) -> Iterator[Callable[[], Storage]]:

@@ -26,7 +26,8 @@ class Storage(Protocol):
     :class:`~sessionkit.errors.UnavailableError` when the store can't be
     reached (the call may be repeated),
     :class:`~sessionkit.errors.RejectedError` when it never will take the call, and
-    :class:`~sessionkit.errors.UnclearError` when nobody can tell.
+    :class:`~sessionkit.errors.UnclearError` when nobody can tell. What is damaged
+    in a stored head is passed on as it is, whatever its type, and breaks no list.
     """
 
     def read(self, session_id: str) -> StoredSession | None:

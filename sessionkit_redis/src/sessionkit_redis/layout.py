@@ -42,6 +42,7 @@ HEAD_FIELDS: Final = (b"i", b"h", b"a", b"x")
 
 _PART: Final = b"p:"
 _LARGE: Final = b"l:"
+_TRUTH: Final = {"0": False, "1": True}
 
 
 class Keys:
@@ -108,29 +109,46 @@ def session_of(session_id: str, fields: Mapping[bytes, bytes]) -> StoredSession 
     for name, data in fields.items():
         kind = name[:2]
         if kind == _PART:
-            parts[name[2:].decode()] = data
+            parts[name[2:].decode(errors="replace")] = data
         elif kind == _LARGE:
-            parts[name[2:].decode()] = fields[data]
+            # What refers to nothing is damaged: as nothing, which no part is, it is told as such.
+            parts[name[2:].decode(errors="replace")] = fields.get(data, b"")
     return StoredSession(head=head, parts=parts)
 
 
 def head_of(session_id: str, values: Sequence[bytes | None]) -> SessionHead | None:
     """Return the head in the values of :data:`HEAD_FIELDS`; None when nothing is stored."""
     save_id, packed, activity, expiry = values
-    if save_id is None or packed is None or activity is None:
+    if save_id is None and packed is None and activity is None:
         return None
-    ended, version, schema, created, recent, owner = packed.decode().split("|", 5)
+    try:
+        ended, version, schema, created, recent, owner = packed.decode().split("|", 5)  # type: ignore[union-attr]  # see below
+        return SessionHead(
+            session_id=session_id,
+            version=int(version),
+            save_id=save_id.decode(),  # type: ignore[union-attr]  # see below
+            recent=tuple(recent.split(",")) if recent else (),
+            user_id=owner[1:] if owner else None,
+            created_at=int(created),
+            last_activity=int(activity),  # type: ignore[arg-type]  # see below
+            expires_at=int(expiry) if expiry else None,
+            ended=_TRUTH[ended],
+            schema_version=int(schema),
+        )
+    except (ValueError, TypeError, AttributeError, KeyError):  # what is missing, or no number
+        return _damaged(session_id, values)
+
+
+def _damaged(session_id: str, values: Sequence[Any]) -> SessionHead:
+    """Return a head that can't be read: what is stored stands where it can't be what belongs there."""
+    save_id, packed, activity, expiry = values
     return SessionHead(
         session_id=session_id,
-        version=int(version),
-        save_id=save_id.decode(),
-        recent=tuple(recent.split(",")) if recent else (),
-        user_id=owner[1:] if owner else None,
-        created_at=int(created),
-        last_activity=int(activity),
-        expires_at=int(expiry) if expiry else None,
-        ended=ended == "1",
-        schema_version=int(schema),
+        version=packed,
+        save_id=save_id,
+        created_at=packed,
+        last_activity=activity,
+        expires_at=expiry,
     )
 
 

@@ -15,21 +15,35 @@ if TYPE_CHECKING:
 
 _SEPARATOR: Final = ","
 
+# What databases have for a boolean.
+_TRUTH: Final[dict[Any, bool]] = {0: False, 1: True}
+
 
 def head_of(row: Sequence[Any]) -> SessionHead:
-    """Return the head in a row that begins with the session table's columns, in their order."""
+    """
+    Return the head in a row that begins with the session table's columns, in their order.
+
+    SQLite keeps what it is given in any column: what is damaged is passed on as it is.
+    """
     return SessionHead(
         session_id=row[0],
         version=row[1],
         save_id=row[2],
-        recent=tuple(row[3].split(_SEPARATOR)) if row[3] else (),
+        recent=_recent_of(row[3]),
         user_id=row[4],
         created_at=row[5],
         last_activity=row[6],
         expires_at=row[7],
-        ended=bool(row[8]),
+        ended=_TRUTH.get(row[8], row[8]),
         schema_version=row[9],
     )
+
+
+def _recent_of(stored: Any) -> tuple[str, ...]:  # noqa: ANN401 - a text, or damaged
+    if not stored:
+        return ()
+    damaged: Any = stored
+    return tuple(stored.split(_SEPARATOR)) if isinstance(stored, str) else damaged
 
 
 def recent_as_text(head: SessionHead) -> str:
@@ -63,11 +77,16 @@ def only_part(write: SessionWrite) -> tuple[str, bytes] | None:
 
 def parts_of(rows: Sequence[Sequence[Any]]) -> dict[str, bytes]:
     """Return the parts in rows of the statement ``read``: that of the head's row, and the others."""
-    parts = {row[-2]: row[-1] for row in rows if row[-2] is not None}
+    parts = {row[-2]: _bytes_of(row[-1]) for row in rows if row[-2] is not None}
     own_name, own_data = rows[0][-4:-2]
     if own_name is not None:
-        parts[own_name] = own_data
+        parts[own_name] = _bytes_of(own_data)
     return parts
+
+
+def _bytes_of(stored: Any) -> bytes:  # noqa: ANN401 - bytes, or damaged
+    """Return a part's data; what is none, in SQLite, as what no part is: nothing."""
+    return stored if isinstance(stored, bytes) else b""
 
 
 def current_head(sql: Statements, session_id: str, cursor: Cursor) -> SessionHead | None:
@@ -100,6 +119,11 @@ def page_after(
     if user_id is None:
         del values["last_rank"]
     return statements.find_after if user_id is None else statements.find_of_after, values
+
+
+def has_place(row: Sequence[Any]) -> bool:
+    """Return whether a row has a place in a list: its id and its activity can be read."""
+    return isinstance(row[0], str) and isinstance(row[6], int)
 
 
 def cursor_after(head: SessionHead) -> str:

@@ -27,6 +27,7 @@ from sessionkit_sqlite.layout import Layout
 from sessionkit_sqlite.rows import (
     current_head,
     cursor_after,
+    has_place,
     head_of,
     page_after,
     parts_of,
@@ -44,6 +45,9 @@ T = TypeVar("T")
 
 KEPT: Final = 4
 """Idle connections that stay out of the pool: enough for a writer and a few readers."""
+
+_WIDER: Final = 4
+"""By how much more rows are read where a whole page has nothing that can be listed."""
 
 
 class SqlStorage:
@@ -153,12 +157,17 @@ class SqlStorage:
     ) -> SessionPage:
         """List an owner's sessions, latest first, or all of them by id."""
         sql, values = page_after(self._sql, user_id, cursor)
-        # One more than asked for tells whether another page follows.
-        rows = self._rows(sql, {**values, "limit": limit + 1})
-        heads = [head_of(row) for row in rows[:limit]]
-        if not heads or len(rows) == len(heads):
-            return SessionPage(heads=heads)
-        return SessionPage(heads=heads, cursor=cursor_after(heads[-1]))
+        asked = limit
+        while True:
+            # One more than asked for tells whether another page follows.
+            rows = self._rows(sql, {**values, "limit": asked + 1})
+            listed = [head_of(row) for row in rows if has_place(row)]
+            heads = listed[:limit]
+            if len(rows) <= asked and len(listed) <= limit:
+                return SessionPage(heads=heads)
+            if heads:
+                return SessionPage(heads=heads, cursor=cursor_after(heads[-1]))
+            asked *= _WIDER  # all of them are damaged: the page begins after those
 
     def count(self, *, active_since: int) -> int:
         """Return how many sessions were active then or later."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any, Final
 
 import attrs
 import ormsgpack
@@ -124,6 +125,87 @@ def test_while_the_copy_cannot_be_made_nothing_is_replaced(replica: Replica) -> 
         replica.save(late)
 
     assert damaged == replica.store.stored("s")
+
+
+# -- heads that can't be read --------------------------------------------------
+
+HEADS: Final[dict[str, dict[str, Any]]] = {
+    "a text for a time": {"expires_at": "garbage"},
+    "a time that no calendar has": {"last_activity": 1 << 62},
+    "bytes for earlier saves": {"recent": b"\xff"},
+    "no save": {"save_id": None},
+    "a text for a format": {"schema_version": ""},
+    "a number for a truth": {"ended": 7},
+    "nothing right": dict.fromkeys(
+        ("version", "save_id", "recent", "created_at", "ended", "schema_version")
+    ),
+}
+
+
+@pytest.fixture(name="damaged", params=HEADS)
+def _damaged(replica: Replica, request: pytest.FixtureRequest) -> StoredSession:
+    """Return the record of a session with a damaged head, beside a sound one."""
+    for name in ("s", "t"):
+        session = UserSession(session_id=name, inputs={"a": 1})
+        session.user_id = "alice"
+        replica.save(session)
+    stored = replica.store.stored("s")
+    damaged = attrs.evolve(stored, head=attrs.evolve(stored.head, **HEADS[request.param]))
+    replica.store.memory._sessions["s"] = damaged
+    return damaged
+
+
+def test_a_damaged_head_is_kept_aside_and_a_fresh_session_takes_its_place(
+    replica: Replica, damaged: StoredSession
+) -> None:
+    """An event tells what can't be read, and where the bytes are now."""
+    other = replica.again()
+    assert other.repository.load("s") is None
+
+    [kept] = kept_aside(replica.store).values()
+    assert damaged.parts == kept.parts
+    [event] = other.told(SessionQuarantined)
+    assert (kept.head.session_id, True) == (
+        event.quarantine_id,
+        event.reason.endswith("can't be read"),
+    )
+    other.save(UserSession(session_id="s", inputs={"fresh": 1}))
+    assert {"fresh": 1} == other.load().inputs
+
+
+@pytest.mark.usefixtures("damaged")
+def test_a_damaged_head_breaks_no_list(replica: Replica) -> None:
+    """Neither that of all nor that of its user; all others are in them."""
+    repository = replica.again().repository
+
+    assert ["t"] == [head.session_id for head in repository.heads()]
+    assert ["t"] == [head.session_id for head in repository.heads_of("alice")]
+    assert not repository.touch("s")
+
+
+@pytest.mark.usefixtures("damaged")
+def test_a_damaged_session_can_be_ended(replica: Replica) -> None:
+    """A tombstone takes its place, as that of any other."""
+    repository = replica.again().repository
+
+    assert repository.end("s")
+    assert replica.store.stored("s").head.ended
+
+
+def test_a_live_session_is_stored_again_over_a_damaged_head(replica: Replica) -> None:
+    """Who has it open loses nothing."""
+    other = replica
+    session = UserSession(session_id="t2", inputs={"a": 1})
+    other.save(session)
+    stored = replica.store.stored("t2")
+    replica.store.memory._sessions["t2"] = attrs.evolve(
+        stored,
+        head=attrs.evolve(stored.head, save_id="other", expires_at="x"),  # type: ignore[arg-type]  # the damage
+    )
+    session.inputs["b"] = 2
+    other.save(session)
+
+    assert {"a": 1, "b": 2} == replica.again().load("t2").inputs
 
 
 # -- what a newer release wrote ------------------------------------------------

@@ -19,6 +19,7 @@ from sessionkit.merge.absorb import absorb_changes
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.attempt import encode_held, encode_live, is_conflict
+from sessionkit.repository.stored_sessions import damage_of
 from sessionkit.repository.tracks import LastSeen, SaveContext, Track, gone_reason, went_back
 from sessionkit.session import devices
 from sessionkit.session.fields import to_micros
@@ -76,7 +77,8 @@ def _load_parts(
 
 def _record_times(track: Track, known: LastSeen, head: SessionHead) -> None:
     """Record when a session that nobody has saved since was in use elsewhere, and so when it ends."""
-    if track.stored is known and head.save_id == known.head.save_id:
+    is_of_this_save = track.stored is known and head.save_id == known.head.save_id
+    if is_of_this_save and head != known.head and damage_of(head) is None:
         track.stored = attrs.evolve(known, head=head)
 
 

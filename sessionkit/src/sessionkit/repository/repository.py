@@ -286,7 +286,7 @@ class Repository(Catalog, SessionRefresh):
     def load_result(self, session_id: str) -> LoadResult:
         """Do as :meth:`load`, and tell an id that was ended from one that is free."""
         SESSION_ID.check(session_id)
-        stored = self.storage.read(session_id)
+        stored = self._stored.read(session_id)
         if stored is None:
             return LoadResult(absence=Absence.FREE)
         seen, session = self._stored.decode(stored)

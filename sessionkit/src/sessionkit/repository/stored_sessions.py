@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import attrs
 
 from sessionkit.encoding.codec import Damages, SessionCodec
 from sessionkit.encoding.packing import PACKED, cut_out
-from sessionkit.errors import ConflictError, NewerFormatError, UnavailableError
+from sessionkit.errors import (
+    ConflictError,
+    NewerFormatError,
+    SerializationError,
+    UnavailableError,
+)
 from sessionkit.events import (
     NewerFormat,
     SessionEnded,
@@ -77,8 +82,23 @@ class StoredSessions:
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
-        stored = self.storage.read(session_id)
+        stored = self.read(session_id)
         return None if stored is None else self.decode(stored, known)[0]
+
+    def read(self, session_id: str) -> StoredSession | None:
+        """Return what is stored under an id; a record whose head can't be read is kept aside, and no more there."""
+        stored = self.storage.read(session_id)
+        if stored is None or (damage := damage_of(stored.head)) is None:
+            return stored
+        if newer := _format_of(stored.head):
+            self.emit(NewerFormat(session_id=session_id, reason=newer))
+            raise NewerFormatError(newer)
+        sound = attrs.evolve(stored, head=_readable(stored.head, session_id))
+        found = hashlib.sha256(repr(stored).encode(errors="replace")).hexdigest()
+        self._quarantine(sound, {PACKED: SerializationError(damage, "head")}, found)
+        # Nothing can be compared and set on it. Who saves the session meanwhile has it, and stores it again.
+        self.storage.delete(session_id)
+        return None
 
     def decode(
         self, stored: StoredSession, known: LastSeen | None = None
@@ -129,14 +149,21 @@ class StoredSessions:
         """Return whether a stored session has expired."""
         return head.expires_at is not None and head.expires_at <= to_micros(self.now())
 
-    def _quarantine(self, stored: StoredSession, damages: Damages) -> None:
-        """Copy what can't be read under an id of its own, once, before anything replaces it."""
+    def _quarantine(self, stored: StoredSession, damages: Damages, mark: str = "") -> None:
+        """
+        Copy what can't be read under an id of its own, once, before anything replaces it.
+
+        Args:
+            stored: What is stored.
+            damages: Why parts can't be read.
+            mark: What tells it from what was stored before it; its ``save_id`` where there is none.
+        """
         head = stored.head
         whole = not _WHOLE.isdisjoint(damages)
         names = () if whole else tuple(sorted(damages))
         copied = stored.parts if whole else cut_out(stored.parts, names)
         digest = hashlib.sha256(
-            "\n".join((head.session_id, head.save_id, *names)).encode()
+            "\n".join((head.session_id, mark or head.save_id, *names)).encode()
         ).hexdigest()
         # As a tombstone it is in no list, no count and no clean-up of idle sessions.
         copy = attrs.evolve(
@@ -177,7 +204,12 @@ class StoredSessions:
         cursor: str | None = None
         while True:
             page = self.storage.find(user_id=user_id, cursor=cursor)
-            yield from (head for head in page.heads if not self.has_expired(head))
+            # What can't be read breaks no list: it is kept aside when its own session is asked for.
+            yield from (
+                head
+                for head in page.heads
+                if damage_of(head) is None and not self.has_expired(head)
+            )
             cursor = page.cursor
             if cursor is None:
                 return
@@ -185,7 +217,7 @@ class StoredSessions:
     def touch(self, session_id: str) -> bool:
         """Record that a stored session is in use now; return whether there is one."""
         SESSION_ID.check(session_id)
-        stored = self.storage.read(session_id)
+        stored = self.read(session_id)
         if stored is None or stored.head.ended or self.has_expired(stored.head):
             return False
         now = to_micros(self.now())
@@ -219,12 +251,75 @@ class StoredSessions:
 
 
 def _refuse_newer(head: SessionHead) -> None:
-    if head.schema_version > SCHEMA_VERSION:
-        msg = (
-            f"session {short(head.session_id)!r} is stored in format {head.schema_version}; "
-            f"this release reads up to {SCHEMA_VERSION}: upgrade sessionkit"
-        )
-        raise NewerFormatError(msg)
+    if newer := _format_of(head):
+        raise NewerFormatError(newer)
+
+
+def _format_of(head: SessionHead) -> str | None:
+    """Return what is to be said of a head that a newer release has written, whatever else is odd about it."""
+    if type(head.schema_version) is not int or head.schema_version <= SCHEMA_VERSION:
+        return None
+    return (
+        f"session {short(head.session_id)!r} is stored in format {head.schema_version}; "
+        f"this release reads up to {SCHEMA_VERSION}: upgrade sessionkit"
+    )
+
+
+# -- heads that can't be read ------------------------------------------------
+
+_MOMENTS: Final = range(
+    to_micros(datetime.min.replace(tzinfo=UTC)), to_micros(datetime.max.replace(tzinfo=UTC)) + 1
+)
+"""The times that a ``datetime`` can say."""
+
+
+def damage_of(head: SessionHead) -> str | None:
+    """
+    Return what can't be read in a head that a storage returned; None when all can.
+
+    Stored bytes may have been damaged, or written by somebody else: a storage passes on what it finds.
+    """
+    damaged = [name for name, is_sound in _CHECKS.items() if not is_sound(getattr(head, name))]
+    return f"{', '.join(damaged)} can't be read" if damaged else None
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_moment(value: object) -> bool:
+    return type(value) is int and value in _MOMENTS
+
+
+_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
+    "version": _is_number,
+    "save_id": _is_text,
+    "recent": lambda value: type(value) is tuple and all(map(_is_text, value)),
+    "user_id": lambda value: value is None or _is_text(value),
+    "created_at": _is_moment,
+    "last_activity": _is_moment,
+    "expires_at": lambda value: value is None or _is_moment(value),
+    "ended": lambda value: type(value) is bool,
+    "schema_version": _is_number,
+}
+
+
+def _readable(head: SessionHead, session_id: str) -> SessionHead:
+    """Return what can be read of a damaged head."""
+    nothing: dict[str, Any] = {
+        "version": 0,
+        "save_id": "",
+        "created_at": 0,
+        "last_activity": 0,
+    }
+    found = {
+        name: value for name, is_sound in _CHECKS.items() if is_sound(value := getattr(head, name))
+    }
+    return SessionHead(session_id=session_id, **{**nothing, **found})
 
 
 @attrs.frozen(kw_only=True)
@@ -282,7 +377,7 @@ class Tombstones:
         stored = self.storage.read(session_id)
         if stored is None:
             return False
-        if stored.head.ended:
+        if stored.head.ended is True:
             # What was kept aside is a tombstone with parts; nobody could store it again.
             return bool(stored.parts) and self.storage.delete(session_id)
         return self.end(session_id)
@@ -305,6 +400,10 @@ class Tombstones:
         for _ in range(ATTEMPTS):
             stored = self.storage.read(session_id)
             head = None if stored is None else stored.head
+            if head is not None and damage_of(head) is not None:
+                # It ends whatever it was: no tombstone can be put in its place by comparing.
+                self.storage.delete(session_id)
+                head, stored = None, None
             if head is not None and head.ended:
                 return False
             if of_user is not None and (head is None or head.user_id != of_user):

@@ -16,6 +16,7 @@ from sessionkit.testing.storage_abilities import (
 )
 from sessionkit.testing.storage_lists import (
     CountClauses,
+    DamageClauses,
     EndClauses,
     FindClauses,
     PurgeClauses,
@@ -53,6 +54,7 @@ class StorageConformance(
     SetupClauses,
     WatchClauses,
     OutageClauses,
+    DamageClauses,
     AbilityClauses,
 ):
     """
@@ -60,7 +62,8 @@ class StorageConformance(
 
     Declare by class attributes what the storage can do beyond the eight
     methods: ``batch``, ``heads``, ``setup``, ``watch``. The suite asks no other question
-    about what a storage is. Override ``unreachable``, too, where the store can be away::
+    about what a storage is. Override ``unreachable``, too, where the store can be away, and ``damage``
+    where a record can be damaged::
 
         class TestDbm(StorageConformance):
             batch = True  # it has write_many

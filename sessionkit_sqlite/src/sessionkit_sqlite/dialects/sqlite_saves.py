@@ -154,7 +154,8 @@ def _replace(changes: _Changes, write: SessionWrite, row: _Values) -> str | None
     head, seen = write.head, row[3:]
     own: str | None = row[2]
     # A session's activity never moves back.
-    indexed = _indexed(head, max(head.last_activity, seen[1]))
+    kept = seen[1] if isinstance(seen[1], int) else 0  # else it is damaged
+    indexed = _indexed(head, max(head.last_activity, kept))
     is_moved = indexed != seen
     values = _light(head) + indexed if is_moved else _light(head)
     key = (head.session_id, write.expected)
