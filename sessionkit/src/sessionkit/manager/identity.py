@@ -305,7 +305,7 @@ class Identity:
         if session.ended:
             return None
         self.live.refresh_if_due(session)
-        if self.rotation.part_from_struck_off(session) is not session:
+        if session.held_by and self.rotation.part_from_struck_off(session) is not session:
             connection = self._followed(connection, claim)
             session = connection.session
         if self.live.is_gone_or_expired(session):

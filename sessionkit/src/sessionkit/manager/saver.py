@@ -251,14 +251,14 @@ class BackgroundSaver(ManagerParts):
         repository = self.repository
         outcomes = repository.save_many(sessions, whole=False)
         for session in sessions:
-            if repository.struck_off(session):
+            if session.held_by and repository.struck_off(session):
                 self._part_from_struck_off(session)
         return outcomes
 
     def _save_one(self, session: UserSession) -> None:
         repository = self.repository
         repository.save(session)
-        if repository.struck_off(session):
+        if session.held_by and repository.struck_off(session):
             self._part_from_struck_off(session)
 
     def _part_from_struck_off(self, session: UserSession) -> None:

@@ -7,12 +7,10 @@ The caller holds the track's lock.
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
-from sessionkit.encoding.parts import EXTENSION, GRANTS
+from sessionkit.encoding.parts import GRANTS
 from sessionkit.errors import NewerFormatError, SessionGoneError
 from sessionkit.events import SessionGone, StoreWentBack
 from sessionkit.merge.absorb import absorb_changes
@@ -20,12 +18,16 @@ from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.attempt import encode_held, encode_live, is_conflict
 from sessionkit.repository.stored_sessions import damage_of
-from sessionkit.repository.tracks import LastSeen, SaveContext, Track, gone_reason, went_back
-from sessionkit.session import devices
+from sessionkit.repository.tracks import (
+    LastSeen,
+    SaveContext,
+    Track,
+    gone_reason,
+    went_back,
+    why_gone,
+)
 from sessionkit.session.fields import to_micros
 from sessionkit.session.session import UserSession
-
-_DEVICES: Final = EXTENSION + devices.EXTENSION
 
 
 def refresh_track(context: SaveContext, session: UserSession, track: Track) -> bool:
@@ -121,31 +123,6 @@ def _put_in(
 
 
 # -- what another writer stored ----------------------------------------------
-
-
-def why_gone(
-    context: SaveContext, session: UserSession, track: Track, seen: LastSeen | None
-) -> str | None:
-    """
-    Tell whether a session is gone for those who have this object, by what is stored now.
-
-    Returns:
-        As :func:`gone_reason`, or ``"device"``: it goes on, for other devices than these.
-    """
-    known = track.stored
-    reason = gone_reason(known.head if known else None, seen, session.user_id)
-    if reason is None and session.held_by and seen is not None and seen.usable:
-        track.struck_off = _struck_off(context, track, seen)
-        if session.held_by <= track.struck_off:
-            return "device"
-    return reason
-
-
-def _struck_off(context: SaveContext, track: Track, seen: LastSeen) -> frozenset[str]:
-    part = seen.parts.get(_DEVICES)
-    if part is None or (track.stored is not None and part == track.stored.parts.get(_DEVICES)):
-        return track.struck_off
-    return devices.struck_off_in(context.codec.decode_part(_DEVICES, part).get("value"))
 
 
 def record_seen(context: SaveContext, session: UserSession, track: Track, seen: LastSeen) -> None:

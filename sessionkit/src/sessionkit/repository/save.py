@@ -31,7 +31,7 @@ from sessionkit.events import (
 )
 from sessionkit.records import SessionWrite, short
 from sessionkit.repository.attempt import encode_to_save, intend
-from sessionkit.repository.refresh import record_missing, record_seen, why_gone, write_over
+from sessionkit.repository.refresh import record_missing, record_seen, write_over
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import (
     Attempt,
@@ -40,6 +40,7 @@ from sessionkit.repository.tracks import (
     SaveContext,
     Track,
     gone_reason,
+    why_gone,
 )
 from sessionkit.session.ended import empty
 from sessionkit.session.fields import to_micros

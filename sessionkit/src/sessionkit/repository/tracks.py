@@ -24,13 +24,16 @@ import attrs
 
 from sessionkit.conflict import ConflictReport, ConflictStrategy, FieldDecision
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.parts import EXTENSION
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.expiry import Expiry
+from sessionkit.session import devices
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Storage
 
+_DEVICES: Final = EXTENSION + devices.EXTENSION
 _REPORTS: Final = 4
 """How many reports a live session keeps for who wants to show them."""
 
@@ -296,6 +299,31 @@ def gone_reason(
     if known and seen.head.created_at != known.created_at:
         return "replaced"  # ids are used again: another session has another beginning
     return "owner" if seen.usable and _belongs_to_other(known, seen, user_id) else None
+
+
+def why_gone(
+    context: SaveContext, session: UserSession, track: Track, seen: LastSeen | None
+) -> str | None:
+    """
+    Tell whether a session is gone for those who have this object, by what is stored now.
+
+    Returns:
+        As :func:`gone_reason`, or ``"device"``: it goes on, for other devices than these.
+    """
+    known = track.stored
+    reason = gone_reason(known.head if known else None, seen, session.user_id)
+    if reason is None and session.held_by and seen is not None and seen.usable:
+        track.struck_off = _struck_off(context, track, seen)
+        if session.held_by <= track.struck_off:
+            return "device"
+    return reason
+
+
+def _struck_off(context: SaveContext, track: Track, seen: LastSeen) -> frozenset[str]:
+    part = seen.parts.get(_DEVICES)
+    if part is None or (track.stored is not None and part == track.stored.parts.get(_DEVICES)):
+        return track.struck_off
+    return devices.struck_off_in(context.codec.decode_part(_DEVICES, part).get("value"))
 
 
 def _belongs_to_other(known: SessionHead | None, seen: LastSeen, user_id: str | None) -> bool:
