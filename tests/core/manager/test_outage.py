@@ -109,3 +109,78 @@ def test_the_session_comes_back_once_it_was_reached(server: Server) -> None:
     server.store.down = False
     assert server.manager.flush()
     assert "Ada" == server.tab(token_for("s")).run(user_id="ada").inputs["name"]
+
+
+# -- a store that goes down while the app runs ---------------------------------
+
+
+@pytest.fixture(name="running")
+def _running(server: Server) -> Server:
+    """Return a server whose store was open, and is down now."""
+    server.store.down = False
+    server.manager.check_store()
+    server.store.down = True
+    server.store.calls.clear()
+    return server
+
+
+@pytest.mark.parametrize("user", [None, "ada"])
+def test_the_first_visitor_finds_out_for_all(
+    running: Server, seconds: Seconds, user: str | None
+) -> None:
+    """Each new one would wait as long as a driver waits, known at a new browser or not."""
+    for presented in (token_for("s"), token_for("t"), None, token_for("s")):
+        running.tab(presented).run(user_id=user)
+    assert 1 == len(running.store.calls)
+    seconds.time += 2 * OUTAGE_PAUSE
+    for presented in (token_for("u"), token_for("v")):
+        running.tab(presented).run(user_id=user)
+    assert 2 == len(running.store.calls)
+
+
+def test_while_one_asks_again_nobody_else_does(running: Server, seconds: Seconds) -> None:
+    """They go on at once with what is known."""
+    store, asked, answer = running.store, Event(), Event()
+    running.tab(token_for("s")).run()
+    seconds.time += 2 * OUTAGE_PAUSE
+    called = store._called
+
+    def wait(name: str) -> None:
+        asked.set()
+        assert answer.wait(PATIENCE)
+        called(name)
+
+    store._called = wait  # type: ignore[method-assign] # of this one
+    first = Thread(target=running.manager._live.find, args=("a",))
+    first.start()
+    assert asked.wait(PATIENCE)
+    found = running.manager._live.find("b")
+    answer.set()
+    first.join(PATIENCE)
+
+    assert found.session is None
+    assert 2 == len(store.calls)
+
+
+def test_who_comes_after_a_save_was_stored_asks(running: Server) -> None:
+    """The writer has found out that it answers."""
+    running.tab(token_for("t")).run().inputs["typed"] = 1
+    running.store.down = False
+    assert running.manager.flush()
+    assert "Ada" == running.tab(token_for("s")).run(user_id="ada").inputs["name"]
+
+
+def test_a_rerun_that_finds_out_tells_new_visitors(server: Server, seconds: Seconds) -> None:
+    """It has waited already."""
+    server.store.down = False
+    tab = server.tab(token_for("s"))
+    tab.run(user_id="ada")
+    assert server.manager.flush()
+    server.store.down = True
+    seconds.time += 60
+    server.store.calls.clear()
+    tab.run(user_id="ada")
+    asked = len(server.store.calls)
+    assert asked
+    server.tab(token_for("t")).run()
+    assert asked == len(server.store.calls)

@@ -469,6 +469,7 @@ class LatestSessions:
                 self.live.outage.check()
             heads = list(islice(self.repository().heads_of(user_id), _LOOKED_AT))
         except UnavailableError as error:
+            self.live.outage.record_down(error)
             self.emit(StoreUnavailable(session_id=None, error=str(error)))
             return None
         blank: UserSession | None = None
@@ -514,6 +515,7 @@ class LatestSessions:
                 self.live.outage.check()
             stored = self.repository().load(session.session_id)
         except UnavailableError as error:
+            self.live.outage.record_down(error)
             self.emit(
                 StoreUnavailable(
                     session_id=session.session_id, error=text_of(error, session.session_id)

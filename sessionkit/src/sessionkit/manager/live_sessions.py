@@ -244,20 +244,29 @@ class LiveSessions:
         except SessionGoneError as error:
             self.let_go_if_gone(session)
             return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
-        except (UnavailableError, NewerFormatError):
+        except UnavailableError as error:
+            self.outage.record_down(error)
             return LoadResult(session=session)
+        except NewerFormatError:
+            return LoadResult(session=session)
+        if self.outage.is_known:
+            self.outage.record_answer()
         return None if self.repository().has_expired(session) else LoadResult(session=session)
 
     def _load(self, session_id: str) -> LoadResult:
         try:
             if self.outage.is_known:
                 self.outage.check()
-            return self.repository().load_result(session_id)
+            found = self.repository().load_result(session_id)
         except UnavailableError as error:
+            self.outage.record_down(error)
             self.emit(StoreUnavailable(session_id=session_id, error=text_of(error, session_id)))
             return LoadResult(absence=Absence.UNAVAILABLE)
         except NewerFormatError:
             return LoadResult(absence=Absence.NEWER)  # the repository told why
+        if self.outage.is_known:
+            self.outage.record_answer()
+        return found
 
 
 class _IdLock:

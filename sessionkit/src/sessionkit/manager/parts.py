@@ -64,10 +64,10 @@ class ManagerParts:
         self._was_opened = False
         self._sign = lambda: self.tokens
         self._hosts = plugins.hosts(settings.hosts, self._sign, where=settings.where)
-        self._rerun_check = RerunCheck(
-            _interval(settings), opened=lambda: self._repository, clock=clock
-        )
         self._outage = Outage(clock)
+        self._rerun_check = RerunCheck(
+            _interval(settings), opened=lambda: self._repository, clock=clock, outage=self._outage
+        )
         self._live = LiveSessions(
             repository=lambda: self.repository,
             opened=lambda: self._repository,
@@ -162,6 +162,8 @@ class ManagerParts:
         if isinstance(event, SessionSaved) and event.session_id is not None:
             self._live.record_saved(event.session_id, event.version)
             self._watcher.record_saved(event.session_id, event.version)
+            if self._outage.is_known:
+                self._outage.record_answer()
         elif isinstance(event, SessionStoredAgain | StoreWentBack) and event.session_id is not None:
             self._record_lost(event.session_id)
         log_event(event)

@@ -18,8 +18,8 @@ from threading import Lock, Thread, get_ident
 from typing import Final
 from weakref import WeakSet
 
-from sessionkit.errors import NewerFormatError, SessionGoneError
-from sessionkit.persistence.health import Breaker
+from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
+from sessionkit.persistence.health import Breaker, Outage
 from sessionkit.repository.repository import Repository
 from sessionkit.session.session import UserSession
 
@@ -43,6 +43,7 @@ class RerunCheck:
         *,
         opened: Callable[[], Repository | None],
         clock: Callable[[], float] = time.monotonic,
+        outage: Outage | None = None,
     ) -> None:
         """
         Begin with nothing refreshed.
@@ -51,7 +52,9 @@ class RerunCheck:
             interval: Seconds between two refreshes of a session; None to never refresh.
             opened: Returns the repository, or None while the store was never opened; never waits.
             clock: Returns seconds that never go back.
+            outage: What is known to those who ask the store for sessions, and is told what is found here.
         """
+        self._outage = outage
         self._interval = interval
         self._opened = opened
         self._clock = clock
@@ -134,6 +137,10 @@ class RerunCheck:
             self._take_answer(error, self._clock() - began)
 
     def _take_answer(self, error: Exception | None, took: float) -> None:
+        if self._outage is not None and isinstance(error, UnavailableError):
+            self._outage.record_down(error)
+        elif self._outage is not None and error is None and self._outage.is_known:
+            self._outage.record_answer()
         down = error is not None or took >= SLOW
         with self._lock:
             is_first = down and not self._breaker.is_failing

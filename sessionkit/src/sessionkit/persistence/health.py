@@ -103,7 +103,9 @@ class Outage:
     _breaker: Breaker = Factory(partial(Breaker, OUTAGE_PAUSE))
 
     def record_down(self, error: UnavailableError) -> None:
-        """Record that the store did not answer."""
+        """Record that the store did not answer; what :meth:`check` has raised is nothing new."""
+        if self._error is not None and error.__cause__ is self._error:
+            return
         self._error, self.is_known = error, True
         self._breaker.note(self.clock(), down=True)
 
@@ -113,10 +115,17 @@ class Outage:
         self._breaker.note(self.clock(), down=False)
 
     def check(self) -> None:
-        """Raise :class:`UnavailableError` if the store was down just now, without asking it."""
-        error = self._error
-        if error is not None and self.clock() < self._breaker.retry_at:
+        """
+        Raise :class:`UnavailableError` if the store was down just now, without asking it.
+
+        After a pause one caller may ask, and nobody else until that one was answered or gave up.
+        """
+        error, now = self._error, self.clock()
+        if error is None:
+            return
+        if now < self._breaker.retry_at:
             raise UnavailableError(*error.args) from error
+        self._breaker.retry_at = now + LONGEST
 
 
 def retry_delay(failures: int, shortest: float = SHORTEST) -> float:
