@@ -42,6 +42,18 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ON_ALL_CORES), env=writing_bytecode())
 
 
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """
+    Run the smoke tests with the oldest Streamlit that is supported; the newest is in constraints.txt.
+
+    Those of ``sessionkit run``, ``st.App`` and plain ``streamlit run``, in a browser. Arguments
+    are passed on to pytest.
+    """
+    install(session, "smoke", constraints="constraints-oldest.txt")
+    session.run("pytest", "tests/browser/test_smoke.py", *session.posargs, env=writing_bytecode())
+
+
 for version in PYTHONS:
     nox.session(tests.func, python=version, name=f"tests-{version}", default=False)
 
@@ -94,20 +106,23 @@ def build(session: nox.Session) -> None:
     build_into(session, ROOT / "dist", "wheel", "sdist")
 
 
-def install(session: nox.Session, group: str | None = None) -> None:
+def install(
+    session: nox.Session, group: str | None = None, *, constraints: str = "constraints.txt"
+) -> None:
     """
     Install the wheels, and the dependencies that *group* of pyproject.toml names.
 
     Args:
         session: Where to.
         group: A dependency group of the root pyproject.toml.
+        constraints: The file with the versions.
     """
     pyproject = nox.project.load_toml("pyproject.toml")
     needed = nox.project.dependency_groups(pyproject, group) if group else ()
     wheels = build_into(session, ROOT / session.create_tmp() / "wheels", "wheel")
     named = [f"{wheel}{EXTRAS.get(wheel.name.split('-')[0], '')}" for wheel in wheels]
     compiling = {"UV_COMPILE_BYTECODE": "1"}
-    session.install("-c", "constraints.txt", *named, *needed, env=compiling)
+    session.install("-c", constraints, *named, *needed, env=compiling)
     # A second run meets the same version numbers, which an installer takes for the same code.
     session.install("--no-deps", "--force-reinstall", *map(str, wheels), env=compiling)
 

@@ -92,9 +92,10 @@ def test_named_sessions_exist(root: Path) -> None:
     assert named <= defined
 
 
-def test_constraints_are_names_and_numbers(root: Path) -> None:
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-oldest.txt"])
+def test_constraints_are_names_and_numbers(root: Path, name: str) -> None:
     """The tested versions come with no address, path or hash."""
-    lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    lines = (root / name).read_text(encoding="utf-8").splitlines()
     odd = [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*( ; .+)?", line)]
 
     assert [] == odd
@@ -112,6 +113,28 @@ def test_constraints_cover_what_is_needed(root: Path, projects: dict[str, Any]) 
     names = {re.split(r"[\[<>=~! ]", line)[0] for line in needed}
 
     assert set() == names - tested - {"sessionkit-core"}
+
+
+def test_the_oldest_streamlit_that_is_supported_is_tested(
+    root: Path, projects: dict[str, Any]
+) -> None:
+    """The lower bound that users see is the version that the smoke tests run with."""
+    (needed,) = [
+        line
+        for line in projects["sessionkit_streamlit"]["dependencies"]
+        if line.startswith("streamlit")
+    ]
+    lines = (root / "constraints-oldest.txt").read_text(encoding="utf-8").splitlines()
+    assert f"streamlit=={needed.removeprefix('streamlit>=')}.0" in lines
+    assert "step oldest checks oldest\n" in (root / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_line_for_an_editor_installs_what_tests_need(root: Path) -> None:
+    """All distributions by path, and the group that has pytest and what the tests import."""
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if " -e " in line]
+    assert "--group dev" in line
+    assert 4 == line.count(" -e ")
 
 
 def test_changelog_has_what_comes_next(root: Path) -> None:
