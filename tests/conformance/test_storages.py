@@ -102,3 +102,16 @@ class TestSqliteOnAnEngineOfTheApp(StorageConformance):
         engine = sa.create_engine(f"sqlite:///{tmp_path}/unprepared.db", max_overflow=20)
         yield lambda: SqliteStorage(engine)
         engine.dispose()
+
+
+class TestSqliteThatIsSeen(TestSqliteOnAnEngineOfTheApp):
+    """So does one whose statements an app listens to: SQLAlchemy runs them then."""
+
+    @pytest.fixture
+    def connect(self, tmp_path: Path) -> Iterator[Callable[[], Storage]]:
+        """Return a function that makes one more storage over one engine, with a listener."""
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db", max_overflow=20)
+        sa.event.listen(engine, "before_cursor_execute", lambda *_: None)
+        SqliteStorage(engine).setup()
+        yield lambda: SqliteStorage(engine)
+        engine.dispose()

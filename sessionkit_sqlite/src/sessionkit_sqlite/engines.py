@@ -57,6 +57,7 @@ def open_engine(url: str, *, timeout_ms: int, pool_size: int) -> sa.Engine:
             connect_args=dict(_bounds(parsed, timeout_ms)),
             pool_size=pool_size,
             pool_timeout=timeout_ms / 1000,
+            hide_parameters=True,  # in logs: they have sessions' ids and data
         )
     except (sqlalchemy.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise _missing_driver(parsed, error) from error
@@ -181,7 +182,7 @@ def open_file(url: str) -> sa.Engine:
     # A URI filename ("file:...?mode=ro") says itself how it is to be opened.
     if not file.startswith("file:"):
         make_private(Path(file))
-    return sa.create_engine(parsed, connect_args={"isolation_level": None})
+    return sa.create_engine(parsed, connect_args={"isolation_level": None}, hide_parameters=True)
 
 
 def check_url(url: sa.URL) -> str:

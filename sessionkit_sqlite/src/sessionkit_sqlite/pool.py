@@ -12,7 +12,9 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, cast
+
+from sessionkit_sqlite.listeners import SeenConnection, is_seen
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -58,7 +60,7 @@ class Runner:
             except self._faults.errors as error:
                 raise self._faults.explain(error) from error
             try:
-                result = work(connection)
+                result = self._connections.run(work, connection)
             except self._faults.errors as error:
                 self._put_aside(connection, error)
                 if not left or not self._faults.is_passing(error):
@@ -77,7 +79,7 @@ class Runner:
         self._connections.close()
 
     def _put_aside(self, connection: PoolProxiedConnection, error: Exception) -> None:
-        if self._faults.is_lost(error):
+        if self._faults.is_lost(error) or not connection.is_valid:
             self._connections.drop(connection)
             self._connections.drop_idle()
         else:
@@ -157,6 +159,21 @@ class Connections:
             connection = self._engine.raw_connection()
         return self._prepare_new(connection)
 
+    def run(
+        self, work: Callable[[PoolProxiedConnection], T], connection: PoolProxiedConnection
+    ) -> T:
+        """Return what *work* does on a connection, by SQLAlchemy's way where somebody listens to the engine."""
+        if not is_seen(self._engine):
+            return work(connection)
+        seen = SeenConnection(self._engine, connection)
+        done = False
+        try:
+            result = work(cast("PoolProxiedConnection", seen))
+            done = True
+        finally:
+            seen.end(done=done)
+        return result
+
     def give(self, connection: PoolProxiedConnection) -> None:
         """Take a connection back, outside of any transaction."""
         if len(self._idle) < self._kept:
@@ -166,7 +183,8 @@ class Connections:
 
     def drop(self, connection: PoolProxiedConnection) -> None:
         """Close a connection that is of no use any more."""
-        connection.invalidate()
+        if connection.is_valid:  # SQLAlchemy may have found out by itself
+            connection.invalidate()
 
     def drop_idle(self) -> None:
         """Close the connections that were idle: what broke another one broke them, too."""

@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sessionkit.errors import RejectedError, StorageError, UnavailableError, UnclearError
 from sessionkit_sqlite.dialect import SETUP, Cursor, Guard, MissingTableError, upsert_on_conflict
 from sessionkit_sqlite.dialects.postgresql_saves import PostgresqlSaver
+from sessionkit_sqlite.listeners import SeenConnection
 from sessionkit_sqlite.pool import Connections, Runner
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ def _set_autocommit(connection: PoolProxiedConnection, *, on: bool) -> None:
 def _cursor(connection: PoolProxiedConnection) -> Cursor:
     """Return the connection's one cursor: each new one finds out anew how to convert values."""
     notes = connection.info
+    if isinstance(connection, SeenConnection):
+        return connection.cursor()
     if _CURSOR not in notes:
         _prepare_nothing_if_pooled(connection)  # here, where a connection that was lost is replaced
         # In binary, a part comes as it is and not as twice as many hexadecimal digits.
