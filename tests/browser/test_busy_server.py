@@ -12,10 +12,10 @@ from browser_harness.visitors import Visitor
 from playwright.sync_api import expect
 
 
-@pytest.fixture(scope="module")
-def server(shared_farm: Farm) -> Server:
-    """One server for this module; each test has a browser of its own."""
-    return shared_farm.start("run", "held.py")
+@pytest.fixture(scope="module", params=["run", "app", "plain"])
+def server(request: pytest.FixtureRequest, shared_farm: Farm) -> Server:
+    """A server for each way to run; each test has a browser of its own."""
+    return shared_farm.start(request.param, "held.py")
 
 
 @pytest.mark.parametrize(

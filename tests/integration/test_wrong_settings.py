@@ -153,14 +153,29 @@ def test_sessionkit_run_starts_no_server(write: Write, served: list[Path], name:
     assert_told(said, done.output, path)
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_page_shows_it_at_the_first_visit(write: Write, name: str) -> None:
-    """Under ``st.App`` and ``streamlit run``, whose server knows nothing of sessionkit before; and at each rerun."""
-    text, said = WRONG[name]
+@pytest.mark.parametrize("name", [*WRONG, "key"])
+def test_a_page_says_it_in_words_and_the_log_why(
+    write: Write, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """From the first visit on: visitors are told nothing of the server, by no cause either."""
+    text, said = WRONG.get(name, ("storag = 'sqlite'", "storag: unknown; did you mean 'storage'?"))
     path = write(text)
     page = AppTest.from_string(SCRIPT, default_timeout=30).run()
-    assert_told(said, page.exception[0].message, path)
-    assert_told(said, page.run().exception[0].message, path)
+    for shown in (page.exception[0], page.run().exception[0]):
+        assert "this app is not set up right" in shown.message
+        everything = f"{shown.message} {shown.stack_trace}"
+        assert said not in everything
+        assert str(path) not in everything
+    assert_told(said, caplog.text, path)
+
+
+def test_what_a_page_gives_to_configure_is_refused_in_words_too(write: Write) -> None:
+    """The file may be wrong."""
+    path = write("storag = 'sqlite'")
+    script = "from sessionkit import configure\nconfigure(storage='memory')"
+    page = AppTest.from_string(script, default_timeout=30).run()
+    assert "this app is not set up right" in page.exception[0].message
+    assert str(path) not in f"{page.exception[0].stack_trace}"
 
 
 # -- a store that is down for now ----------------------------------------------

@@ -191,6 +191,10 @@ class RestoreRefusedError(SessionKitError):
     """Raised when a session was asked for by someone who may not have it."""
 
 
+WRONG_SETTINGS: Final = (ConfigError, PluginError, NewerFormatError)
+"""What is raised where an app is not set up right."""
+
+
 def shown(value: object) -> str:
     """Return the beginning of a value's ``repr``, for a message; of lists and dicts a few entries."""
     text = _BRIEF.repr(value) if type(value) in _CONTAINERS else repr_of(value)

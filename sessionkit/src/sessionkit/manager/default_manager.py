@@ -6,7 +6,7 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
-from sessionkit.errors import ConfigError
+from sessionkit.errors import WRONG_SETTINGS, ConfigError, SessionKitError
 from sessionkit.manager.overrides import OVERRIDES
 
 if TYPE_CHECKING:
@@ -42,8 +42,18 @@ def get_manager() -> SessionManager:
                     return elsewhere
                 from sessionkit.manager.manager import SessionManager  # noqa: PLC0415 - naming the functions imports no manager
 
-                _DEFAULT.manager = SessionManager()
+                try:
+                    _DEFAULT.manager = SessionManager()
+                except WRONG_SETTINGS as error:
+                    _refuse_in_words(error)
+                    raise
     return _DEFAULT.manager
+
+
+def _refuse_in_words(error: SessionKitError) -> None:
+    from sessionkit.plugins.plugins import Plugins  # noqa: PLC0415 - needed where all is over
+
+    Plugins().refuse_in_words(error)
 
 
 def configure(**settings: Any) -> SessionManager:  # noqa: ANN401 - each key has its own type
@@ -62,7 +72,11 @@ def configure(**settings: Any) -> SessionManager:  # noqa: ANN401 - each key has
     from sessionkit.manager.manager import SessionManager  # noqa: PLC0415 - as above
     from sessionkit.settings.settings import load_settings  # noqa: PLC0415 - as above
 
-    wanted = load_settings(**settings)
+    try:
+        wanted = load_settings(**settings)
+    except ConfigError as error:
+        _refuse_in_words(error)
+        raise
     with _DEFAULT.lock:
         if _DEFAULT.manager is None:
             _DEFAULT.manager = SessionManager(wanted)

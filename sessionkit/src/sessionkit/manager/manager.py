@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
-from sessionkit.errors import SessionGoneError, SessionKitError
+from sessionkit.errors import WRONG_SETTINGS, SessionGoneError, SessionKitError
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
 from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.identity import Identity
@@ -85,13 +85,18 @@ class SessionGiver(BackgroundSaver):
             ValueError: If *user_id* is empty: all who are not logged in would be one user.
             ConfigError: If the settings are wrong, or the store refuses them: a password, a
                 right, a folder. A store that is down for now raises nothing.
-            PluginError: If a plugin is missing or broken.
+            PluginError: If a plugin is missing or broken. In a page that is run by a framework both are logged, and
+                what is raised is a ConfigError in words, which tell visitors nothing of the server.
             SessionKitError: In a web host's process, if no page runs this code.
         """
         if user_id is not ...:
             _check_user(user_id)
-        host = self._hosts.of_connection()
-        self.check_store()
+        try:
+            host = self._hosts.of_connection()
+            self.check_store()
+        except WRONG_SETTINGS as error:
+            self.plugins.refuse_in_words(error)
+            raise
         session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
         _GIVERS[session] = self
         session.touch()

@@ -3,21 +3,27 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
-from sessionkit.errors import PluginError, SessionKitError
+from sessionkit.errors import ConfigError, PluginError, SessionKitError
 from sessionkit.plugins.registry import HOST, offers_named, pick
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from sessionkit.host import Host, ServingHost
     from sessionkit.plugins.registry import Registry
     from sessionkit.tokens import Tokens
 
+_LOGGER: Final = logging.getLogger("sessionkit")
+
 _LOCAL: Final = "local"
 _NOTHING: Final[Mapping[str, Any]] = {}
+_WORDS: Final = "this app is not set up right, so it can keep nothing for you; its server's log says what is wrong"
 
 
 class Hosts:
@@ -110,6 +116,28 @@ class Hosts:
             made = offer.make(HOST, name, table, self._where, **given)
             self._made[name] = cast("Host", made)
         return self._made[name]
+
+
+def refuse_in_words(error: SessionKitError, frameworks: Collection[str]) -> None:
+    """
+    Raise an error that says in words that the settings are wrong, if a framework runs the calling code.
+
+    Its page shows what is raised to whoever looks at it. The reason is logged. Who runs the code is
+    told by the stack: with wrong settings there may be no host to ask.
+
+    Args:
+        error: Says what is wrong, where.
+        frameworks: Their import names.
+
+    Raises:
+        ConfigError: The words.
+    """
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - CPython's way to the stack, as inspect has it
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in frameworks:
+            _LOGGER.error("%s", error)
+            raise ConfigError(_WORDS) from None  # a page shows causes, too
+        frame = frame.f_back
 
 
 def _may_serve(host: Host) -> TypeGuard[ServingHost]:

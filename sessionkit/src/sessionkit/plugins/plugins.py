@@ -26,7 +26,7 @@ from sessionkit.errors import (
     UnclearError,
 )
 from sessionkit.merge.policies import read_policies
-from sessionkit.plugins.hosts import Hosts
+from sessionkit.plugins.hosts import Hosts, refuse_in_words
 from sessionkit.plugins.registry import (
     COMMAND,
     HOST,
@@ -245,6 +245,15 @@ class Plugins:
             where: Says who set a key, for messages.
         """
         return self._hosts.setdefault(tokens, Hosts(self._registry, tables, tokens, where))
+
+    def refuse_in_words(self, error: SessionKitError) -> None:
+        """
+        Raise :class:`ConfigError` in words for visitors if a page is run, whose log has the reason; else return.
+
+        Args:
+            error: Says what is wrong with the settings, or with a plugin.
+        """
+        refuse_in_words(error, self._registry.points.names)
 
     def commands(self) -> Mapping[str, CommandFactory]:
         """Return the commands of all plugins by name; one that can't be loaded is logged and left out."""
