@@ -94,7 +94,7 @@ def test_an_immediate_save(manager: SessionManager, session: UserSession) -> Non
         session.set_input("name", number)
         return trace(lambda: manager.save(session, immediate=True))
 
-    assert_within(Trace(32, 115), once)
+    assert_within(Trace(32, 117), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
@@ -125,7 +125,7 @@ def test_a_save_that_meets_another_one(
         manager.bootstrap(session.session_id)
         return found
 
-    assert_within(Trace(39, 248), once)
+    assert_within(Trace(39, 253), once)
 
 
 def test_the_start_of_a_process(tmp_path: Path) -> None:

@@ -586,7 +586,14 @@ def test_each_field_of_a_session_was_thought_of() -> None:
     counted |= {"theme", "language", "timezone", "extensions", "unknown", "unreadable"}
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
-    passed_over |= {"created_at", "last_activity", "version", "save_id", "forms_asked_for"}
+    passed_over |= {
+        "created_at",
+        "last_activity",
+        "version",
+        "save_id",
+        "forms_asked_for",
+        "owned_at",
+    }
     passed_over |= {
         "change_times",
         "not_kept",

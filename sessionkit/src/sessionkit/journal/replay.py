@@ -335,6 +335,7 @@ def _session(codec: SessionCodec, state: LineState, parts: EncodedParts) -> User
     if state.known is not None:
         session.version, session.save_id = state.known.version, state.known.save_id
     moments = [step.at for step in (*state.steps, *state.after)]
+    session.owned_at = min(moments, default=state.created_at)
     moments.append(state.known.last_activity if state.known else state.created_at)
     session.last_activity = from_micros(max(moments))
     return session

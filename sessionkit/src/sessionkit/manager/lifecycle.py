@@ -36,7 +36,7 @@ from sessionkit.session.devices import (
     list_device,
     strike_off,
 )
-from sessionkit.session.fields import from_micros, new_session_id
+from sessionkit.session.fields import from_micros, micros_now, new_session_id
 from sessionkit.session.session import UserSession
 
 
@@ -308,6 +308,8 @@ class SessionEnds:
             struck = self._strike_off_chosen(user_id, chosen)
         else:
             struck = 0
+        if chosen is None:
+            self._record(user_id, keep)
 
         def meant(session_id: str) -> bool:
             kept = keep is not None and keep.session_id == session_id
@@ -325,6 +327,13 @@ class SessionEnds:
             ended += sum(self.repository().end(one, of_user=user_id) for one in found)
         msg = f"user {user_id!r} still has sessions after {ATTEMPTS} rounds: others keep beginning"
         raise UnavailableError(msg)
+
+    def _record(self, user_id: str, keep: UserSession | None) -> None:
+        """Have those end, too, that wait in another process's memory or journal, and are in no list."""
+        at = micros_now()
+        if keep is not None:
+            self.live.latest(keep).owned_at = at
+        self.repository().record_revocation(user_id, at)
 
     def _strike_off_others(self, session: UserSession, keep: str | None) -> int:
         """Strike all devices but one off a session that stays; return how many."""

@@ -26,7 +26,7 @@ from sessionkit.repository.tracks import (
     went_back,
     why_gone,
 )
-from sessionkit.session.fields import to_micros
+from sessionkit.session.fields import micros_now, to_micros
 from sessionkit.session.session import UserSession
 
 
@@ -45,8 +45,10 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
     known = track.stored
     if known is None or track.attempt is not None:
         return False  # the next save meets what is stored
+    asked_at = micros_now()
     head = None if context.read_head is None else context.read_head(session.session_id)
     if head is not None and head.save_id in (known.head.save_id, track.unfit):
+        session.owned_at = asked_at
         _record_times(track, known, head)
         track.missing = False
         return True
@@ -61,6 +63,7 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
         if seen.head.save_id != known.head.save_id:
             record_seen(context, session, track, seen)
         _record_times(track, known, seen.head)
+        session.owned_at = asked_at
     return True
 
 

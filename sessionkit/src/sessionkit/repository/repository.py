@@ -23,7 +23,7 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.refresh import absorb_track, begin_track, refresh_track
 from sessionkit.repository.rotation import StoredRotation
 from sessionkit.repository.save import save_each, save_one
-from sessionkit.repository.stored_sessions import StoredSessions, Tombstones
+from sessionkit.repository.stored_sessions import Revocations, StoredSessions, Tombstones
 from sessionkit.repository.tracks import (
     Absence,
     LastSeen,
@@ -34,7 +34,7 @@ from sessionkit.repository.tracks import (
     Track,
     Tracks,
 )
-from sessionkit.session.arguments import SESSION, SESSION_ID
+from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.session.held_forms import ask_for_forms
 from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
@@ -248,6 +248,11 @@ class Repository(Catalog, SessionRefresh):
             Tombstones(storage=storage, expiry=expiry, now=now, emit=emit),
         )
         self._tracks = Tracks() if tracks is None else tracks
+        self._revocations = Revocations(
+            storage=storage,
+            tombstones=self._tombstones,
+            read_head=storage.read_head if isinstance(storage, HeadStorage) else None,
+        )
         self._context = SaveContext(
             storage=storage,
             codec=codec,
@@ -255,7 +260,8 @@ class Repository(Catalog, SessionRefresh):
             merger=Merger() if merger is None else merger,
             expiry=expiry,
             load_parts=self._stored.load_parts,
-            read_head=storage.read_head if isinstance(storage, HeadStorage) else None,
+            read_head=self._revocations.read_head,
+            end_if_revoked=self._revocations.end_if_revoked,
             now=now,
             emit=emit,
             observer=observer,
@@ -398,3 +404,19 @@ class Repository(Catalog, SessionRefresh):
             with track.lock:  # a save that is on its way has its answer then
                 track.gone = "ended"
         return ended
+
+    def record_revocation(self, user_id: str, at: int) -> None:
+        """
+        Have all sessions of a user end that turn up later, if they were known to be theirs before a moment.
+
+        Such as one that waits in a process's memory while the store is down, or in a dead process's journal.
+
+        Args:
+            user_id: The user.
+            at: Microseconds since the epoch.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        USER_ID.check(user_id)
+        self._revocations.record(user_id, at)

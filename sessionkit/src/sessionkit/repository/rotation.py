@@ -37,7 +37,7 @@ from sessionkit.repository.tracks import (
     went_back,
 )
 from sessionkit.session.ended import empty
-from sessionkit.session.fields import new_save_id
+from sessionkit.session.fields import micros_now, new_save_id
 from sessionkit.session.session import UserSession
 
 
@@ -173,9 +173,12 @@ class StoredRotation:
             reports=deque(track.reports, track.reports.maxlen),
             settled=set(track.settled),
         )
+        moved_session = self._object_of(session, new_id, state, moved)
+        if track.stored is not None and track.stored.head.user_id == session.user_id:
+            moved_session.owned_at = micros_now()  # the former id says whether it was ended
         return FormerId(
             session_id=session.session_id,
-            session=self._object_of(session, new_id, state, moved),
+            session=moved_session,
             base=track.base,
             known=None if track.base is None else track.stored,
         )
@@ -185,7 +188,7 @@ class StoredRotation:
     ) -> UserSession:
         moved = self.context.codec.decode(new_id, state.live)
         moved.activity.last = session.activity.last
-        moved.never = session.never
+        moved.never, moved.owned_at = session.never, session.owned_at
         self.tracks.put(moved, track)
         return moved
 
@@ -281,7 +284,7 @@ def copy_of(codec: SessionCodec, session: UserSession, new_id: str) -> UserSessi
     with session.lock:
         moved = codec.decode(new_id, codec.encode(session, {}).parts)
         moved.activity.last = session.activity.last
-        moved.never = session.never
+        moved.never, moved.owned_at = session.never, session.owned_at
         empty(session)
     return moved
 

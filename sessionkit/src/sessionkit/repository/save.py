@@ -43,7 +43,7 @@ from sessionkit.repository.tracks import (
     why_gone,
 )
 from sessionkit.session.ended import empty
-from sessionkit.session.fields import to_micros
+from sessionkit.session.fields import micros_now, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.storage import BatchStorage, Storage
 
@@ -182,6 +182,8 @@ class Save:
         if self.track.gone is not None:
             self._drop_late(self.track.gone)
             raise SessionGoneError(self.session.session_id, self.track.gone)
+        if self.track.newly_owned:
+            self._check_owner()
         self._record_shared()
         if self._encoded is None:
             # Once: what the app changes from now on is the next save's, however often this one
@@ -250,6 +252,8 @@ class Save:
     def _record_landed(self, attempt: Attempt) -> None:
         track, head = self.track, attempt.write.head
         track.attempt = None
+        before = None if attempt.write.expected is None or track.stored is None else track.stored
+        track.newly_owned |= before is None or before.head.user_id != head.user_id
         track.stored = LastSeen(
             head=head,
             parts=attempt.target,
@@ -270,6 +274,24 @@ class Save:
         if anew:
             self.context.emit(SessionStoredAgain(session_id=head.session_id, version=head.version))
         self._tell_resolved(attempt.resolved)
+        try:
+            self._check_owner()
+        except SessionKitError as error:
+            self._fail(error)
+
+    def _check_owner(self) -> None:
+        """
+        End the session, if its owner's sessions were all ended while it could not be stored.
+
+        After it was stored: whoever ends them notes that first, and looks then which are stored.
+        """
+        track = self.track
+        if track.newly_owned and track.stored is not None:
+            if self.context.end_if_revoked(track.stored.head, self.session.owned_at):
+                self._record_gone("ended")
+                raise SessionGoneError(self.session.session_id, "ended")
+            track.newly_owned = False
+        self.session.owned_at = micros_now()
 
     def _tell_resolved(self, resolved: ResolvedConflict | None) -> None:
         if resolved is None:

@@ -29,7 +29,7 @@ from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, Stored
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.tracks import LastSeen
 from sessionkit.session.arguments import SESSION_ID, USER_ID
-from sessionkit.session.fields import new_save_id, to_micros
+from sessionkit.session.fields import micros_now, new_save_id, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.session.unreadable import values_not_read
 from sessionkit.storage import Storage
@@ -49,6 +49,10 @@ PURGE_BATCH: Final = 100
 
 TOMBSTONE_LIFETIME: Final = timedelta(days=400)
 """How long an ended id stays taken when sessions have no absolute end: as long as browsers keep cookies."""
+
+
+_AHEAD: Final = timedelta(minutes=1) // timedelta(microseconds=1)
+"""What lies further ahead was written by a clock that is wrong: believed, it would end each new login."""
 
 
 @attrs.frozen(kw_only=True)
@@ -388,7 +392,7 @@ class Tombstones:
 
         Args:
             session_id: The id.
-            of_user: Only if the session is this user's; None whosever it is.
+            of_user: Only if the stored session is this user's, or nothing is stored; None whosever it is.
 
         Returns:
             Whether this call ended it.
@@ -406,7 +410,7 @@ class Tombstones:
                 head, stored = None, None
             if head is not None and head.ended:
                 return False
-            if of_user is not None and (head is None or head.user_id != of_user):
+            if of_user is not None and head is not None and head.user_id != of_user:
                 return False
             try:
                 self.storage.write(
@@ -418,3 +422,74 @@ class Tombstones:
             return True
         msg = f"session {short(session_id)} could not be ended: met another writer {ATTEMPTS} times"
         raise UnavailableError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class Revocations:
+    """
+    Notes when all sessions of a user were ended, and ends those that turn up later.
+
+    A session that waits in a process's memory while the store is down, or in the journal of one that
+    died, is in no list. Whoever stores it first looks whether its user's were ended since it was known to be theirs.
+
+    Attributes:
+        storage: Keeps the notes, beside the sessions.
+        tombstones: Ends ids.
+        read_head: Reads a head alone; None where the storage can't.
+    """
+
+    storage: Storage
+    tombstones: Tombstones
+    read_head: Callable[[str], SessionHead | None] | None
+
+    def record(self, user_id: str, at: int) -> None:
+        """
+        Note that the sessions of a user are ended that were known to be theirs before a moment.
+
+        Args:
+            user_id: The user.
+            at: Microseconds since the epoch.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        session_id, save_id = _id_of(user_id), new_save_id()
+        for _ in range(ATTEMPTS):
+            # As a tombstone it is in no list, no count and no clean-up of idle sessions.
+            note = self.tombstones.over(session_id, self._head(session_id), (), save_id)
+            try:
+                self.storage.write(attrs.evolve(note, head=attrs.evolve(note.head, created_at=at)))
+            except ConflictError:
+                continue
+            return
+        msg = f"user {user_id!r}: met another writer {ATTEMPTS} times"
+        raise UnavailableError(msg)
+
+    def end_if_revoked(self, head: SessionHead, owned_at: int) -> bool:
+        """
+        End a stored session, if its user's sessions were ended since it was known to be theirs.
+
+        Args:
+            head: The session's; it has an owner.
+            owned_at: When it was known to be theirs, in microseconds since the epoch.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        if head.user_id is None:
+            return False
+        note = self._head(_id_of(head.user_id))
+        if note is None or not owned_at < note.created_at <= micros_now() + _AHEAD:
+            return False
+        self.tombstones.end(head.session_id, of_user=head.user_id)
+        return True
+
+    def _head(self, session_id: str) -> SessionHead | None:
+        if self.read_head is not None:
+            return self.read_head(session_id)
+        stored = self.storage.read(session_id)
+        return None if stored is None else stored.head
+
+
+def _id_of(user_id: str) -> str:
+    return f"revoked-{hashlib.sha256(user_id.encode()).hexdigest()[:32]}"

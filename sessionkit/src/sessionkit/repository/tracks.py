@@ -139,6 +139,8 @@ class Track:
         foreign: True when ``stored`` holds a save by someone else that no
             strategy has decided on yet.
         rewrite: True when the store went back, or lost the session, and needs all parts again.
+        newly_owned: True when what was just stored has an owner that nothing in the store had before: they may have
+            ended all their sessions meanwhile.
         missing: True when the store has no record of it any more, and no tombstone: it is created anew.
         unfit: The save of someone else's that was loaded and can't be used, or None.
         gone: Why the session can't be saved any more, or None.
@@ -155,6 +157,7 @@ class Track:
     attempt: Attempt | None = None
     foreign: bool = False
     rewrite: bool = False
+    newly_owned: bool = False
     missing: bool = False
     unfit: str | None = None
     gone: str | None = None
@@ -231,6 +234,8 @@ class SaveContext:
         expiry: When sessions end by themselves.
         load_parts: Returns what the store holds of an id; what is known of it need not be decoded again.
         read_head: Reads the head alone; None where the store can't.
+        end_if_revoked: Ends a session that was just stored, if its owner's sessions were ended since it was
+            known to be theirs.
         now: Returns the present moment, aware.
         emit: Takes events.
         observer: Told of writes before they are sent, and of what became of them; None for nobody.
@@ -243,6 +248,7 @@ class SaveContext:
     expiry: Expiry
     load_parts: Callable[[str, LastSeen | None], LastSeen | None]
     read_head: Callable[[str], SessionHead | None] | None
+    end_if_revoked: Callable[[SessionHead, int], bool]
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
     observer: SaveObserver | None = None

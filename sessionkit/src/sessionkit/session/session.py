@@ -19,6 +19,7 @@ from sessionkit.session.fields import (
     check_session_id,
     from_micros,
     in_utc,
+    micros_now,
     new_entry_id,
     new_session_id,
     of_type,
@@ -123,6 +124,13 @@ def _set_last(session: Any, moment: datetime) -> None:
     session.activity.micros = to_micros(moment)
 
 
+def _note_owner(session: Any, _: attrs.Attribute[Any], user_id: Any) -> Any:
+    """Note since when the session is its owner's."""
+    if user_id != session.user_id:
+        session.owned_at = micros_now()
+    return user_id
+
+
 def _new_or_checked_id(session_id: str | None) -> str:
     return new_session_id() if session_id is None else check_session_id(session_id)
 
@@ -175,13 +183,17 @@ class UserSession:
             ``rotate_session`` returned; or when it was ended, here or elsewhere, or took the device of those that
             have this object off its list. This object is empty then, and nothing of it is stored any more.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
+        owned_at: When the session was last known to be its owner's: made or assigned so, or found in the store as theirs, in
+            microseconds since the epoch. Not stored.
         change_times: When what is not saved yet was changed. Not stored itself.
     """
 
     activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
     change_times: ChangeTimes = attrs.field(init=False, repr=False, factory=ChangeTimes)
     session_id: str = attrs.field(default=None, converter=_new_or_checked_id, repr=short_repr)
-    user_id: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
+    user_id: str | None = attrs.field(
+        default=None, validator=_TEXT_OR_NONE, on_setattr=[attrs.setters.validate, _note_owner]
+    )
     authenticated: bool = attrs.field(default=False, validator=of_type(bool))
     roles: set[str] = attrs.field(factory=set, converter=set_of_texts)
     permissions: set[str] = attrs.field(factory=set, converter=set_of_texts)
@@ -211,6 +223,7 @@ class UserSession:
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     provisional: bool = attrs.field(init=False, repr=False, default=False)
     held_by: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    owned_at: int = attrs.field(init=False, repr=False, factory=micros_now)
     ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
