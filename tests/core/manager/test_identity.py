@@ -309,11 +309,11 @@ def test_a_session_that_was_stored_before_the_browser_said_who_it_is_stays_store
 
 def test_a_known_user_without_a_cookie_gets_the_latest_session(server: Server) -> None:
     """Of all that are the user's; its browser gets the cookie."""
-    old = keep(server, "old", user_id=ALICE, inputs={"old": 1})
+    old = keep(server, "old", user_id=ALICE, authenticated=True, inputs={"old": 1})
     keep(server, "bobs", user_id=BOB)
     old.last_activity += timedelta(hours=1)
     server.manager.repository.save(old)
-    keep(server, "older", user_id=ALICE)
+    keep(server, "older", user_id=ALICE, authenticated=True)
     tab = server.tab(account=ALICE)
 
     assert {"old": 1} == tab.run().inputs
@@ -322,7 +322,7 @@ def test_a_known_user_without_a_cookie_gets_the_latest_session(server: Server) -
 
 def test_a_known_user_whose_cookie_leads_nowhere_gets_the_latest_session(server: Server) -> None:
     """It expired, or was on another store."""
-    keep(server, "latest", user_id=ALICE, inputs={"a": 1})
+    keep(server, "latest", user_id=ALICE, authenticated=True, inputs={"a": 1})
     tab = server.tab(token_for("nowhere"), account=ALICE)
 
     assert {"a": 1} == tab.run().inputs
@@ -338,8 +338,8 @@ def test_a_user_whom_the_app_vouches_for_counts(server: Server) -> None:
 
 def test_a_cookie_of_the_users_own_session_goes_before_the_latest(server: Server) -> None:
     """Each browser keeps its own."""
-    keep(server, "mine", user_id=ALICE, inputs={"mine": 1})
-    keep(server, "latest", user_id=ALICE)
+    keep(server, "mine", user_id=ALICE, authenticated=True, inputs={"mine": 1})
+    keep(server, "latest", user_id=ALICE, authenticated=True)
 
     assert {"mine": 1} == server.tab(token_for("mine"), account=ALICE).run().inputs
 
@@ -489,6 +489,65 @@ def test_what_a_user_typed_before_the_logout_is_kept(server: Server) -> None:
     assert server.manager.flush()
 
     assert {"draft": 1} == server.tab(account=ALICE).run().inputs
+
+
+# -- names that an app and the host may both give ------------------------------
+
+BOTH = "https://accounts.example|7"
+
+
+def test_an_apps_own_user_is_not_the_hosts_of_the_same_name(server: Server) -> None:
+    """Who may choose a name in the app's own log-in gets nobody else's session by it."""
+    secret_of(server, user_id=BOTH, authenticated=True)
+    for account in (None, "https://accounts.example|8", "https://other.example|8"):
+        given = server.tab(account=account).run(user_id=BOTH)
+        assert {} == given.inputs
+        assert BOTH == given.user_id
+    assert {} == server.tab(token_for("s")).run(user_id=BOTH).inputs
+    assert server.manager.recover("s", BOTH) is None
+
+    for keywords in ({}, {"user_id": BOTH}):
+        assert {"diary": 1} == server.tab(account=BOTH).run(**keywords).inputs
+
+
+def test_the_hosts_user_does_not_come_home_to_an_apps_own(server: Server) -> None:
+    """Or what they type would be read by whoever chose the name."""
+    secret_of(server, user_id=BOTH)
+    assert {} == server.tab(account=BOTH).run().inputs
+    assert {} == server.tab(token_for("s"), BOTH).run().inputs
+
+    assert {"diary": 1} == server.tab().run(user_id=BOTH).inputs
+
+
+@pytest.mark.parametrize("name", ["alice@mail", "tenant|alice"])
+def test_a_name_of_the_apps_own_for_the_hosts_user_still_comes_home(
+    server: Server, name: str
+) -> None:
+    """As the same app calls them at each log-in."""
+    secret_of(server, user_id=name, authenticated=True)
+
+    assert {"diary": 1} == server.tab(account=BOTH).run(user_id=name).inputs
+
+
+def test_a_script_may_have_both(script: Server) -> None:
+    """It is trusted."""
+    secret_of(script, user_id=BOTH, authenticated=True)
+
+    assert {"diary": 1} == script.manager.bootstrap(user_id=BOTH).inputs
+
+
+def test_a_user_lists_and_ends_their_own_sessions_alone(server: Server) -> None:
+    """Not those of a user whom somebody else calls the same."""
+    secret_of(server, user_id=BOTH, authenticated=True)
+    attacker = server.tab()
+    own = attacker.run(user_id=BOTH)
+    assert server.manager.flush()
+    listed = server.manager.list_sessions(BOTH)
+    assert [own.session_id] == [one.session_id for one in listed]
+    server.manager.revoke_sessions(BOTH, only=["s"])
+    server.manager.revoke_sessions(BOTH)
+
+    assert {"diary": 1} == server.tab(account=BOTH).run().inputs
 
 
 # -- the store is down while somebody claims a session -------------------------

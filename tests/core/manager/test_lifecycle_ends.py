@@ -271,7 +271,7 @@ def alices_tab(server: Server) -> Tab:
 
 def test_a_users_sessions_are_listed_latest_first(server: Server) -> None:
     """Nobody else's, and the calling one is marked."""
-    early = keep(server, "early", user_id=ALICE)
+    early = keep(server, "early", user_id=ALICE, authenticated=True)
     keep(server, "bobs", user_id=BOB)
     keep(server, "nobodys")
     keep(server, "ended", user_id=ALICE)
@@ -357,7 +357,7 @@ def test_all_of_a_users_sessions_end(server: Server, open_server: OpenServer) ->
 
 def test_the_calling_session_may_stay(server: Server) -> None:
     """To log out everywhere else."""
-    keep(server, "stolen", user_id=ALICE)
+    keep(server, "stolen", user_id=ALICE, authenticated=True)
     tab = server.tab(account=ALICE)
     session = tab.run(restore_from_db=False)
     assert server.manager.flush()

@@ -68,6 +68,8 @@ class Claims:
             device_id=token[1],
             user_id=known if user_id is None else user_id,
             authenticated=known is not None,
+            known=known,
+            trusted=host.trusted,
             vouched=vouched,
         )
 
@@ -92,6 +94,8 @@ class Claim:
         device_id: The device in the token, or None.
         user_id: The known user, or None.
         authenticated: Whether the host knows the user, whatever the app calls them.
+        known: The user whom the host knows, or None.
+        trusted: Whether whoever runs the code may have any session, as scripts may.
         vouched: The user that the app named when it last said anything; None when it said that there is nobody.
     """
 
@@ -101,6 +105,8 @@ class Claim:
     device_id: str | None = attrs.field(repr=short_repr)
     user_id: str | None
     authenticated: bool
+    known: str | None = None
+    trusted: bool = False
     vouched: str | None = None
 
     def may_have(self, owner: Owner) -> bool:
@@ -110,7 +116,20 @@ class Claim:
         if self.user_id is None:
             # Not said is not logged out, unless it was the host who knew the owner.
             return not owner.authenticated
-        return self.user_id == owner.user_id
+        return self.user_id == owner.user_id and (
+            self.trusted or not is_hosts_name(self.user_id) or self._is_of_one_kind(owner)
+        )
+
+    def _is_of_one_kind(self, owner: Owner) -> bool:
+        """Return whether owner and user are both the host's or both the app's: their names may be the same."""
+        return self._is_named_by_host() == owner.authenticated
+
+    def _is_named_by_host(self) -> bool:
+        if self.known is None or self.user_id is None or self.user_id == self.known:
+            return self.known is not None
+        # The app calls the host's users by names of its own. Another user of the host is none of those.
+        issuer = _issuer_of(self.user_id)
+        return issuer != _issuer_of(self.known) and "://" not in issuer
 
 
 @attrs.frozen(kw_only=True)
@@ -169,6 +188,15 @@ class ConnectedSession:
         if claim.user_id is not None and replacement_of(session, self.device_id):
             return False  # the user has, and the app says that this one is theirs
         return claim.user_id in {None, self.said} and is_struck_off(session, self.device_id)
+
+
+def is_hosts_name(user_id: str) -> bool:
+    """Return whether a host may call a user so: ``issuer|subject``. An app may, too, and means somebody else."""
+    return "|" in user_id
+
+
+def _issuer_of(user_id: str) -> str:
+    return user_id.rpartition("|")[0]
 
 
 def connected_session(state: Mapping[str, Any]) -> UserSession | None:

@@ -353,7 +353,8 @@ class Identity:
         elif session.user_id is None:
             bound = self.rotation.bind(session, owner)
         bound = bound or self.live.latest(session)  # another tab was faster
-        return bound if bound.user_id == claim.user_id and not bound.ended else None
+        own = claim.may_have(Owner(bound.user_id, bound.authenticated))
+        return bound if bound.user_id == claim.user_id and own and not bound.ended else None
 
     def _may_have(self, host: Host, claim: Claim, session_id: str) -> UserSession | None:
         """

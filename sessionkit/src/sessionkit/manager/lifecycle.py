@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 from weakref import WeakSet
 
 import attrs
@@ -21,6 +21,7 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.events import SessionEvent, SessionRotated
+from sessionkit.manager.claims import is_hosts_name
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.records import SessionHead, short, short_repr
@@ -282,6 +283,8 @@ class SessionEnds:
         only: Iterable[str] | None,
         keep: UserSession | None,
         keep_device: str | None = None,
+        *,
+        current: UserSession | None = None,
     ) -> int:
         """
         End the sessions of a user; of a session that stays, the devices.
@@ -291,6 +294,7 @@ class SessionEnds:
             only: These sessions and devices alone, as far as they are the user's; None for all.
             keep: One that stays.
             keep_device: Its device that stays.
+            current: The calling connection's session; where it is the user's, it says who names them so.
 
         Returns:
             How many sessions were ended, and devices struck off of those that stay.
@@ -300,12 +304,13 @@ class SessionEnds:
             UnavailableError: If the store can't be reached: some may have ended; call it again.
         """
         _check_user(user_id)
+        user = _User.of(user_id, current)
         chosen = _chosen(only)
 
         if keep is not None and chosen is None and keep.user_id == user_id:
             struck = self._strike_off_others(keep, keep_device)
         elif chosen is not None:
-            struck = self._strike_off_chosen(user_id, chosen)
+            struck = self._strike_off_chosen(user, chosen)
         else:
             struck = 0
         if chosen is None:
@@ -319,9 +324,9 @@ class SessionEnds:
         for _ in range(ATTEMPTS):
             # Live ones first: they may be bound to the user and not stored yet.
             for session in self.live.of_user(user_id):
-                if meant(session.session_id):
+                if meant(session.session_id) and user.has(session):
                     ended += self.end(session, of_user=user_id)
-            found = [head.session_id for head in self._heads(user_id) if meant(head.session_id)]
+            found = [head.session_id for head in self._heads(user) if meant(head.session_id)]
             if not found:
                 return ended
             ended += sum(self.repository().end(one, of_user=user_id) for one in found)
@@ -347,15 +352,15 @@ class SessionEnds:
         msg = f"session {short(session.session_id)} still has other devices after {ATTEMPTS} rounds: others keep logging in"
         raise UnavailableError(msg)
 
-    def _strike_off_chosen(self, user_id: str, chosen: frozenset[str]) -> int:
+    def _strike_off_chosen(self, user: _User, chosen: frozenset[str]) -> int:
         """Strike chosen devices off the user's sessions; one that is left without any ends."""
         struck = 0
-        for session in self._sessions_of(user_id):
+        for session in self._sessions_of(user):
             listed = self._listed(session)
             if session.session_id in chosen or not listed & chosen:
                 continue
             if listed <= chosen:
-                struck += self.end(session, of_user=user_id)
+                struck += self.end(session, of_user=user.user_id)
             else:
                 self.rotation.strike_off(session, listed & chosen)
                 struck += len(listed & chosen)
@@ -368,14 +373,14 @@ class SessionEnds:
             self.live.absorb_for(session, lambda _: True)
         return frozenset(devices_of(session) or ())
 
-    def _sessions_of(self, user_id: str) -> Iterator[UserSession]:
+    def _sessions_of(self, user: _User) -> Iterator[UserSession]:
         """Yield a user's sessions, the live ones as they are."""
-        live = {session.session_id: session for session in self.live.of_user(user_id)}
+        live = {one.session_id: one for one in self.live.of_user(user.user_id) if user.has(one)}
         yield from live.values()
-        for head in self._heads(user_id):
+        for head in self._heads(user):
             if head.session_id not in live:
                 found = self.live.find(head.session_id).session
-                if found is not None and found.user_id == user_id:
+                if found is not None and found.user_id == user.user_id:
                     yield found
 
     def summaries(
@@ -397,7 +402,7 @@ class SessionEnds:
         """
         if user_id is None:
             return ()
-        summaries = self._by_session(user_id, current)
+        summaries = self._by_session(_User.of(user_id, current), current)
         return tuple(
             device
             for summary in summaries
@@ -426,20 +431,47 @@ class SessionEnds:
             for device in sorted(devices.values(), key=lambda one: one.last_seen, reverse=True)
         ] or [summary]
 
-    def _by_session(self, user_id: str, current: UserSession | None) -> list[SessionSummary]:
-        mine = current if current is not None and current.user_id == user_id else None
+    def _by_session(self, user: _User, current: UserSession | None) -> list[SessionSummary]:
+        mine = current if current is not None and current.user_id == user.user_id else None
         own_id = None if mine is None else mine.session_id
         listed = [
-            SessionSummary.of(head, current=head.session_id == own_id)
-            for head in self._heads(user_id)
+            SessionSummary.of(head, current=head.session_id == own_id) for head in self._heads(user)
         ]
         if mine is not None and not any(summary.current for summary in listed):
             listed.insert(0, _of_live(mine))
         return listed
 
-    def _heads(self, user_id: str) -> list[SessionHead]:
+    def _heads(self, user: _User) -> list[SessionHead]:
         # To the end first: what is ended on the way would move the pages.
-        return list(self.repository().heads_of(user_id))
+        heads = list(self.repository().heads_of(user.user_id))
+        if user.authenticated is None:
+            return heads
+        return [head for head in heads if self._is_of(user, head)]
+
+    def _is_of(self, user: _User, head: SessionHead) -> bool:
+        session = self.live.held(head.session_id)
+        try:
+            session = session or self.repository().load(head.session_id)
+        except NewerFormatError:
+            return True  # the repository told why
+        return session is None or user.has(session)
+
+
+class _User(NamedTuple):
+    """A user by name, and whether the host or the app calls them so; None where both may."""
+
+    user_id: str
+    authenticated: bool | None
+
+    @classmethod
+    def of(cls, user_id: str, current: UserSession | None) -> Self:
+        """Return the user whose session the calling connection has, else whoever is called so."""
+        own = current is not None and current.user_id == user_id and is_hosts_name(user_id)
+        return cls(user_id, current.authenticated if own and current is not None else None)
+
+    def has(self, session: UserSession) -> bool:
+        """Return whether a session of this name is this user's."""
+        return self.authenticated in {None, session.authenticated}
 
 
 def _check_user(user_id: str | None) -> None:

@@ -405,7 +405,7 @@ class SessionManager(SessionGiver):
         current = self._own_session()
         device_id = self._own_device()
         kept = current if keep_current else None
-        ended = self._ends.revoke(user_id, only, kept, device_id)
+        ended = self._ends.revoke(user_id, only, kept, device_id, current=current)
         if current is None:
             return ended
         moved = self._live.latest(current)
