@@ -11,17 +11,20 @@ from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_harness.data import APP_VALUES, KINDS_OF_DICT, NAMES, SESSIONS, make_codec
 
+from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import EncodedParts
 from sessionkit.merge.fields import conflict_of
 from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_tree
-from sessionkit.merge.stamps import LIFETIME, STAMPS, at, latest
+from sessionkit.merge.stamps import LIFETIME, NO_STAMP, STAMPS, at, latest
 from sessionkit.merge.strategies import Merge
+from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormSnapshot
 from sessionkit.session.session import NavigationEntry
@@ -287,6 +290,15 @@ def test_unreadable_stamps_are_none(data: bytes) -> None:
     assert {} == read_stamps(CODEC, {STAMPS: data})
     parts = parts_of()
     assert parts == MERGER.encoded(CODEC, parts, {**parts, STAMPS: data}, parts)
+
+
+@pytest.mark.parametrize("odd", [5, "x", None, {"a": 1}, [1], True])
+@pytest.mark.parametrize("serializer", [MsgpackSerializer(), JsonSerializer()])
+def test_stamps_of_another_shape_are_none(odd: object, serializer: Serializer) -> None:
+    """Whatever stands where a part's stamps belong, and whatever a serializer raises at it."""
+    codec = attrs.evolve(CODEC, serializer=serializer)
+
+    assert NO_STAMP == read_tree(codec, odd)  # type: ignore[arg-type]  # that is the point
 
 
 # -- laws ----------------------------------------------------------------------

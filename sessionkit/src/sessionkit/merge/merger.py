@@ -263,9 +263,10 @@ def write_tree(codec: SessionCodec, tree: Tree) -> bytes | None:
 
 
 def _load(codec: SessionCodec, data: bytes) -> Any:  # noqa: ANN401 - whatever a store has
+    # They only say which of two changes was later: without them no value is lost.
+    if not isinstance(data, bytes):
+        return NO_STAMP
     try:
         return codec.serializer.loads(data)
-    except (SerializationError, TypeError):
-        return (
-            NO_STAMP  # they only say which of two changes was later: without them no value is lost
-        )
+    except SerializationError:
+        return NO_STAMP

@@ -10,6 +10,7 @@ and calls what an app's own objects bring along.
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -182,7 +183,102 @@ def _array_to_simple(array: Any) -> bytes:
 
 
 def _array_from_simple(simple: Any) -> Any:
-    return _library("numpy.lib.format").read_array(BytesIO(simple), allow_pickle=False)
+    array = _library("numpy.lib.format").read_array(BytesIO(simple), allow_pickle=False)
+    _check_cells_of_bytes(array.size, simple)  # items may have no bytes at all
+    return array
+
+
+# -- what comes out of bytes is no more than they can hold ---------------------
+
+_CELLS_A_BYTE: Final = 32
+"""How many cells stored bytes may make for each of them: one bit is one cell, and a column of None has none."""
+
+_RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
+"""Arrow's numbers of the messages that have buffers (``MessageHeader`` in its Message.fbs)."""
+
+
+def _check_cells_of_bytes(cells: int, simple: bytes) -> None:
+    if cells > _CELLS_A_BYTE * len(simple):
+        msg = (
+            f"{len(simple)} bytes hold {cells} cells, which is more than {_CELLS_A_BYTE} for each byte;"
+            " leave out columns that hold nothing"
+        )
+        raise SerializationError(msg)
+
+
+def _refuse_compressed(simple: bytes) -> None:
+    """
+    Refuse a stream with compressed buffers: what is stored here never is, and a few bytes would fill the memory.
+
+    Raises:
+        SerializationError: If one is compressed, or a message can't be read.
+    """
+    pyarrow = _pyarrow()
+    for message in pyarrow.ipc.MessageReader.open_stream(pyarrow.py_buffer(simple)):
+        metadata = message.metadata.to_pybytes()
+        try:
+            is_compressed = _is_compressed(metadata)
+        except (struct.error, IndexError) as error:
+            msg = "a message of Arrow's is damaged"
+            raise SerializationError(msg) from error
+        if is_compressed:
+            msg = "Arrow's buffers are compressed, which sessionkit never stores"
+            raise SerializationError(msg)
+
+
+def _is_compressed(metadata: bytes) -> bool:
+    """Return whether a message, a flatbuffer ``Message``, has a record batch with the field ``compression``."""
+    (root,) = struct.unpack_from("<I", metadata)
+    kind, header = _field(metadata, root, 1), _field(metadata, root, 2)
+    if kind is None or header is None:
+        return False
+    batch = _followed(metadata, header)
+    if metadata[kind] == _DICTIONARY_BATCH:
+        data = _field(metadata, batch, 1)
+        return data is not None and _field(metadata, _followed(metadata, data), 3) is not None
+    return metadata[kind] == _RECORD_BATCH and _field(metadata, batch, 3) is not None
+
+
+def _field(metadata: bytes, table: int, slot: int) -> int | None:
+    """Return where a flatbuffer's table has a field; None where it is left out."""
+    (back,) = struct.unpack_from("<i", metadata, table)
+    (size,) = struct.unpack_from("<H", metadata, table - back)
+    entry = 4 + 2 * slot
+    if entry >= size:
+        return None
+    (offset,) = struct.unpack_from("<H", metadata, table - back + entry)
+    return table + offset if offset else None
+
+
+def _followed(metadata: bytes, place: int) -> int:
+    (offset,) = struct.unpack_from("<I", metadata, place)
+    return int(place + offset)
+
+
+def _count_cells(array: Any, *, nested: bool = False) -> int:
+    """
+    Return how many cells an array has, with those that lie in its cells.
+
+    Raises:
+        SerializationError: If its cells may share what they hold: a few bytes would become any number of copies.
+    """
+    types, kind = _pyarrow().types, array.type
+    cells = len(array)
+    if types.is_dictionary(kind) and not nested:
+        return cells + _count_cells(array.dictionary, nested=True)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return cells + _count_cells(array.values, nested=True)
+    if types.is_map(kind):
+        return cells + sum(_count_cells(inner, nested=True) for inner in (array.keys, array.items))
+    if types.is_struct(kind):
+        inner = (array.field(place) for place in range(kind.num_fields))
+        return cells + sum(_count_cells(one, nested=True) for one in inner)
+    if isinstance(kind, _pyarrow().BaseExtensionType):
+        return cells + _count_cells(array.storage, nested=nested)
+    if types.is_dictionary(kind) or types.is_nested(kind) or str(kind).endswith("_view"):
+        msg = f"a column of Arrow's type {kind} is none that a DataFrame was stored with"
+        raise SerializationError(msg)
+    return cells
 
 
 def _table_to_simple(table: Any) -> bytes:
@@ -212,6 +308,7 @@ def _table_from_simple(simple: Any) -> Any:
 
 def _read_table(simple: Any) -> Any:
     pyarrow = _pyarrow()
+    _refuse_compressed(simple)
     return pyarrow.ipc.open_stream(pyarrow.py_buffer(simple)).read_all()
 
 
@@ -248,9 +345,14 @@ def _frame_to_simple(frame: Any) -> dict[str, Any]:
 def _frame_from_simple(simple: Any) -> Any:
     pandas = _library("pandas")
     table = _table_from_simple(simple["arrow"])
+    chunks = (chunk for column in table.columns for chunk in column.chunks)
+    _check_cells_of_bytes(sum(map(_count_cells, chunks)), simple["arrow"])
     frame = table.to_pandas().copy()  # else some columns are views of the bytes: read-only
     exact = dict(simple.get("cells", ()))
     for place in simple.get("objects", ()):
+        if _pyarrow().types.is_dictionary(table.field(place).type):
+            msg = f"column {place} is one of categories, and none of objects"
+            raise SerializationError(msg)
         values = exact[place] if place in exact else table.column(place).to_pylist()
         frame.isetitem(place, pandas.Series(values, index=frame.index, dtype=object))
     if "freq" in simple:
