@@ -50,7 +50,10 @@ def test_default_file_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         modes = {path.name: _mode(path) for path in folder.iterdir()}
 
     assert 0o700 == _mode(folder)
-    assert dict.fromkeys(["sessions.db", "sessions.db-shm", "sessions.db-wal"], 0o600) == modes
+    assert (
+        dict.fromkeys([".gitignore", "sessions.db", "sessions.db-shm", "sessions.db-wal"], 0o600)
+        == modes
+    )
 
 
 def test_what_is_there_keeps_its_mode(tmp_path: Path) -> None:

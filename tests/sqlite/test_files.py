@@ -224,3 +224,13 @@ def test_a_process_stores_its_sessions_in_the_new_file(
         found = again.repository.load("a")
         assert found is not None
         assert {"x": 2} == found.inputs
+
+
+@pytest.mark.parametrize(("folder", "ignored"), [(".sessionkit", True), ("data", False)])
+def test_our_own_folder_stays_out_of_version_control(
+    tmp_path: Path, folder: str, *, ignored: bool
+) -> None:
+    """Where a script keeps its sessions without a secret, too; another folder is the app's."""
+    with closing(SqliteStorage.open(f"sqlite:///{tmp_path / folder / 'sessions.db'}")) as storage:
+        storage.setup()
+    assert ignored == (tmp_path / folder / ".gitignore").exists()

@@ -385,8 +385,10 @@ def _make_file(path: Path) -> str:
 def _ignore(folder: Path) -> None:
     """Keep a folder of ours out of version control, the file that says so included."""
     # Sessions are kept all the same where that file can't be made.
-    with suppress(OSError), (folder / ".gitignore").open("x", encoding="utf-8") as file:
-        file.write("*\n")
+    with suppress(OSError):
+        made = os.open(folder / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(made, "w", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 def _write_once(path: Path, secret: str) -> bool:

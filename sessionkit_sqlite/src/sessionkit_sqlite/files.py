@@ -26,6 +26,7 @@ except ImportError:  # Windows removes no file that is open
 else:
     _LOCKS = True
 
+_OWN_FOLDER: Final = ".sessionkit"
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
 _LOGGER: Final = logging.getLogger("sessionkit")
@@ -149,10 +150,21 @@ def make_private(file: Path) -> None:
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if file.parent.name == _OWN_FOLDER:
+            _ignore(file.parent)
         with suppress(FileExistsError):
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise _explain(error, file) from error
+
+
+def _ignore(folder: Path) -> None:
+    """Keep our own folder out of version control, as the core does where it makes a secret there."""
+    # Sessions are kept all the same where that file can't be made.
+    with suppress(OSError):
+        made = os.open(folder / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(made, "w", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 def _explain(error: OSError, file: Path) -> StorageError:
