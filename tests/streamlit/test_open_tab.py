@@ -55,3 +55,39 @@ def test_an_open_tab_keeps_what_it_shows(
         name: stored.inputs[name] for name in ("kept", "given")
     }
     assert ["half an hour of work", "typed now"] == shown(browser.open(script).run())
+
+
+def test_an_open_tab_whose_user_was_logged_in_is_left_by_an_expired_session_as_by_a_logout(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a shared computer: the next one finds nothing of theirs, and is nobody's."""
+    script = page(
+        """\
+import streamlit as st
+from sessionkit import log_in
+st.text(f"user={bootstrap_session().user_id}")
+if st.button("Log in"):
+    log_in("ada")
+    st.rerun()
+"""
+        + FIELDS
+    )
+    tab = browser.open(script).run()
+    tab.button[0].click().run()
+    typed(tab, "Kept", "hers")
+    typed(tab, "Given", "hers, too")
+    assert "user=ada" == tab.text[0].value
+    browser.manager.flush()
+    repository = browser.manager.repository
+    (head,) = [one for one in repository.heads() if one.user_id]
+    former = browser.manager._live.held(head.session_id)
+    assert repository.storage.delete(head.session_id)
+    monkeypatch.setattr(repository, "has_expired", lambda session: session is former)
+    tab.run()
+    tab.run()
+
+    assert "user=None" == tab.text[0].value
+    assert ["", ""] == shown(tab)
+    browser.manager.flush()
+    stored = [repository.load(one.session_id) for one in repository.heads()]
+    assert "hers" not in repr([one and one.inputs for one in stored])

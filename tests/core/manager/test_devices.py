@@ -417,3 +417,26 @@ def test_a_login_again_at_the_same_browser_reaches_its_tab_at_another_replica(
     said = {} if user_id is None else {"user_id": user_id}
     expected = {"note": "hers"} if user_id else {}
     assert expected == left_open.run(**said).inputs
+
+
+# -- the end of what they shared -----------------------------------------------
+
+
+@pytest.mark.parametrize("gone", ["expired", "purged"])
+def test_devices_have_nothing_in_common_once_their_session_is_over(
+    home: Tab, cafe: Tab, open_server: OpenServer, clock: Clock, gone: str
+) -> None:
+    """Both still show tokens of its id: whoever is at the public computer next meets nobody at home."""
+    old = home.run().session_id
+    assert home.server.manager.flush()
+    if gone == "purged":
+        home.server.store.memory.delete(old)
+    else:
+        clock.advance(hours=30)
+    server = open_server(FaultyStore(home.server.store.memory), now=clock)
+    stranger = cafe.reload(server).run()
+    stranger.inputs["note"] = "a stranger's"
+    back = home.reload(server).run()
+    assert {} == back.inputs
+    assert 3 == len({old, stranger.session_id, back.session_id})
+    assert (None, None) == (stranger.user_id, back.user_id)

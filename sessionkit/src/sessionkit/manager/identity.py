@@ -409,8 +409,11 @@ class Identity:
             if latest is not None:
                 return latest
         planted = claim.user_id is not None and session_id == claim.token_id
-        if planted and found.absence is Absence.FREE:
-            session_id = new_session_id()  # others may have known the old one before the login
+        shared = claim.device_id is not None and session_id == claim.token_id
+        if (planted or shared) and found.absence is Absence.FREE:
+            # Others may have known the old one before the login; and a user's devices all bear the id of the session
+            # that they shared: once it has expired they have nothing in common.
+            session_id = new_session_id()
         session = self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
         session.provisional |= found.absence is Absence.UNAVAILABLE and not session.version
         if planted and found.absence is Absence.UNAVAILABLE:
