@@ -16,8 +16,7 @@ from sessionkit.repository.repository import Repository
 from sessionkit.serializer import Serializer
 from sessionkit.session.arguments import SESSION, USER_ID
 from sessionkit.session.session import UserSession
-from sessionkit.settings.objects import as_serializer, as_storage
-from sessionkit.settings.types import length_of
+from sessionkit.settings.types import as_serializer, as_storage, length_of
 from sessionkit.storage import Storage
 
 T = TypeVar("T")

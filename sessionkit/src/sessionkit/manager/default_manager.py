@@ -3,14 +3,52 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar, Token
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from sessionkit.errors import WRONG_SETTINGS, ConfigError, SessionKitError
-from sessionkit.manager.overrides import OVERRIDES
 
 if TYPE_CHECKING:
     from sessionkit.manager.manager import SessionManager
+
+# Importing this imports no manager: where one is handled here, its type is not known.
+# ruff: noqa: ANN401
+
+
+class Overrides:
+    """
+    The managers whose blocks are entered.
+
+    A thread or task sees its own innermost block.
+
+    Attributes:
+        here: Returns the manager of this thread's or task's innermost block, or None.
+    """
+
+    def __init__(self) -> None:
+        """Begin outside of all blocks."""
+        self._own: ContextVar[Any] = ContextVar("sessionkit", default=None)
+        self._entered: list[Any] = []
+        self.here: Final = self._own.get  # asked at each input
+
+    def anywhere(self) -> Any:
+        """Return the manager of the block that was entered last by any thread, or None."""
+        return next(iter(self._entered[-1:]), None)  # another thread may leave its block meanwhile
+
+    def enter(self, manager: Any) -> Token[Any]:
+        """Put a manager in force; return what :meth:`leave` needs."""
+        self._entered.append(manager)
+        return self._own.set(manager)
+
+    def leave(self, manager: Any, token: Token[Any]) -> None:
+        """Put in force again what was before."""
+        self._own.reset(token)
+        self._entered.remove(manager)
+
+
+OVERRIDES: Final = Overrides()
+"""The process's."""
 
 
 class _Default:
@@ -56,7 +94,7 @@ def _refuse_in_words(error: SessionKitError) -> None:
     Plugins().refuse_in_words(error)
 
 
-def configure(**settings: Any) -> SessionManager:  # noqa: ANN401 - each key has its own type
+def configure(**settings: Any) -> SessionManager:
     """
     Make the process's manager with these settings, before its first use.
 

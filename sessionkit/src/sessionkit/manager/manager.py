@@ -15,9 +15,9 @@ from sessionkit.conflict import FieldDecision, Side
 from sessionkit.errors import WRONG_SETTINGS, SessionGoneError, SessionKitError
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
 from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
+from sessionkit.manager.default_manager import OVERRIDES
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
-from sessionkit.manager.overrides import OVERRIDES
 from sessionkit.manager.saver import BackgroundSaver
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID

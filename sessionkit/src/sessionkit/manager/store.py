@@ -23,8 +23,8 @@ from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import SaveObserver, Tracks
 from sessionkit.serializer import Serializer
-from sessionkit.settings.objects import name_of_serializer
 from sessionkit.settings.settings import Settings
+from sessionkit.settings.types import name_of_serializer
 from sessionkit.storage import Storage
 
 

@@ -15,7 +15,7 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.errors import SerializationError
-from sessionkit.merge.bounds import HISTORIES, bounded
+from sessionkit.merge.histories import HISTORIES, bounded, with_others
 from sessionkit.merge.policies import FORMS, Policies
 from sessionkit.merge.rules import RULES, UNSTAMPED, Rule, merge_part, merge_value
 from sessionkit.merge.stamps import (
@@ -30,7 +30,6 @@ from sessionkit.merge.stamps import (
     prune,
     restamp,
 )
-from sessionkit.merge.steps import with_others
 from sessionkit.session.forms import FORM, UNDO
 
 _COUNTING: Final = frozenset({"profile", "navigation"})

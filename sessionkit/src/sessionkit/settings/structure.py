@@ -18,10 +18,9 @@ import cattrs
 from sessionkit.conflict import ConflictStrategy, as_strategy
 from sessionkit.errors import ConfigError, WrongKindError
 from sessionkit.serializer import Serializer
-from sessionkit.settings.objects import as_serializer, as_storage
 from sessionkit.settings.sources import DERIVED, Entries, Entry, KeyPath, as_variable, nest
 from sessionkit.settings.suggestions import suggest
-from sessionkit.settings.types import FROM_TEXT, TYPED, literal, text
+from sessionkit.settings.types import FROM_TEXT, TYPED, as_serializer, as_storage, literal, text
 from sessionkit.storage import Storage
 
 T = TypeVar("T")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Bounds: how many records a merged history keeps, whichever writer added them.
+What a merge does to histories once all parts are merged: steps to undo leave what others did, and none is over its bound.
 
-A history and its bound lie in two parts, so this comes when both were merged.
+A history lies in one part, and what it depends on in another: its bound, a form's fields.
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ from typing import Any, Final, NamedTuple
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import RECORD_IDS
-from sessionkit.session.forms import FORM, UNDO
+from sessionkit.merge.rules import MISSING, changed
+from sessionkit.merge.stamps import NO_STAMP, Tree, at
+from sessionkit.session.forms import FORM, UNDO, merge_names
 
 HISTORIES: Final = ("navigation", UNDO)
 """How the names of parts begin that hold histories."""
+
+_FIELDS: Final = ("snapshots", "redo_snapshots")
+_ID: Final = RECORD_IDS["snapshots"]
+
+
+# -- how many records a history keeps, whichever writer added them ------------------
 
 
 class _Bound(NamedTuple):
@@ -63,7 +71,7 @@ def bounded(
 def _bound_of(name: str) -> _Bound:
     if name.startswith(UNDO):
         form = FORM + name.removeprefix(UNDO)
-        return _Bound(form, "max_snapshots", ("snapshots", "redo_snapshots"))
+        return _Bound(form, "max_snapshots", _FIELDS)
     return _Bound("profile", "max_history_size", ("navigation_history",))
 
 
@@ -88,3 +96,66 @@ def _newest(
     places = {record[ident]: (record["timestamp"], record[ident]) for record in chain(records, *known)}  # fmt: skip
     newest = set(sorted(places, key=places.__getitem__)[max(0, len(places) - most) :])
     return [record for record in records if record[ident] in newest]
+
+
+# -- which fields of a form someone else has changed since a snapshot was taken ------
+#
+# A snapshot that one writer has taken knows nothing of what the other one did meanwhile: to come
+# back to it must leave that as it is.
+
+
+def with_others(
+    codec: SessionCodec,
+    name: str,
+    merged: EncodedParts,
+    sides: tuple[EncodedParts, ...],
+    stamps: tuple[Tree, ...],
+) -> bytes:
+    """
+    Return a form's merged snapshots, each with the fields that the other writer has changed.
+
+    Args:
+        codec: Decodes and encodes.
+        name: The part that holds the snapshots.
+        merged: What was merged.
+        sides: What it was merged of: the base, ours and theirs.
+        stamps: The stamps of each side's form.
+    """
+    form = FORM + name.removeprefix(UNDO)
+    data, steps = ([_decoded(codec, part, one) for one in sides] for part in (form, name))
+    if not any(data):
+        return merged[name]
+    known, *taken = (
+        {step[_ID] for field in _FIELDS for step in one.get(field, ())} for one in steps
+    )
+    fields = [one.get("data", {}) for one in data]
+    news = [
+        _changed_fields(fields[0], fields[side], *(at(stamps[i], "data") for i in (0, side)))
+        for side in (1, 2)
+    ]
+    part = codec.decode_part(name, merged[name])
+    for field in _FIELDS:
+        for step in part.get(field, ()):
+            for side, others in ((0, news[1]), (1, news[0])):
+                if others and step[_ID] in taken[side] - known - taken[1 - side]:
+                    step["others"] = merge_names(step.get("others", ()), others)
+    return codec.serializer.dumps(part)
+
+
+def _decoded(codec: SessionCodec, name: str, parts: EncodedParts) -> dict[str, Any]:
+    return codec.decode_part(name, parts[name]) if name in parts else {}
+
+
+def _changed_fields(base: Any, side: Any, before: Tree, after: Tree) -> list[Any]:  # noqa: ANN401 - what a store has
+    if not isinstance(base, dict) or not isinstance(side, dict):
+        return []
+    return [
+        key
+        for key in dict.fromkeys((*base, *side))
+        if changed(
+            base.get(key, MISSING),
+            side.get(key, MISSING),
+            at(before, key) if key in base else NO_STAMP,
+            at(after, key) if key in side else NO_STAMP,
+        )
+    ]
