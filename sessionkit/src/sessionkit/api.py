@@ -126,8 +126,9 @@ def end_session() -> None:
     """
     End this connection's session for good, as at logout; the next bootstrap begins a fresh one.
 
-    In a web host ``persist_input`` keeps nothing until then, and the widgets that
-    showed the session begin anew.
+    The session's object is empty from then on, whoever has it, and ``ended``: take what a
+    farewell needs out of it before. In a web host ``persist_input`` keeps nothing until the
+    next bootstrap, and the widgets that showed the session begin anew.
 
     Raises:
         UnavailableError: If the store can't be reached; call it again.

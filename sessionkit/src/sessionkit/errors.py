@@ -163,7 +163,9 @@ class InvalidTokenError(SessionKitError):
 
 _REMEDIES: Final = {
     "moved": "; a login or rotate_session() gave it a fresh id: go on with the session that"
-    " bootstrap_session() or rotate_session() returned"
+    " bootstrap_session() or rotate_session() returned",
+    "device": "; the devices that have it here were logged out elsewhere: bootstrap_session() gives them"
+    " a fresh one",
 }
 
 

@@ -13,7 +13,7 @@ from session_harness.servers import LATER, SECRET, Server, Tab, token_for
 from session_harness.stores import FaultyStore
 from session_harness.visitors import ALICE, keep
 
-from sessionkit.errors import UnavailableError
+from sessionkit.errors import SessionGoneError, UnavailableError
 from sessionkit.events import SessionGone
 from sessionkit.session import UserSession
 from sessionkit.session.devices import devices_of, list_device, strike_off
@@ -368,6 +368,8 @@ def test_what_it_writes_is_not_stored(home: Tab, there: Server, learns: str) -> 
         there.manager._live.refresh_now(stolen)
 
     assert (True, {}) == (stolen.ended, stolen.inputs)
+    with pytest.raises(SessionGoneError, match="logged out elsewhere"):
+        there.manager.save(stolen, immediate=True)
     assert ["device"] == [event.reason for event in there.told(SessionGone)]
     found = home.server.manager.repository.load(home.run().session_id)
     assert found is not None

@@ -319,6 +319,8 @@ class SessionManager(SessionGiver):
         """
         End a session for good: its id is never restored, and a late save brings nothing back.
 
+        Its object is empty from then on, whoever has it, and ``ended``.
+
         Args:
             session: The session; None for the connection's. The connection gets
                 a fresh one at the next bootstrap.
