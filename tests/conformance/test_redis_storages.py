@@ -76,6 +76,13 @@ class TestValkey(OverUrls):
         valkey.client.flushall()
         return partial(RedisStorage.open, f"redis://127.0.0.1:{valkey.port}/0", notify=True)
 
+    @pytest.fixture
+    def elsewhere(self, valkey: valkeys.Node) -> Iterator[Storage]:
+        """Return a handle on the same database for another app."""
+        url = f"redis://127.0.0.1:{valkey.port}/0"
+        with closing(RedisStorage.open(url, namespace="other")) as storage:
+            yield storage
+
     @pytest.fixture(params=["h", "a", "i"])
     def damage(self, valkey: valkeys.Node, request: pytest.FixtureRequest) -> Callable[[str], None]:
         """Return a function that puts something else into each field of a head."""

@@ -50,6 +50,14 @@ class OnServer(StorageConformance, StorageProcessConformance):
         return name
 
     @pytest.fixture
+    def elsewhere(self, server: Server, database: str) -> Iterator[Storage]:
+        """Return a handle on the same database for another app."""
+        with closing(SqlStorage.open(server.url(database), namespace="other")) as storage:
+            storage.setup()
+            yield storage
+            storage.purge(expired_before=1 << 62, limit=100)
+
+    @pytest.fixture
     def opener(self, server: Server, database: str) -> Callable[[], Storage]:
         """Return a function that other processes can open the database with."""
         server.execute(*EMPTY, database=database)

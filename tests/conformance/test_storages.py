@@ -52,6 +52,14 @@ class TestSqlite(StorageConformance, StorageProcessConformance):
             yield lambda: stack.enter_context(closing(opener()))
 
     @pytest.fixture
+    def elsewhere(self, tmp_path: Path) -> Iterator[Storage]:
+        """Return a handle on the same file for another app."""
+        url = f"sqlite:///{tmp_path}/sessions.db"
+        with closing(SqliteStorage.open(url, namespace="other")) as storage:
+            storage.setup()
+            yield storage
+
+    @pytest.fixture
     def damage(self, tmp_path: Path) -> Callable[[str], None]:
         """Return a function that puts texts and bytes where others belong, which SQLite allows."""
 

@@ -17,7 +17,7 @@ from sessionkit_sqlite.dialects.generic import GenericDialect
 from sessionkit_sqlite.dialects.mysql import MysqlFaults
 from sessionkit_sqlite.dialects.postgresql import PostgresqlFaults
 from sessionkit_sqlite.dialects.sqlite import SqliteFaults
-from sessionkit_sqlite.schema import SESSION
+from sessionkit_sqlite.schema import Tables
 
 MYSQL = {
     UnavailableError: (
@@ -123,7 +123,7 @@ def test_classes_of_any_driver(
 ) -> None:
     """Some drivers raise ProgrammingError, or DatabaseError, for whatever the server says."""
     engine = sa.create_engine("sqlite://")
-    SESSION.metadata.create_all(engine)
+    Tables().session.metadata.create_all(engine)
     dialect = GenericDialect(engine)
 
     raised = error("statement", None, Exception("said"))

@@ -127,7 +127,9 @@ def test_a_table_of_somebody_elses_is_rejected(url: str, opened: Opened) -> None
         connection.execute(sa.text("CREATE TABLE sessionkit_session (name INTEGER)"))
     engine.dispose()
 
-    with pytest.raises(RejectedError, match=r"not of sessionkit's making; use another database"):
+    with pytest.raises(
+        RejectedError, match=r"not of sessionkit's making; use another namespace or database"
+    ):
         opened().setup()
 
 

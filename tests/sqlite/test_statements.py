@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sessionkit.testing.storage_samples import first
 from sessionkit_sqlite.dialect import Statements
 from sessionkit_sqlite.dialects.sqlite import SqliteDialect
+from sessionkit_sqlite.schema import Tables
 from sessionkit_sqlite.statements import compile_statements
 from sessionkit_sqlite.storage import SqliteStorage
 
@@ -23,7 +24,7 @@ from sessionkit_sqlite.storage import SqliteStorage
 def _compiled(file: Path) -> Iterator[Statements]:
     """Return the statements for a file."""
     engine = sa.create_engine(f"sqlite:///{file}")
-    yield compile_statements(SqliteDialect(engine, kept=0))
+    yield compile_statements(SqliteDialect(engine, kept=0), Tables())
     engine.dispose()
 
 

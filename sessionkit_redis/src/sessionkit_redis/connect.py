@@ -65,6 +65,7 @@ class Keywords(TypedDict, total=False):
     """Keywords of a storage that have nothing to do with how it connects."""
 
     prefix: str
+    namespace: str
     min_replicas: int
     replica_timeout_ms: int
     max_part_bytes: int

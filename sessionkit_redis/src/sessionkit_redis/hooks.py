@@ -22,6 +22,7 @@ def open_redis(  # noqa: PLR0913 - the keys of a settings table
     *,
     url: str = "redis://localhost:6379/0",
     prefix: str = "sk",
+    namespace: str = "",
     timeout_ms: int = 3000,
     connect_timeout_ms: int = 1000,
     min_replicas: int = 0,
@@ -35,7 +36,8 @@ def open_redis(  # noqa: PLR0913 - the keys of a settings table
     Args:
         url: ``redis://``, ``rediss://``, ``unix://``, ``redis+sentinel://`` or
             ``redis+cluster://``, with user and password, servers and database.
-        prefix: What all keys begin with; apps that share a server need different ones.
+        prefix: What all keys begin with.
+        namespace: What follows it, by a hyphen; apps that share a server need different ones.
         timeout_ms: How long to wait for an answer, in milliseconds.
         connect_timeout_ms: How long to wait for a connection, in milliseconds.
         min_replicas: How many replicas must have a save before it counts as stored.
@@ -50,6 +52,7 @@ def open_redis(  # noqa: PLR0913 - the keys of a settings table
     return RedisStorage.open(
         url,
         prefix=prefix,
+        namespace=namespace,
         timeout_ms=timeout_ms,
         connect_timeout_ms=connect_timeout_ms,
         min_replicas=min_replicas,

@@ -26,6 +26,7 @@ Numbers are decimal text: Lua's are doubles and would round them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zlib import crc32
@@ -40,6 +41,7 @@ BUCKETS: Final = 256
 HEAD_FIELDS: Final = (b"i", b"h", b"a", b"x")
 """What :func:`head_of` takes, in this order."""
 
+_NAMESPACE: Final = re.compile(r"[a-z]([a-z0-9_]{0,30}[a-z0-9])?")
 _PART: Final = b"p:"
 _LARGE: Final = b"l:"
 _TRUTH: Final = {"0": False, "1": True}
@@ -53,16 +55,26 @@ class Keys:
         buckets: The buckets, in the order that listings walk them.
     """
 
-    def __init__(self, prefix: Any = "sk") -> None:  # noqa: ANN401 - what a settings file says
+    def __init__(self, prefix: Any = "sk", namespace: Any = "") -> None:  # noqa: ANN401 - what a settings file says
         """
-        Name everything below *prefix*.
+        Name everything below *prefix*, and *namespace* where there is one.
 
         Raises:
-            ConfigError: If the prefix would break the hash tags.
+            ConfigError: If the prefix would break the hash tags, or the namespace is none that
+                other storages take.
         """
         if not isinstance(prefix, str) or not prefix or set(prefix) & set("{}"):
             msg = f"[storages.redis] prefix is {prefix!r}; it must be a text without braces"
             raise ConfigError(msg)
+        if not isinstance(namespace, str) or (namespace and not _NAMESPACE.fullmatch(namespace)):
+            msg = (
+                f"[storages.redis] namespace is {namespace!r}; it can have up to 32 lower-case"
+                " letters, digits and underscores, the first a letter, the last no underscore"
+            )
+            raise ConfigError(msg)
+        if namespace:
+            # Never what follows the prefix alone, which is a colon: no key of one is a key of the other.
+            prefix = f"{prefix}-{namespace}"
         self._users = f"{prefix}:u:".encode()
         self.buckets = tuple(_bucket(f"{prefix}:{{{number:x}}}:") for number in range(BUCKETS))
 

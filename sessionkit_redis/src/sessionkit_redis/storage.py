@@ -44,6 +44,7 @@ class RedisStorage:
         client: Client | Link,
         *,
         prefix: str = "sk",
+        namespace: str = "",
         min_replicas: int = 0,
         replica_timeout_ms: int = 1000,
         max_part_bytes: int = MAX_PART_BYTES,
@@ -55,6 +56,7 @@ class RedisStorage:
         Args:
             client: A ``redis.Redis`` or ``redis.RedisCluster`` without ``decode_responses``.
             prefix: What all keys begin with.
+            namespace: What follows it, by a hyphen: the same keyword as that of other storages.
             min_replicas: How many replicas must have a save before it counts as stored.
             replica_timeout_ms: How long to wait for them, in milliseconds.
             max_part_bytes: A larger part is refused.
@@ -70,7 +72,7 @@ class RedisStorage:
             min_replicas=check_number("min_replicas", min_replicas, 0),
             replica_timeout_ms=check_number("replica_timeout_ms", replica_timeout_ms, 1),
         )
-        self._keys = Keys(prefix)
+        self._keys = Keys(prefix, namespace)
         self._notify = notify
         self._token = secrets.token_hex(4)
         self._index = UserIndex(self._calls, self._keys)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sessionkit.errors import StorageError
     from sessionkit.records import SessionWrite
+    from sessionkit_sqlite.schema import Tables
 
 T = TypeVar("T")
 
@@ -125,6 +126,7 @@ class Statements:
     SQL text by purpose; all parameters are named.
 
     Attributes:
+        tables: What it is about.
         layout: The version of the tables' layout.
         keep_layout: Notes a version, if none is noted.
         set_layout: Notes another version.
@@ -149,6 +151,7 @@ class Statements:
         purge_idle: Removes a batch of expired and idle sessions.
     """
 
+    tables: Tables
     layout: Sql
     keep_layout: Sql
     set_layout: Sql

@@ -18,7 +18,9 @@ def sessionkit_storages() -> Mapping[str, StorageFactory]:
     return {"sqlite": open_sqlite, "sql": open_sql}
 
 
-def open_sql(*, url: str, timeout_ms: int = 5000, pool_size: int = 5) -> Storage:
+def open_sql(
+    *, url: str, namespace: str = "", timeout_ms: int = 5000, pool_size: int = 5
+) -> Storage:
     """
     Open the storage that the keywords of ``[storages.sql]`` describe.
 
@@ -27,6 +29,8 @@ def open_sql(*, url: str, timeout_ms: int = 5000, pool_size: int = 5) -> Storage
             ``mariadb://...``, ``sqlite:///file.db``, or any other that SQLAlchemy
             takes. Without a driver's name it is psycopg for PostgreSQL and PyMySQL
             for MySQL and MariaDB.
+        namespace: What tells this app's tables from another app's in the same database:
+            lower-case letters, digits and underscores. Without one they have their usual names.
         timeout_ms: How long to wait for a connection, an answer or another writer,
             in milliseconds.
         pool_size: How many connections stay open; ten more may be opened for a while.
@@ -35,12 +39,13 @@ def open_sql(*, url: str, timeout_ms: int = 5000, pool_size: int = 5) -> Storage
         SqlStorage,
     )
 
-    return SqlStorage.open(url, timeout_ms=timeout_ms, pool_size=pool_size)
+    return SqlStorage.open(url, namespace=namespace, timeout_ms=timeout_ms, pool_size=pool_size)
 
 
 def open_sqlite(
     *,
     url: str = "sqlite:///.sessionkit/sessions.db",
+    namespace: str = "",
     synchronous: str = "normal",
     busy_timeout_ms: int = 5000,
 ) -> Storage:
@@ -49,6 +54,8 @@ def open_sqlite(
 
     Args:
         url: ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``.
+        namespace: What tells this app's tables from another app's in the same file:
+            lower-case letters, digits and underscores. Without one they have their usual names.
         synchronous: ``"normal"`` or ``"full"``; with ``"normal"`` a power cut may
             lose the last saves, but never damages the file.
         busy_timeout_ms: How long to wait for another writer, in milliseconds.
@@ -57,4 +64,6 @@ def open_sqlite(
         SqliteStorage,
     )
 
-    return SqliteStorage.open(url, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
+    return SqliteStorage.open(
+        url, namespace=namespace, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms
+    )

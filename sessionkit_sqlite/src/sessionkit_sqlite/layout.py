@@ -12,30 +12,23 @@ import sqlalchemy as sa
 
 from sessionkit.errors import NewerFormatError, RejectedError, UnclearError
 from sessionkit_sqlite.rows import current_head
-from sessionkit_sqlite.schema import INDICES, LIVING, PART, SCHEMA, SESSION, TABLES, TABLES_VERSION
+from sessionkit_sqlite.schema import TABLES_VERSION
 
 if TYPE_CHECKING:
     from sessionkit_sqlite.dialect import Cursor, Dialect, Statements
+    from sessionkit_sqlite.schema import Tables
 
 T = TypeVar("T")
 
 _LOGGER: Final = logging.getLogger("sessionkit")
 
-_HEADLESS: Final = sa.delete(PART).where(PART.c.session_id.not_in(sa.select(SESSION.c.session_id)))
-_PARTLESS: Final = sa.delete(SESSION).where(
-    LIVING,
-    SESSION.c.part_name.is_(None),
-    SESSION.c.session_id.not_in(sa.select(PART.c.session_id)),
-)
-"""What is left of sessions where one of the two tables was dropped."""
-
-Step: TypeAlias = "Callable[[Dialect, Cursor], None]"
-"""Takes the tables one version on; running it again after a crash is fine."""
+Step: TypeAlias = "Callable[[Dialect, Tables, Cursor], None]"
+"""Takes tables one version on; running it again after a crash is fine."""
 
 
-def create_tables(dialect: Dialect, cursor: Cursor) -> None:
+def create_tables(dialect: Dialect, tables: Tables, cursor: Cursor) -> None:
     """Lay out version 1."""
-    for statement in dialect.ddl(cursor, *TABLES, indices=INDICES):
+    for statement in dialect.ddl(cursor, *tables.data, indices=tables.indices):
         cursor.execute(statement)
 
 
@@ -55,6 +48,7 @@ class Layout:
         """Take the database, its statements and the steps that this release knows."""
         self._dialect = dialect
         self._sql = sql
+        self._tables = sql.tables
         self._steps = steps
 
     def bring_up(self) -> None:
@@ -87,7 +81,7 @@ class Layout:
             NewerFormatError: If a newer release has laid out the tables meanwhile.
             RejectedError: If they can't be made.
         """
-        if all(map(self._is_there, TABLES)):
+        if all(map(self._is_there, self._tables.data)):
             return  # another one has done it
         self.bring_up()  # nothing is made of tables of a newer release
         self._dialect.transact(partial(self._alone, self._remake))
@@ -99,8 +93,8 @@ class Layout:
 
     def _remake(self, cursor: Cursor) -> None:
         for step in self._steps:
-            step(self._dialect, cursor)
-        for halves in (_HEADLESS, _PARTLESS):
+            step(self._dialect, self._tables, cursor)
+        for halves in _halves(self._tables):
             cursor.execute(self._dialect.sql(halves))
 
     def _is_there(self, table: sa.Table) -> bool:
@@ -131,13 +125,19 @@ class Layout:
             if found > version:
                 return found
             if self._is_taken():
-                msg = f"{error}; the table {SESSION.name} is not of sessionkit's making; use another database"
+                name = self._tables.session.name
+                msg = (
+                    f"{error}; the table {name} is not of sessionkit's making;"
+                    " use another namespace or database"
+                )
                 raise RejectedError(msg) from error
             raise
 
     def _is_taken(self) -> bool:
         """Return whether a table of our name is there that has not our columns."""
-        return self._is_there(SESSION) and not self._can(partial(current_head, self._sql, ""))
+        return self._is_there(self._tables.session) and not self._can(
+            partial(current_head, self._sql, "")
+        )
 
     def _can(self, work: Callable[[Cursor], object]) -> bool:
         try:
@@ -160,16 +160,28 @@ class Layout:
 
     def _step(self, cursor: Cursor) -> int:
         """Take the tables one version on; return the version."""
-        for statement in self._dialect.ddl(cursor, SCHEMA):
+        for statement in self._dialect.ddl(cursor, self._tables.schema):
             cursor.execute(statement)
         cursor.execute(self._sql.keep_layout, {"id": 1, "version": 0})
         version = self._noted_version(cursor)
         if version >= len(self._steps):
             return version
-        self._steps[version](self._dialect, cursor)
+        self._steps[version](self._dialect, self._tables, cursor)
         cursor.execute(self._sql.set_layout, {"version": version + 1})
         return version + 1
 
     def _noted_version(self, cursor: Cursor) -> int:
         cursor.execute(self._sql.layout)
         return max((int(version) for (version,) in cursor.fetchall()), default=0)
+
+
+def _halves(tables: Tables) -> Sequence[sa.ClauseElement]:
+    """Return what removes the rest of sessions where one of the two tables was dropped."""
+    session, part = tables.data
+    headless = sa.delete(part).where(part.c.session_id.not_in(sa.select(session.c.session_id)))
+    partless = sa.delete(session).where(
+        tables.living,
+        session.c.part_name.is_(None),
+        session.c.session_id.not_in(sa.select(part.c.session_id)),
+    )
+    return headless, partless

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+
+from sessionkit.errors import ConfigError
 
 TABLES_VERSION: Final = 1
 """The layout of the tables that this release creates and uses."""
@@ -15,8 +18,6 @@ LONGEST_ID: Final = 128
 LONGEST_USER_ID: Final = 512
 LONGEST_NAME: Final = 190
 """How many characters a part's name may have; with the session's id a key of InnoDB's size."""
-
-_METADATA: Final = sa.MetaData()
 
 
 def _bytes() -> sa.LargeBinary:
@@ -43,77 +44,121 @@ def _text(length: int) -> sa.String:
     )
 
 
-SESSION: Final = sa.Table(
-    "sessionkit_session",
-    _METADATA,
-    sa.Column("session_id", _text(LONGEST_ID), primary_key=True),
-    sa.Column("version", sa.BigInteger, nullable=False),
-    sa.Column("save_id", _text(64), nullable=False),
-    sa.Column("recent", sa.Text, nullable=False),
-    sa.Column("user_id", _text(LONGEST_USER_ID)),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-    sa.Column("last_activity", sa.BigInteger, nullable=False),
-    sa.Column("expires_at", sa.BigInteger),
-    sa.Column("ended", sa.Boolean, nullable=False),
-    sa.Column("schema_version", sa.Integer, nullable=False),
-    # The part that a session began with, if it was alone: most sessions are small, have
-    # no other, and are saved and loaded as one row. No part is in both places.
-    sa.Column("part_name", _text(LONGEST_NAME)),
-    sa.Column("part_data", _bytes()),
-)
+_PREFIX: Final = "sessionkit_"
+_NAMESPACE: Final = re.compile(r"[a-z]([a-z0-9_]{0,30}[a-z0-9])?")
 
-HEAD: Final = tuple(SESSION.c)[:10]
-"""The columns of a head, in the order of its fields."""
 
-PART: Final = sa.Table(
-    "sessionkit_part",
-    _METADATA,
-    sa.Column(
-        "session_id",
-        _text(LONGEST_ID),
-        sa.ForeignKey(SESSION.c.session_id, ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    sa.Column("name", _text(LONGEST_NAME), primary_key=True),
-    sa.Column("data", _bytes(), nullable=False),
-)
+class Tables:
+    """
+    The tables of one app; several apps share a database by a namespace each.
 
-SCHEMA: Final = sa.Table(
-    "sessionkit_schema",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.Integer, nullable=False),
-)
+    Attributes:
+        namespace: What the names of its tables have in them; empty for the app that has the usual names.
+        session: One row a head.
+        part: One row a part.
+        schema: The version of their layout.
+        head: The columns of a head, in the order of its fields.
+        living: No tombstone.
+        indices: Their indices.
+    """
 
-LIVING: Final = SESSION.c.ended == sa.false()
-"""No tombstone."""
+    def __init__(self, namespace: Any = "") -> None:  # noqa: ANN401 - what a settings file says
+        """
+        Name the tables.
 
-_OWNED: Final = SESSION.c.user_id.is_not(None)
-_ENDING: Final = SESSION.c.expires_at.is_not(None)
+        Raises:
+            ConfigError: If *namespace* would not do in the names of tables, on every database.
+        """
+        if not isinstance(namespace, str) or (namespace and not _NAMESPACE.fullmatch(namespace)):
+            msg = (
+                f"[storages.sql] namespace is {namespace!r}; it can have up to 32 lower-case letters,"
+                " digits and underscores, the first a letter, the last no underscore"
+            )
+            raise ConfigError(msg)
+        self.namespace: str = namespace
+        metadata = sa.MetaData()
+        self.session = _session_table(self.named("sessionkit_session"), metadata)
+        self.part = _part_table(self.named("sessionkit_part"), metadata, self.session)
+        self.schema = sa.Table(
+            self.named("sessionkit_schema"),
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("version", sa.Integer, nullable=False),
+        )
+        self.head: tuple[sa.Column[Any], ...] = tuple(self.session.c)[:10]
+        self.living = self.session.c.ended == sa.false()
+        self.indices = _indices(self.session, self.living)
 
-INDICES: Final = (
-    sa.Index(
-        "sessionkit_session_user",
-        SESSION.c.user_id,
-        SESSION.c.last_activity,
-        SESSION.c.session_id,
-        sqlite_where=_OWNED,
-        postgresql_where=_OWNED,
-    ),
-    # With ``ended``, counting reads nothing but the index.
-    sa.Index(
-        "sessionkit_session_activity",
-        SESSION.c.last_activity,
-        SESSION.c.ended,
-        sqlite_where=LIVING,
-        postgresql_where=LIVING,
-    ),
-    sa.Index(
-        "sessionkit_session_expiry",
-        SESSION.c.expires_at,
-        sqlite_where=_ENDING,
-        postgresql_where=_ENDING,
-    ),
-)
+    @property
+    def data(self) -> tuple[sa.Table, sa.Table]:
+        """The tables that hold sessions; a table before those that refer to it."""
+        return self.session, self.part
 
-TABLES: Final = (SESSION, PART)
+    def named(self, text: str) -> str:
+        """Return SQL that is written with the usual names, with those of this namespace."""
+        return text.replace(_PREFIX, f"{_PREFIX}{self.namespace}_") if self.namespace else text
+
+
+def _session_table(name: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("session_id", _text(LONGEST_ID), primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("save_id", _text(64), nullable=False),
+        sa.Column("recent", sa.Text, nullable=False),
+        sa.Column("user_id", _text(LONGEST_USER_ID)),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("last_activity", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger),
+        sa.Column("ended", sa.Boolean, nullable=False),
+        sa.Column("schema_version", sa.Integer, nullable=False),
+        # The part that a session began with, if it was alone: most sessions are small, have
+        # no other, and are saved and loaded as one row. No part is in both places.
+        sa.Column("part_name", _text(LONGEST_NAME)),
+        sa.Column("part_data", _bytes()),
+    )
+
+
+def _part_table(name: str, metadata: sa.MetaData, session: sa.Table) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column(
+            "session_id",
+            _text(LONGEST_ID),
+            sa.ForeignKey(session.c.session_id, ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        sa.Column("name", _text(LONGEST_NAME), primary_key=True),
+        sa.Column("data", _bytes(), nullable=False),
+    )
+
+
+def _indices(session: sa.Table, living: sa.ColumnElement[bool]) -> tuple[sa.Index, ...]:
+    owned = session.c.user_id.is_not(None)
+    ending = session.c.expires_at.is_not(None)
+    return (
+        sa.Index(
+            f"{session.name}_user",
+            session.c.user_id,
+            session.c.last_activity,
+            session.c.session_id,
+            sqlite_where=owned,
+            postgresql_where=owned,
+        ),
+        # With ``ended``, counting reads nothing but the index.
+        sa.Index(
+            f"{session.name}_activity",
+            session.c.last_activity,
+            session.c.ended,
+            sqlite_where=living,
+            postgresql_where=living,
+        ),
+        sa.Index(
+            f"{session.name}_expiry",
+            session.c.expires_at,
+            sqlite_where=ending,
+            postgresql_where=ending,
+        ),
+    )

@@ -14,117 +14,127 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import sqlalchemy as sa
 
 from sessionkit_sqlite.dialect import Statements
-from sessionkit_sqlite.schema import HEAD, LIVING, PART, SCHEMA, SESSION
+from sessionkit_sqlite.schema import Tables
 
 if TYPE_CHECKING:
     from sessionkit_sqlite.dialect import Dialect
 
 _Number: TypeAlias = sa.BindParameter[int]
 
-_CHANGED: Final = [column.name for column in HEAD if column.name != "session_id"]
+_CHANGED: Final = [column.name for column in Tables().head if column.name != "session_id"]
 _INDEXED: Final = ("user_id", "last_activity", "expires_at", "ended")
 _LIGHT: Final = [name for name in _CHANGED if name not in _INDEXED]
 
 
-def compile_statements(dialect: Dialect) -> Statements:
-    """Return all statements in the language of *dialect*."""
+def compile_statements(dialect: Dialect, tables: Tables) -> Statements:
+    """Return all statements about *tables* in the language of *dialect*."""
     sql = dialect.sql
-    clauses = {**_layouts(dialect), **_reads(), **_writes(dialect), **_lists(), **_purges(dialect)}
+    clauses = {
+        **_layouts(dialect, tables.schema),
+        **_reads(tables),
+        **_writes(dialect, tables),
+        **_lists(tables),
+        **_purges(dialect, tables),
+    }
     return Statements(
-        put=[sql(clause) for clause in dialect.upsert(PART)],
+        tables=tables,
+        put=[sql(clause) for clause in dialect.upsert(tables.part)],
         # The columns that an update sets are named like the head's fields.
-        update=sql(_guarded_update(), column_keys=_CHANGED),
-        resave=sql(_light_update(), column_keys=[*_LIGHT, "part_data"]),
+        update=sql(_guarded_update(tables.session), column_keys=_CHANGED),
+        resave=sql(_light_update(tables.session), column_keys=[*_LIGHT, "part_data"]),
         **{purpose: sql(clause) for purpose, clause in clauses.items()},
     )
 
 
-def _layouts(dialect: Dialect) -> dict[str, sa.ClauseElement]:
+def _layouts(dialect: Dialect, schema: sa.Table) -> dict[str, sa.ClauseElement]:
     return {
-        "layout": sa.select(SCHEMA.c.version),
-        "keep_layout": dialect.insert_new(SCHEMA),
-        "set_layout": sa.update(SCHEMA).values(version=sa.bindparam("version")),
+        "layout": sa.select(schema.c.version),
+        "keep_layout": dialect.insert_new(schema),
+        "set_layout": sa.update(schema).values(version=sa.bindparam("version")),
     }
 
 
-def _reads() -> dict[str, sa.ClauseElement]:
-    wanted = SESSION.c.session_id == sa.bindparam("session_id")
-    joined = SESSION.outerjoin(PART)
-    since = SESSION.c.last_activity >= sa.bindparam("active_since")
+def _reads(tables: Tables) -> dict[str, sa.ClauseElement]:
+    session, part = tables.data
+    wanted = session.c.session_id == sa.bindparam("session_id")
+    joined = session.outerjoin(part)
+    since = session.c.last_activity >= sa.bindparam("active_since")
     return {
-        "read": (sa.select(*SESSION.c, PART.c.name, PART.c.data).select_from(joined).where(wanted)),
-        "own_part": sa.select(SESSION.c.part_name).where(wanted),
-        "head": sa.select(*HEAD).where(wanted),
-        "count": sa.select(sa.func.count()).select_from(SESSION).where(LIVING, since),
+        "read": (sa.select(*session.c, part.c.name, part.c.data).select_from(joined).where(wanted)),
+        "own_part": sa.select(session.c.part_name).where(wanted),
+        "head": sa.select(*tables.head).where(wanted),
+        "count": sa.select(sa.func.count()).select_from(session).where(tables.living, since),
     }
 
 
-def _writes(dialect: Dialect) -> dict[str, sa.ClauseElement]:
-    wanted = SESSION.c.session_id == sa.bindparam("session_id")
-    named = PART.c.name == sa.bindparam("name")
+def _writes(dialect: Dialect, tables: Tables) -> dict[str, sa.ClauseElement]:
+    session, part = tables.data
+    wanted = session.c.session_id == sa.bindparam("session_id")
+    named = part.c.name == sa.bindparam("name")
     activity: _Number = sa.bindparam("activity")
     return {
-        "create": dialect.insert_new(SESSION),
+        "create": dialect.insert_new(session),
         "put_own": (
-            sa.update(SESSION)
+            sa.update(session)
             .where(wanted)
             .values(part_name=sa.bindparam("own_name"), part_data=sa.bindparam("data"))
         ),
-        "remove": sa.delete(PART).where(PART.c.session_id == sa.bindparam("session_id"), named),
+        "remove": sa.delete(part).where(part.c.session_id == sa.bindparam("session_id"), named),
         "touch": (
-            sa.update(SESSION)
-            .where(wanted, LIVING, SESSION.c.last_activity <= activity)
+            sa.update(session)
+            .where(wanted, tables.living, session.c.last_activity <= activity)
             .values(last_activity=activity, expires_at=sa.bindparam("expiry"))
         ),
-        "delete": sa.delete(SESSION).where(wanted),
+        "delete": sa.delete(session).where(wanted),
     }
 
 
-def _guarded_update() -> sa.Update:
+def _guarded_update(session: sa.Table) -> sa.Update:
     """Replace a head by compare-and-set; its activity never moves back."""
     written: _Number = sa.bindparam("activity", type_=sa.BigInteger)
     return (
-        sa.update(SESSION)
-        .where(SESSION.c.session_id == sa.bindparam("session_id"))
-        .where(SESSION.c.save_id == sa.bindparam("expected"))
+        sa.update(session)
+        .where(session.c.session_id == sa.bindparam("session_id"))
+        .where(session.c.save_id == sa.bindparam("expected"))
         .values(
             last_activity=sa.case(
-                (SESSION.c.last_activity > written, SESSION.c.last_activity), else_=written
+                (session.c.last_activity > written, session.c.last_activity), else_=written
             )
         )
     )
 
 
-def _light_update() -> sa.Update:
+def _light_update(session: sa.Table) -> sa.Update:
     """
     Replace a head and the part in its row by compare-and-set, where no index has to change.
 
     A database that is told to set an indexed column writes the index, too, be it the same.
     """
-    return sa.update(SESSION).where(
-        SESSION.c.session_id == sa.bindparam("session_id"),
-        SESSION.c.save_id == sa.bindparam("expected"),
-        SESSION.c.part_name == sa.bindparam("name"),
-        SESSION.c.last_activity >= sa.bindparam("activity"),
-        SESSION.c.user_id.is_not_distinct_from(sa.bindparam("user_id", type_=sa.String)),
-        SESSION.c.expires_at.is_not_distinct_from(sa.bindparam("expires_at", type_=sa.BigInteger)),
-        SESSION.c.ended == sa.bindparam("ended"),
+    return sa.update(session).where(
+        session.c.session_id == sa.bindparam("session_id"),
+        session.c.save_id == sa.bindparam("expected"),
+        session.c.part_name == sa.bindparam("name"),
+        session.c.last_activity >= sa.bindparam("activity"),
+        session.c.user_id.is_not_distinct_from(sa.bindparam("user_id", type_=sa.String)),
+        session.c.expires_at.is_not_distinct_from(sa.bindparam("expires_at", type_=sa.BigInteger)),
+        session.c.ended == sa.bindparam("ended"),
     )
 
 
-def _lists() -> dict[str, sa.ClauseElement]:
-    key = SESSION.c.session_id
+def _lists(tables: Tables) -> dict[str, sa.ClauseElement]:
+    session = tables.session
+    key = session.c.session_id
     last: sa.BindParameter[str] = sa.bindparam("last_id")
-    every = sa.select(*HEAD).where(LIVING).order_by(key)
+    every = sa.select(*tables.head).where(tables.living).order_by(key)
     owned = (
-        sa.select(*HEAD)
-        .where(SESSION.c.user_id == sa.bindparam("user_id"), LIVING)
-        .order_by(SESSION.c.last_activity.desc(), key.desc())
+        sa.select(*tables.head)
+        .where(session.c.user_id == sa.bindparam("user_id"), tables.living)
+        .order_by(session.c.last_activity.desc(), key.desc())
     )
     rank: _Number = sa.bindparam("last_rank")
     # Not "rank < :r OR (rank = :r AND ...)": no index helps with that form on every database.
     after = sa.and_(
-        SESSION.c.last_activity <= rank, sa.or_(SESSION.c.last_activity < rank, key < last)
+        session.c.last_activity <= rank, sa.or_(session.c.last_activity < rank, key < last)
     )
     pages = {"find": every, "find_after": every.where(key > last)}
     pages |= {"find_of": owned, "find_of_after": owned.where(after)}
@@ -137,10 +147,11 @@ def _limited(select: sa.Select[tuple[object, ...]]) -> sa.Select[tuple[object, .
     return select.limit(sa.bindparam("limit")).offset(sa.literal_column("0"))
 
 
-def _purges(dialect: Dialect) -> dict[str, sa.ClauseElement]:
-    expired = SESSION.c.expires_at < sa.bindparam("expired_before")
-    idle = sa.and_(LIVING, SESSION.c.last_activity < sa.bindparam("idle_before"))
+def _purges(dialect: Dialect, tables: Tables) -> dict[str, sa.ClauseElement]:
+    session = tables.session
+    expired = session.c.expires_at < sa.bindparam("expired_before")
+    idle = sa.and_(tables.living, session.c.last_activity < sa.bindparam("idle_before"))
     return {
-        "purge": dialect.purge(SESSION, expired),
-        "purge_idle": dialect.purge(SESSION, sa.or_(expired, idle)),
+        "purge": dialect.purge(session, expired),
+        "purge_idle": dialect.purge(session, sa.or_(expired, idle)),
     }

@@ -33,6 +33,7 @@ from sessionkit_sqlite.rows import (
     parts_of,
     refusal_of,
 )
+from sessionkit_sqlite.schema import Tables
 from sessionkit_sqlite.statements import compile_statements
 
 if TYPE_CHECKING:
@@ -61,7 +62,12 @@ class SqlStorage:
     """
 
     def __init__(
-        self, engine: sa.Engine, *, _dialect: Dialect | None = None, _owned: bool = False
+        self,
+        engine: sa.Engine,
+        *,
+        namespace: str = "",
+        _dialect: Dialect | None = None,
+        _owned: bool = False,
     ) -> None:
         """
         Use an engine of the app, which stays the app's to dispose.
@@ -69,14 +75,17 @@ class SqlStorage:
         Args:
             engine: A synchronous engine. Its connections come back as they were,
                 but for SQLite's PRAGMAs.
+            namespace: What tells this app's tables from another app's in the same database:
+                lower-case letters, digits and underscores.
 
         Raises:
-            ConfigError: If the engine can't be used.
+            ConfigError: If the engine or *namespace* can't be used.
         """
+        tables = Tables(namespace)
         self._engine = engine
         self._owned = _owned
         self._dialect = _dialect or _dialect_for(engine, kept=KEPT if _owned else 0)
-        self._sql = compile_statements(self._dialect)
+        self._sql = compile_statements(self._dialect, tables)
         self._saver = self._dialect.saver(self._sql)
         self._layout: Layout | None = None
         file = getattr(self._dialect, "file", None)  # SQLite's alone has one
@@ -84,12 +93,15 @@ class SqlStorage:
             file.lay_out = self.setup
 
     @classmethod
-    def open(cls, url: str, *, timeout_ms: int = 5000, pool_size: int = 5) -> SqlStorage:
+    def open(
+        cls, url: str, *, namespace: str = "", timeout_ms: int = 5000, pool_size: int = 5
+    ) -> SqlStorage:
         """
         Open the database that *url* names.
 
         Args:
             url: An address as SQLAlchemy takes it.
+            namespace: As for the class.
             timeout_ms: How long to wait for a connection, an answer or another
                 writer, in milliseconds.
             pool_size: How many connections stay open; ten more may be opened for a while.
@@ -99,7 +111,7 @@ class SqlStorage:
             RejectedError: If it is a file that can't be made.
         """
         engine = open_engine(url, timeout_ms=timeout_ms, pool_size=pool_size)
-        return cls(engine, _owned=True)
+        return cls(engine, namespace=namespace, _owned=True)
 
     def setup(self) -> None:
         """
@@ -260,6 +272,7 @@ class SqliteStorage(SqlStorage):
         self,
         engine: sa.Engine,
         *,
+        namespace: str = "",
         synchronous: str = "normal",
         busy_timeout_ms: int = 5000,
         _owned: bool = False,
@@ -270,6 +283,7 @@ class SqliteStorage(SqlStorage):
         Args:
             engine: For a file, by Python's own driver. The connections that the
                 storage uses get its PRAGMAs.
+            namespace: As for :class:`SqlStorage`.
             synchronous: ``"normal"`` or ``"full"``.
             busy_timeout_ms: How long to wait for another writer, in milliseconds.
 
@@ -287,17 +301,23 @@ class SqliteStorage(SqlStorage):
             busy_timeout_ms=busy_timeout_ms,
             kept=KEPT if _owned else 0,
         )
-        super().__init__(engine, _dialect=dialect, _owned=_owned)
+        super().__init__(engine, namespace=namespace, _dialect=dialect, _owned=_owned)
 
     @classmethod
     def open(  # type: ignore[override]  # a file has other keywords than a server
-        cls, url: str, *, synchronous: str = "normal", busy_timeout_ms: int = 5000
+        cls,
+        url: str,
+        *,
+        namespace: str = "",
+        synchronous: str = "normal",
+        busy_timeout_ms: int = 5000,
     ) -> SqliteStorage:
         """
         Open the file that *url* names, and make it, private, if there is none.
 
         Args:
             url: Such as ``sqlite:///folder/sessions.db``.
+            namespace: As for :class:`SqlStorage`.
             synchronous: ``"normal"`` or ``"full"``.
             busy_timeout_ms: How long to wait for another writer, in milliseconds.
 
@@ -307,6 +327,7 @@ class SqliteStorage(SqlStorage):
         """
         return cls(
             open_file(url),
+            namespace=namespace,
             synchronous=synchronous,
             busy_timeout_ms=busy_timeout_ms,
             _owned=True,

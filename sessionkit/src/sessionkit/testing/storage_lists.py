@@ -371,6 +371,48 @@ class PurgeClauses:
         assert [] == every_id(storage, user_id="u")
 
 
+# -- several apps in one store ---------------------------------------------------------
+
+
+class NamespaceClauses:
+    """Apps that share a store by a namespace each: none sees, counts, purges or ends another's sessions."""
+
+    @pytest.fixture
+    def elsewhere(self) -> Storage:
+        """
+        Return a handle on the same store under another namespace, set up.
+
+        Override it where the storage takes one.
+        """
+        pytest.skip("the storage was given no namespace: override the fixture elsewhere")
+
+    def test_namespaces_share_no_session(self, storage: Storage, elsewhere: Storage) -> None:
+        """One id may be another session in each; what one writes, touches or deletes is not the other's."""
+        storage.write(first("s", {"p": b"1"}, user_id="u"))
+        assert elsewhere.read("s") is None
+        elsewhere.write(first("s", {"q": b"2"}, user_id="u"))
+
+        elsewhere.write(following(2, "s", put={"q": b"3"}, user_id="u"))
+        elsewhere.touch("s", last_activity=NOW + SECOND, expires_at=None)
+
+        mine = StoredSession(head=head("s", user_id="u"), parts={"p": b"1"})
+        assert mine == storage.read("s")
+        assert elsewhere.delete("s")
+        assert mine == storage.read("s")
+
+    def test_namespaces_share_no_list(self, storage: Storage, elsewhere: Storage) -> None:
+        """Nor a count; and a purge removes what is one's own."""
+        storage.write(first("s", user_id="u"))
+        elsewhere.write(first("other", user_id="u"))
+
+        for one, name in ((storage, "s"), (elsewhere, "other")):
+            for user_id in (None, "u"):
+                assert [name] == [found.session_id for found in one.find(user_id=user_id).heads]
+            assert 1 == one.count(active_since=0)
+        assert 1 == elsewhere.purge(expired_before=NOW + 2 * DAY, limit=10)
+        assert storage.read("s") is not None
+
+
 # -- records that can't be read ----------------------------------------------------------
 
 Damage: TypeAlias = Callable[[str], None]

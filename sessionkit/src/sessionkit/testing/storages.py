@@ -19,6 +19,7 @@ from sessionkit.testing.storage_lists import (
     DamageClauses,
     EndClauses,
     FindClauses,
+    NamespaceClauses,
     PurgeClauses,
     TouchClauses,
 )
@@ -54,6 +55,7 @@ class StorageConformance(
     SetupClauses,
     WatchClauses,
     OutageClauses,
+    NamespaceClauses,
     DamageClauses,
     AbilityClauses,
 ):
@@ -62,8 +64,8 @@ class StorageConformance(
 
     Declare by class attributes what the storage can do beyond the eight
     methods: ``batch``, ``heads``, ``setup``, ``watch``. The suite asks no other question
-    about what a storage is. Override ``unreachable``, too, where the store can be away, and ``damage``
-    where a record can be damaged::
+    about what a storage is. Override ``unreachable``, too, where the store can be away, ``damage`` where
+    a record can be damaged, and ``elsewhere`` where several apps can share a store::
 
         class TestDbm(StorageConformance):
             batch = True  # it has write_many

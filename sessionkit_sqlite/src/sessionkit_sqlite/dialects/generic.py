@@ -19,7 +19,6 @@ from sessionkit.errors import (
 )
 from sessionkit_sqlite.dialect import SETUP, Cursor, Guard, MissingTableError
 from sessionkit_sqlite.rows import current_head, only_part, outcome, values_of
-from sessionkit_sqlite.schema import TABLES
 
 if TYPE_CHECKING:
     from sessionkit.records import SessionWrite
@@ -54,6 +53,7 @@ class GenericDialect:
         """Use any synchronous engine; its pool keeps the connections."""
         self.place = engine.url.render_as_string(hide_password=True)
         self._engine = engine
+        self._tables: Sequence[sa.Table] = ()
         self._each = engine.execution_options(isolation_level="AUTOCOMMIT")
         # Text with named parameters is taken for every driver.
         dialect: Callable[..., sa.Dialect] = type(engine.dialect)
@@ -69,6 +69,7 @@ class GenericDialect:
 
     def saver(self, sql: Statements) -> Saver:
         """Return the function that stores sessions, one after the other in one transaction."""
+        self._tables = sql.tables.data
         return lambda writes: self.transact(partial(_store_one_by_one, sql, writes))
 
     def rest(self) -> None:
@@ -131,7 +132,9 @@ class GenericDialect:
         if isinstance(error, sqlalchemy.exc.DBAPIError) and _reached_database(error):
             if self._lacks_tables():
                 return MissingTableError(f"{self.place}: {said}; {SETUP}")
-            if any(table.name in said for table in TABLES):  # another thread has made it meanwhile
+            if any(
+                table.name in said for table in self._tables
+            ):  # another thread has made it meanwhile
                 return MissingTableError(f"{self.place}: {said}")
         return _kind(error)(f"{self.place}: {said}")
 
@@ -139,7 +142,7 @@ class GenericDialect:
         """Return whether one of the tables is missing: each driver has an error of its own for that."""
         try:
             there = sa.inspect(self._engine)
-            return not all(there.has_table(table.name) for table in TABLES)
+            return not all(there.has_table(table.name) for table in self._tables)
         except sqlalchemy.exc.SQLAlchemyError:
             return False
 

@@ -18,16 +18,14 @@ from sqlalchemy.dialects.mysql import insert
 from sessionkit.errors import ConflictError, RejectedError
 from sessionkit.records import short
 from sessionkit_sqlite.rows import head_of, only_part, values_of
-from sessionkit_sqlite.schema import HEAD, SESSION
 
 if TYPE_CHECKING:
     from sessionkit.errors import StorageError
     from sessionkit.records import SessionHead, SessionWrite
     from sessionkit_sqlite.dialect import Cursor, Dialect, Sql, Statements
 
-_COLUMNS: Final = ", ".join(column.name for column in (*HEAD, SESSION.c.part_name))
 _LOCK: Final = (
-    f"SELECT {_COLUMNS} FROM {SESSION.name} WHERE session_id IN %(ids)s"  # noqa: S608 - our own names
+    "SELECT {columns} FROM sessionkit_session WHERE session_id IN %(ids)s"
     " ORDER BY session_id FOR UPDATE"
 )
 _ESCAPED: Final = b"\0\n\r\x1a\"'\\"
@@ -44,8 +42,11 @@ class MysqlSaver:
         """Take the database and the statements that don't differ."""
         self._dialect = dialect
         self._sql = sql
-        self._replace_head = dialect.sql(_replacing(HEAD))
-        self._replace_all = dialect.sql(_replacing(tuple(SESSION.c)))
+        session, head = sql.tables.session, sql.tables.head
+        columns = ", ".join(column.name for column in (*head, session.c.part_name))
+        self._lock_heads = sql.tables.named(_LOCK.format(columns=columns))
+        self._replace_head = dialect.sql(_replacing(session, head))
+        self._replace_all = dialect.sql(_replacing(session, tuple(session.c)))
         self._largest: int | None = None
 
     def save(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
@@ -82,7 +83,7 @@ class MysqlSaver:
         return outcomes
 
     def _lock(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, _Locked]:
-        cursor.execute(_LOCK, {"ids": tuple(write.head.session_id for write in writes)})
+        cursor.execute(self._lock_heads, {"ids": tuple(write.head.session_id for write in writes)})
         return {row[0]: _Locked(head_of(row), row[-1]) for row in cursor.fetchall()}
 
     def _replace(
@@ -141,18 +142,18 @@ def _created(write: SessionWrite) -> dict[str, Any]:
     return {**values_of(write.head), "part_name": name, "part_data": data}
 
 
-def _replacing(columns: Sequence[sa.Column[Any]]) -> sa.ClauseElement:
+def _replacing(session: sa.Table, columns: Sequence[sa.Column[Any]]) -> sa.ClauseElement:
     """Return an insert that replaces *columns* of rows that are locked; activity never moves back."""
     row: dict[str, sa.BindParameter[Any]] = {
         column.name: sa.bindparam(column.name) for column in columns
     }
-    new = insert(SESSION).values(row)
+    new = insert(session).values(row)
     changed = {
         column.name: new.inserted[column.name]
         for column in columns
         if column.name not in {"session_id", "last_activity"}
     }
-    activity = sa.func.greatest(SESSION.c.last_activity, new.inserted.last_activity)
+    activity = sa.func.greatest(session.c.last_activity, new.inserted.last_activity)
     return new.on_duplicate_key_update(changed | {"last_activity": activity})
 
 

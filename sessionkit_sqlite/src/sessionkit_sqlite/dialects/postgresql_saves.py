@@ -132,10 +132,16 @@ class PostgresqlSaver:
     def __init__(self, sql: Statements) -> None:
         """Take the statements for what was refused."""
         self._sql = sql
+        self._save = sql.tables.named(_SAVE)
+        self._resave = sql.tables.named(_RESAVE)
+        self._resave_parts = sql.tables.named(_RESAVE_PARTS)
 
     def save(self, writes: Sequence[SessionWrite], cursor: Cursor) -> Sequence[StorageError | None]:
         """Store *writes* on a cursor in autocommit; an outcome for each."""
-        cursor.execute(*(_resave(writes[0]) if _is_resave(writes) else (_SAVE, _arrays(writes))))
+        if _is_resave(writes):
+            cursor.execute(*self._of_one(writes[0]))
+        else:
+            cursor.execute(self._save, _arrays(writes))
         taken = {session_id for (session_id,) in cursor.fetchall()}
         return [
             None
@@ -144,21 +150,20 @@ class PostgresqlSaver:
             for write in writes
         ]
 
+    def _of_one(self, write: SessionWrite) -> tuple[str, dict[str, Any]]:
+        """Return the shorter statement for one session, and its parameters."""
+        values = {**values_of(write.head), "expected": write.expected}
+        part = only_part(write)
+        if part is not None:
+            values["name"], values["data"] = part
+            return self._resave, values
+        values["names"], values["data"] = list(write.put), list(write.put.values())
+        return self._resave_parts, values
+
 
 def _is_resave(writes: Sequence[SessionWrite]) -> bool:
     """Return whether a shorter statement does: for one session that was stored, and loses no part."""
     return len(writes) == 1 and writes[0].expected is not None and not writes[0].remove
-
-
-def _resave(write: SessionWrite) -> tuple[str, dict[str, Any]]:
-    """Return that statement and its parameters."""
-    values = {**values_of(write.head), "expected": write.expected}
-    part = only_part(write)
-    if part is not None:
-        values["name"], values["data"] = part
-        return _RESAVE, values
-    values["names"], values["data"] = list(write.put), list(write.put.values())
-    return _RESAVE_PARTS, values
 
 
 def _arrays(writes: Sequence[SessionWrite]) -> dict[str, list[Any]]:

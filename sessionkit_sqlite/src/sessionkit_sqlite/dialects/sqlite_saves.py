@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sessionkit_sqlite.rows import current_head, only_part, outcome, recent_as_text
-from sessionkit_sqlite.schema import PART, SESSION
 
 if TYPE_CHECKING:
     from sessionkit.errors import ConflictError, StorageError
@@ -36,10 +35,10 @@ _SEEN: Final = ("session_id", "save_id", "part_name", *_INDEXED)
 
 def _update(*columns: str) -> str:
     changed = ", ".join(f"{name} = ?" for name in columns)
-    return f"UPDATE {SESSION.name} SET {changed} WHERE session_id = ? AND save_id = ?"  # noqa: S608 - our own names
+    return f"UPDATE sessionkit_session SET {changed} WHERE session_id = ? AND save_id = ?"  # noqa: S608 - our own names
 
 
-_SEE: Final = f"SELECT {', '.join(_SEEN)} FROM {SESSION.name} WHERE session_id IN"  # noqa: S608 - our own names
+_SEE: Final = f"SELECT {', '.join(_SEEN)} FROM sessionkit_session WHERE session_id IN"  # noqa: S608 - our own names
 _RESAVE: Final = (
     f"{_update(*_LIGHT, 'part_data')} AND part_name = ?"
     " AND last_activity >= ? AND user_id IS ? AND expires_at IS ? AND ended = ?"
@@ -49,14 +48,14 @@ _UPDATE_OWN: Final = _update(*_LIGHT, *_OWN)
 _MOVE: Final = _update(*_LIGHT, *_INDEXED)
 _MOVE_OWN: Final = _update(*_LIGHT, *_INDEXED, *_OWN)
 _CREATE: Final = (
-    f"INSERT INTO {SESSION.name} (session_id, {', '.join((*_LIGHT, *_INDEXED, *_OWN))})"  # noqa: S608 - our own names
+    f"INSERT INTO sessionkit_session (session_id, {', '.join((*_LIGHT, *_INDEXED, *_OWN))})"  # noqa: S608 - our own names
     f" VALUES (?{', ?' * len((*_LIGHT, *_INDEXED, *_OWN))})"
 )
 _PUT: Final = (
-    f"INSERT INTO {PART.name} (session_id, name, data) VALUES (?, ?, ?)"  # noqa: S608 - our own names
+    "INSERT INTO sessionkit_part (session_id, name, data) VALUES (?, ?, ?)"
     " ON CONFLICT (session_id, name) DO UPDATE SET data = excluded.data"
 )
-_REMOVE: Final = f"DELETE FROM {PART.name} WHERE session_id = ? AND name = ?"  # noqa: S608 - our own names
+_REMOVE: Final = "DELETE FROM sessionkit_part WHERE session_id = ? AND name = ?"
 
 _ORDER: Final = (_CREATE, _UPDATE, _UPDATE_OWN, _MOVE, _MOVE_OWN, _PUT, _REMOVE)
 """Heads before their parts, which refer to them."""
@@ -72,19 +71,24 @@ class SqliteSaver:
         """Take the file, and the statements for what was refused."""
         self._dialect = dialect
         self._sql = sql
+        named = sql.tables.named
+        self._see, self._resave = named(_SEE), named(_RESAVE)
+        self._texts = {text: named(text) for text in _ORDER}
 
     def save(self, writes: Sequence[SessionWrite]) -> Sequence[StorageError | None]:
         """Store *writes*; an outcome for each."""
         if len(writes) == 1:
             values = _resave_of(writes[0])
-            if values is not None and self._dialect.autocommit(partial(_resave, values)):
+            if values is not None and self._dialect.autocommit(
+                partial(_resave, self._resave, values)
+            ):
                 return (None,)
         return self._dialect.transact(partial(self._store, writes))
 
     def _store(
         self, writes: Sequence[SessionWrite], cursor: Cursor
     ) -> Sequence[ConflictError | None]:
-        rows = _rows_of(writes, cursor)
+        rows = _rows_of(self._see, writes, cursor)
         changes: _Changes = defaultdict(list)
         outcomes: list[ConflictError | None] = []
         for write in writes:
@@ -97,7 +101,7 @@ class SqliteSaver:
                 outcomes.append(outcome(write, current))
         for statement in _ORDER:
             if statement in changes:
-                cursor.executemany(statement, changes[statement])
+                cursor.executemany(self._texts[statement], changes[statement])
         return outcomes
 
 
@@ -112,19 +116,19 @@ def _resave_of(write: SessionWrite) -> _Values | None:
     return (*_light(head), data, *guard, head.user_id, head.expires_at, head.ended)
 
 
-def _resave(values: _Values, cursor: Cursor) -> bool:
+def _resave(sql: str, values: _Values, cursor: Cursor) -> bool:
     """Return whether all that there was to change was in one row, and no index."""
-    cursor.execute(_RESAVE, values)
+    cursor.execute(sql, values)
     return cursor.rowcount == 1
 
 
-def _rows_of(writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, _Values]:
+def _rows_of(see: str, writes: Sequence[SessionWrite], cursor: Cursor) -> Mapping[str, _Values]:
     """Return what is stored by session id: the columns :data:`_SEEN`."""
     ids = [write.head.session_id for write in writes]
     rows: dict[str, _Values] = {}
     for begin in range(0, len(ids), _MOST_IDS):
         asked = ids[begin : begin + _MOST_IDS]
-        cursor.execute(f"{_SEE} (?{', ?' * (len(asked) - 1)})", asked)
+        cursor.execute(f"{see} (?{', ?' * (len(asked) - 1)})", asked)
         rows |= {row[0]: row for row in cursor.fetchall()}
     return rows
 
