@@ -425,7 +425,7 @@ def test_half_typed_text(stage: Stage, act: str, monkeypatch: pytest.MonkeyPatch
 def test_an_open_notice(stage: Stage, act: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It shows nothing more, and what is chosen there settles nothing of the user's."""
     stolen = stage.attacker.session
-    next(one for one in stage.attacker.tab.button if one.label == "Keep mine").click()
+    next(one for one in stage.attacker.tab.button if str(one.key).endswith("_keep")).click()
     held = stage.attacker.tab._tree.get_widget_states()
     act_and_go_on(stage, act)
     stage.attacker.run_fragment(monkeypatch, held)

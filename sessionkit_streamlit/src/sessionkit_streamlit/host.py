@@ -245,17 +245,18 @@ class StreamlitHost:
             value: What the app wants to keep.
         """
         run = context()
-        if run is not None and not current_connection().shows_its_session and is_placed(run, key):
-            return False  # its widget was made for the session before
-        if run is not None and key not in session.inputs:
-            note_default(current_connection().widgets, session, run, key, value)
         if run is None:
             return True
-        if not is_showing(session, run, key):
-            if overwrites_unseen(current_connection().widgets, run, key, value):
-                warn_of_no_widget(key)
-            return True
-        return not is_unchanged(current_connection().widgets, run, key, value)
+        connection = current_connection()
+        if not connection.shows_its_session and is_placed(run, key):
+            return False  # its widget was made for the session before
+        if key not in session.inputs:
+            note_default(connection.widgets, session, run, key, value)
+        if is_showing(session, run, key):
+            return not is_unchanged(connection.widgets, run, key, value)
+        if overwrites_unseen(connection.widgets, run, key, value):
+            warn_of_no_widget(key)
+        return True
 
     def to_keep(self, value: Any) -> Any:  # noqa: ANN401 - any value
         """
