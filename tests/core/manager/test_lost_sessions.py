@@ -179,3 +179,36 @@ def test_a_look_that_the_store_breaks_off_is_made_again(server: Server) -> None:
         server.manager.flush()
 
     assert {"n": 1} == inputs_of(server, sessions[1])
+
+
+def test_an_idle_process_that_ends_stores_again_what_the_store_has_lost(server: Server) -> None:
+    """It has asked nothing since, and nobody who has the sessions will."""
+    tabs = [server.visited() for _ in range(3)]
+    sessions = [typed(tab, number=number) for number, tab in enumerate(tabs)]
+    flush(server)
+    for session in sessions:
+        server.store.memory.delete(session.session_id)
+    server.manager.close()
+    assert [{"number": 0}, {"number": 1}, {"number": 2}] == [
+        inputs_of(server, session) for session in sessions
+    ]
+
+
+def test_a_process_that_ends_asks_the_store_once_where_nothing_is_lost(server: Server) -> None:
+    """However many sessions it has."""
+    tabs = [server.visited() for _ in range(3)]
+    sessions = [typed(tab, number=number) for number, tab in enumerate(tabs)]
+    flush(server)
+    server.store.calls.clear()
+    server.manager.close()
+    assert 1 == len(server.store.calls), sessions
+
+
+def test_a_process_that_ends_while_the_store_is_down_waits_for_it_once(server: Server) -> None:
+    """Nothing is to be saved, and nothing raised."""
+    session = typed(server.visited(), a=1)
+    flush(server)
+    server.store.calls.clear()
+    server.store.down = True
+    server.manager.persistence.save_at_exit()
+    assert (1, 1) == (len(server.store.calls), session.inputs["a"])

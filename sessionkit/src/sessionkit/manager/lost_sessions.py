@@ -9,7 +9,7 @@ most nobody would know before their user's next click, and a process that ends f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 from weakref import WeakSet
@@ -63,6 +63,32 @@ class LostSessions:
             self._left, self._lost = [one for one in self.live.all() if one is not session], 1
             self.record_loss()
             self._go_on()
+
+    def look_in_the_end(self, sessions: Sequence[UserSession]) -> None:
+        """
+        Ask the store for one session, and for all where it has lost that one; raises nothing.
+
+        A process that was idle has asked nothing since, and nobody will who has them.
+
+        Args:
+            sessions: Live ones, which are looked at for the last time.
+        """
+        repository = self.live.opened()
+        if repository is None or self.live.outage.is_known:
+            return
+        has_lost = False
+        for session in sessions:
+            try:
+                repository.try_refresh(session, wait=True)
+            except UnavailableError as error:
+                self.live.outage.record_down(error)
+                return
+            except Exception as error:  # noqa: BLE001 - a storage's code: whatever it does, the last saves follow
+                _LOGGER.debug("session %s: %s", short(session.session_id), error)
+                continue
+            has_lost = has_lost or repository.is_lost(session)
+            if not has_lost:
+                return
 
     def _go_on(self) -> None:
         with suppress(SessionKitError):  # closed: what waits is saved, and nothing more is taken

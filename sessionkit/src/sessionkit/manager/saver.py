@@ -81,7 +81,7 @@ class BackgroundSaver(ManagerParts):
             keep=None if self._recovery is None else self._recovery.journal.keep,
             revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
-            live=self._live.stored,
+            live=self._live_in_the_end,
         )
 
         self._lost_sessions = LostSessions(
@@ -227,6 +227,11 @@ class BackgroundSaver(ManagerParts):
         if self._recovery is not None:
             self._recovery.journal.close()
         self._close_store()
+
+    def _live_in_the_end(self) -> list[UserSession]:
+        live = self._live.stored()
+        self._lost_sessions.look_in_the_end(live)
+        return live
 
     def _record_lost(self, session_id: str) -> None:
         self._lost_sessions.record_lost(session_id)
