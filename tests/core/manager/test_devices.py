@@ -442,3 +442,32 @@ def test_devices_have_nothing_in_common_once_their_session_is_over(
     assert {} == back.inputs
     assert 3 == len({old, stranger.session_id, back.session_id})
     assert (None, None) == (stranger.user_id, back.user_id)
+
+
+@pytest.mark.parametrize("call", ["rotate_session", "end_session", "log_out"])
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "others use the object, too"])
+def test_it_takes_the_session_from_nobody(
+    home: Tab, there: Server, call: str, *, others: bool
+) -> None:
+    """A button in a fragment, which asks for no session first: what is stored is asked before anything is done."""
+    cafe = log_in(there)
+    office = log_in(there) if others else None
+    assert there.manager.flush()
+    chosen = device_in(cafe.cookie)
+    assert chosen is not None
+    home.enter().revoke_sessions("ada", only=[chosen])
+    home.run().inputs["card"] = "CREDIT-CARD"
+    assert home.server.manager.flush()
+    cafe.connection.state["_sessionkit_connection"].session.inputs["attack"] = 1
+    getattr(cafe.enter(), call)()
+    cafe_has = cafe.run()
+    assert there.manager.flush()
+
+    assert (None, {}) == (cafe_has.user_id, cafe_has.inputs)
+    hers = home.run()
+    assert ("hers", "CREDIT-CARD") == (hers.inputs["note"], hers.inputs["card"])
+    assert "hers" == note_at(home.beside())
+    if office is None:
+        assert "attack" not in hers.inputs
+    else:
+        assert "hers" == note_at(office)

@@ -229,12 +229,25 @@ class Identity:
         One that lists no devices moves to an id that no browser knows. While the store can't
         take that, it holds in memory, and is stored as any other change is.
         """
+        self.confirm(host)
         state = host.state()
         session, connection = connected_session(state), state.get(STATE_KEY)
         if session is not None and connection is not None:
             with suppress(SessionGoneError):  # somebody has ended it
                 self._part(session, connection.device_id)
         leave(host)
+
+    def confirm(self, host: Host) -> None:
+        """
+        Ask the store whether the connection's device still has its session, before something is done to that.
+
+        Where it was struck off elsewhere the connection has no session any more, until it asks for one.
+        """
+        state = host.state()
+        session, connection = connected_session(state), state.get(STATE_KEY)
+        if session is not None and connection is not None and connection.device_id is not None:
+            self.live.refresh_now(session)
+            self.rotation.part_from_struck_off(session)
 
     def _part(self, session: UserSession, device_id: str | None) -> None:
         listed = device_id is not None and device_id in (devices_of(session) or {})

@@ -144,6 +144,7 @@ class SessionGiver(BackgroundSaver):
         """
         host = self._hosts.of_connection()
         _check_unknown(host, "log_out")
+        self._identity.confirm(host)
         left_already = ENDED_KEY in host.state()
         if not left_already and self.current().user_id is not None:
             self._identity.log_out(host)
@@ -198,7 +199,8 @@ class SessionGiver(BackgroundSaver):
         return session
 
     def _own_session(self) -> UserSession | None:
-        """Return the connection's session; None when it never asked for one."""
+        """Return the connection's session, if it still has that; None when it never asked for one."""
+        self._identity.confirm(self.host)
         state = self.host.state()
         if STATE_KEY in state and connected_session(state) is None:
             return self.bootstrap()  # it was rotated, and belongs to whoever can say so
@@ -355,6 +357,7 @@ class SessionManager(SessionGiver):
             RejectedError: If the store will not take the session; nothing changed.
             ConflictError: If two writers met and the strategy refused; nothing changed.
         """
+        self._identity.confirm(self.host)
         while True:
             session = self.current()
             try:
