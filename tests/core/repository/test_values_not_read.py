@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
+from collections.abc import Callable, Sequence
+from enum import Enum, StrEnum
 from typing import Any
 
+import attrs
 import ormsgpack
 import pytest
 from session_harness.replicas import repository_over
@@ -20,8 +21,10 @@ from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE, seal, unpack, unsea
 from sessionkit.errors import NewerFormatError
 from sessionkit.events import NewerFormat, SessionEvent, SessionQuarantined, ValueNotRead
 from sessionkit.merge.strategies import LastWriteWins, Merge
+from sessionkit.records import SessionWrite
 from sessionkit.repository.repository import Repository
 from sessionkit.session import UserSession
+from sessionkit.session.forms import FormSnapshot
 from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 
@@ -34,6 +37,13 @@ class Size(Enum):
 
 
 SERIALIZERS: dict[str, Any] = {"msgpack": MsgpackSerializer, "json": JsonSerializer}
+
+
+class Role(StrEnum):
+    """Texts of an app, in a release that others don't have."""
+
+    ADMIN = "admin"
+    EDITOR = "editor"
 
 
 class Process:
@@ -417,3 +427,141 @@ def test_without_the_part_that_says_whose_it_is_nothing_is_given_to_anyone(
     assert lacks.repository.load("s") is None
     [told] = [event for event in lacks.events if isinstance(event, SessionQuarantined)]
     assert () == told.parts
+
+
+# -- fields that are texts, in which an app put a member of an enum ------------
+
+
+def of_roles() -> UserSession:
+    """Return a session with a member of a StrEnum in the place of each text."""
+    session = UserSession(
+        session_id="s",
+        user_id="ada",
+        theme=Role.EDITOR,
+        roles={Role.ADMIN, "guest"},
+        permissions={Role.EDITOR},
+        page_views={Role.ADMIN: 2, "home": 1},
+        navigation_history=[
+            NavigationEntry(page=Role.ADMIN, params={"n": 1}, entry_id="1"),
+            NavigationEntry(page="home", entry_id="2"),
+        ],
+        inputs={"name": "Ada"},
+    )
+    form = session.get_form_state("order")
+    form.errors = {Role.ADMIN: [Role.EDITOR], "item": ["missing"]}
+    form.snapshots = [
+        FormSnapshot(form_id="order", data={"a": 1}, description=Role.ADMIN, snapshot_id="1")
+    ]
+    return session
+
+
+@pytest.mark.parametrize("enums", [[Role], []], ids=["registered", "not registered"])
+def test_a_text_of_an_enum_is_stored_as_the_text_that_it_is(
+    store: FaultyStore, serializer: str, lacks: Process, enums: list[type[Enum]]
+) -> None:
+    """Another process need not know the enum, nor need this one have registered it."""
+    process = Process(store, serializer, enums)
+    session = of_roles()
+    process.repository.save(session)
+    writes = len(store.writes)
+    process.repository.save(session)
+    assert writes == len(store.writes)
+    seen = lacks.load()
+
+    assert session.to_dict() == seen.to_dict()
+    assert {str} == {*map(type, seen.roles), type(seen.theme), *map(type, seen.page_views)}
+    assert [] == lacks.events
+
+
+def store_members(process: Process, store: FaultyStore, session: UserSession) -> None:
+    """Store a session with members of enums as an earlier release did."""
+    process.repository.save(session)
+    codec, stored = process.repository.codec, store.stored("s")
+    parts = dict(codec.open(stored.parts))
+    for name, fields in EARLIER.items():
+        part = codec.decode_part(name, parts[name])
+        parts[name] = codec.serializer.dumps({**part, **fields(part)})
+    sealed = codec.seal(parts, {}, frozenset(stored.parts))
+    head = attrs.evolve(stored.head, save_id="earlier", version=2)
+    write = SessionWrite(head=head, expected=stored.head.save_id, put=sealed.put)
+    store.memory.write(write)
+
+
+EARLIER: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "profile": lambda _: {"theme": Role.EDITOR},
+    "access": lambda _: {"roles": [Role.ADMIN, "guest"], "permissions": [Role.EDITOR]},
+    "navigation": lambda part: {
+        "page_views": {Role.ADMIN: 2, "home": 1},
+        "navigation_history": [
+            {**part["navigation_history"][0], "page": Role.ADMIN},
+            part["navigation_history"][1],
+        ],
+    },
+    "form:order": lambda _: {"errors": {Role.ADMIN: [Role.EDITOR], "item": ["missing"]}},
+    "undo:order": lambda part: {"snapshots": [{**part["snapshots"][0], "description": Role.ADMIN}]},
+}
+
+
+def test_a_text_of_an_enum_that_is_unknown_here_costs_nothing(
+    store: FaultyStore, serializer: str, lacks: Process
+) -> None:
+    """What an earlier release stored as a member is left out for the app, told, and stored again as it was."""
+    knows = Process(store, serializer, [Role])
+    store_members(knows, store, of_roles())
+    seen = lacks.load()
+    assert ("ada", None, {"guest"}, set()) == (
+        *(seen.user_id, seen.theme, seen.roles, seen.permissions),
+    )
+    assert ({"home": 1}, ["home"]) == (
+        seen.page_views,
+        [entry.page for entry in seen.navigation_history],
+    )
+    assert {"item": ["missing"]} == seen.form_states["order"].errors
+    assert [] == seen.form_states["order"].snapshots
+    assert 7 == len(lacks.not_read())
+    assert [] == [event for event in lacks.events if isinstance(event, SessionQuarantined)]
+
+    seen.roles.add("late")
+    seen.language = "en"
+    seen.page_views["home"] = 2
+    seen.get_form_state("order").errors["item"] = ["wrong"]
+    lacks.repository.save(seen)
+    again = knows.load()
+
+    assert (Role.EDITOR, "en") == (again.theme, again.language)
+    assert ({Role.ADMIN, "guest", "late"}, {Role.EDITOR}) == (again.roles, again.permissions)
+    assert {Role.ADMIN: 2, "home": 2} == again.page_views
+    assert [Role.ADMIN, "home"] == [entry.page for entry in again.navigation_history]
+    form = again.form_states["order"]
+    assert {Role.ADMIN: [Role.EDITOR], "item": ["wrong"]} == form.errors
+    assert [Role.ADMIN] == [snapshot.description for snapshot in form.snapshots]
+
+
+def test_what_the_app_sets_in_the_place_of_such_a_text_is_its_value(
+    store: FaultyStore, serializer: str, lacks: Process
+) -> None:
+    """From then on; and an export of the session can be read again."""
+    knows = Process(store, serializer, [Role])
+    store_members(knows, store, of_roles())
+    seen = lacks.load()
+    seen.theme = "dark"
+    assert {"guest"} == UserSession.from_json(seen.to_json()).roles
+    lacks.repository.save(seen)
+
+    assert "dark" == knows.load().theme == lacks.load().theme
+
+
+def test_two_who_merge_keep_what_one_can_not_read(
+    store: FaultyStore, serializer: str, lacks: Process
+) -> None:
+    """Roles that both changed are merged one by one."""
+    knows = Process(store, serializer, [Role])
+    store_members(knows, store, of_roles())
+    ours, theirs = lacks.load(), knows.load()
+    theirs.roles.add("theirs")
+    knows.repository.save(theirs)
+    ours.roles |= {"ours"}
+    ours.roles.discard("guest")
+    lacks.repository.save(ours)
+
+    assert {Role.ADMIN, "ours", "theirs"} == knows.load().roles

@@ -4,7 +4,7 @@ A session <-> named parts <-> sealed bytes.
 
 Others import from the modules, not from here, so that each loads only what it needs: ``codec``
 (``SessionCodec``, ``Encoded``, ``EncodedParts``, ``Note``) and ``parts`` (``PlainPart``, ``FIELDS``,
-``RECORD_IDS``, ``EXTENSION``, ``to_parts``, ``from_parts``, ``is_known``, ``path_of``). ``packing`` and
+``EXTENSION``, ``to_parts``, ``from_parts``, ``is_known``, ``path_of``). ``packing`` and
 ``fallback`` are the codec's own.
 
 There is no lock here: a session is encoded under its own.

@@ -10,7 +10,15 @@ import attrs
 
 from sessionkit.encoding.fallback import Fallback
 from sessionkit.encoding.packing import PACKED, is_split, pack, seal, unpack, unseal
-from sessionkit.encoding.parts import PlainPart, from_parts, is_known, to_parts, unreadable_fields
+from sessionkit.encoding.parts import (
+    PlainPart,
+    fits,
+    from_parts,
+    in_own_types,
+    is_known,
+    to_parts,
+    unreadable_fields,
+)
 from sessionkit.errors import (
     NewerFormatError,
     RejectedError,
@@ -143,6 +151,12 @@ class SessionCodec:
                 part, data = stored, self._dumps(stored, most)
         if data is not None and data == last:
             # It has been read before; and to compare the same object again costs nothing.
+            return last, None
+        if data is not None and fits(name, part):
+            return data, part
+        part = in_own_types(name, part)
+        data = self._dumps(part, most)
+        if data is not None and data == last:
             return last, None
         if data is not None and not unreadable_fields(name, part):
             return data, part

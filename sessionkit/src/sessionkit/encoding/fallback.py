@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.encoding.parts import EXTENSION, RECORD_IDS, PlainPart, path_of, unreadable_fields
+from sessionkit.encoding.parts import EXTENSION, PlainPart, path_of, unreadable_fields
 from sessionkit.errors import SerializationError, repr_of, shown
 from sessionkit.serializer import Serializer
+from sessionkit.session.unreadable import RECORD_IDS
 from sessionkit.values import MAX_DEPTH
 from sessionkit.values.dicts import DICT_TYPES, dict_like
 from sessionkit.values.extent import holds_too_much, too_much
@@ -114,8 +115,8 @@ class Fallback:
         """Return whether a value that is a dict holds too much, and not by one of its entries alone."""
         if self.most is None or not any(outer) or not holds_too_much(value, self.most):
             return False
-        too_much = [one for one in value.values() if holds_too_much(one, self.most)]
-        return len(too_much) != 1
+        wide = [one for one in value.values() if holds_too_much(one, self.most)]
+        return len(wide) != 1
 
     def _takes_key(self, key: Any, path: str) -> bool:
         error = self._why_not({key: None}, 0)

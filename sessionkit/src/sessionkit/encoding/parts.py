@@ -23,9 +23,18 @@ import attrs
 
 from sessionkit.errors import SerializationError, shown
 from sessionkit.session.forms import FORM, UNDO, FormState
-from sessionkit.session.plain import STORED, make_check, make_writer, read_stored, structure
+from sessionkit.session.plain import (
+    STORED,
+    is_app_dict,
+    make_check,
+    make_writer,
+    read_stored,
+    structure,
+    typed_fields,
+)
 from sessionkit.session.session import UserSession
-from sessionkit.session.unreadable import complete
+from sessionkit.session.unreadable import complete, set_typed_aside
+from sessionkit.values import Opaque
 
 PlainPart = dict[str, Any]
 """A part's fields by name."""
@@ -51,13 +60,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 GRANTS: Final = "access"
 """The part that holds roles and permissions."""
-
-RECORD_IDS: Final[Mapping[str, str]] = {
-    "navigation_history": "entry_id",
-    "snapshots": "snapshot_id",
-    "redo_snapshots": "snapshot_id",
-}
-"""The fields that hold a list of records, with the field by which two records are the same one."""
 
 EXTENSION: Final = "x:"
 """Begins the name of the part that holds a plugin's extension."""
@@ -233,8 +235,41 @@ def _types(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
 
 _SESSION_TYPES: Final = _types(UserSession)
 _FORM_TYPES: Final = _types(FormState)
+_SESSION_OWN: Final = typed_fields(UserSession)
+_FORM_OWN: Final = typed_fields(FormState)
 _session_fits: Final = make_check(_SESSION_TYPES)
 _form_fits: Final = make_check(_FORM_TYPES)
+
+
+def fits(name: str, part: PlainPart) -> bool:
+    """Return whether a part's own fields are just of the types that they should be; the app's values may be anything."""
+    if name.startswith(EXTENSION):
+        return True
+    return _session_fits(part) if name in FIELDS else _form_fits(part)
+
+
+def in_own_types(name: str, part: PlainPart) -> PlainPart:
+    """
+    Return a part with its own fields of just the types that they should be, as far as they can be.
+
+    A role that is a member of a ``StrEnum`` is stored as the text that it is: another process need not know the enum.
+    """
+    return {field: _in_own_type(value, _types_of(name).get(field)) for field, value in part.items()}
+
+
+def _in_own_type(value: Any, kind: Any) -> Any:  # noqa: ANN401 - the app's own
+    if kind is None or is_app_dict(kind):
+        return value
+    try:
+        return STORED.unstructure(structure(STORED, value, kind, ""), kind)
+    except SerializationError:
+        return value  # a save tells
+
+
+def _types_of(name: str) -> Mapping[str, Any]:
+    if name.startswith(EXTENSION):
+        return {}
+    return _SESSION_TYPES if name in FIELDS else _FORM_TYPES
 
 
 def unreadable_fields(name: str, part: PlainPart) -> dict[str, SerializationError]:
@@ -244,11 +279,11 @@ def unreadable_fields(name: str, part: PlainPart) -> dict[str, SerializationErro
     The app may have put anything into a list or a dict; what would be refused
     when the session is loaded must not be stored.
     """
-    if name.startswith(EXTENSION):
+    if fits(name, part):
         return {}
-    fits, types = (_session_fits, _SESSION_TYPES) if name in FIELDS else (_form_fits, _FORM_TYPES)
-    if fits(part):
-        return {}
+    types = _types_of(name)
+    if Opaque.made:  # what was set aside as it was read is stored again as it was
+        part, _ = set_typed_aside(part, _SESSION_OWN if name in FIELDS else _FORM_OWN)
     errors = (
         (field, _why_unreadable(path_of(name, field), value, types[field]))
         for field, value in part.items()

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.encoding.parts import EXTENSION, FIELDS, RECORD_IDS
+from sessionkit.encoding.parts import EXTENSION, FIELDS
 from sessionkit.session.forms import FORM, UNDO, FormSnapshot, FormState, merge_names
 from sessionkit.session.session import UserSession
+from sessionkit.session.unreadable import RECORD_IDS
 from sessionkit.values.dicts import of_one_kind
 from sessionkit.values.equality import same_content
 

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
-from sessionkit.encoding.parts import RECORD_IDS
 from sessionkit.merge.rules import MISSING, changed
 from sessionkit.merge.stamps import NO_STAMP, Tree, at
 from sessionkit.session.forms import FORM, UNDO, merge_names
+from sessionkit.session.unreadable import RECORD_IDS
 
 HISTORIES: Final = ("navigation", UNDO)
 """How the names of parts begin that hold histories."""

@@ -164,7 +164,12 @@ def _merge_count(base: Any, ours: Any, theirs: Any, _: When) -> Any:
 def merge_set(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
     """Merge sets as they are stored, sorted lists: what either side removed stays removed."""
     sides = (set(_or_empty(side, list)) for side in (base, ours, theirs))
-    return sorted(_merge_sets(*sides))
+    return sorted(_merge_sets(*sides), key=_in_order)
+
+
+def _in_order(member: Any) -> tuple[bool, str]:
+    """Return what texts are sorted by, before what this process can't read."""
+    return type(member) is not str, str(getattr(member, "simple", member))
 
 
 def merge_sets(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:

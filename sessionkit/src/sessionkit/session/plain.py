@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cache
+from types import NoneType
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
@@ -22,13 +23,16 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from sessionkit.errors import SerializationError
 from sessionkit.session.fields import SELDOM, from_micros, to_micros
-from sessionkit.session.unreadable import Record, complete, keep_apart, records_of
+from sessionkit.session.unreadable import Record, complete, keep_apart, records_of, set_typed_aside
+from sessionkit.values import Opaque
 
 # What is read comes from outside and may be anything.
 # ruff: noqa: ANN401
 
 T = TypeVar("T")
 _UNKNOWN: Final = "unknown"
+_NOT_LOOKED_INTO: Final = frozenset({_UNKNOWN, "form_states", "user_id", "authenticated"})
+"""Fields whose values have own records, and those that say whose a session is: they are read, or the session isn't."""
 _OWN_ERRORS: Final = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, OSError)
 """What an app's own objects raise where a text or a number is expected; a ``RuntimeError`` asks to encode again."""
 
@@ -37,6 +41,7 @@ _MOMENTS: Final = (int, str, datetime)
 _SETS: Final = (set, frozenset)
 _LISTS: Final = (list, tuple)
 _LISTS_OR_SETS: Final = _LISTS + _SETS
+_TEXT_ALONE: Final = frozenset({str})
 
 
 def to_plain(value: object) -> dict[str, Any]:
@@ -161,11 +166,11 @@ def read_time(value: Any, _: type[datetime]) -> datetime:
 
 
 def read_int(value: Any, _: type[int]) -> int:
-    """Read a whole number."""
+    """Read a whole number; one of an app's own kind, such as an ``IntEnum``, is the number that it is."""
     if isinstance(value, bool) or not isinstance(value, int):
         msg = f"a whole number is needed, not {type(value).__name__}"
         raise TypeError(msg)
-    return value
+    return int.__index__(value)
 
 
 def read_bool(value: Any, _: type[bool]) -> bool:
@@ -177,11 +182,11 @@ def read_bool(value: Any, _: type[bool]) -> bool:
 
 
 def read_text(value: Any, _: type[str]) -> str:
-    """Read a text."""
+    """Read a text; one of an app's own kind, such as a ``StrEnum``, is the text that it is."""
     if not isinstance(value, str):
         msg = f"a text is needed, not {type(value).__name__}"
         raise TypeError(msg)
-    return value
+    return str.__str__(value)
 
 
 def is_optional_text(kind: Any) -> bool:
@@ -266,6 +271,24 @@ def _check_list(value: Any) -> None:
         raise TypeError(msg)
 
 
+def read_exactly(*kinds: type) -> Callable[[Any, Any], Any]:
+    """Make a reader that takes no other types than these; of what it refuses another one knows more."""
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError
+        return value
+
+    return read
+
+
+def read_exact_texts(value: Any, _: type[set[str]]) -> set[str]:
+    """Read a set of texts, none of an app's own kind."""
+    if type(value) is not list or not _TEXT_ALONE.issuperset(map(type, value)):
+        raise TypeError
+    return set(value)
+
+
 # -- fields that a newer release stored ----------------------------------------
 
 
@@ -276,6 +299,8 @@ def _takes_unknown(cls: Any) -> bool:
 def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[..., T]:
     """Keep what this release doesn't know: a newer one has stored it and wants it back."""
     known = {field.alias for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
+    explains = converter.detailed_validation
+    typed = typed_fields(cast("type[attrs.AttrsInstance]", cls))
     read = make_dict_structure_fn(
         cls,
         converter,
@@ -285,14 +310,18 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
     )
 
     def with_unknown(data: Mapping[str, Any], _: type[T]) -> T:
-        if type(data) is dict and known.issuperset(data):
+        if type(data) is dict and known.issuperset(data) and not (explains and Opaque.made):
             return read(data, cls)
         if not isinstance(data, Mapping):
             msg = f"a mapping of fields is needed, not {type(data).__name__}"
             raise TypeError(msg)
+        data, aside = set_typed_aside(data, typed) if Opaque.made else (data, {})
         newer = {name: value for name, value in data.items() if name not in known}
         unknown = read_app_dict(data.get(_UNKNOWN, {}), dict[str, Any]) | newer
-        return read({**data, _UNKNOWN: unknown}, cls)
+        made = read({**data, _UNKNOWN: unknown}, cls)
+        if aside:
+            cast("Record", made).unreadable.update(aside)
+        return made
 
     return with_unknown
 
@@ -347,6 +376,16 @@ def keep_unread_apart(session: Any) -> None:
         keep_apart(record, _fields_of_the_app(type(record)))
 
 
+def typed_fields(cls: type[attrs.AttrsInstance]) -> frozenset[str]:
+    """Return the fields that hold no values of the app, by their names in plain data."""
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return frozenset(
+        str(f.alias)
+        for f in fields
+        if f.init and f.name not in _NOT_LOOKED_INTO and not is_app_dict(f.type)
+    )
+
+
 @cache
 def _fields_of_the_app(cls: type[Record]) -> list[str]:
     fields = attrs.fields(attrs.resolve_types(cast("type[attrs.AttrsInstance]", cls)))
@@ -394,6 +433,10 @@ _QUICK: Final = make_converter(to_micros, explains=False)
 """Reads what a serializer has just made, if it is just as it should be; the others say what is wrong."""
 
 _QUICK.register_structure_hook_func(is_app_dict, read_own_dict)
+_QUICK.register_structure_hook(int, read_exactly(int))
+_QUICK.register_structure_hook(str, read_exactly(str))
+_QUICK.register_structure_hook_func(is_optional_text, read_exactly(str, NoneType))
+_QUICK.register_structure_hook_func(cattrs.cols.is_set, read_exact_texts)
 
 READABLE: Final = make_converter(datetime.isoformat)
 """Writes times as ISO 8601: what ``to_dict`` is made with."""

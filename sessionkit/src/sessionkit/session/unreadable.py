@@ -11,17 +11,25 @@ in a merge.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
 from sessionkit.errors import repr_of
-from sessionkit.values import MAX_DEPTH
+from sessionkit.values import MAX_DEPTH, Opaque
 from sessionkit.values.dicts import DICT_TYPES, dict_like
 from sessionkit.values.opaque import opaque_in
 
 # The app's values may be anything, here as everywhere.
 # ruff: noqa: ANN401
+
+RECORD_IDS: Final[Mapping[str, str]] = {
+    "navigation_history": "entry_id",
+    "snapshots": "snapshot_id",
+    "redo_snapshots": "snapshot_id",
+}
+"""The fields that hold a list of records, with the field by which two records are the same one."""
 
 Path: TypeAlias = tuple[Any, ...]
 """Keys, from the outermost dict inwards."""
@@ -80,6 +88,18 @@ def complete(record: Record, field: str, entries: Any) -> Any:
     What the app has set in the place of one is its value from now on.
     """
     aside = {path: entry for path, entry in record.unreadable.items() if path[0] == field}
+    whole = aside.get((field,))
+    if whole is not None:
+        if entries is None:
+            return whole.value
+        del record.unreadable[field,]
+        return entries
+    if isinstance(entries, list):
+        return list(_complete(record, _by_key(field, entries), aside).values())
+    return _complete(record, entries, aside)
+
+
+def _complete(record: Record, entries: Any, aside: dict[Path, SetAside]) -> Any:
     gone = [path for path in aside if replaced(entries, path[1:])]
     for path in gone:
         del record.unreadable[path], aside[path]
@@ -111,6 +131,63 @@ def records_of(session: Any) -> Iterator[tuple[str, Record]]:
 
 def _placed(records: Iterable[Record], where: str) -> Iterator[tuple[str, Record]]:
     return ((f"{where}[{place}].", record) for place, record in enumerate(records))
+
+
+# -- fields that hold no values of the app, set aside ------------------------------
+
+
+def set_typed_aside(
+    plain: Mapping[str, Any], fields: AbstractSet[str]
+) -> tuple[dict[str, Any], dict[Path, SetAside]]:
+    """
+    Return plain data of a record without what can't be read of its own fields, and that by its path.
+
+    Such as a role that was a member of an enum: an earlier release stored it as one. A list loses the entry, a dict
+    too; a field of its own has its default.
+
+    Args:
+        plain: The record's fields.
+        fields: Those that hold no values of the app.
+    """
+    readable, aside = dict(plain), {}
+    for field in fields & plain.keys():
+        value = plain[field]
+        if not is_opaque(value):
+            continue
+        if type(value) is Opaque:
+            aside[field,] = SetAside(readable.pop(field), ())
+        elif isinstance(value, list | dict):
+            entries = value if isinstance(value, dict) else _by_key(field, value)
+            kept, below = _set_shallow_aside(entries)
+            readable[field] = kept if isinstance(value, dict) else list(kept.values())
+            aside |= {(field, *path): entry for path, entry in below.items()}
+    return readable, aside
+
+
+def _by_key(field: str, entries: list[Any]) -> dict[Any, Any]:
+    """Return the entries of a list by what they are known by: records by their ids, texts by themselves."""
+    ident = RECORD_IDS.get(field)
+    return {entry if ident is None else entry[ident]: entry for entry in entries}
+
+
+def _set_shallow_aside(entries: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Path, SetAside]]:
+    readable: dict[Any, Any] = {}
+    aside: dict[Path, SetAside] = {}
+    after: Path = ()
+    for key, entry in entries.items():
+        if is_opaque([key, _own_of(entry)]):
+            aside[key,] = SetAside(entry, after)
+        else:
+            readable[key] = entry
+        after = (key,)
+    return readable, aside
+
+
+def _own_of(entry: Any) -> Any:
+    """Return what a record holds besides the app's values, which it keeps apart itself; else the entry."""
+    if not isinstance(entry, dict):
+        return entry
+    return [value for field, value in entry.items() if field not in {"params", "data"}]
 
 
 # -- entries of dicts, set aside and put back --------------------------------------
