@@ -14,10 +14,13 @@ from session_harness.visitors import keep
 
 from sessionkit.errors import SessionGoneError
 from sessionkit.events import SessionGone
+from sessionkit.repository.tracks import Owner
 from sessionkit.session import UserSession
 from sessionkit.session.fields import micros_now
 
 OpenServer = Callable[..., Server]
+
+CAROL = Owner("carol", authenticated=False)
 
 
 @pytest.fixture(name="other")
@@ -140,10 +143,10 @@ def test_a_check_that_cannot_be_made_is_made_later(server: Server, other: Server
 def test_a_clock_that_was_far_ahead_ends_nobodys_sessions(server: Server) -> None:
     """A note of that kind is not believed, and the next one takes its place."""
     repository = server.manager.repository
-    repository.record_revocation("carol", micros_now() + 3_600_000_000)
+    repository.record_revocation(CAROL, micros_now() + 3_600_000_000)
     kept = keep(server, "kept", user_id="carol")
     late = UserSession(user_id="carol")
-    repository.record_revocation("carol", micros_now())
+    repository.record_revocation(CAROL, micros_now())
 
     with pytest.raises(SessionGoneError):
         repository.save(late)
@@ -152,10 +155,14 @@ def test_a_clock_that_was_far_ahead_ends_nobodys_sessions(server: Server) -> Non
 
 
 def test_nobody_elses_sessions_end(server: Server, other: Server) -> None:
-    """Neither those of another user nor nobody's."""
+    """Neither those of another user, nor nobody's, nor those of a user of the host who is called so."""
     theirs = [UserSession(user_id="dave"), UserSession()]
+    hosts = UserSession(user_id="carol", authenticated=True)
+    other.manager.repository.record_revocation(CAROL, micros_now())
+    assert [None] * 3 == server.manager.repository.save_many([*theirs, hosts])
     revoke(other)
-    assert [None, None] == server.manager.repository.save_many(theirs)
+    late = [UserSession(user_id="dave"), UserSession()]
+    assert [None] * 2 == server.manager.repository.save_many(late)
 
 
 def test_what_is_remembered_is_in_no_list(server: Server) -> None:
@@ -178,7 +185,7 @@ def test_a_session_in_the_journal_of_a_dead_process_ends(tmp_path: Path, owner: 
         session.user_id, session.inputs["diary"] = "carol", name
         process.journal.keep(session)
         if name == "before":
-            process.next().repository.record_revocation("carol", micros_now())
+            process.next().repository.record_revocation(CAROL, micros_now())
     successor = process.killed()
     report = successor.replay()
 

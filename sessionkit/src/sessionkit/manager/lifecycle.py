@@ -314,7 +314,7 @@ class SessionEnds:
         else:
             struck = 0
         if chosen is None:
-            self._record(user_id, keep)
+            self._record(user, keep)
 
         def meant(session_id: str) -> bool:
             kept = keep is not None and keep.session_id == session_id
@@ -333,12 +333,14 @@ class SessionEnds:
         msg = f"user {user_id!r} still has sessions after {ATTEMPTS} rounds: others keep beginning"
         raise UnavailableError(msg)
 
-    def _record(self, user_id: str, keep: UserSession | None) -> None:
+    def _record(self, user: _User, keep: UserSession | None) -> None:
         """Have those end, too, that wait in another process's memory or journal, and are in no list."""
         at = micros_now()
         if keep is not None:
             self.live.latest(keep).owned_at = at
-        self.repository().record_revocation(user_id, at)
+        for authenticated in (True, False):
+            if user.authenticated in {None, authenticated}:
+                self.repository().record_revocation(Owner(user.user_id, authenticated), at)
 
     def _strike_off_others(self, session: UserSession, keep: str | None) -> int:
         """Strike all devices but one off a session that stays; return how many."""

@@ -34,7 +34,7 @@ from sessionkit.repository.tracks import (
     Track,
     Tracks,
 )
-from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
+from sessionkit.session.arguments import SESSION, SESSION_ID
 from sessionkit.session.held_forms import ask_for_forms
 from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
@@ -405,18 +405,17 @@ class Repository(Catalog, SessionRefresh):
                 track.gone = "ended"
         return ended
 
-    def record_revocation(self, user_id: str, at: int) -> None:
+    def record_revocation(self, owner: Owner, at: int) -> None:
         """
-        Have all sessions of a user end that turn up later, if they were known to be theirs before a moment.
+        Have all sessions of an owner end that turn up later, if they were known to be theirs before a moment.
 
         Such as one that waits in a process's memory while the store is down, or in a dead process's journal.
 
         Args:
-            user_id: The user.
+            owner: Whose sessions.
             at: Microseconds since the epoch.
 
         Raises:
             UnavailableError: If the store can't be reached.
         """
-        USER_ID.check(user_id)
-        self._revocations.record(user_id, at)
+        self._revocations.record(owner, at)

@@ -287,7 +287,7 @@ class Save:
         """
         track = self.track
         if track.newly_owned and track.stored is not None:
-            if self.context.end_if_revoked(track.stored.head, self.session.owned_at):
+            if self.context.end_if_revoked(track.stored, self.session.owned_at):
                 self._record_gone("ended")
                 raise SessionGoneError(self.session.session_id, "ended")
             track.newly_owned = False

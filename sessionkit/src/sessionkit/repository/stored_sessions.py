@@ -27,7 +27,7 @@ from sessionkit.events import (
 )
 from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession, short
 from sessionkit.repository.expiry import Expiry
-from sessionkit.repository.tracks import LastSeen
+from sessionkit.repository.tracks import LastSeen, Owner
 from sessionkit.session.arguments import SESSION_ID, USER_ID
 from sessionkit.session.fields import micros_now, new_save_id, to_micros
 from sessionkit.session.session import UserSession
@@ -442,18 +442,18 @@ class Revocations:
     tombstones: Tombstones
     read_head: Callable[[str], SessionHead | None] | None
 
-    def record(self, user_id: str, at: int) -> None:
+    def record(self, owner: Owner, at: int) -> None:
         """
-        Note that the sessions of a user are ended that were known to be theirs before a moment.
+        Note that the sessions of an owner are ended that were known to be theirs before a moment.
 
         Args:
-            user_id: The user.
+            owner: Whose sessions.
             at: Microseconds since the epoch.
 
         Raises:
             UnavailableError: If the store can't be reached.
         """
-        session_id, save_id = _id_of(user_id), new_save_id()
+        session_id, save_id = _id_of(owner), new_save_id()
         for _ in range(ATTEMPTS):
             # As a tombstone it is in no list, no count and no clean-up of idle sessions.
             note = self.tombstones.over(session_id, self._head(session_id), (), save_id)
@@ -462,23 +462,24 @@ class Revocations:
             except ConflictError:
                 continue
             return
-        msg = f"user {user_id!r}: met another writer {ATTEMPTS} times"
+        msg = f"user {owner.user_id!r}: met another writer {ATTEMPTS} times"
         raise UnavailableError(msg)
 
-    def end_if_revoked(self, head: SessionHead, owned_at: int) -> bool:
+    def end_if_revoked(self, stored: LastSeen, owned_at: int) -> bool:
         """
-        End a stored session, if its user's sessions were ended since it was known to be theirs.
+        End a stored session, if its owner's sessions were ended since it was known to be theirs.
 
         Args:
-            head: The session's; it has an owner.
+            stored: The session.
             owned_at: When it was known to be theirs, in microseconds since the epoch.
 
         Raises:
             UnavailableError: If the store can't be reached.
         """
+        head = stored.head
         if head.user_id is None:
             return False
-        note = self._head(_id_of(head.user_id))
+        note = self._head(_id_of(Owner(head.user_id, stored.authenticated)))
         if note is None or not owned_at < note.created_at <= micros_now() + _AHEAD:
             return False
         self.tombstones.end(head.session_id, of_user=head.user_id)
@@ -491,5 +492,6 @@ class Revocations:
         return None if stored is None else stored.head
 
 
-def _id_of(user_id: str) -> str:
-    return f"revoked-{hashlib.sha256(user_id.encode()).hexdigest()[:32]}"
+def _id_of(owner: Owner) -> str:
+    named = f"{'host' if owner.authenticated else 'app'}:{owner.user_id}"
+    return f"revoked-{hashlib.sha256(named.encode()).hexdigest()[:32]}"

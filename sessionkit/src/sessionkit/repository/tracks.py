@@ -248,7 +248,7 @@ class SaveContext:
     expiry: Expiry
     load_parts: Callable[[str, LastSeen | None], LastSeen | None]
     read_head: Callable[[str], SessionHead | None] | None
-    end_if_revoked: Callable[[SessionHead, int], bool]
+    end_if_revoked: Callable[[LastSeen, int], bool]
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
     observer: SaveObserver | None = None
