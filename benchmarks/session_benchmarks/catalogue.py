@@ -19,6 +19,7 @@ from session_benchmarks.counts import count_rows
 from session_benchmarks.flushes import flush_rows
 from session_benchmarks.imports import import_rows
 from session_benchmarks.merges import merge_rows
+from session_benchmarks.pages import page_rows
 from session_benchmarks.peer_rows import peer_rows
 from session_benchmarks.plan import Plan
 from session_benchmarks.purges import purge_rows
@@ -79,6 +80,7 @@ def _ratios(**ratios: float) -> dict[str, Target]:
 
 
 MEASUREMENTS: Final[dict[str, Measurement[Any]]] = {
+    "streamlit": Measurement(_normal, page_rows),
     "import": Measurement(memory, import_rows),
     "codec": Measurement(memory, codec_rows),
     "merge": Measurement(memory, merge_rows),

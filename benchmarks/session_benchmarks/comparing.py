@@ -63,6 +63,18 @@ def burst_table(found: ByLibrary) -> str:
     return markdown_table(("store", "library", "a change", "the store sees"), lines)
 
 
+def page_table(found: ByLibrary) -> str:
+    """Return how many times as long as the plain page each page takes, and what that adds, as a Markdown table."""
+    lines = [
+        (page, library, f"{1 / row.pair.ratio:.2f}", row.note, duration(row.pair.baseline))
+        for page, libraries in found.items()
+        for library, rows in libraries.items()
+        for row in rows
+    ]
+    headings = ("page", "kept by", "times the plain page", "the difference", "the plain page")
+    return markdown_table(headings, lines)
+
+
 def burst_chart(found: ByLibrary) -> Chart:
     """Return what a change costs as a chart."""
     return Chart(

@@ -13,6 +13,7 @@ from session_benchmarks.comparing import (
     burst_chart,
     burst_table,
     by_library,
+    page_table,
     ratio_chart,
     ratio_table,
 )
@@ -29,10 +30,11 @@ class Section(NamedTuple):
     heading: str
     verb: str
     table: Callable[[ByLibrary], str]
-    chart: Callable[[ByLibrary], Chart]
+    chart: Callable[[ByLibrary], Chart] | None
 
 
 _SECTIONS: Final = (
+    Section("A page", "page", page_table, None),
     Section("Saves", "save", ratio_table, partial(ratio_chart, verb="save")),
     Section("Loads", "load", ratio_table, partial(ratio_chart, verb="load")),
     Section("Bursts", "burst", burst_table, burst_chart),
@@ -80,6 +82,9 @@ def _sections(rows: Sequence[Row], images: Path) -> Iterator[str]:
     for section in _SECTIONS:
         found = by_library(rows, section.verb)
         if not found:
+            continue
+        if section.chart is None:
+            yield f"### {section.heading}\n\n{section.table(found)}\n"
             continue
         chart = section.chart(found)
         plot = images / f"performance-{section.verb}.svg"

@@ -19,6 +19,7 @@ from session_benchmarks.callers import (
 from session_benchmarks.codecs import codec_rows
 from session_benchmarks.data import SMALL
 from session_benchmarks.imports import import_rows
+from session_benchmarks.pages import page_rows
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Point, Row, Target
 from session_benchmarks.sampling import Samples, sampled
@@ -126,3 +127,17 @@ def test_writes_are_judged(writes: int, verdict: str) -> None:
     )
 
     assert ("<= 1 write", verdict) == row.cells()[-2:]
+
+
+def test_a_page_is_compared_with_the_same_page_plain(store: Backend) -> None:
+    """Both ways to keep its fields, a rerun that changes nothing and one that does, and the first page of all."""
+    rows = [row for row in page_rows(store, ONCE, fields=(2,)) if "page-state" not in row.measured]
+    ways = ("persist(*keys)", "persist_input each")
+    changes = ("nothing changed", "one changed")
+
+    assert [
+        *(f"{way}: rerun of 2 fields, {change}" for change in changes for way in ways),
+        "first page with 50 restored fields, SQLite NORMAL",
+    ] == [row.measured for row in rows]
+    assert all("the same page, plain" == row.against and "adds " in row.note for row in rows)
+    assert [">= 0.95"] * 4 == [row.cells()[5] for row in rows[:4]]

@@ -10,7 +10,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from session_benchmarks import command
 from session_benchmarks.catalogue import MEASUREMENTS, Measurement
-from session_benchmarks.comparing import burst_table, by_library, ratio_chart, ratio_table
+from session_benchmarks.comparing import (
+    burst_table,
+    by_library,
+    page_table,
+    ratio_chart,
+    ratio_table,
+)
 from session_benchmarks.plots import Axis, Chart, Line, Mark, drawn
 from session_benchmarks.publishing import BEGIN, END, check_page, publish
 from session_benchmarks.rows import Point, Row
@@ -61,6 +67,14 @@ def test_bursts_tell_time_and_writes() -> None:
     text = burst_table(by_library(ROWS, "burst"))
 
     assert "| SQLite | sessionkit | 1.00 ms | 1 write for 10,000 changes |" in text
+
+
+def test_a_page_is_told_as_people_ask() -> None:
+    """How many times as long it takes, and how much that is."""
+    row = _row("persist(*keys)", "page", "", 0.8, "adds 0.25 ms")
+    text = page_table(by_library([row], "page"))
+
+    assert "| SQLite | persist(*keys) | 1.25 | adds 0.25 ms | 800.0 us |" in text
 
 
 def test_page_gets_its_measured_part(page: Path) -> None:

@@ -11,14 +11,16 @@ import attrs
 import pytest
 import streamlit as st
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
+from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 import sessionkit.manager.default_manager
 from sessionkit import SessionManager, UserSession
 from sessionkit.events import SessionEvent
 from sessionkit.settings import Settings, load_settings
+from sessionkit_streamlit.browser import handshake
 from sessionkit_streamlit.browser.gate import gate
-from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
+from sessionkit_streamlit.connection import CONNECTION_KEY, Connection, Page
 from sessionkit_streamlit.internals.guard import moved
 from sessionkit_streamlit.internals.state import hidden
 
@@ -128,20 +130,15 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Collect what each run tells the component in the browser."""
+    """Collect what the component in the browser is told, each time that there is news for it."""
     seen: list[dict[str, Any]] = []
-    original = st.components.v2.component
+    original = handshake._tell
 
-    def component(name: str, **more: Any) -> Callable[..., Any]:
-        mount = original(name, **more)
+    def tell(page: Page, run: ScriptRunContext, news: dict[str, Any]) -> bool:
+        seen.append(news)
+        return original(page, run, news)
 
-        def mounted(*, data: dict[str, Any], **options: Any) -> Any:
-            seen.append(data)
-            return mount(data=data, **options)
-
-        return mounted
-
-    monkeypatch.setattr(st.components.v2, "component", component)
+    monkeypatch.setattr(handshake, "_tell", tell)
     return seen
 
 

@@ -9,8 +9,8 @@ identity and about its page, and lies in ``st.session_state`` as a hidden entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import date, datetime, time
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakSet, ref
@@ -20,8 +20,9 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from sessionkit.records import hidden_repr, short_repr
+from sessionkit_streamlit.internals.component import Drawn
 from sessionkit_streamlit.internals.rerun import by_browser
-from sessionkit_streamlit.internals.state import MISSING, PREFIX, Private, hidden
+from sessionkit_streamlit.internals.state import MISSING, PREFIX, Private, context, hidden, peek
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -65,6 +66,21 @@ class Placed(NamedTuple):
 
     stored: Any
     taken: Any
+
+
+class Marks(NamedTuple):
+    """
+    Marks of what widgets show.
+
+    Attributes:
+        session_id: The session whose they are.
+        values: What is marked, by key.
+        page: The marks, as the page is told.
+    """
+
+    session_id: str
+    values: dict[str, Any]
+    page: Mapping[str, Any]
 
 
 @attrs.define(eq=False)
@@ -111,6 +127,7 @@ class Widgets:
         unsettable: Keys of widgets that Streamlit lets nobody set.
         forms: The forms that clear on submit: nothing is put into their fields.
         replaced: What widgets showed before; the browser may still send it.
+        marks: The marks of what widgets show that the page was told last.
         unasked: When a run that nobody asked for put a value into a widget, by key.
         overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
         lock: Held while values go from the session to the widgets, or back.
@@ -130,6 +147,7 @@ class Widgets:
     unsettable: set[str] = attrs.field(factory=set)
     forms: ClearOnSubmitForms = attrs.field(factory=ClearOnSubmitForms)
     replaced: dict[str, FormerValues] = attrs.field(factory=dict)
+    marks: Marks = attrs.field(factory=lambda: Marks("", {}, {}))
     unasked: dict[str, float] = attrs.field(factory=dict)
     overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
     lock: RLock = attrs.field(factory=RLock, repr=False)
@@ -153,6 +171,17 @@ class Widgets:
             values.pop(key, None)
         self.replaced.pop(key, None)
         self.unasked.pop(key, None)
+
+
+def is_plain_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may return
+    """Return whether two values are one object, or plain ones that are equal and of one type: asked of each widget in each run."""
+    if one is other:
+        return True
+    kind = type(one)
+    return kind is type(other) and kind in _PLAIN and one == other
+
+
+_PLAIN: Final = frozenset({bool, date, datetime, float, int, str, time})
 
 
 def is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may return
@@ -180,18 +209,24 @@ class Identity:
         replaced: Tokens that were presented once and count no more.
         ticket: What the browser is to trade for a cookie, or None.
         traded: What the cookies say that tickets were issued for, oldest first.
+        opened_by: What stands for the request that :attr:`cookie` came with, or None.
+        cookie: What the browser sent with that request, or None.
         readable: What the browser is to keep by script, or None.
         max_age: For how many seconds the browser is to keep its id.
         renew_at: When, by the clock that never goes back, the browser is to be told of it again.
+        renewals: How often that moment has come.
     """
 
     granted: str | None = attrs.field(default=None, repr=hidden_repr)
     replaced: set[str] = attrs.field(factory=set, repr=hidden_repr)
     ticket: str | None = attrs.field(default=None, repr=hidden_repr)
     traded: list[TokenContent] = attrs.field(factory=list, repr=hidden_repr)
+    opened_by: object | None = attrs.field(default=None, repr=False)
+    cookie: str | None = attrs.field(default=None, repr=hidden_repr)
     readable: str | None = attrs.field(default=None, repr=hidden_repr)
     max_age: int = 0
     renew_at: float = 0.0
+    renewals: int = 0
 
 
 # -- its page ------------------------------------------------------------------
@@ -292,6 +327,9 @@ class Page:
         strayed: Whether the page shows another session, and is to be loaded anew.
         refreshing: The fragments that are to run again by themselves.
         status_lines: The status lines on the page, by fragment.
+        component: The part of ours in the browser, as it was drawn last, or None.
+        told: What it was told last.
+        flushed_by: The manager that flushes when Streamlit lets go of the page's session, or None.
     """
 
     run: ref[ScriptRunContext] | None = None
@@ -299,9 +337,27 @@ class Page:
     strayed: bool = False
     refreshing: set[str] = attrs.field(factory=set)
     status_lines: dict[str, StatusLine] = attrs.field(factory=dict)
+    component: Drawn | None = None
+    told: tuple[object, ...] = attrs.field(default=(), repr=False)
+    flushed_by: Keeper | None = None
 
 
 # -- all of it -----------------------------------------------------------------
+
+
+class KnownKeys(NamedTuple):
+    """
+    The keys that are captured and put back.
+
+    Attributes:
+        rests_on: What decides besides the session's inputs.
+        inputs: The keys of those.
+        keys: They.
+    """
+
+    rests_on: tuple[object, ...]
+    inputs: frozenset[str]
+    keys: frozenset[str]
 
 
 @attrs.define(eq=False)
@@ -319,6 +375,7 @@ class Connection:
         identity: What the browser was told about its id.
         page: What is known about the page that the browser shows.
         is_loading: Whether its first run is still under way.
+        entries: What the manager keeps for the connection.
     """
 
     session: UserSession | None = None
@@ -330,6 +387,8 @@ class Connection:
     identity: Identity = attrs.field(factory=Identity)
     page: Page = attrs.field(factory=Page)
     is_loading: bool = True
+    entries: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    _known: KnownKeys | None = attrs.field(init=False, default=None, repr=False)
 
     @property
     def live_session(self) -> UserSession | None:
@@ -337,10 +396,23 @@ class Connection:
         return None if self.session is None or self.session.ended else self.session
 
     @property
-    def known(self) -> set[str]:
-        """The keys that are captured and put back."""
-        keys = self.persisted | set(self.session.inputs if self.session else ())
-        return {key for key in keys if not self.is_private(key)}
+    def known(self) -> frozenset[str]:
+        """The keys that are captured and put back; found anew where what that rests on has changed."""
+        session, widgets, known = self.session, self.widgets, self._known
+        if session is None:
+            return frozenset(key for key in self.persisted if not self.is_private(key))
+        rests_on = (
+            session,
+            session.privacy,
+            session.never,
+            len(self.persisted),
+            len(widgets.passwords),
+        )
+        if known is None or known.inputs != session.inputs.keys() or known.rests_on != rests_on:
+            inputs = frozenset(session.inputs)
+            keys = frozenset(key for key in self.persisted | inputs if not self.is_private(key))
+            self._known = known = KnownKeys(rests_on, inputs, keys)
+        return known.keys
 
     def knows(self, key: str) -> bool:
         """Return whether *key* is one of :attr:`known`."""
@@ -368,17 +440,21 @@ class Connection:
 
 def current_connection() -> Connection:
     """Return what is known about the connection that the calling code serves."""
-    state = ConnectionState()
-    connection = state.get(CONNECTION_KEY)
-    if not isinstance(connection, Connection):
-        connection = Connection()
-        state[CONNECTION_KEY] = connection
+    run = context()
+    found = None if run is None else peek(run, CONNECTION_KEY)
+    if found is None:
+        held = st.session_state.get(hidden(CONNECTION_KEY))
+        found = held.value if isinstance(held, Private) else None
+    if isinstance(found, Connection):
+        return found
+    connection = Connection()
+    st.session_state[hidden(CONNECTION_KEY)] = Private(connection)
     return connection
 
 
 class ConnectionState(MutableMapping[str, Any]):
     """
-    ``st.session_state`` as the manager sees it, with sessionkit's own entries hidden in it.
+    ``st.session_state`` as the manager sees it; sessionkit's own entries lie apart, in the :class:`Connection`.
 
     Setting the value of a widget that this run has already made waits for the
     next run: Streamlit refuses it now.
@@ -386,15 +462,20 @@ class ConnectionState(MutableMapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - any stored value
         """Return the value under *key*."""
-        if not key.startswith(PREFIX):
-            return st.session_state[key]
-        held = st.session_state[hidden(key)]
-        return held.value if isinstance(held, Private) else held
+        if key.startswith(PREFIX):
+            return current_connection().entries[key]
+        return st.session_state[key]
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - any stored value
+        """Return the value under *key*, or *default*: asked at each input."""
+        if key.startswith(PREFIX):
+            return current_connection().entries.get(key, default)
+        return st.session_state.get(key, default)
 
     def __setitem__(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value
         """Set the value under *key*, now or when the next run begins."""
         if key.startswith(PREFIX):
-            st.session_state[hidden(key)] = Private(value)
+            current_connection().entries[key] = value
         elif not is_same(st.session_state.get(key, MISSING), value):
             self._set(key, value)
 
@@ -413,7 +494,10 @@ class ConnectionState(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         """Remove *key*."""
-        del st.session_state[hidden(key) if key.startswith(PREFIX) else key]
+        if key.startswith(PREFIX):
+            del current_connection().entries[key]
+        else:
+            del st.session_state[key]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the app's own keys and those of widgets."""

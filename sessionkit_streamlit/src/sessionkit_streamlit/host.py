@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +22,9 @@ from sessionkit_streamlit.connection import (
     Identity,
     current_connection,
 )
+from sessionkit_streamlit.internals.client import opened_by, user_info
 from sessionkit_streamlit.internals.element_ids import put_era
+from sessionkit_streamlit.internals.messages import Password, part_of
 from sessionkit_streamlit.internals.observe import gives_ids, install
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import context, peek
@@ -35,7 +37,6 @@ from sessionkit_streamlit.tabs.tabs import open_tabs
 from sessionkit_streamlit.widgets.capture import capture_request, capture_run, note_form
 from sessionkit_streamlit.widgets.edits import (
     is_only_shown,
-    is_showing,
     is_unchanged,
     marks_of,
     note_default,
@@ -173,7 +174,7 @@ class StreamlitHost:
 
     def user(self) -> str | None:
         """Return who is logged in by ``st.login``, as ``issuer|subject``, or None."""
-        known = st.user.to_dict()
+        known = user_info(context())
         issuer, subject = known.get("iss"), known.get("sub")
         if not known.get("is_logged_in") or not issuer or not subject:
             return None
@@ -193,7 +194,8 @@ class StreamlitHost:
         connection = current_connection()
         seen = install(observer)
         connection.identity.max_age = self._options.seconds(keeper.time_left(session))
-        if self._leaves(connection, session, run):
+        page = reported_page(run) if self._resync else None
+        if self._leaves(connection, session, page):
             st.stop()  # nothing of the page that is left counts
         if not seen and connection.session is session:
             run_finished(run)
@@ -210,21 +212,28 @@ class StreamlitHost:
         self._answer(connection.identity, session.session_id)
         self._renew(connection.identity, session.session_id)
         marks = marks_of(connection, run) if self._resync else None
-        name, cookie = self._tokens.cookie_name, self._options
-        mount(connection.identity, name, cookie=cookie, resync=self._resync, page=marks)
+        mount(
+            connection,
+            self._tokens.cookie_name,
+            cookie=self._options,
+            resync=self._resync,
+            page=marks,
+            asked=page is not None,
+        )
         if late:
             warn_of_late_bootstrap(late)
 
-    def _leaves(self, connection: Connection, session: UserSession, run: ScriptRunContext) -> bool:
+    def _leaves(
+        self, connection: Connection, session: UserSession, page: Mapping[str, Any] | None
+    ) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
         shown_for = connection.widgets.shown_for
         if shown_for not in (None, session) and not is_new_life(shown_for, session):
             connection.page.strayed |= not gives_ids()
-        page = reported_page(run) if self._resync else None
         if page is not None and (session.version or self._is_known()):
             connection.page.strayed |= shows_another_session(page, session)
         return connection.page.strayed and mount(
-            connection.identity,
+            connection,
             self._tokens.cookie_name,
             cookie=self._options,
             resync=True,
@@ -248,15 +257,17 @@ class StreamlitHost:
         if run is None:
             return True
         connection = current_connection()
-        if not connection.shows_its_session and is_placed(run, key):
+        placed = is_placed(run, key)
+        if placed and not connection.shows_its_session:
             return False  # its widget was made for the session before
+        widgets = connection.widgets
         if key not in session.inputs:
-            note_default(connection.widgets, session, run, key, value)
-        if is_showing(session, run, key):
-            return not is_unchanged(connection.widgets, run, key, value)
-        if overwrites_unseen(connection.widgets, run, key, value):
-            warn_of_no_widget(key)
-        return True
+            note_default(widgets, session, run, key, value)
+        if not placed or key not in session.inputs:
+            if overwrites_unseen(widgets, run, key, value):
+                warn_of_no_widget(key)
+            return True
+        return not is_unchanged(widgets, run, key, value)
 
     def to_keep(self, value: Any) -> Any:  # noqa: ANN401 - any value
         """
@@ -288,8 +299,10 @@ class StreamlitHost:
 
     def _answer(self, identity: Identity, session_id: str) -> None:
         """Settle what the browser reported, or it would report it again after each run."""
+        if identity.readable is None:
+            return
         reported = reported_token()
-        if reported is None or identity.readable is None or reported in identity.replaced:
+        if reported is None or reported in identity.replaced:
             return
         told = self._content_of(reported)
         if told is not None and told.session_id == session_id:
@@ -308,6 +321,7 @@ class StreamlitHost:
         if now < identity.renew_at:
             return
         identity.renew_at = now + identity.max_age / _RENEWALS
+        identity.renewals += 1
         token, cookie = self.token(), self._cookie()
         held = None if token is None else self._content_of(token)
         if held is None or held.session_id != session_id:
@@ -319,8 +333,15 @@ class StreamlitHost:
             identity.readable = token
 
     def _cookie(self) -> str | None:
-        cookie = st.context.cookies.get(self._options.name(self._tokens.cookie_name))
-        return cookie if isinstance(cookie, str) else None  # AppTest has a stand-in there
+        """Return the cookie that the connection was opened with, which is read once for each request that opened it."""
+        identity, run = current_connection().identity, context()
+        request = None if run is None else opened_by(run)
+        if request is None or request is not identity.opened_by:
+            cookie = st.context.cookies.get(self._options.name(self._tokens.cookie_name))
+            # AppTest has a stand-in there.
+            identity.cookie = cookie if isinstance(cookie, str) else None
+            identity.opened_by = request
+        return identity.cookie
 
     def _content_of(self, token: str) -> TokenContent | None:
         try:
@@ -354,7 +375,7 @@ def element_id_of_era(element_id: str) -> str:
     """Return an element's id with the era of the connection's widgets in it."""
     run = context()
     connection = None if run is None else peek(run, CONNECTION_KEY)
-    if not isinstance(connection, Connection):
+    if not isinstance(connection, Connection) or not connection.widgets.era:
         return element_id
     return put_era(element_id, connection.widgets.era)
 
@@ -368,8 +389,17 @@ def note_message(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 -
         message: What it sends.
     """
     runs.sends(run)
-    note_form(run, message)
-    note_password(run, message)
+    part = part_of(message)
+    if part is None:
+        return
+    connection = peek(run, CONNECTION_KEY)
+    if not isinstance(connection, Connection):
+        return
+    if isinstance(part, Password):
+        note_password(connection, part)
+        part = part.field
+    if part is not None:
+        note_form(connection, run, part)
 
 
 class _Observer:

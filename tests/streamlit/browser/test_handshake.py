@@ -62,3 +62,60 @@ def test_the_component_stays_away_where_state_must_be_pickled(
     finally:
         st.config.set_option("runner.enforceSerializableSessionState", value=False)
     assert [] == told
+
+
+FIELD = "persist('city')\nst.text_input('City', key='city')\n"
+
+
+def test_the_component_is_told_only_news(
+    browser: Any, page: Page, told: list[dict[str, Any]]
+) -> None:
+    """A rerun that changes nothing sends what is there as it was; what the page shows now is news."""
+    tab = browser.open(page(FIELD)).run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    before, drawn = len(told), browser.connection_of(tab).page.component
+    message = drawn.message
+    tab.run()
+    tab.run()
+    assert before == len(told)
+    assert message.delta == drawn.message.delta
+    assert message.metadata == drawn.message.metadata
+
+    tab.text_input(key="city").set_value("Bruges").run()
+    assert before + 1 == len(told)
+    assert told[-1]["page"]["shown"]["city"] != told[-2]["page"]["shown"]["city"]
+    assert told[-1]["run"] > told[-2]["run"]
+    assert drawn is browser.connection_of(tab).page.component
+
+
+def test_the_component_stays_on_the_page_with_all_that_is_its_own(browser: Any, page: Page) -> None:
+    """What a browser has set in it outlives reruns that make it no more, and there is one of it."""
+    tab = browser.open(page(FIELD)).run().run()
+    name = browser.connection_of(tab).page.component.ids[0]
+    state = tab.session_state._state._state
+    state._old_state[name] = {"token": "kept"}
+    for _ in range(3):
+        assert not tab.run().exception
+    assert {"token": "kept"} == state._old_state[name]
+
+
+def test_a_component_of_another_page_is_drawn_anew(browser: Any, page: Page) -> None:
+    """Its id is another one there."""
+    tab = browser.open(page(FIELD)).run()
+    drawn = browser.connection_of(tab).page.component
+    drawn.message.metadata.active_script_hash = "another page"
+    assert not tab.run().exception
+    assert drawn is not browser.connection_of(tab).page.component
+
+
+def test_a_component_that_asks_is_told_again(
+    browser: Any, page: Page, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks until a run has drawn the page; that there was one is news."""
+    tab = browser.open(page(FIELD)).run()
+    tab.run()
+    before = len(told)
+    asks = {"session": None, "shown": {}, "turn": 1}
+    monkeypatch.setattr("sessionkit_streamlit.host.reported_page", lambda _: asks)
+    tab.run()
+    assert before + 1 == len(told)

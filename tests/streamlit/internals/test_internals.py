@@ -52,6 +52,13 @@ USED = [
     ("streamlit.runtime.state.session_state", "WStates.set_from_value"),
     ("streamlit.runtime.state.session_state", "WStates.set_widget_from_proto"),
     ("streamlit.runtime.state.session_state", "WStates.set_widget_metadata"),
+    ("streamlit.runtime.state.session_state", "Value"),
+    ("streamlit.runtime.state.session_state", "KeyIdMapper.get_id_from_key"),
+    ("streamlit.runtime.runtime", "Runtime.get_client"),
+    ("streamlit.runtime.context", "ContextProxy.cookies"),
+    ("streamlit.runtime.scriptrunner_utils.thread_safe_set", "ThreadSafeSet.check_and_add"),
+    ("streamlit.cursor", "RunningCursor.lock_element"),
+    ("streamlit.proto.BidiComponent_pb2", "BidiComponent.JSON_FIELD_NUMBER"),
     ("streamlit.runtime.state.safe_session_state", "SafeSessionState.filtered_state"),
     ("streamlit.runtime.state.safe_session_state", "SafeSessionState.get_widget_states"),
     ("streamlit.runtime.state.common", "user_key_from_element_id"),
@@ -103,7 +110,7 @@ def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
         "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state', '_key_id_mapper') if not hasattr(raw, n)]\n"
         "missing += [n for n in ('widget_metadata',) if not hasattr(raw._new_widget_state, n)]\n"
         "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
-        "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run') if not hasattr(ctx, n)]\n"
+        "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run', 'user_info', '_enqueue') if not hasattr(ctx, n)]\n"
         "asked = ('fragment_id_queue', 'is_auto_rerun', 'widget_states')\n"
         "missing += [n for n in asked if not hasattr(ctx.script_requests._rerun_data, n)]\n"
         "missing += [n for n in ('widget_user_keys_this_run',) if not hasattr(ctx.shared, n)]\n"
@@ -219,6 +226,7 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: widgets.show_in_url(object(), BOUND, "x", 1), None, "_set_corrected_value"),
         (lambda: widgets.begins_with(object(), 1), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: state.peek(object(), "x"), None, "SafeSessionState._state"),  # type: ignore[arg-type]
+        (lambda: state.entry({}, "x"), None, "_new_session_state"),
         (lambda: state.unplug(object(), "x"), None, "_new_session_state"),
         (lambda: state.adopt(object(), object(), "x"), None, "_old_state"),
         (lambda: element_ids.sent_era(object()), 0, "get_widget_states"),  # type: ignore[arg-type]
@@ -227,7 +235,7 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.fragments_of(object()), [], "ScriptRunContext.fragment_ids_this_run"),  # type: ignore[arg-type]
-        (lambda: messages.form_part(object()), None, "ForwardMsg.delta"),
+        (lambda: messages.part_of(object()), None, "ForwardMsg.delta"),
         (lambda: messages.is_pressed(object(), "x"), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: rerun.request_of(object()), None, "ScriptRequests._rerun_data"),  # type: ignore[arg-type]
         (lambda: rerun.of_script(object()), True, "RerunData.fragment_id_queue"),

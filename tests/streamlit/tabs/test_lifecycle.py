@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import streamlit as st
 
+from sessionkit_streamlit.tabs import lifecycle
+
 Page = Callable[..., Path]
 
 SHOW = "st.text(session.session_id)\n"
@@ -27,3 +29,28 @@ def test_the_end_of_a_session_signals_the_writer(
     st.cache_resource.clear()
     assert 1 == len(flushed)
     assert {"timeout": 0} == flushed[0][-1]
+
+
+def test_a_session_that_streamlit_takes_up_again_is_flushed_at_its_next_end(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short cut of the network releases it; the next run sees to it again, and no other run does."""
+    flushed: list[tuple[Any, ...]] = []
+    asked: list[object] = []
+    original = lifecycle._until_released
+    monkeypatch.setattr(
+        lifecycle,
+        "_until_released",
+        lambda *args: (asked.append(args), original(*args)),
+    )
+    tab = browser.open(page(SHOW)).run()
+    tab.run()
+    monkeypatch.setattr(
+        browser.manager, "flush", lambda *args, **more: flushed.append((*args, more))
+    )
+    st.cache_resource.clear()
+    assert (1, 1) == (len(asked), len(flushed))
+    tab.run()
+    tab.run()
+    st.cache_resource.clear()
+    assert (2, 2) == (len(asked), len(flushed))

@@ -101,7 +101,7 @@ class SessionGiver(BackgroundSaver):
         _GIVERS[session] = self
         session.touch()
         self.schedule_save(session)
-        if isinstance(host, ConnectedHost):
+        if _is_connected(host):
             host.connected(session, self)
         return session
 
@@ -260,6 +260,10 @@ def _check_unknown(host: Host, call: str) -> None:
 def _can_judge(host: Host) -> TypeGuard[InputHost]:
     # What ``isinstance`` asks of a protocol takes 20 us, at each input.
     return hasattr(host, "is_news")
+
+
+def _is_connected(host: Host) -> TypeGuard[ConnectedHost]:
+    return hasattr(host, "connected")  # as above
 
 
 def _gives_own_kinds(host: Host) -> TypeGuard[KeepingHost]:

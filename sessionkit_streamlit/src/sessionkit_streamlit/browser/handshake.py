@@ -10,6 +10,7 @@ page that shows another session than its browser has by now is loaded anew.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Mapping
@@ -20,7 +21,9 @@ import streamlit as st
 
 from sessionkit_streamlit.browser.cookie_options import CookieOptions
 from sessionkit_streamlit.browser.gate import TICKET_PATH
-from sessionkit_streamlit.connection import Identity
+from sessionkit_streamlit.connection import Connection, Identity, Page, current_connection
+from sessionkit_streamlit.internals.client import opened_by
+from sessionkit_streamlit.internals.component import draw, send_again, state_of
 from sessionkit_streamlit.internals.page import aside, mountable
 from sessionkit_streamlit.internals.state import PREFIX, context
 from sessionkit_streamlit.internals.widgets import sent_triggers
@@ -140,36 +143,65 @@ def _component() -> ComponentRenderer:
 
 
 def mount(  # noqa: PLR0913 - all that the browser is told
-    identity: Identity,
+    connection: Connection,
     name: str,
     *,
     resync: bool,
     cookie: CookieOptions,
     page: Mapping[str, Any] | None = None,
     leave: bool = False,
+    asked: bool = False,
 ) -> bool:
     """
-    Put the component on the page, once a run and outside fragments.
+    Have the component on the page, once a run and outside fragments; what it knows already it is not told again.
 
     Args:
-        identity: What the browser is to be told.
+        connection: What is known about the connection; with what the browser is to be told of its id.
         name: The cookie's name, without its prefix.
-        cookie: How the cookie is set.
         resync: Whether to ask for a rerun when the page has found another server.
+        cookie: How the cookie is set.
         page: What the browser is to tell that server of the page that it shows.
         leave: Whether the page is to be loaded anew.
+        asked: Whether the component has asked for this run.
 
     Returns:
         Whether it is there.
     """
-    run = context()
+    run, identity, shown = context(), connection.identity, connection.page.component
     wanted = resync or identity.ticket or identity.readable
-    if run is None or not wanted or not mountable(run, KEY) or _forbidden():
+    if run is None or not wanted or not mountable(run, KEY):
         return False
-    with aside():
+    if shown is None and _forbidden():
+        return False
+    known = (
+        opened_by(run),
+        identity.ticket,
+        identity.readable,
+        identity.renewals,
+        frozenset(identity.replaced),
+        page,
+        leave,
+    )
+    if shown is None or asked or leave or connection.page.told != known:
         told = _told(identity, cookie.name(name), resync=resync)
         told |= {"cookie": cookie.for_script(), "page": dict(page or {}), "leave": leave}
-        _component()(key=KEY, data=told, height=1, **_ON)
+        connection.page.told = known
+        return _tell(connection.page, run, told)
+    if not send_again(run, shown):
+        connection.page.component = None
+        return mount(connection, name, resync=resync, cookie=cookie, page=page, leave=leave)
+    return True
+
+
+def _tell(page: Page, run: ScriptRunContext, told: dict[str, Any]) -> bool:
+    if page.component is not None and send_again(run, page.component, json.dumps(told)):
+        return True
+
+    def call() -> None:
+        with aside():
+            _component()(key=KEY, data=told, height=1, **_ON)
+
+    page.component = draw(run, KEY, call)
     return True
 
 
@@ -209,7 +241,8 @@ def _told(identity: Identity, name: str, *, resync: bool) -> dict[str, Any]:
 
 def reported_token() -> str | None:
     """Return the token that the browser kept by script and reported, unverified, or None."""
-    told = st.session_state.get(KEY)
+    run, shown = context(), current_connection().page.component
+    told = st.session_state.get(KEY) if run is None or shown is None else state_of(run, shown)
     token = told.get("token") if isinstance(told, Mapping) else None
     return token if isinstance(token, str) else None
 

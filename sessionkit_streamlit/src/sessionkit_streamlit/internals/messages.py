@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sessionkit_streamlit.internals.guard import guarded
+from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
 from sessionkit_streamlit.internals.state import raw
 
 if TYPE_CHECKING:
@@ -46,47 +46,67 @@ class Field:
     @property
     def key(self) -> str | None:
         """The widget's key, if the app gave it one."""
-        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
-
-        return user_key_from_element_id(self.widget_id)
+        return _key_of(self.widget_id)
 
 
-def form_part(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit's
-    """Return what a message to the page says about a form; None for all else."""
-    effect = "the fields of a form that clears on submit are filled in again"
-    return guarded(lambda: _form_part(message), "ForwardMsg.delta", effect, otherwise=None)
+@attrs.frozen
+class Password:
+    """
+    A field for a password.
+
+    Attributes:
+        key: The widget's key.
+        field: The same as what lies in a form, if it lies in one.
+    """
+
+    key: str
+    field: Field | None
 
 
-def _form_part(message: Any) -> Form | Field | None:  # noqa: ANN401 - Streamlit's
+def part_of(message: Any) -> Form | Field | Password | None:  # noqa: ANN401 - Streamlit's
+    """Return what a message to the page says about a form or a password; None for all else."""
+    try:
+        return _part_of(message)
+    except MOVED:
+        effect = (
+            "what is typed into a field for a password may be stored, and the fields of a form "
+            "that clears on submit are filled in again"
+        )
+        moved("ForwardMsg.delta", effect)
+        return None
+
+
+def _part_of(message: Any) -> Form | Field | Password | None:  # noqa: ANN401 - Streamlit's
     delta = message.delta
     kind = delta.WhichOneof("type")
-    if kind == "add_block" and delta.add_block.WhichOneof("type") == "form":
+    if kind == "add_block":
+        if delta.add_block.WhichOneof("type") != "form":
+            return None
         form = delta.add_block.form
         return Form(form.form_id, form.clear_on_submit)
     if kind != "new_element":
         return None
     element = delta.new_element
-    inner: Any = getattr(element, element.WhichOneof("type") or "", None)
+    name = element.WhichOneof("type")
+    inner: Any = getattr(element, name or "", None)
     form_id = getattr(inner, "form_id", "")
-    if not form_id:
+    is_password = name == "text_input" and inner.type
+    if not form_id and not is_password:
         return None
-    return Field(form_id, inner.id, getattr(inner, "is_form_submitter", False))
+    field = None
+    if form_id:
+        field = Field(form_id, inner.id, getattr(inner, "is_form_submitter", False))
+    if is_password and inner.type == inner.PASSWORD:
+        key = _key_of(inner.id)
+        return field if key is None else Password(key, field)
+    return field
 
 
-def password_key(message: Any) -> str | None:  # noqa: ANN401 - Streamlit's
-    """Return the key of the field for a password that a message draws; None for all else."""
-    effect = "what is typed into a field for a password may be stored"
-    return guarded(lambda: _password_key(message), "ForwardMsg.delta", effect, otherwise=None)
-
-
-def _password_key(message: Any) -> str | None:  # noqa: ANN401 - Streamlit's
+def _key_of(element_id: str) -> str | None:
     from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
 
-    delta = message.delta
-    if delta.WhichOneof("type") != "new_element" or not delta.new_element.HasField("text_input"):
-        return None
-    field = delta.new_element.text_input
-    return user_key_from_element_id(field.id) if field.type == field.PASSWORD else None
+    key: str | None = user_key_from_element_id(element_id)
+    return key
 
 
 def is_pressed(run: ScriptRunContext, button_id: str) -> bool:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from sessionkit_streamlit.internals.guard import moved
 
@@ -24,7 +24,7 @@ _RUNNERS: Final = (
 )
 _RULES: Final = ("streamlit.elements.lib.policies", "streamlit.elements.form")
 
-T = TypeVar("T")
+P = TypeVar("P")
 
 
 class Observer(Protocol):
@@ -56,16 +56,58 @@ def install(observer: Observer) -> bool:
     Returns:
         Whether the end of a run is seen. If not, capture at the next run's beginning.
     """
-    _wrap_registration(observer)
-    _wrap_rules(observer)
-    _wrap_slider(observer)
-    _wrap_send(observer)
-    _wrap_ids(observer)
-    seen = [_wrap_end(module, name, observer) for module, name in _RUNNERS if module in sys.modules]
-    return bool(seen) and all(seen)
+    known = _installed
+    if known is not None and known.holds():
+        return known.sees_ends
+    places: list[_Place] = []
+    _wrap_registration(observer, places)
+    _wrap_rules(observer, places)
+    _wrap_slider(observer, places)
+    _wrap_send(observer, places)
+    _wrap_ids(observer, places)
+    runners = _imported_runners()
+    seen = [_wrap_end(module, name, observer, places) for module, name in runners]
+    ends = bool(seen) and all(seen)
+    if len(places) == _PLACES + len(runners):  # else something has moved
+        globals()["_installed"] = _Installed(tuple(places), runners, ends)
+    return ends
 
 
-def _wrap(owner: Any, name: str, effect: str, make: Callable[[Any], Any]) -> bool:  # noqa: ANN401
+_PLACES: Final = 4 + len(_RULES)
+"""How many hooks there are, besides those of the runners."""
+
+_Place = tuple[Any, str]
+"""What a hook hangs in, and its name there."""
+
+
+class _Installed(NamedTuple):
+    """The hooks as they were last installed."""
+
+    places: tuple[_Place, ...]
+    runners: Sequence[tuple[str, str]]
+    sees_ends: bool
+
+    def holds(self) -> bool:
+        """Return whether they still hang there, and there is nothing more to hang them in."""
+        if self.runners != _imported_runners():
+            return False
+        return all(hasattr(getattr(owner, name, None), _MARK) for owner, name in self.places)
+
+
+_installed: _Installed | None = None
+
+
+def _imported_runners() -> list[tuple[str, str]]:
+    return [one for one in _RUNNERS if one[0] in sys.modules]
+
+
+def _wrap(
+    owner: Any,  # noqa: ANN401
+    name: str,
+    effect: str,
+    make: Callable[[Any], Any],
+    places: list[_Place],
+) -> bool:
     original = getattr(owner, name, None)
     if original is None:
         moved(f"{getattr(owner, '__name__', owner)}.{name}", effect)
@@ -74,10 +116,11 @@ def _wrap(owner: Any, name: str, effect: str, make: Callable[[Any], Any]) -> boo
         wrapped = wraps(original)(make(original))
         setattr(wrapped, _MARK, True)
         setattr(owner, name, wrapped)
+    places.append((owner, name))
     return True
 
 
-def _wrap_end(module: str, name: str, observer: Observer) -> bool:
+def _wrap_end(module: str, name: str, observer: Observer, places: list[_Place]) -> bool:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def finish(self: Any, run: ScriptRunContext, *args: Any, **more: Any) -> Any:  # noqa: ANN401
             _call(observer.run_finished, run)
@@ -87,27 +130,39 @@ def _wrap_end(module: str, name: str, observer: Observer) -> bool:
 
     owner = getattr(sys.modules[module], name, None)
     effect = "what a run changed is captured when the next run begins"
-    return _wrap(owner, "_on_script_finished", effect, make)
+    return _wrap(owner, "_on_script_finished", effect, make, places)
 
 
-def _wrap_registration(observer: Observer) -> None:
+def _wrap_registration(observer: Observer, places: list[_Place]) -> None:
+    observe = observer.before_register
+
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def register(self: Any, metadata: Any, user_key: str | None, **more: Any) -> Any:  # noqa: ANN401
             if user_key is not None:
-                _call(observer.before_register, self, metadata, user_key)
+                try:
+                    observe(self, metadata, user_key)
+                except Exception as error:  # noqa: BLE001 - see there
+                    _report(observe, error)
             return original(self, metadata, user_key, **more)
 
         return register
 
     module = importlib.import_module("streamlit.runtime.state.session_state")
     effect = "a stored value that a widget refuses is shown as an error"
-    _wrap(getattr(module, "SessionState", None), "register_widget", effect, make)
+    _wrap(getattr(module, "SessionState", None), "register_widget", effect, make, places)
 
 
-def _wrap_rules(observer: Observer) -> None:
+def _wrap_rules(observer: Observer, places: list[_Place]) -> None:
+    observe = observer.before_rules
+
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def check(default_value: Any, key: str | None, writes_allowed: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002
-            ours = key is not None and _call(observer.before_rules, key, settable=writes_allowed)
+            ours = False
+            if key is not None:
+                try:
+                    ours = observe(key, settable=writes_allowed)
+                except Exception as error:  # noqa: BLE001 - see there
+                    _report(observe, error)
             return original(None if ours else default_value, key, writes_allowed)
 
         return check
@@ -115,10 +170,10 @@ def _wrap_rules(observer: Observer) -> None:
     effect = "the key of a button or an uploader must not be persisted"
     for name in _RULES:
         module = importlib.import_module(name)
-        _wrap(module, "check_session_state_rules", effect, make)
+        _wrap(module, "check_session_state_rules", effect, make, places)
 
 
-def _wrap_slider(observer: Observer) -> None:
+def _wrap_slider(observer: Observer, places: list[_Place]) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def draw(self: Any, *args: Any, key: Any = None, **more: Any) -> Any:  # noqa: ANN401
             if key is not None:
@@ -129,33 +184,48 @@ def _wrap_slider(observer: Observer) -> None:
 
     module = importlib.import_module("streamlit.elements.widgets.slider")
     effect = "a slider that gets a stored text becomes one with two ends"
-    _wrap(getattr(module, "SliderMixin", None), "_slider", effect, make)
+    _wrap(getattr(module, "SliderMixin", None), "_slider", effect, make, places)
 
 
-def _wrap_send(observer: Observer) -> None:
+def _wrap_send(observer: Observer, places: list[_Place]) -> None:
+    observe = observer.before_send
+
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def send(self: ScriptRunContext, message: Any) -> Any:  # noqa: ANN401
-            _call(observer.before_send, self, message)
+            try:
+                observe(self, message)
+            except Exception as error:  # noqa: BLE001 - see there
+                _report(observe, error)
             return original(self, message)
 
         return send
 
     module = importlib.import_module("streamlit.runtime.scriptrunner_utils.script_run_context")
     effect = "the fields of a form that clears on submit are filled in again"
-    _wrap(getattr(module, "ScriptRunContext", None), "enqueue", effect, make)
+    _wrap(getattr(module, "ScriptRunContext", None), "enqueue", effect, make, places)
 
 
-def _wrap_ids(observer: Observer) -> bool:
+def _wrap_ids(observer: Observer, places: list[_Place]) -> bool:
+    observe = observer.after_id
+
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def compute(*args: Any, **more: Any) -> Any:  # noqa: ANN401
             element_id = original(*args, **more)
-            return _call(observer.after_id, element_id) or element_id
+            try:
+                return observe(element_id)
+            except Exception as error:  # noqa: BLE001 - see there
+                _report(observe, error)
+                return element_id
 
         return compute
 
     module = importlib.import_module("streamlit.elements.lib.utils")
     return _wrap(
-        module, "_compute_element_id", "when a session ends, the page is loaded anew", make
+        module,
+        "_compute_element_id",
+        "when a session ends, the page is loaded anew",
+        make,
+        places,
     )
 
 
@@ -165,10 +235,13 @@ def gives_ids() -> bool:
     return hasattr(getattr(module, "_compute_element_id", None), _MARK)
 
 
-def _call(observe: Callable[..., T], *args: Any, **more: Any) -> T | None:  # noqa: ANN401
+def _call(observe: Callable[[P], object], what: P) -> None:
     try:
-        return observe(*args, **more)
-    except Exception:
-        # An app must never break because its state could not be kept.
-        _LOGGER.exception("could not observe Streamlit (%s)", observe.__name__)
-        return None
+        observe(what)
+    except Exception as error:  # noqa: BLE001 - see there
+        _report(observe, error)
+
+
+def _report(observe: Callable[..., object], error: Exception) -> None:
+    """Log an error of ours: an app must never break because its state could not be kept."""
+    _LOGGER.error("could not observe Streamlit (%s)", observe.__name__, exc_info=error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from sessionkit_streamlit.internals.guard import guarded
+from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -56,13 +56,12 @@ def fragments_of(run: ScriptRunContext) -> list[str]:
 
 def is_placed(run: ScriptRunContext, key: str) -> bool:
     """Return whether this run has made a widget of that key."""
-    effect = "what another tab changes during a run may be undone by persist_input"
-    return guarded(
-        lambda: key in run.shared.widget_user_keys_this_run,
-        "ScriptRunContext.shared",
-        effect,
-        otherwise=False,
-    )
+    try:
+        return key in run.shared.widget_user_keys_this_run  # asked at each input
+    except MOVED:
+        effect = "what another tab changes during a run may be undone by persist_input"
+        moved("ScriptRunContext.shared", effect)
+        return False
 
 
 def aside() -> DeltaGenerator:

@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from sessionkit_streamlit.internals.guard import guarded
+from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
 PREFIX: Final = "_sessionkit"
 """What the keys of sessionkit's own entries in a host's state begin with."""
+
+_LOOKS: Final = "each run looks at all of st.session_state"
 
 MISSING: Final = object()
 """Stands for a value that is not there."""
@@ -42,6 +46,7 @@ def context() -> ScriptRunContext | None:
     return get_script_run_ctx(suppress_warning=True)
 
 
+@cache
 def hidden(key: str) -> str:
     """Return *key* as Streamlit keeps it: out of listings, and untouched by ``clear()``."""
 
@@ -60,28 +65,104 @@ def raw(run: ScriptRunContext) -> Any:  # noqa: ANN401 - Streamlit's
 
 def peek(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - any stored value
     """Return a hidden entry without giving Streamlit the chance to stop the script; None if absent."""
-
-    def read() -> Any:  # noqa: ANN401
-        with run.session_state._lock:  # noqa: SLF001
-            return entry(raw(run), key)
-
-    effect = "the end of a run may be cut short"
-    return guarded(read, "SafeSessionState._state", effect, otherwise=None)
+    try:
+        state = run.session_state._state  # noqa: SLF001 - asked for each widget
+    except MOVED:
+        moved("SafeSessionState._state", "the end of a run may be cut short")
+        return None
+    return entry(state, key)
 
 
 def entry(state: Any, key: str) -> Any:  # noqa: ANN401 - Streamlit's state, any stored value
     """Return a hidden entry of Streamlit's raw state; None if absent."""
     name = hidden(key)
-    if name not in state:
-        return None
-    held = state[name]
-    return held.value if isinstance(held, Private) else None
+    try:
+        # When a run begins what is new is first copied to what is old, then forgotten.
+        held = state._new_session_state.get(name, MISSING)  # noqa: SLF001
+        if held is MISSING:
+            held = state._old_state.get(name)  # noqa: SLF001
+    except MOVED:
+        moved("SessionState._new_session_state", "each look at a widget takes longer")
+        held = state.get(name)
+    return held.value if type(held) is Private else None
 
 
 def snapshot(run: ScriptRunContext) -> dict[str, Any]:
     """Return the app's own entries and those of keyed widgets; never stops the script."""
     state: dict[str, Any] = run.session_state.filtered_state
     return state
+
+
+def values(run: ScriptRunContext, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the values of some keys, of the app's own entries and of keyed widgets; never stops the script."""
+
+    def read() -> dict[str, Any]:
+        with run.session_state._lock:  # noqa: SLF001
+            return _values(raw(run), keys)
+
+    found = guarded(read, "SessionState._key_id_mapper", _LOOKS, otherwise=None)
+    return snapshot(run) if found is None else found
+
+
+def value_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - any stored value
+    """Return the value of one key, as :func:`values` does; :data:`MISSING` if absent."""
+    try:
+        state = run.session_state._state  # noqa: SLF001 - asked at each input
+        sent = state._new_widget_state  # noqa: SLF001
+        name = state._key_id_mapper.get_id_from_key(key) or ""  # noqa: SLF001
+        held: Any = sent.states.get(name)
+        shown = getattr(sent.widget_metadata.get(name), "presenter", None) is None
+        if shown and type(held) is _value_kind() and key not in state._new_session_state:  # noqa: SLF001
+            return held.value
+    except MOVED:
+        moved("SessionState._key_id_mapper", _LOOKS)
+    return values(run, (key,)).get(key, MISSING)
+
+
+def _values(state: Any, keys: Iterable[str]) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
+    new, old, sent = state._new_session_state, state._old_state, state._new_widget_state  # noqa: SLF001
+    held, known = sent.states, sent.widget_metadata
+    id_of = state._key_id_mapper.get_id_from_key  # noqa: SLF001
+    kind = _value_kind()
+    found = {}
+    for key in keys:
+        name = id_of(key)
+        if name is None:
+            value = new.get(key, MISSING)
+            if value is MISSING:
+                value = old.get(key, MISSING)
+        elif getattr(known.get(name), "presenter", None) is not None:
+            value = _presented(state, key)
+        else:
+            value = new.get(key, MISSING)
+            if value is MISSING:
+                one = held.get(name)
+                if type(one) is kind:
+                    value = one.value
+                elif one is None:
+                    value = old.get(name, MISSING)
+                    if value is MISSING:
+                        value = old.get(key, MISSING)
+                else:
+                    value = _presented(state, key)
+        if value is not MISSING:
+            found[key] = value
+    return found
+
+
+def _presented(state: Any, key: str) -> Any:  # noqa: ANN401 - Streamlit's, any value
+    """Return what the app sees under a key: read from what the browser sent, or made of what the state holds."""
+    try:
+        return state[key]
+    except KeyError:
+        return MISSING
+
+
+@cache
+def _value_kind() -> type[Any]:
+    module = importlib.import_module("streamlit.runtime.state.session_state")
+    kind: type[Any] = module.Value
+    return kind
 
 
 def unplug(state: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's
@@ -103,6 +184,14 @@ def put(state: Any, key: str, value: Any) -> None:  # noqa: ANN401 - Streamlit's
 
     effect = "a widget is given what was stored, not the option that equals it"
     guarded(replace, "SessionState._new_session_state", effect, otherwise=None)
+
+
+def is_beside(state: Any, key: str) -> bool:  # noqa: ANN401 - Streamlit's
+    """Return whether a value lies beside the widget's own, as :func:`adopt` finds it; also if nobody knows."""
+    try:
+        return key in state._old_state  # noqa: SLF001 - asked for each widget
+    except MOVED:
+        return True
 
 
 def adopt(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - Streamlit's

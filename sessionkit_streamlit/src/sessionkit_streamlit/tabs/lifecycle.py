@@ -34,6 +34,8 @@ class _FlushTarget:
         """
         connection = self.connection()
         session_id = None if connection is None else connection.session_id
+        if connection is not None:
+            connection.page.flushed_by = None
         try:
             self.keeper.flush(session_id, timeout=0)
         except SessionKitError:
@@ -52,4 +54,6 @@ def flush_on_release(connection: Connection, keeper: Keeper) -> None:
     To be called in every run: after a short cut Streamlit takes the session up
     again, and has released it already.
     """
-    _until_released(keeper, connection)
+    if connection.page.flushed_by is not keeper:
+        connection.page.flushed_by = keeper  # before it is there: it may be released at once
+        _until_released(keeper, connection)

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sessionkit.events import ValueDropped
 from sessionkit.session.fields import utc_now
 from sessionkit_streamlit.connection import (
-    CONNECTION_KEY,
     EXTENSION,
     ClearOnSubmitForms,
     Connection,
+    Widgets,
+    is_plain_same,
     is_same,
 )
-from sessionkit_streamlit.internals.messages import Field, Form, form_part, is_pressed
-from sessionkit_streamlit.internals.state import MISSING, peek, snapshot
+from sessionkit_streamlit.internals.messages import Field, Form, is_pressed
+from sessionkit_streamlit.internals.state import MISSING, values
 from sessionkit_streamlit.internals.widgets import at_default, to_keep
 from sessionkit_streamlit.widgets.edits import is_late, note_page_sent
 
@@ -51,11 +52,11 @@ def capture_request(connection: Connection, session: UserSession, run: ScriptRun
     if not connection.shows_its_session:
         return False
     with widgets.lock:
-        state = snapshot(run)
-        known = connection.known - widgets.unsettable
-        for key in known & state.keys() & widgets.shown.keys():
+        for key, value in values(run, connection.known).items():
+            if key not in widgets.shown or key in widgets.unsettable or _stays(widgets, key, value):
+                continue
             with _apart(key):
-                taken |= _take(connection, session, run, key, state[key])
+                taken |= _take(connection, session, run, key, value)
     return taken
 
 
@@ -74,13 +75,27 @@ def capture_run(connection: Connection, session: UserSession, run: ScriptRunCont
         return  # the session of the widgets that this run made ended during the run
     # Two runs may end at once: the later look must not be compared first.
     with widgets.lock:
-        state = snapshot(run)
-        for key in connection.known - widgets.unsettable:
+        known = connection.known
+        state = values(run, known)
+        for key in known:
+            value = state.get(key, MISSING)
+            if key in widgets.unsettable or _stays(widgets, key, value):
+                continue
             with _apart(key):
-                _capture(connection, session, run, key, state.get(key, MISSING))
+                _capture(connection, session, run, key, value)
         note_page_sent(widgets)
         widgets.forms.submitted.clear()
     _note_widgets(connection, session)
+
+
+def _stays(widgets: Widgets, key: str, value: Any) -> bool:  # noqa: ANN401 - any value a widget may return
+    """Return whether there is surely nothing to be done about a value: it is the one that was shown before."""
+    return (
+        is_plain_same(widgets.shown.get(key, MISSING), value)
+        and value is not MISSING
+        and key not in widgets.placed
+        and key not in widgets.forms.fields
+    )
 
 
 @contextmanager
@@ -181,6 +196,8 @@ def _is_as_good_as(restored: Any, value: Any) -> bool:  # noqa: ANN401 - any val
 def _note_widgets(connection: Connection, session: UserSession) -> None:
     """Note what the next connection has to know of widgets before they are made."""
     widgets = connection.widgets
+    if not widgets.unsettable and not widgets.forms.fields and EXTENSION not in session.extensions:
+        return
     notes = {
         "unsettable": sorted(widgets.unsettable & connection.known),
         "clearing": sorted(widgets.forms.fields.keys() & connection.known),
@@ -200,18 +217,15 @@ def _note_widgets(connection: Connection, session: UserSession) -> None:
 # its form is submitted, and at no other time is anything put there.
 
 
-def note_form(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+def note_form(connection: Connection, run: ScriptRunContext, part: Form | Field) -> None:
     """
-    Look at what a run sends to the page: which forms clear, what lies in them, which was submitted.
+    Look at what a run sends to the page about forms: which clear, what lies in them, which was submitted.
 
     Args:
+        connection: What is known about the connection.
         run: The run's context.
-        message: What it sends.
+        part: What it sends.
     """
-    part = form_part(message)
-    connection = None if part is None else peek(run, CONNECTION_KEY)
-    if part is None or not isinstance(connection, Connection):
-        return
     forms = connection.widgets.forms
     if isinstance(part, Form):
         (forms.ids.add if part.clears else forms.ids.discard)(part.form_id)

@@ -18,7 +18,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import streamlit as st
 
 from sessionkit.conflict import FieldDecision
 from sessionkit.session.fields import utc_now
@@ -28,12 +27,14 @@ from sessionkit_streamlit.connection import (
     EXTENSION,
     Connection,
     FormerValues,
+    Marks,
     Tab,
     Widgets,
+    is_plain_same,
     is_same,
 )
 from sessionkit_streamlit.internals.page import is_placed
-from sessionkit_streamlit.internals.state import MISSING, snapshot
+from sessionkit_streamlit.internals.state import MISSING, value_of, values
 from sessionkit_streamlit.internals.widgets import (
     at_default,
     begins_with,
@@ -72,11 +73,6 @@ def is_late(widgets: Widgets, key: str, value: Any) -> bool:  # noqa: ANN401
     return any(is_same(one, value) for one in former.values)
 
 
-def is_showing(session: UserSession, run: ScriptRunContext, key: str) -> bool:
-    """Return whether a widget of this run shows what the session keeps under *key*, or did."""
-    return key in session.inputs and is_placed(run, key)
-
-
 def is_unchanged(widgets: Widgets, run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: ANN401
     """
     Return whether a value is just what the key's widget went on showing.
@@ -86,14 +82,14 @@ def is_unchanged(widgets: Widgets, run: ScriptRunContext, key: str, value: Any) 
     Args:
         widgets: The tab's.
         run: The context of the script's run.
-        key: A key that :func:`is_showing`.
+        key: The key of a widget of this run, which the session keeps a value of.
         value: What the app wants to keep.
     """
     if key in widgets.unsettable:
         return False  # nothing is put there: Streamlit takes a button back by itself
     if widgets.forms.is_submitted(key):
         return False
-    if not is_same(st.session_state.get(key, MISSING), value):
+    if not is_same(value_of(run, key), value):
         return False  # the app made something else of it
     if key in widgets.shown:
         return is_same(widgets.shown[key], value) or is_late(widgets, key, value)
@@ -132,10 +128,11 @@ def keys_sent_first(run: ScriptRunContext, era: int) -> set[str]:
     A widget that this run has made already looks as if it had come, too: at its
     default it counts as not sent.
     """
-    state = snapshot(run)
+    sent = sent_keys(run, era)
+    state = values(run, sent)
     return {
         key
-        for key in sent_keys(run, era)
+        for key in sent
         if not (is_placed(run, key) and at_default(run, key, state.get(key, MISSING)))
     }
 
@@ -148,12 +145,31 @@ def keys_sent_first(run: ScriptRunContext, era: int) -> set[str]:
 # another one by now, too: somebody logged in or out in another tab.
 
 
-def marks_of(connection: Connection, run: ScriptRunContext) -> dict[str, Any]:
-    """Return what the page of this run is to say at another server: marks of its session, and of each value by key."""
-    state, session_id = snapshot(run), connection.session_id or ""
-    found = {key: _mark(session_id, state[key]) for key in connection.known if key in state}
-    shown = {key: mark for key, mark in found.items() if mark is not None}
-    return {"session": _mark(session_id, _SESSION), "shown": shown}
+def marks_of(connection: Connection, run: ScriptRunContext) -> Mapping[str, Any]:
+    """
+    Return what the page of this run is to say at another server: marks of its session, and of each value by key.
+
+    The same object, as long as it says the same.
+    """
+    session_id, before = connection.session_id or "", connection.widgets.marks
+    shown = values(run, connection.known)
+    known = before.values if before.session_id == session_id else {}
+    marked = before.page.get("shown", {}) if known else {}
+    if (
+        before.session_id == session_id
+        and known.keys() == shown.keys()
+        and all(is_plain_same(known[key], value) for key, value in shown.items())
+    ):
+        return before.page
+    marks = {}
+    for key, value in shown.items():
+        same = key in marked and is_plain_same(known[key], value)
+        mark = marked[key] if same else _mark(session_id, value)
+        if mark is not None:
+            marks[key] = mark
+    page = {"session": _mark(session_id, _SESSION), "shown": marks}
+    connection.widgets.marks = Marks(session_id, shown, page)
+    return page
 
 
 def shows_another_session(page: Mapping[str, Any], session: UserSession) -> bool:

@@ -20,20 +20,22 @@ from sessionkit_streamlit.connection import (
     Placed,
     Widgets,
     current_connection,
+    is_plain_same,
     is_same,
 )
 from sessionkit_streamlit.internals.element_ids import forget_widgets, has_drawn, sent_era
-from sessionkit_streamlit.internals.messages import password_key
+from sessionkit_streamlit.internals.messages import Password
 from sessionkit_streamlit.internals.state import (
     MISSING,
     adopt,
     context,
     entry,
+    is_beside,
     peek,
     put,
     raw,
-    snapshot,
     unplug,
+    values,
 )
 from sessionkit_streamlit.internals.widgets import in_url, momentary, show_in_url, take
 from sessionkit_streamlit.widgets.edits import (
@@ -188,14 +190,15 @@ def _leave_era(widgets: Widgets, run: ScriptRunContext) -> None:
 def _put_all(
     connection: Connection, inputs: dict[str, Any], run: ScriptRunContext, crossing: set[str]
 ) -> None:
-    widgets, state = connection.widgets, snapshot(run)
-    values = {
-        key: value
-        for key, value in (widgets.waiting | inputs).items()
-        if key not in widgets.unsettable and not connection.is_private(key)
-    }
-    for key, value in values.items():
+    widgets = connection.widgets
+    wanted = widgets.waiting | inputs
+    state = values(run, wanted)
+    for key, value in wanted.items():
         current = state.get(key, MISSING)
+        if _stays(widgets, key, value, current) and key not in crossing:
+            continue
+        if key in widgets.unsettable or connection.is_private(key):
+            continue
         if current is not MISSING and (key in crossing or is_late(widgets, key, current)):
             widgets.shown[key], widgets.kept[key] = current, MISSING
         if key in widgets.forms.fields:
@@ -205,6 +208,17 @@ def _put_all(
         if _is_news(widgets, key, value, current):
             note_replaced(widgets, key, current)
             _put(connection, key, value)
+
+
+def _stays(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
+    """Return whether session and Streamlit's state surely hold what they held when they were last looked at."""
+    return (
+        is_plain_same(widgets.shown.get(key, MISSING), current)
+        and is_plain_same(widgets.kept.get(key, MISSING), value)
+        and current is not MISSING
+        and key not in widgets.waiting
+        and key not in widgets.replaced
+    )
 
 
 def _is_news(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
@@ -256,14 +270,17 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
     widgets = connection.widgets
     widgets.forms.fields.pop(key, None)  # it is there again once it is drawn, if it still is so
     restored = widgets.fresh.pop(key, MISSING)
+    lasts = not momentary(widget)
+    if restored is MISSING and lasts and not is_beside(state, key):
+        return
     if not connection.knows(key):
         return
-    if momentary(widget):
+    if not lasts:
         widgets.unsettable.add(key)
     adopt(state, widget, key)
     if restored is MISSING or key not in state or not is_same(restored, state[key]):
         return
-    if momentary(widget):
+    if not lasts:
         _drop(connection, state, key, restored, _UNSETTABLE)
         return
     taken = take(widget, restored)
@@ -278,18 +295,15 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
         _drop(connection, state, key, restored, taken.refusal)
 
 
-def note_password(run: ScriptRunContext, message: Any) -> None:  # noqa: ANN401 - Streamlit's
+def note_password(connection: Connection, field: Password) -> None:
     """
     Note a field for a password that a run sends to the page: what is typed there is never stored.
 
     Args:
-        run: The run's context.
-        message: What it sends.
+        connection: What is known about the connection.
+        field: The field.
     """
-    key = password_key(message)
-    connection = None if key is None else peek(run, CONNECTION_KEY)
-    if key is None or not isinstance(connection, Connection):
-        return
+    key = field.key
     if key not in connection.widgets.passwords:
         connection.widgets.forget(key)
         connection.widgets.passwords.add(key)
