@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from session_harness.data import LINKS, endless
 
 from sessionkit.values.definitions import Definition, defined_alike
 
@@ -156,3 +158,12 @@ def test_a_comparison_that_raises_proves_nothing() -> None:
 
     assert defined_alike(Odd(1), Odd(1))
     assert not defined_alike(Odd(1), Odd(2))
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_what_holds_one_another_again_and_again_is_gone_through_once(
+    link: Callable[[Any], Any],
+) -> None:
+    """Settings of a page may share what they hold: a comparison ends."""
+    assert defined_alike(endless(link), endless(link))
+    assert not defined_alike(endless(link), endless(link, bottom=2))

@@ -20,7 +20,8 @@ from typing import Any, Final
 _MADE_BY_PYTHON: Final = "__"
 """What begins so counts only if it is code: the rest says where and how the class was made."""
 
-_Pairs = frozenset[tuple[int, int]]
+_Pairs = dict[tuple[int, int], tuple[object, object]]
+"""Pairs that were met, by their ``id()``: taken for alike, since one that is not ends the whole comparison."""
 
 
 class Definition:
@@ -50,30 +51,28 @@ def defined_alike(one: Any, other: Any) -> bool:
         one: Anything.
         other: Anything else.
     """
-    return _alike(one, other, frozenset())
+    return _alike(one, other, {})
 
 
-def _alike(one: Any, other: Any, above: _Pairs) -> bool:
-    if one is other or (id(one), id(other)) in above:
+def _alike(one: Any, other: Any, met: _Pairs) -> bool:
+    if one is other or (id(one), id(other)) in met:
         return True
+    met[id(one), id(other)] = one, other
     if isinstance(one, type) and isinstance(other, type):
-        return _alike_classes(one, other, above | {(id(one), id(other))})
-    if type(one) is not type(other) and not _alike(type(one), type(other), above):
+        return _alike_classes(one, other, met)
+    if type(one) is not type(other) and not _alike(type(one), type(other), met):
         return False
-    above |= {(id(one), id(other))}
     parts_of = next((parts for kind, parts in _PARTS.items() if isinstance(one, kind)), None)
     if parts_of is not None:
-        return _all_alike(parts_of(one), parts_of(other), above)
+        return _all_alike(parts_of(one), parts_of(other), met)
     if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(
-            _alike(one[key], other[key], above) for key in one
-        )
-    return _equal(one, other) or _alike_objects(one, other, above)
+        return one.keys() == other.keys() and all(_alike(one[key], other[key], met) for key in one)
+    return _equal(one, other) or _alike_objects(one, other, met)
 
 
-def _all_alike(ones: Any, others: Any, above: _Pairs) -> bool:
+def _all_alike(ones: Any, others: Any, met: _Pairs) -> bool:
     return len(ones) == len(others) and all(
-        _alike(one, other, above) for one, other in zip(ones, others, strict=True)
+        _alike(one, other, met) for one, other in zip(ones, others, strict=True)
     )
 
 
@@ -105,14 +104,14 @@ _PARTS: Final[Mapping[type, Callable[[Any], tuple[Any, ...]]]] = {
 """What makes a thing what it is, for those that ``==`` takes for different when they were made anew."""
 
 
-def _alike_classes(one: type, other: type, above: _Pairs) -> bool:
+def _alike_classes(one: type, other: type, met: _Pairs) -> bool:
     if (one.__module__, one.__qualname__) != (other.__module__, other.__qualname__):
         return False
     if isinstance(one, EnumType) and isinstance(other, EnumType):
-        return _alike(_members(one), _members(other), above)
-    if not _all_alike(one.__bases__, other.__bases__, above):
+        return _alike(_members(one), _members(other), met)
+    if not _all_alike(one.__bases__, other.__bases__, met):
         return False
-    return _alike(_content(one), _content(other), above)
+    return _alike(_content(one), _content(other), met)
 
 
 def _members(enum: Any) -> dict[str, Any]:
@@ -135,7 +134,7 @@ def _equal(one: Any, other: Any) -> bool:
         return False
 
 
-def _alike_objects(one: Any, other: Any, above: _Pairs) -> bool:
+def _alike_objects(one: Any, other: Any, met: _Pairs) -> bool:
     """Compare what an object holds; one that holds nothing to compare, such as a lock, is only itself."""
     names = [
         name
@@ -146,6 +145,6 @@ def _alike_objects(one: Any, other: Any, above: _Pairs) -> bool:
     if not hasattr(one, "__dict__") and not names:
         return False
     nothing = object()
-    return _alike(getattr(one, "__dict__", {}), getattr(other, "__dict__", {}), above) and all(
-        _alike(getattr(one, name, nothing), getattr(other, name, nothing), above) for name in names
+    return _alike(getattr(one, "__dict__", {}), getattr(other, "__dict__", {}), met) and all(
+        _alike(getattr(one, name, nothing), getattr(other, name, nothing), met) for name in names
     )
