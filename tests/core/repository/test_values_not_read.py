@@ -18,7 +18,7 @@ from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE, seal, unpack, unseal
-from sessionkit.errors import NewerFormatError
+from sessionkit.errors import NewerFormatError, PartlySavedError
 from sessionkit.events import NewerFormat, SessionEvent, SessionQuarantined, ValueNotRead
 from sessionkit.merge.strategies import LastWriteWins, Merge
 from sessionkit.records import SessionWrite
@@ -549,6 +549,25 @@ def test_what_the_app_sets_in_the_place_of_such_a_text_is_its_value(
     lacks.repository.save(seen)
 
     assert "dark" == knows.load().theme == lacks.load().theme
+
+
+def test_what_does_not_belong_beside_such_a_text_is_told(
+    store: FaultyStore, serializer: str, lacks: Process
+) -> None:
+    """And the rest is saved: nothing is lost of what was there."""
+    knows = Process(store, serializer, [Role])
+    store_members(knows, store, of_roles())
+    seen = lacks.load()
+    wrong: Any = [[1], "page"]
+    seen.navigation_history += wrong
+    seen.roles.add(wrong[1])
+    seen.inputs["name"] = "Grace"
+    with pytest.raises(PartlySavedError, match="navigation_history"):
+        lacks.repository.save(seen)
+    again = knows.load()
+
+    assert ({"name": "Grace"}, {Role.ADMIN, "guest", "page"}) == (again.inputs, again.roles)
+    assert [Role.ADMIN, "home"] == [entry.page for entry in again.navigation_history]
 
 
 def test_two_who_merge_keep_what_one_can_not_read(

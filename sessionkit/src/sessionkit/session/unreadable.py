@@ -95,7 +95,11 @@ def complete(record: Record, field: str, entries: Any) -> Any:
         del record.unreadable[field,]
         return entries
     if isinstance(entries, list):
-        return list(_complete(record, _by_key(field, entries), aside).values())
+        try:
+            by_key = _by_key(field, entries)
+        except (TypeError, LookupError):
+            return entries  # the app put something else there: who writes it tells
+        return list(_complete(record, by_key, aside).values())
     return _complete(record, entries, aside)
 
 
