@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from session_harness.journals import JournaledProcess
 from session_harness.servers import Server
-from session_harness.stores import FaultyStore
+from session_harness.stores import LANDED, FaultyStore
 from session_harness.visitors import keep
 
-from sessionkit.errors import SessionGoneError
+from sessionkit.errors import SessionGoneError, UnavailableError
 from sessionkit.events import SessionGone
 from sessionkit.repository.tracks import Owner
 from sessionkit.session import UserSession
@@ -138,6 +138,22 @@ def test_a_check_that_cannot_be_made_is_made_later(server: Server, other: Server
         server.manager.flush(timeout=10)
 
     assert server.store.stored(session.session_id).head.ended
+
+
+def test_a_write_whose_answer_was_lost_is_looked_at_too(server: Server, other: Server) -> None:
+    """Though somebody has written on top of it."""
+    session = UserSession(session_id="s", user_id="carol", inputs={"diary": 1})
+    server.store.next_writes(LANDED)
+    assert [UnavailableError] == list(map(type, server.manager.repository.save_many([session])))
+    found = other.manager.repository.load("s")
+    assert found is not None
+    found.inputs["late"] = 1
+    other.manager.repository.save(found)
+    other.manager.repository.record_revocation(CAROL, micros_now())
+
+    with pytest.raises(SessionGoneError):
+        server.manager.repository.save(session)
+    assert server.store.stored("s").head.ended
 
 
 def test_a_clock_that_was_far_ahead_ends_nobodys_sessions(server: Server) -> None:

@@ -252,8 +252,7 @@ class Save:
     def _record_landed(self, attempt: Attempt) -> None:
         track, head = self.track, attempt.write.head
         track.attempt = None
-        before = None if attempt.write.expected is None or track.stored is None else track.stored
-        track.newly_owned |= before is None or before.head.user_id != head.user_id
+        track.newly_owned |= self._gives_owner(attempt)
         track.stored = LastSeen(
             head=head,
             parts=attempt.target,
@@ -278,6 +277,11 @@ class Save:
             self._check_owner()
         except SessionKitError as error:
             self._fail(error)
+
+    def _gives_owner(self, attempt: Attempt) -> bool:
+        """Return whether a write stores an owner that what it replaces has not."""
+        replaced = None if attempt.write.expected is None else self.track.stored
+        return replaced is None or replaced.head.user_id != attempt.write.head.user_id
 
     def _check_owner(self) -> None:
         """
@@ -360,6 +364,7 @@ class Save:
             write_over(track, seen)
         elif attempt.write.head.save_id in seen.head.recent:
             # Ours landed, its answer was lost, and someone wrote on top.
+            track.newly_owned |= self._gives_owner(attempt)
             track.base, track.stored, track.foreign = attempt.ours, seen, True
             track.missing = False
             track.shared.last_seen = seen
