@@ -109,6 +109,37 @@ class DoubtsTheFuture(MemoryStorage):
         super().write(attrs.evolve(write, head=attrs.evolve(write.head, last_activity=activity)))
 
 
+class BelievesEveryClock(MemoryStorage):
+    """Never moves an activity back, however far ahead it lies."""
+
+    def touch(self, session_id: str, *, last_activity: int, expires_at: int | None) -> bool:
+        stored = self.read(session_id)
+        if stored is not None and stored.head.last_activity > last_activity:
+            return not stored.head.ended
+        return super().touch(session_id, last_activity=last_activity, expires_at=expires_at)
+
+    def write(self, write: SessionWrite) -> None:
+        stored = self.read(write.head.session_id)
+        latest = max(write.head.last_activity, stored.head.last_activity if stored else 0)
+        super().write(attrs.evolve(write, head=attrs.evolve(write.head, last_activity=latest)))
+
+
+class BelievesEveryClockOfSaves(BelievesEveryClock):
+    """The same, looked at by its saves."""
+
+
+class TakesBackEveryTime(MemoryStorage):
+    """Believes nothing that lies ahead."""
+
+    def touch(self, session_id: str, *, last_activity: int, expires_at: int | None) -> bool:
+        stored = self.read(session_id)
+        if stored is None or stored.head.ended:
+            return False
+        head = attrs.evolve(stored.head, last_activity=last_activity, expires_at=expires_at)
+        self._sessions[session_id] = attrs.evolve(stored, head=head)
+        return True
+
+
 class KeepsTails(Landed):
     """A shorter part is written over the beginning of a longer one."""
 
@@ -154,6 +185,9 @@ CAUGHT: Final = {
     TakesAnyTime: "test_a_clock_behind_moves_nothing_back",
     ListsWhatWasWritten: "test_lists_go_by_the_activity_that_is_kept",
     DoubtsTheFuture: "test_a_clock_ahead",
+    BelievesEveryClock: "test_a_touch_takes_back_what_a_clock_ahead_wrote",
+    BelievesEveryClockOfSaves: "test_a_save_takes_back_what_a_clock_ahead_wrote",
+    TakesBackEveryTime: "test_a_day_ahead_is_believed",
     KeepsTails: "test_parts_grow_and_shrink",
     LargePartsAhead: "test_a_refused_save_leaves_no_large_part",
     CursorNamesASession: "test_a_cursor_outlives_its_session",

@@ -22,6 +22,30 @@ RECENT_SAVES: Final = 8
 """How many earlier ``save_id`` values a head remembers."""
 
 
+MOST_AHEAD: Final = 86_400_000_000
+"""Microseconds, a day: a time that lies further ahead than this was written by a clock that is wrong."""
+
+
+_EARLIEST: Final = 1_767_225_600_000_000
+"""2026-01-01: a clock that says an earlier time is wrong itself, and doubts no other."""
+
+
+def is_ahead(moment: int, now: int) -> bool:
+    """Return whether a stored time lies so far ahead that a wrong clock must have written it."""
+    return moment > now + MOST_AHEAD and now >= _EARLIEST
+
+
+def later_activity(stored: int, written: int) -> int:
+    """
+    Return the ``last_activity`` that a store keeps: it never moves back, but from what can't be believed.
+
+    Args:
+        stored: What is stored.
+        written: What is written or touched now.
+    """
+    return stored if written < stored <= written + MOST_AHEAD else written
+
+
 _SHORT: Final = 8
 
 
@@ -52,7 +76,8 @@ class SessionHead:
         recent: The ``save_id`` of up to eight saves before this one, newest first.
         user_id: The owner, or None; up to 512 characters.
         created_at: Microseconds since the epoch.
-        last_activity: Microseconds since the epoch; never moves backwards in a store.
+        last_activity: Microseconds since the epoch; never moves backwards in a store, but from more
+            than a day ahead (:func:`later_activity`).
         expires_at: Microseconds since the epoch, or None for never.
         ended: True for a tombstone: the id is taken for good and holds nothing.
         schema_version: The format that the record was written in.

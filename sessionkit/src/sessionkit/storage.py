@@ -40,7 +40,8 @@ class Storage(Protocol):
         ``write.expected`` is compared inside the write itself. A store that
         already holds ``write.head.save_id`` returns as if it had just written:
         the answer to the first try was lost. The stored ``last_activity``
-        never moves backwards.
+        never moves backwards, but from more than a day ahead
+        (:func:`~sessionkit.records.later_activity`).
 
         Raises:
             ConflictError: If something else is stored; ``current`` is its head.
@@ -51,7 +52,7 @@ class Storage(Protocol):
         Move a session's activity and expiry on, without a new version.
 
         Never moves ``last_activity`` backwards (an older value changes
-        nothing), never creates, never touches a tombstone.
+        nothing) but from more than a day ahead, never creates, never touches a tombstone.
 
         Returns:
             False when there is no such session, else True.

@@ -31,6 +31,15 @@ local function earlier(one, other)
 end
 """
 
+# The stored activity stays where it is the later one, but not more than a day ahead: records.MOST_AHEAD.
+# Doubles do for that: what they round is less than a millisecond.
+_KEEPS: Final = """
+local function keeps(stored, written)
+  local moment = tonumber(stored)
+  return moment and earlier(written, stored) and moment - tonumber(written) <= 86400000000
+end
+"""
+
 # The server may collect what ended an hour ago: garbage, never a decision.
 _EXPIRE: Final = """
 local function expire(key, registry, id, moment)
@@ -63,6 +72,7 @@ end
 #   those, and the message, with commas between; then names of parts to remove.
 SAVE: Final = (
     _EARLIER
+    + _KEEPS
     + _EXPIRE
     + _NAMES_OF
     + """
@@ -106,7 +116,7 @@ for at = parts_end + 2, ahead_end, 2 do
   if redis.call('HEXISTS', key, ARGV[at]) == 0 then return 4 end
 end
 
-if found[2] and earlier(activity, found[2]) then activity = found[2] end
+if found[2] and keeps(found[2], activity) then activity = found[2] end
 local first_end = math.min(4007, parts_end)
 redis.call(
   'HSET', key, 'i', save, 'h', ARGV[3], 'a', activity, 'x', ARGV[5], unpack(ARGV, 8, first_end)
@@ -140,12 +150,13 @@ return {2, owned}
 # KEYS: session, active, expiry. ARGV: 1 activity, 2 expiry.
 TOUCH: Final = (
     _EARLIER
+    + _KEEPS
     + _EXPIRE
     + _NAMES_OF
     + """
 local found = redis.call('HMGET', KEYS[1], 'h', 'a')
 if not found[1] or string.sub(found[1], 1, 1) == '1' then return 0 end
-if earlier(ARGV[1], found[2]) then return 1 end
+if found[2] and keeps(found[2], ARGV[1]) then return 1 end
 redis.call('HSET', KEYS[1], 'a', ARGV[1], 'x', ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[1], id)
 expire(KEYS[1], KEYS[3], id, ARGV[2])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import sqlalchemy as sa
 
+from sessionkit.records import MOST_AHEAD
 from sessionkit_sqlite.dialect import Statements
 from sessionkit_sqlite.schema import Tables
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sessionkit_sqlite.dialect import Dialect
 
 _Number: TypeAlias = sa.BindParameter[int]
+
+_MOST_AHEAD: Final[sa.ColumnElement[int]] = sa.literal_column(str(MOST_AHEAD), sa.BigInteger)
 
 _CHANGED: Final = [column.name for column in Tables().head if column.name != "session_id"]
 _INDEXED: Final = ("user_id", "last_activity", "expires_at", "ended")
@@ -82,7 +85,14 @@ def _writes(dialect: Dialect, tables: Tables) -> dict[str, sa.ClauseElement]:
         "remove": sa.delete(part).where(part.c.session_id == sa.bindparam("session_id"), named),
         "touch": (
             sa.update(session)
-            .where(wanted, tables.living, session.c.last_activity <= activity)
+            .where(
+                wanted,
+                tables.living,
+                sa.or_(
+                    session.c.last_activity <= activity,
+                    session.c.last_activity - _MOST_AHEAD > activity,
+                ),
+            )
             .values(last_activity=activity, expires_at=sa.bindparam("expiry"))
         ),
         "delete": sa.delete(session).where(wanted),
@@ -90,7 +100,7 @@ def _writes(dialect: Dialect, tables: Tables) -> dict[str, sa.ClauseElement]:
 
 
 def _guarded_update(session: sa.Table) -> sa.Update:
-    """Replace a head by compare-and-set; its activity never moves back."""
+    """Replace a head by compare-and-set; its activity never moves back, but from more than a day ahead."""
     written: _Number = sa.bindparam("activity", type_=sa.BigInteger)
     return (
         sa.update(session)
@@ -98,7 +108,14 @@ def _guarded_update(session: sa.Table) -> sa.Update:
         .where(session.c.save_id == sa.bindparam("expected"))
         .values(
             last_activity=sa.case(
-                (session.c.last_activity > written, session.c.last_activity), else_=written
+                (
+                    sa.and_(
+                        session.c.last_activity > written,
+                        session.c.last_activity - _MOST_AHEAD <= written,
+                    ),
+                    session.c.last_activity,
+                ),
+                else_=written,
             )
         )
     )
@@ -115,6 +132,7 @@ def _light_update(session: sa.Table) -> sa.Update:
         session.c.save_id == sa.bindparam("expected"),
         session.c.part_name == sa.bindparam("name"),
         session.c.last_activity >= sa.bindparam("activity"),
+        session.c.last_activity - _MOST_AHEAD <= sa.bindparam("activity"),
         session.c.user_id.is_not_distinct_from(sa.bindparam("user_id", type_=sa.String)),
         session.c.expires_at.is_not_distinct_from(sa.bindparam("expires_at", type_=sa.BigInteger)),
         session.c.ended == sa.bindparam("ended"),

@@ -207,6 +207,14 @@ def test_activity_never_moves_backwards() -> None:
     assert ahead - EARLY == session.session_duration
 
 
+def test_activity_far_ahead_is_not_believed() -> None:
+    """A clock that was a year ahead has written it: the next use counts, and the session can expire."""
+    session = UserSession(last_activity=datetime.now(UTC) + timedelta(days=365))
+    session.touch()
+
+    assert session.last_activity <= datetime.now(UTC)
+
+
 def test_activity_that_the_app_sets_back_moves_on_from_there() -> None:
     """What it sets is what it reads, to the microsecond; then the next input counts again."""
     session = UserSession()

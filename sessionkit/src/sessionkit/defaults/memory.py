@@ -12,7 +12,13 @@ from typing import TypeAlias
 import attrs
 
 from sessionkit.errors import ConflictError, RejectedError, StorageError
-from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
+from sessionkit.records import (
+    SessionHead,
+    SessionPage,
+    SessionWrite,
+    StoredSession,
+    later_activity,
+)
 
 _Place: TypeAlias = tuple[int, str]
 
@@ -63,7 +69,7 @@ class MemoryStorage:
             stored = self._sessions.get(session_id)
             if stored is None or stored.head.ended:
                 return False
-            if last_activity >= stored.head.last_activity:
+            if last_activity == later_activity(stored.head.last_activity, last_activity):
                 head = attrs.evolve(stored.head, last_activity=last_activity, expires_at=expires_at)
                 self._sessions[session_id] = attrs.evolve(stored, head=head)
             return True
@@ -123,7 +129,7 @@ class MemoryStorage:
 
 
 def _applied(stored: StoredSession, write: SessionWrite) -> StoredSession:
-    activity = max(stored.head.last_activity, write.head.last_activity)
+    activity = later_activity(stored.head.last_activity, write.head.last_activity)
     kept = {name: data for name, data in stored.parts.items() if name not in write.remove}
     return StoredSession(
         head=attrs.evolve(write.head, last_activity=activity),

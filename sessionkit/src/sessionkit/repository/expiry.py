@@ -8,6 +8,8 @@ from typing import Final
 
 import attrs
 
+from sessionkit.records import MOST_AHEAD
+
 
 def _micros(length: timedelta) -> int:
     return length // timedelta(microseconds=1)
@@ -48,6 +50,13 @@ class Expiry:
         return None if self.absolute is None else _micros(self.absolute)
 
     def of(self, *, created_at: int, last_activity: int) -> int | None:
-        """Return the earlier of the two ends in microseconds since the epoch, or None."""
+        """
+        Return the earlier of the two ends in microseconds since the epoch, or None.
+
+        A session that would have begun more than a day after it was last used began by a wrong clock:
+        it counts as begun when it was used.
+        """
+        if created_at > last_activity + MOST_AHEAD:
+            created_at = last_activity
         limits = ((last_activity, self._idle_micros), (created_at, self._absolute_micros))
         return min([start + length for start, length in limits if length is not None], default=None)

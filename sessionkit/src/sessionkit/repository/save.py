@@ -29,7 +29,7 @@ from sessionkit.events import (
     SessionSaved,
     SessionStoredAgain,
 )
-from sessionkit.records import SessionWrite, short
+from sessionkit.records import MOST_AHEAD, SessionWrite, short
 from sessionkit.repository.attempt import encode_to_save, intend
 from sessionkit.repository.refresh import record_missing, record_seen, write_over
 from sessionkit.repository.stored_sessions import ATTEMPTS
@@ -325,7 +325,8 @@ class Save:
         track, stored = self.track, self.track.stored
         activity = to_micros(self.session.last_activity)
         interval = self.context.expiry.touch_interval
-        if stored is None or activity - stored.head.last_activity < interval:
+        # What lies more than a day ahead is taken back: the session would never expire.
+        if stored is None or -MOST_AHEAD <= activity - stored.head.last_activity < interval:
             return
         ends = self.context.expiry.of(created_at=stored.head.created_at, last_activity=activity)
         try:

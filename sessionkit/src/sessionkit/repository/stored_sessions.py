@@ -25,7 +25,15 @@ from sessionkit.events import (
     SessionQuarantined,
     ValueNotRead,
 )
-from sessionkit.records import SCHEMA_VERSION, SessionHead, SessionWrite, StoredSession, short
+from sessionkit.records import (
+    MOST_AHEAD,
+    SCHEMA_VERSION,
+    SessionHead,
+    SessionWrite,
+    StoredSession,
+    is_ahead,
+    short,
+)
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.tracks import LastSeen, Owner
 from sessionkit.session.arguments import SESSION_ID, USER_ID
@@ -225,12 +233,27 @@ class StoredSessions:
         if stored is None or stored.head.ended or self.has_expired(stored.head):
             return False
         now = to_micros(self.now())
-        ends = self.expiry.of(created_at=stored.head.created_at, last_activity=now)
-        return self.storage.touch(session_id, last_activity=now, expires_at=ends)
+        if now + MOST_AHEAD < stored.head.last_activity and not is_ahead(
+            stored.head.last_activity, now
+        ):
+            return True  # it is this clock that is wrong
+        return self._touch(stored.head, now)
+
+    def _touch(self, head: SessionHead, now: int) -> bool:
+        ends = self.expiry.of(created_at=head.created_at, last_activity=now)
+        return self.storage.touch(head.session_id, last_activity=now, expires_at=ends)
 
     def count_active(self, within: timedelta) -> int:
         """Return how many sessions were active within the last *within*."""
         return self.storage.count(active_since=to_micros(self.now() - within))
+
+    def _take_back_times_ahead(self, now: int) -> None:
+        """Have sessions expire that a clock far ahead has used last: from now on they count as used now."""
+        if not self.storage.count(active_since=now + MOST_AHEAD + 1):
+            return
+        for head in self.heads():
+            if is_ahead(head.last_activity, now):
+                self._touch(head, now)
 
     def purge(self, *, idle: timedelta | None = None) -> int:
         """
@@ -243,6 +266,7 @@ class StoredSessions:
             How many were removed.
         """
         now = self.now()
+        self._take_back_times_ahead(to_micros(now))
         idle_before = None if idle is None else to_micros(now - idle)
         removed = 0
         while True:

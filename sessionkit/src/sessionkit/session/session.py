@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeVar
 
 import attrs
 
-from sessionkit.records import short_repr
+from sessionkit.records import is_ahead, short_repr
 from sessionkit.session.fields import (
     COUNT,
     check_session_id,
@@ -71,7 +71,7 @@ class Activity:
     def touch(self) -> None:
         """Note that the user is there, now."""
         now = time_ns()
-        if now > self.last:  # noqa: PLR1730 - ``max`` takes longer than all the rest
+        if now > self.last or is_ahead(self.last // _MICROSECOND, now // _MICROSECOND):
             self.last = now
 
     def count_interaction(self) -> None:

@@ -226,6 +226,18 @@ class BatchClauses(AbilityClauses):
         assert stored is not None
         assert head(version=2, last_activity=NOW + SECOND) == stored.head
 
+    def test_a_batch_takes_back_what_a_clock_ahead_wrote(self, batch_storage: BatchStorage) -> None:
+        """What is more than a day ahead is not believed, here too."""
+        for name in ("s", "t"):
+            batch_storage.write(first(name, {"a": b"1"}, last_activity=NOW + 400 * DAY))
+        batch_storage.write_many(
+            [following(2, name, put={"a": b"2"}, last_activity=NOW) for name in ("s", "t")]
+        )
+
+        found = [batch_storage.read(name) for name in ("s", "t")]
+
+        assert [NOW, NOW] == [one.head.last_activity for one in found if one is not None]
+
 
 def _write_until_settled(
     storage: BatchStorage, writes: Sequence[SessionWrite]

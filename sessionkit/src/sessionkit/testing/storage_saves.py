@@ -327,15 +327,54 @@ class SkewClauses:
         assert storage.read("s") is not None
 
     def test_a_clock_ahead(self, storage: Storage) -> None:
-        """An activity in the future counts as active, stays, and lists its session first."""
+        """An activity in the future counts as active, and lists its session first."""
         storage.write(first("s", user_id="u"))
         storage.write(first("ahead", user_id="u", last_activity=NOW + 400 * DAY))
-
-        storage.touch("ahead", last_activity=NOW + SECOND, expires_at=None)
 
         assert ["ahead", "s"] == [found.session_id for found in storage.find(user_id="u").heads]
         assert 1 == storage.count(active_since=NOW + 399 * DAY)
         assert 0 == storage.purge(expired_before=0, idle_before=NOW, limit=10)
+
+    @pytest.mark.parametrize("ahead", [DAY + 1, 400 * DAY])
+    def test_a_touch_takes_back_what_a_clock_ahead_wrote(
+        self, storage: Storage, ahead: int
+    ) -> None:
+        """More than a day ahead is not believed: time and expiry are those of the touch, and nothing is stuck."""
+        storage.write(first("s", last_activity=NOW + ahead, expires_at=NOW + ahead + DAY))
+
+        assert storage.touch("s", last_activity=NOW, expires_at=NOW + DAY)
+
+        stored = storage.read("s")
+        assert stored is not None
+        assert (NOW, NOW + DAY) == (stored.head.last_activity, stored.head.expires_at)
+        assert 0 == storage.count(active_since=NOW + 1)
+        assert 1 == storage.purge(expired_before=NOW + 2 * DAY, limit=10)
+
+    @pytest.mark.parametrize("ahead", [DAY + 1, 400 * DAY])
+    @pytest.mark.parametrize("parts", [{}, {"a": b"2"}, {"a": b"2", "b": b"3"}])
+    def test_a_save_takes_back_what_a_clock_ahead_wrote(
+        self, storage: Storage, ahead: int, parts: dict[str, bytes]
+    ) -> None:
+        """Whatever parts it has: its time counts."""
+        storage.write(first("s", {"a": b"1"}, last_activity=NOW + ahead))
+
+        storage.write(following(2, "s", put=parts, last_activity=NOW))
+
+        stored = storage.read("s")
+        assert stored is not None
+        assert NOW == stored.head.last_activity
+        assert 0 == storage.count(active_since=NOW + 1)
+
+    def test_a_day_ahead_is_believed(self, storage: Storage) -> None:
+        """Clocks differ, by a time zone above all: what is no more than a day ahead stays."""
+        storage.write(first("s", {"a": b"1"}, last_activity=NOW + DAY))
+
+        storage.touch("s", last_activity=NOW, expires_at=NOW + DAY)
+        storage.write(following(2, "s", put={"a": b"2"}, last_activity=NOW))
+
+        stored = storage.read("s")
+        assert stored is not None
+        assert NOW + DAY == stored.head.last_activity
 
 
 # -- parts and names -------------------------------------------------------------------

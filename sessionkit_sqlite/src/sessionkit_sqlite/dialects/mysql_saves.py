@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert
 
 from sessionkit.errors import ConflictError, RejectedError
-from sessionkit.records import short
+from sessionkit.records import MOST_AHEAD, short
 from sessionkit_sqlite.rows import head_of, only_part, values_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _created(write: SessionWrite) -> dict[str, Any]:
 
 
 def _replacing(session: sa.Table, columns: Sequence[sa.Column[Any]]) -> sa.ClauseElement:
-    """Return an insert that replaces *columns* of rows that are locked; activity never moves back."""
+    """Return an insert that replaces *columns* of rows that are locked; activity never moves back, but from more than a day ahead."""
     row: dict[str, sa.BindParameter[Any]] = {
         column.name: sa.bindparam(column.name) for column in columns
     }
@@ -153,7 +153,9 @@ def _replacing(session: sa.Table, columns: Sequence[sa.Column[Any]]) -> sa.Claus
         for column in columns
         if column.name not in {"session_id", "last_activity"}
     }
-    activity = sa.func.greatest(session.c.last_activity, new.inserted.last_activity)
+    stored, written = session.c.last_activity, new.inserted.last_activity
+    is_kept = sa.and_(stored > written, stored - sa.literal_column(str(MOST_AHEAD)) <= written)
+    activity = sa.case((is_kept, stored), else_=written)
     return new.on_duplicate_key_update(changed | {"last_activity": activity})
 
 

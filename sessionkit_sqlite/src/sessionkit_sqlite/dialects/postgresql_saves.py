@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from sessionkit.records import SessionWrite
     from sessionkit_sqlite.dialect import Cursor, Statements
 
+# The stored activity stays where it is the later one, but not more than a day ahead: records.MOST_AHEAD.
 # One session, one part: what most saves are. The part goes where it is.
 _RESAVE: Final = """
 WITH head AS (
   UPDATE sessionkit_session
   SET version = %(version)s, save_id = %(save_id)s, recent = %(recent)s, user_id = %(user_id)s,
-    created_at = %(created_at)s, last_activity = greatest(last_activity, %(last_activity)s),
+    created_at = %(created_at)s, last_activity = CASE
+      WHEN last_activity > %(last_activity)s AND last_activity - 86400000000 <= %(last_activity)s
+      THEN last_activity ELSE %(last_activity)s END,
     expires_at = %(expires_at)s, ended = %(ended)s, schema_version = %(schema_version)s,
     part_data = CASE WHEN part_name = %(name)s THEN %(data)b ELSE part_data END
   WHERE session_id = %(session_id)s AND save_id = %(expected)s
@@ -44,7 +47,9 @@ WITH put AS (
 ), head AS (
   UPDATE sessionkit_session
   SET version = %(version)s, save_id = %(save_id)s, recent = %(recent)s, user_id = %(user_id)s,
-    created_at = %(created_at)s, last_activity = greatest(last_activity, %(last_activity)s),
+    created_at = %(created_at)s, last_activity = CASE
+      WHEN last_activity > %(last_activity)s AND last_activity - 86400000000 <= %(last_activity)s
+      THEN last_activity ELSE %(last_activity)s END,
     expires_at = %(expires_at)s, ended = %(ended)s, schema_version = %(schema_version)s,
     part_data = coalesce((SELECT data FROM put WHERE name = part_name), part_data)
   WHERE session_id = %(session_id)s AND save_id = %(expected)s
@@ -94,7 +99,10 @@ WITH put AS (
 ), updated AS (
   UPDATE sessionkit_session AS old
   SET version = new.version, save_id = new.save_id, recent = new.recent, user_id = new.user_id,
-    created_at = new.created_at, last_activity = greatest(old.last_activity, new.last_activity),
+    created_at = new.created_at, last_activity = CASE
+      WHEN old.last_activity > new.last_activity
+        AND old.last_activity - 86400000000 <= new.last_activity
+      THEN old.last_activity ELSE new.last_activity END,
     expires_at = new.expires_at, ended = new.ended, schema_version = new.schema_version,
     part_name = CASE WHEN (old.session_id, old.part_name) IN (SELECT * FROM displaced)
       THEN NULL ELSE old.part_name END,

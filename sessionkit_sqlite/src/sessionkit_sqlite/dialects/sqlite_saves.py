@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from sessionkit.records import MOST_AHEAD, later_activity
 from sessionkit_sqlite.rows import current_head, only_part, outcome, recent_as_text
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _update(*columns: str) -> str:
 _SEE: Final = f"SELECT {', '.join(_SEEN)} FROM sessionkit_session WHERE session_id IN"  # noqa: S608 - our own names
 _RESAVE: Final = (
     f"{_update(*_LIGHT, 'part_data')} AND part_name = ?"
-    " AND last_activity >= ? AND user_id IS ? AND expires_at IS ? AND ended = ?"
+    f" AND last_activity >= ? AND last_activity - {MOST_AHEAD} <= ? AND user_id IS ? AND expires_at IS ? AND ended = ?"
 )
 _UPDATE: Final = _update(*_LIGHT)
 _UPDATE_OWN: Final = _update(*_LIGHT, *_OWN)
@@ -112,7 +113,7 @@ def _resave_of(write: SessionWrite) -> _Values | None:
         return None
     name, data = part
     head = write.head
-    guard = (head.session_id, write.expected, name, head.last_activity)
+    guard = (head.session_id, write.expected, name, head.last_activity, head.last_activity)
     return (*_light(head), data, *guard, head.user_id, head.expires_at, head.ended)
 
 
@@ -159,7 +160,7 @@ def _replace(changes: _Changes, write: SessionWrite, row: _Values) -> str | None
     own: str | None = row[2]
     # A session's activity never moves back.
     kept = seen[1] if isinstance(seen[1], int) else 0  # else it is damaged
-    indexed = _indexed(head, max(head.last_activity, kept))
+    indexed = _indexed(head, later_activity(kept, head.last_activity))
     is_moved = indexed != seen
     values = _light(head) + indexed if is_moved else _light(head)
     key = (head.session_id, write.expected)
