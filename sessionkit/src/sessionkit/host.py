@@ -66,6 +66,14 @@ class Keeper(Protocol):
     def is_private(self, name: str) -> bool:
         """Return whether the settings say that what is called so is never stored."""
 
+    def joined_input(self, session: UserSession, key: str, before: Any, value: Any) -> Any:  # noqa: ANN401 - any value of a widget
+        """
+        Return what an input is to become where a page that showed *before* sets *value*.
+
+        That is *value*, but where a policy joins what two writers did (``union``, ``sum``, ``max``, ``min``): it
+        holds for what was changed since the page showed it, too.
+        """
+
     def schedule_save(self, session: UserSession) -> None:
         """Have the session saved soon, if it changed; never blocks."""
 

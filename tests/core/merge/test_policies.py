@@ -200,6 +200,26 @@ def test_a_counter_and_a_dict_are_not_added_up() -> None:
     assert_same(Counter(tea=2), found.inputs["cart"])
 
 
+@pytest.mark.parametrize(
+    ("fields", "before", "ours", "theirs", "expected"),
+    [
+        ({"inputs.x": "union"}, ["c"], ["c", "b"], ["c", "a"], ["c", "b", "a"]),
+        ({"inputs.x": "sum"}, 5, 7, 6, 8),
+        ({"inputs.x": "max"}, 5, 7, 9, 9),
+        ({"inputs.x": "max"}, 9, 7, 9, 7),
+        ({"inputs.x.*": "sum"}, {"tea": 1}, {"tea": 3}, {"tea": 2}, {"tea": 4}),
+        ({"inputs.x": "ours"}, 5, 7, 9, 7),
+        ({"inputs.x": "theirs"}, 5, 7, 9, 7),
+        ({}, 5, 7, 9, 7),
+    ],
+)
+def test_a_value_that_is_set_over_another_one_is_joined_with_it(
+    fields: dict[str, str], before: Any, ours: Any, theirs: Any, expected: Any
+) -> None:
+    """By policies that join what both did; no save met another one."""
+    assert expected == read_policies(fields).at("inputs", "x").joined(before, ours, theirs)
+
+
 def test_equal_changes_are_summed_through_the_store() -> None:
     """Two tabs that each counted once make two, though their bytes are the same."""
     settings = load_settings(

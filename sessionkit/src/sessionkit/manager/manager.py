@@ -184,6 +184,23 @@ class SessionGiver(BackgroundSaver):
         state[key] = value
         self.queue(session)
 
+    def joined_input(self, session: UserSession, key: str, before: Any, value: Any) -> Any:  # noqa: ANN401 - any value a widget may return
+        """
+        Return what an input is to become where a page that showed *before* sets *value*.
+
+        A policy that joins what two writers did (``union``, ``sum``, ``max``, ``min``) holds whether they met in
+        a save or not: what was changed since the page showed *before* is joined with it.
+
+        Args:
+            session: The session.
+            key: The input's key.
+            before: What the page showed.
+            value: What its user made of it.
+        """
+        policies = self.assembly.policies.at("inputs", key)
+        theirs = session.inputs.get(key, before)
+        return policies.joined(before, value, theirs) if policies.joins else value
+
     def recover(self, session_id: str, user_id: str | None = None) -> UserSession | None:
         """
         Return a stored session without making it the connection's; None when there is none.

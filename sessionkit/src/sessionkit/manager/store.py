@@ -17,7 +17,7 @@ from sessionkit.events import SessionEvent
 from sessionkit.journal import Journal
 from sessionkit.journal.replay import JournalRecovery
 from sessionkit.merge.merger import Merger
-from sessionkit.merge.policies import read_policies
+from sessionkit.merge.policies import Policies, read_policies
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
@@ -54,6 +54,11 @@ class Assembly:
         """Read the policies now: what is wrong with them is an error at start."""
         fields = self.settings.conflict.fields
         self._merger = Merger(read_policies(fields, where=self.settings.where))
+
+    @property
+    def policies(self) -> Policies:
+        """What the settings say of single fields."""
+        return self._merger.policies
 
     def storage(self) -> Storage:
         """

@@ -135,6 +135,22 @@ class Policies:
         """Whether any policy here or below adds changes up."""
         return self.rule is _sum or any(place.sums for place in self.below.values())
 
+    @property
+    def joins(self) -> bool:
+        """Whether any policy here or below makes one value of both sides', whoever was first."""
+        return self.rule in _JOINING or any(place.joins for place in self.below.values())
+
+    def joined(self, base: Any, ours: Any, theirs: Any) -> Any:
+        """
+        Return what a value becomes that is set where another one was seen.
+
+        Args:
+            base: What was seen by who sets it.
+            ours: What they set.
+            theirs: What there is.
+        """
+        return self.merging()(base, ours, theirs, NO_STAMPS) if self.joins else ours
+
     def at(self, *path: str) -> Policies:
         """Return what is said of a place below this one; the key itself goes before ``*``."""
         place = self
@@ -253,6 +269,8 @@ POLICIES: Final[Mapping[str, Rule]] = {
     "sum": _sum,
 }
 """What each policy does with base, ours and theirs."""
+
+_JOINING: Final = tuple(POLICIES[name] for name in ("union", "max", "min", "sum"))
 
 # -- paths ---------------------------------------------------------------------
 

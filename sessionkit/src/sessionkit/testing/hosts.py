@@ -297,6 +297,10 @@ class NullKeeper:
     def end_use(self, use: object) -> None:
         """Do nothing."""
 
+    def joined_input(self, session: UserSession, key: str, before: object, value: object) -> object:  # noqa: ARG002 - the protocol's
+        """Return the value."""
+        return value
+
     def schedule_save(self, session: UserSession) -> None:
         """Note that it was asked to."""
         self.asked.append(session)

@@ -27,6 +27,7 @@ from sessionkit_streamlit.internals.messages import Field, Form, is_pressed
 from sessionkit_streamlit.internals.state import MISSING, values
 from sessionkit_streamlit.internals.widgets import at_default, to_keep
 from sessionkit_streamlit.widgets.edits import is_late, note_page_sent
+from sessionkit_streamlit.widgets.restore import show_joined
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -56,7 +57,9 @@ def capture_request(connection: Connection, session: UserSession, run: ScriptRun
             if key not in widgets.shown or key in widgets.unsettable or _stays(widgets, key, value):
                 continue
             with _apart(key):
-                taken |= _take(connection, session, run, key, value)
+                if _take(connection, session, run, key, value):
+                    taken = True
+                    show_joined(connection, session, key, value)
     return taken
 
 
@@ -135,13 +138,18 @@ def _take(
         return False
     if not _has_changed(connection, run, key, value):
         return False
-    kept = to_keep(value)
-    session.set_input(key, kept)
+    kept = joined = to_keep(value)
+    if key in widgets.shown and connection.keeper is not None:
+        before = to_keep(widgets.shown[key])
+        joined = connection.keeper.joined_input(session, key, before, kept)
+    session.set_input(key, joined)
     widgets.agree(key, value)
     widgets.kept[key] = widgets.typed[key] = kept
+    if joined is not kept and not is_same(joined, kept):
+        widgets.kept[key] = MISSING  # the page is to show it
     widgets.replaced.pop(key, None)  # an edit: the browser is past what stood there
     if connection.page.tab is not None:  # another tab may tell its user when it was
-        connection.page.tab.group.edits[key] = (kept, utc_now())
+        connection.page.tab.group.edits[key] = (joined, utc_now())
     return True
 
 

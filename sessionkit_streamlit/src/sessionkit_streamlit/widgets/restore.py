@@ -221,6 +221,22 @@ def _stays(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noq
     )
 
 
+def show_joined(connection: Connection, session: UserSession, key: str, value: Any) -> None:  # noqa: ANN401
+    """
+    Have a widget show what the session made of its value, where a policy joined it with another one.
+
+    Args:
+        connection: The tab's.
+        session: The session that it shows.
+        key: The widget's key.
+        value: What the browser sent.
+    """
+    widgets = connection.widgets
+    if widgets.kept.get(key, MISSING) is MISSING and key not in widgets.forms.fields:
+        note_replaced(widgets, key, value)
+        _put(connection, key, session.inputs[key])
+
+
 def _is_news(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
     """Return whether *value* is to replace what Streamlit's state holds now."""
     waited = widgets.waiting.pop(key, MISSING) is not MISSING
