@@ -68,7 +68,8 @@ class Placed(NamedTuple):
     taken: Any
 
 
-class Marks(NamedTuple):
+@attrs.define(eq=False)
+class Marks:
     """
     Marks of what widgets show.
 
@@ -78,7 +79,7 @@ class Marks(NamedTuple):
         page: The marks, as the page is told.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     values: dict[str, Any]
     page: Mapping[str, Any]
 
