@@ -54,10 +54,12 @@ class Activity:
     Attributes:
         count: How many interactions there were.
         last: When it was last used, in nanoseconds since the epoch.
+        of_user: Whether its user is known to have done something, though what it holds may say nothing of it.
     """
 
     count: int = 0
     last: int = 0
+    of_user: bool = False
 
     @property
     def micros(self) -> int:
