@@ -179,6 +179,7 @@ def test_a_session_that_was_never_stored_is_refreshed_too(here: Server, seconds:
     """Another replica may have stored it meanwhile: here nothing was done in it yet."""
     tab = here.tab()
     tab.run()
+    assert here.manager.flush()
     here.store.calls.clear()
     seconds.time = 9.0
     tab.run()

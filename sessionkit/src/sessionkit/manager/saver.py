@@ -274,10 +274,10 @@ class BackgroundSaver(ManagerParts):
             return False
         # What was begun while nobody could look is to join what is stored, whatever it holds.
         began = not session.version and not session.provisional
-        if began and is_unused(session, host):
-            return True
-        self._begun.pop(session, None)
-        return False
+        session.unused = began and is_unused(session, host)
+        if not session.unused:
+            self._begun.pop(session, None)
+        return session.unused
 
     def _keep(self, session: UserSession) -> bool:
         """Have the journal keep what a session has; whether a crash loses nothing of it."""

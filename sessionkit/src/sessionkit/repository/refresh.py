@@ -46,7 +46,7 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
     if track.attempt is not None:
         return False  # the next save meets what is stored
     if known is None:
-        return _refresh_unstored(context, session, track)
+        return session.unused and _refresh_unstored(context, session, track)
     asked_at = micros_now()
     head = None if context.read_head is None else context.read_head(session.session_id)
     if head is not None and head.save_id in (known.head.save_id, track.unfit):

@@ -72,7 +72,7 @@ class SessionRefresh:
             Whether the store was asked.
         """
         track = self._tracks.get(session)
-        if track is None and session.save_id is None:
+        if track is None and session.unused:
             track = self._track(session)  # nobody has stored it, as far as is known
         if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
             return False
