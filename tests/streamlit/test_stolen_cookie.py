@@ -41,6 +41,7 @@ from sessionkit_streamlit.internals.state import hidden
 Page = Callable[..., Path]
 
 PATIENCE_S: Final = 20
+# Long words: a short one may stand in a random id.
 CARD: Final = "CREDIT-CARD"
 MINE: Final = "HER-OTHER-VERSION"
 
@@ -214,24 +215,24 @@ class Stage:
 
 def log_her_in() -> None:
     """Log the user in."""
-    log_in("ada")
+    log_in("countess")
 
 
 def log_her_out_and_in() -> None:
     """Log the user out, and in again."""
     log_out()
-    log_in("ada")
+    log_in("countess")
 
 
 def revoke_others() -> None:
     """Log out everywhere else."""
-    assert 1 == revoke_sessions("ada", keep_current=True)
+    assert 1 == revoke_sessions("countess", keep_current=True)
 
 
 def revoke_all() -> None:
     """End all of the user's sessions; they log in again."""
-    assert revoke_sessions("ada")
-    log_in("ada")
+    assert revoke_sessions("countess")
+    log_in("countess")
 
 
 ACTS: Final = {
@@ -278,8 +279,8 @@ def _stage(
     monkeypatch.setitem(sys.modules, "stage", module(stage))
 
     def begin() -> None:
-        session = get_current_session() if act == "log_in" else log_in("ada")
-        session.inputs["note"] = "tea"
+        session = get_current_session() if act == "log_in" else log_in("countess")
+        session.inputs["note"] = "darjeeling"
         session.extensions["ask"] = {"q": QUESTION}
         save_session(session, immediate=True)
 
@@ -293,7 +294,7 @@ def _stage(
         stage.user = user
     stage.flush()
     stage.attacker = sit(there, taken, attackers).run()
-    assert "tea" == stage.attacker.session.inputs["note"]
+    assert "darjeeling" == stage.attacker.session.inputs["note"]
     assert MINE in stage.attacker.said()
     yield stage
     there.close()
@@ -304,7 +305,7 @@ QUESTION: Final = {
     "part": "inputs",
     "keys": ["inputs", "note"],
     "ours": MINE,
-    "theirs": "tea",
+    "theirs": "darjeeling",
 }
 
 
@@ -350,9 +351,9 @@ def assert_hers(stage: Stage, act: str, stolen: UserSession) -> None:
     assert attackers.session_id not in {stolen.session_id, hers.session_id}
     assert attackers.user_id is None
     said = stage.attacker.said() + repr(attackers.to_dict())
-    assert not [secret for secret in (CARD, MINE, "tea", "ada") if secret in said]
+    assert not [secret for secret in (CARD, MINE, "darjeeling", "countess") if secret in said]
     assert CARD == hers.inputs["card"]
-    assert ("tea" if act in KEPT else None) == hers.inputs.get("note")
+    assert ("darjeeling" if act in KEPT else None) == hers.inputs.get("note")
     repository = stage.user.manager.repository
     for head in repository.heads():
         stored = repository.load(head.session_id)
