@@ -35,10 +35,16 @@ from sessionkit.events import (
     StoreUnavailable,
 )
 from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, LoadingHost
-from sessionkit.manager.claims import Claim, Claims, ConnectedSession, connected_session, leave
+from sessionkit.manager.claims import (
+    Claim,
+    Claims,
+    ConnectedSession,
+    connected_session,
+    is_blank,
+    leave,
+)
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
-from sessionkit.manager.unused_sessions import is_blank
 from sessionkit.records import short
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, Owner

@@ -15,10 +15,10 @@ from sessionkit.errors import QueueFullError, SessionGoneError, text_of
 from sessionkit.events import SaveFailed
 from sessionkit.host import Host
 from sessionkit.journal.replay import JournalRecovery
+from sessionkit.manager.claims import is_unused
 from sessionkit.manager.lost_sessions import LostSessions
 from sessionkit.manager.parts import ManagerParts
 from sessionkit.manager.store import make_recovery
-from sessionkit.manager.unused_sessions import is_unused
 from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.persistence.writer import Use
