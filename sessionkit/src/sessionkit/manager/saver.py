@@ -235,7 +235,8 @@ class BackgroundSaver(ManagerParts):
     def _live_in_the_end(self) -> list[UserSession]:
         live = self._live.stored()
         self._lost_sessions.look_in_the_end(live)
-        return [*live, *self._begun]
+        begun = (alive() for alive in self._begun.keyrefs())  # copied at once: others begin meanwhile
+        return [*live, *filter(None, begun)]
 
     def _record_lost(self, session_id: str) -> None:
         self._lost_sessions.record_lost(session_id)
