@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from enum import Enum
@@ -10,9 +11,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from session_harness.data import LINKS, endless
+from session_harness.data import LINKS, endless, make_codec
 
 from sessionkit import FormState, UserSession
+from sessionkit.defaults.json import JsonSerializer
+from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.errors import SerializationError
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.unreadable import is_opaque
@@ -31,6 +34,30 @@ def test_what_is_held_several_times_counts_as_often(link: Callable[[Any], Any]) 
     assert holds_too_much({"deep": [endless(link)]})
     assert not holds_too_much(endless(link, levels=7), 10_000)
     assert holds_too_much(endless(link, levels=7), 100)
+
+
+@EACH
+def test_what_the_garbage_collector_leaves_alone_counts_too(link: Callable[[Any], Any]) -> None:
+    """It stops looking at tuples that hold nothing but texts, numbers and such tuples, and at dicts of them."""
+    gc.freeze()  # a collection is quick where there is little else
+    try:
+        value = endless(link, levels=40)
+        for _ in range(80):  # each one reaches the next tuple, if not all at once
+            gc.collect()
+        flat = {"a": value}
+
+        assert (type(value) is tuple) != gc.is_tracked(flat)
+        assert holds_too_much(value)
+        assert holds_too_much(flat)
+        assert holds_too_much({"form": {"data": flat}})
+        for serializer in (MsgpackSerializer(), JsonSerializer()):
+            if type(value) is tuple:  # lists and dicts are counted before they are handed over
+                with pytest.raises(SerializationError, match="more than"):
+                    serializer.dumps({"data": flat})
+        encoded = make_codec().encode(UserSession(inputs={"a": 1, "bomb": value}), {})
+    finally:
+        gc.unfreeze()
+    assert ["inputs['bomb']"] == [error.path for error in encoded.refused]
 
 
 def test_wide_values_count_as_often_as_they_are_held() -> None:

@@ -115,7 +115,8 @@ class SessionCodec:
             is_looked_through, session.encoded_by = session.encoded_by == rules, rules
             plain = to_parts(session, refused.append)
             # What comes to less than all of them may takes no time without an end to write.
-            most = self.max_bytes if holds_too_much(plain, self.max_bytes) else None
+            wide = holds_too_much(plain, self.max_bytes, tuples=False)
+            most = self.max_bytes if wide else None
             for name, part in plain.items():
                 if name in held:
                     continue

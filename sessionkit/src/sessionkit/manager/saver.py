@@ -235,7 +235,9 @@ class BackgroundSaver(ManagerParts):
     def _live_in_the_end(self) -> list[UserSession]:
         live = self._live.stored()
         self._lost_sessions.look_in_the_end(live)
-        begun = (alive() for alive in self._begun.keyrefs())  # copied at once: others begin meanwhile
+        begun = (
+            alive() for alive in self._begun.keyrefs()
+        )  # copied at once: others begin meanwhile
         return [*live, *filter(None, begun)]
 
     def _record_lost(self, session_id: str) -> None:

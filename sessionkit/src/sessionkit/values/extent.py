@@ -21,6 +21,8 @@ MOST: Final = 2**24
 """Values that one may hold where nobody says how many; each takes a byte at least."""
 
 _CONTAINERS: Final = DICT_TYPES | {list, tuple, set, frozenset}
+_UNTRACKED: Final = {dict, tuple}
+_TUPLE: Final = {tuple}
 _AT_A_GLANCE: Final = 2**16
 _LEVELS: Final = 128
 _MANY: Final = 1024
@@ -34,28 +36,45 @@ def too_much(most: int) -> SerializationError:
     )
 
 
-def holds_too_much(value: Any, most: int = MOST) -> bool:
+def holds_too_much(value: Any, most: int = MOST, *, tuples: bool = True) -> bool:
     """
     Return whether a value holds more values than *most*, in plain containers, however deep.
 
     Args:
         value: Any value; what it holds is looked at, nothing of it is called.
         most: How many it may hold.
+        tuples: Whether to look for tuples in flat dicts, too, which takes a step for each entry. Who hands the
+            value to a serializer next need not: ours count again where there are tuples.
     """
     # At each save: so it is done by steps of C as far as it goes.
     level, count = [value], 0
     for _ in range(_LEVELS):
         if len(level) > _MANY and not get_referents(*level):
             return count > most
-        # Of other objects it is not asked what they hold. A dict of nothing but texts and numbers isn't tracked.
-        level = [one for one in filter(is_tracked, level) if type(one) in _CONTAINERS]
-        if not level:
+        # Of other objects it is not asked what they hold.
+        containers = [one for one in filter(is_tracked, level) if type(one) in _CONTAINERS]
+        if tuples and not _UNTRACKED.isdisjoint(map(type, level)):
+            containers += filter(_is_untracked_container, level)
+        if not containers:
             return count > most
-        level = get_referents(*level)
+        level = get_referents(*containers)
         count += len(level)
         if count > _AT_A_GLANCE:
             break
     return _count_exceeds(value, most)
+
+
+def _is_untracked_container(one: Any) -> bool:
+    """
+    Return whether the garbage collector leaves a container alone that may yet hold others.
+
+    It leaves tuples alone that hold nothing but texts, numbers and such tuples; and dicts likewise, most of which
+    are flat.
+    """
+    if is_tracked(one):
+        return False
+    kind = type(one)
+    return kind is tuple or (kind is dict and not _TUPLE.isdisjoint(map(type, one.values())))
 
 
 def _count_exceeds(value: Any, most: int) -> bool:

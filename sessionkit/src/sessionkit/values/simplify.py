@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sessionkit.errors import SerializationError
 from sessionkit.values.dicts import kept_factories
+from sessionkit.values.extent import MOST, holds_too_much, too_much
 from sessionkit.values.kind import Kind
 from sessionkit.values.kinds import DICT, Kinds
 from sessionkit.values.opaque import Opaque
@@ -60,6 +61,8 @@ class Simplifier(ABC):
             SerializationError: If a value can't be kept; ``path`` says which.
             RuntimeError: If another thread changed a container in the middle of its copy.
         """
+        if holds_too_much(value):
+            raise too_much(MOST)
         try:
             return self.simplify(value, 0)
         except RecursionError as error:

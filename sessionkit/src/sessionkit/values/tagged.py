@@ -9,7 +9,6 @@ from math import isfinite
 from typing import Any, Final, NoReturn
 
 from sessionkit.errors import SerializationError
-from sessionkit.values.extent import MOST, holds_too_much, too_much
 from sessionkit.values.kind import Kind
 from sessionkit.values.kinds import Kinds
 from sessionkit.values.opaque import Opaque
@@ -41,8 +40,6 @@ def to_tagged(value: Any, kinds: Kinds = _BUILT_IN) -> Any:  # noqa: ANN401 - an
         >>> to_tagged({"day": date(2026, 1, 31)})
         {'day': {'$t': 'date', 'v': '2026-01-31'}}
     """
-    if holds_too_much(value):
-        raise too_much(MOST)
     return _Tagger(kinds)(value)
 
 
