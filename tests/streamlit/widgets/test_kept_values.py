@@ -148,7 +148,9 @@ def test_a_charts_selection_is_kept_for_the_app_to_read(
     """Streamlit lets nobody set a chart's: it is plain data in the session, and no value that can't be kept."""
     body = "import altair as alt, pandas as pd, pydeck\n"
     script = page(f"{body}persist_input('x', {CHARTS[chart]})\n")
-    assert not browser.open(script).run().exception
+    tab = browser.open(script).run()
+    assert not tab.exception
+    browser.manager.save(browser.connection_of(tab).session, immediate=True)
     browser.restart()
     assert dict is type(browser.session().inputs["x"])
     assert "selection" in browser.session().inputs["x"]
