@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
+from session_harness.ids import repr_without_address
 
 from sessionkit.events import ValueDropped
 
@@ -166,7 +167,11 @@ for number, draw in enumerate(state.widgets):
 """
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__} {value!r:.20}")
+def _named(value: object) -> str:
+    return f"{type(value).__name__} {repr_without_address(value):.20}"
+
+
+@pytest.mark.parametrize("value", VALUES, ids=_named)
 def test_whatever_is_stored_under_a_widgets_key_the_page_goes_on(
     browser: Any, page: Page, value: Any
 ) -> None:
