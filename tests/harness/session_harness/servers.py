@@ -198,7 +198,8 @@ class Server:
     def visited(self) -> Tab:
         """Return a tab of a browser that holds a cookie of a session, which is stored."""
         tab = self.tab()
-        self.manager.save(tab.run(), immediate=True)
+        tab.run()
+        assert self.manager.flush()
         return tab.reload()
 
     def wait_for_events(self) -> None:

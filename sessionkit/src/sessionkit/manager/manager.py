@@ -100,8 +100,6 @@ class SessionGiver(BackgroundSaver):
         session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
         _GIVERS[session] = self
         session.touch()
-        if not session.version and not host.trusted:
-            self._begun[session] = host
         self.schedule_save(session)
         if _is_connected(host):
             host.connected(session, self)

@@ -13,9 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sessionkit.errors import QueueFullError, SessionGoneError, text_of
 from sessionkit.events import SaveFailed
-from sessionkit.host import Host
 from sessionkit.journal.replay import JournalRecovery
-from sessionkit.manager.claims import is_unused
 from sessionkit.manager.lost_sessions import LostSessions
 from sessionkit.manager.parts import ManagerParts
 from sessionkit.manager.store import make_recovery
@@ -61,7 +59,6 @@ class BackgroundSaver(ManagerParts):
         self._nanoseconds = time_ns if now is utc_now else lambda: to_micros(now()) * 1000
         persistence = self.settings.persistence
         self._recovery = self._make_recovery()
-        self._begun: WeakKeyDictionary[UserSession, Host] = WeakKeyDictionary()
         self._turned_away: WeakKeyDictionary[UserSession, tuple[str, str | None]] = (
             WeakKeyDictionary()
         )
@@ -81,7 +78,7 @@ class BackgroundSaver(ManagerParts):
             on_failure=self._save_failed,
             debounce_of=form_debounce,
             size_of=self._size_of,
-            keep=None if self._recovery is None else self._keep,
+            keep=None if self._recovery is None else self._recovery.journal.keep,
             revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
             live=self._live_in_the_end,
@@ -142,7 +139,6 @@ class BackgroundSaver(ManagerParts):
             RejectedError: If the store will not take it.
         """
         SESSION.check(session)
-        self._begun.pop(session, None)  # whoever asks means it, whatever is in there
         ask_for_forms(session)
         if not immediate:
             self.queue(session)
@@ -235,10 +231,7 @@ class BackgroundSaver(ManagerParts):
     def _live_in_the_end(self) -> list[UserSession]:
         live = self._live.stored()
         self._lost_sessions.look_in_the_end(live)
-        begun = (
-            alive() for alive in self._begun.keyrefs()
-        )  # copied at once: others begin meanwhile
-        return [*live, *filter(None, begun)]
+        return live
 
     def _record_lost(self, session_id: str) -> None:
         self._lost_sessions.record_lost(session_id)
@@ -260,35 +253,6 @@ class BackgroundSaver(ManagerParts):
         self.persistence.schedule_save(None, UserSession(), lambda _: work(), bounded=False)
 
     def _save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
-        if self._begun:
-            return self._save_used(sessions)
-        return self._save_all(sessions)
-
-    def _save_used(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
-        """Save those of the sessions in which something was done; nothing is to be stored of the others."""
-        used = [session for session in sessions if not self._is_unused(session)]
-        outcomes = dict(zip(used, self._save_all(used), strict=True)) if used else {}
-        return [outcomes.get(session) for session in sessions]
-
-    def _is_unused(self, session: UserSession) -> bool:
-        # Health checks, link previews and crawlers open pages, too.
-        host = self._begun.get(session)
-        if host is None:
-            return False
-        # What was begun while nobody could look is to join what is stored, whatever it holds.
-        began = not session.version and not session.provisional
-        session.unused = began and is_unused(session, host)
-        if not session.unused:
-            self._begun.pop(session, None)
-        return session.unused
-
-    def _keep(self, session: UserSession) -> bool:
-        """Have the journal keep what a session has; whether a crash loses nothing of it."""
-        if self._begun and self._is_unused(session):
-            return True
-        return self._recovery is None or self._recovery.journal.keep(session)
-
-    def _save_all(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
         repository = self.repository
         outcomes = repository.save_many(sessions, whole=False)
         for session in sessions:

@@ -43,10 +43,8 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
         NewerFormatError: If a newer release has saved it.
     """
     known = track.stored
-    if track.attempt is not None:
+    if known is None or track.attempt is not None:
         return False  # the next save meets what is stored
-    if known is None:
-        return session.unused and _refresh_unstored(context, session, track)
     asked_at = micros_now()
     head = None if context.read_head is None else context.read_head(session.session_id)
     if head is not None and head.save_id in (known.head.save_id, track.unfit):
@@ -65,20 +63,6 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
         if seen.head.save_id != known.head.save_id:
             record_seen(context, session, track, seen)
         _record_times(track, known, seen.head)
-        session.owned_at = asked_at
-    return True
-
-
-def _refresh_unstored(context: SaveContext, session: UserSession, track: Track) -> bool:
-    """Record what somebody else has stored under the id of a session that was never stored here."""
-    asked_at = micros_now()
-    seen = _load_parts(context, session, track, None)
-    track.gone = why_gone(context, session, track, seen)
-    if track.gone is not None:
-        context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
-        raise SessionGoneError(session.session_id, track.gone)
-    if seen is not None and seen.usable:
-        record_seen(context, session, track, seen)
         session.owned_at = asked_at
     return True
 

@@ -62,7 +62,7 @@ class SessionRefresh:
 
     def try_refresh(self, session: UserSession, *, wait: bool = False) -> bool:
         """
-        Do as :meth:`refresh`, but ask for nothing that is known to be gone.
+        Do as :meth:`refresh`, but ask for nothing that is known: what was never stored, or is gone.
 
         Args:
             session: The session.
@@ -72,8 +72,6 @@ class SessionRefresh:
             Whether the store was asked.
         """
         track = self._tracks.get(session)
-        if track is None and session.unused:
-            track = self._track(session)  # nobody has stored it, as far as is known
         if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
             return False
         try:

@@ -143,7 +143,6 @@ def _take(
         before = to_keep(widgets.shown[key])
         joined = connection.keeper.joined_input(session, key, before, kept)
     session.set_input(key, joined)
-    session.activity.of_user = True
     widgets.agree(key, value)
     widgets.kept[key] = widgets.typed[key] = kept
     if joined is not kept and not is_same(joined, kept):
