@@ -81,12 +81,12 @@ def at(server: Server, name: str) -> str:
     return f"{server.url}?user={name}"
 
 
-def click_until(tab: Desk, line: str) -> None:
-    """Use the page until it shows a line that another replica has stored."""
+def click_until(tab: Desk, button: str, line: str) -> None:
+    """Click until the page shows a line that rests on what is stored by now."""
     ends = time.monotonic() + PATIENCE_S
     while not tab.line(line).is_visible():
         assert time.monotonic() < ends, line
-        tab.click("Again")
+        tab.click(button)
         tab.page.wait_for_timeout(LOOK_MS)
 
 
@@ -115,11 +115,12 @@ def test_half_typed_text_and_an_open_notice(tabs: Tabs) -> None:
     user, thief = tabs.user, tabs.thief
     thief.field("Note").fill("mine")
     user.enter("Note", "milk")
-    user.shows("note=milk")
+    # Who stores second is told of the conflict: that is to be the thief.
+    click_until(user, "Look", "stored note=milk")
     thief.field("Note").press("Enter")
     expect(thief.page.get_by_text(NOTICE)).to_be_visible()
     thief.field("Typed").fill("half typed")
-    click_until(user, "note=mine")
+    click_until(user, "Again", "note=mine")
     before = user.value("session")
     user.click("Rotate")
     user.line(f"session={before}").wait_for(state="detached")

@@ -28,7 +28,8 @@ BATCHES: Final = 15
 
 PATIENCE: Final = 20.0
 
-POLL: Final = 0.02
+POLL: Final = 0.15
+"""In seconds. MariaDB's list of transactions is a copy, made anew only if nobody read it for 0.1 seconds."""
 
 WAITING: Final = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",

@@ -10,12 +10,23 @@ import streamlit as st
 from sessionkit import (
     bootstrap_session,
     end_session,
+    get_current_session,
+    get_manager,
     log_in,
     log_out,
     persist_input,
     rotate_session,
 )
 from sessionkit_streamlit import conflict_notice, persist
+
+
+@st.fragment
+def stored() -> None:
+    """Say what is in the store; a run of the fragment alone waits for no save of its own."""
+    st.button("Look")
+    session = get_current_session()
+    if not get_manager().is_pending(session.session_id):
+        st.text(f"stored note={session.inputs.get('note')}")
 
 
 def main() -> None:
@@ -35,6 +46,7 @@ def main() -> None:
     st.text(f"owner={session.user_id}")
     for key in ("note", "typed", "attack"):
         st.text(f"{key}={session.inputs.get(key)}")
+    stored()
     if loops:
         place = st.empty()
         for turn in range(600):
