@@ -55,7 +55,6 @@ class PersistenceStatus:
         offline_since: Since when the store is down, in UTC; None when it is not.
         retry_in: In how many seconds it is tried again; None when the store is not down.
         rejected: Saves that will not go through as they are.
-        spilled: How many of the pending sessions are held by the journal alone.
         not_kept: Values that the last saves could not keep, of sessions that are in use.
         lost_at: When the store was last found to have lost sessions that this process has, in UTC; they
             are stored again. None for never.
@@ -69,7 +68,6 @@ class PersistenceStatus:
     offline_since: datetime | None = None
     retry_in: float | None = None
     rejected: tuple[RejectedSave, ...] = ()
-    spilled: int = 0
     not_kept: tuple[NotKept, ...] = ()
     refusal: Refusal | None = None
     lost_at: datetime | None = None

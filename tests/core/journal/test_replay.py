@@ -13,7 +13,6 @@ import pytest
 from session_harness.servers import LATER, Server
 from session_harness.stores import PATIENCE, FaultyStore, Gate
 
-from sessionkit.errors import ConfigError, QueueFullError
 from sessionkit.events import JournalFailed, SaveFailed, SessionCreated
 from sessionkit.journal import replay
 from sessionkit.session import UserSession
@@ -154,42 +153,6 @@ def test_an_ended_session_is_not_kept(start: Start, tmp_path: Path) -> None:
     assert b"Ada" not in segment.read_bytes()
 
 
-def test_what_the_queue_lets_go_of_comes_back(start: Start) -> None:
-    """Sessions that nobody holds any more are made of the journal again, and stored with their changes alone."""
-    server = start(max_pending=2, when_full="spill")
-    for number in range(5):
-        persist(server, f"old{number}", kept=number)
-    assert server.manager.flush(timeout=PATIENCE)
-    server.store.down = True
-    for number in range(5):
-        persist(server, f"old{number}", changed=number)
-        persist(server, f"new{number}", begun=number)
-    assert server.manager.persistence.status().spilled
-    server.store.down = False
-    assert server.manager.flush(timeout=PATIENCE)
-    assert 0 == server.manager.persistence.status().spilled
-
-    other = start(server)
-    for number in range(5):
-        assert {"begun": number} == other.manager.bootstrap(f"new{number}").inputs
-        expected = {"kept": number, "changed": number}
-        assert expected == other.manager.bootstrap(f"old{number}").inputs
-
-
-def test_what_the_journal_can_not_take_is_not_let_go_of(start: Start, tmp_path: Path) -> None:
-    """The app is told, instead of losing it."""
-    server = start(max_pending=1, when_full="spill")
-    spoil(server, tmp_path / "journal")
-    persist(server, "one", name="Ada")
-    server.store.down = True  # or the writer might make room
-    other = server.manager.bootstrap("two")
-    other.set_input("name", "Bob")
-    with pytest.raises(QueueFullError):
-        server.manager.save(other)
-
-    assert 0 == server.manager.persistence.status().spilled
-
-
 def spoil(server: Server, folder: Path) -> None:
     """Let the journal's folder be none, once the server has started: before, that is an error of the settings."""
     server.manager.check_store()
@@ -215,6 +178,4 @@ def test_the_journal_is_off_where_nobody_asks_for_it() -> None:
     assert load_settings().persistence.journal is None
     on = load_settings(persistence={"journal": ".sessionkit/journal", "journal_fsync": True})
     assert Path(".sessionkit/journal") == on.persistence.journal
-    with pytest.raises(ConfigError, match="journal"):
-        load_settings(persistence={"when_full": "spill"})
     assert PersistenceSettings().journal_fsync is False

@@ -76,7 +76,6 @@ def test_the_journal_gets_what_is_found_while_the_store_is_down(
         5000,
         save_many=store.save_many,
         keep=lambda session: kept.append(dict(session.inputs)),
-        revive=lambda _: None,
     )
     store.go_down()
     schedule(persistence, "other")

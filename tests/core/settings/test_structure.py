@@ -87,12 +87,12 @@ def _alone(bare: Path) -> None:
         ),
         (
             {"persistence": {"when_full": "drop"}},
-            "persistence.when_full: 'block' or 'raise' or 'spill' is needed, not 'drop'",
+            "persistence.when_full: 'block' or 'raise' is needed, not 'drop'",
         ),
         ({"persistence": {"journal": 3}}, "persistence.journal: a text is needed, not int"),
         (
             {"persistence": {"when_full": "spill"}},
-            "persistence.when_full is 'spill', which needs a journal: set persistence.journal",
+            "persistence.when_full: 'spill' is there no more: take 'block' or 'raise', and let more wait",
         ),
         (
             {"persistence": {"refresh": "always"}},

@@ -55,12 +55,11 @@ class Stepped(SessionPersistence):
 
     def work_until(self, time: Time, seconds: float, after: Callable[[], None]) -> None:
         """Let the clock go on, and do all that comes up until then; *after* is called after each batch."""
-        while (due := self._next_due()) is not None:
+        while (due := self._queue.next_due()) is not None:
             due = max(due, self._breaker.retry_at)
             if due > seconds:
                 break
             time.seconds = max(time.seconds, due)
-            self._recall()
             self._save_due()
             after()
         time.seconds = max(time.seconds, seconds)

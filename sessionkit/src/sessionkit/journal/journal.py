@@ -197,27 +197,13 @@ class Journal:
             self._failing = True
             self._emit(JournalFailed(session_id=session_id, error=f"{self.folder}: {error}"))
 
-    # -- what is left of other processes, or of sessions that were let go of --
+    # -- what is left of other processes --
 
     def left(self) -> list[tuple[Log, JournalLine]]:
         """Return what dead processes left and no live session goes on with."""
-        return self._unheld(self.logs.adopted_lines())
-
-    def let_go(self, session_id: str) -> list[tuple[Log, JournalLine]]:
-        """Return the lines of an id that no live session goes on with."""
-        return self._unheld([one for one in self.logs.lines() if one[1].session_id == session_id])
-
-    def _unheld(self, lines: Sequence[tuple[Log, JournalLine]]) -> list[tuple[Log, JournalLine]]:
         with self.logs.lock:
             held = {live.line for live in list(self._live_entries.values())}
-        return [(log, line) for log, line in lines if line not in held]
-
-    def held(self, session_id: str) -> UserSession | None:
-        """Return a live session of an id that is not all stored yet, or None."""
-        with self.logs.lock:
-            live = list(self._live_entries.items())
-        mine = (one for one, its in live if its.is_open and one.session_id == session_id)
-        return next(mine, None)
+        return [(log, line) for log, line in self.logs.adopted_lines() if line not in held]
 
     def go_on(self, session: UserSession, log: Log, line: JournalLine, state: LineState) -> None:
         """

@@ -57,7 +57,7 @@ Later = Callable[[Callable[[], object]], object]
 @attrs.frozen(kw_only=True)
 class JournalRecovery:
     """
-    Recovers what a journal holds: of dead processes when the store opens, and what the queue has spilled.
+    Recovers what a journal holds of dead processes, when the store opens.
 
     Attributes:
         journal: The journal.
@@ -95,29 +95,6 @@ class JournalRecovery:
         except OSError as error:
             self.emit(JournalFailed(session_id=None, error=f"{self.journal.folder}: {error}"))
             return ReplayReport()
-
-    def revive(self, session_id: str) -> UserSession | None:
-        """
-        Make a session of the journal again that the queue has let go of.
-
-        Returns:
-            The session, ready to be saved; None if all of it is stored.
-
-        Raises:
-            UnavailableError: If the store can't be reached.
-            SessionKitError: If it can't be made; the journal keeps it for the next process.
-        """
-        held = self.journal.held(session_id)
-        if held is not None:
-            return held
-        for log, line in self.journal.let_go(session_id):
-            state = self.journal.logs.state(log, line)
-            session = revive(self.repository(), state)
-            if session is not None:
-                self.journal.go_on(session, log, line, state)
-                return session
-            self.journal.drop(log, line)
-        return None
 
 
 @attrs.define(kw_only=True, eq=False)

@@ -79,7 +79,6 @@ class BackgroundSaver(ManagerParts):
             debounce_of=form_debounce,
             size_of=self._size_of,
             keep=None if self._recovery is None else self._recovery.journal.keep,
-            revive=None if self._recovery is None else self._recovery.revive,
             stored_as=attrgetter("save_id"),
             live=self._live_in_the_end,
         )

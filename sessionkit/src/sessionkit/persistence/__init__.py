@@ -8,7 +8,7 @@ and the table of names in ``sessionkit`` import this room.
 
 **The lock.** All parts of a :class:`SessionPersistence` share one lock, the queue's: an ``RLock`` that
 ``SaveOutcomes`` makes (``_lock``), and makes anew in a child after a fork. It guards the queue and its slots,
-the breaker, the lists of rejected and incomplete saves, the spilled ids, and which thread is the writer. Those
+the breaker, the lists of rejected and incomplete saves, and which thread is the writer. Those
 classes take no lock of their own: the caller holds it. The conditions ``_changed`` (the writer looks again),
 ``_settled`` (saves are over) and each slot's ``turn`` are on that same lock. ``status``, ``is_pending`` and
 ``schedule_again`` read without it, so that a page never waits for it.

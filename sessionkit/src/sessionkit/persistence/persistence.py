@@ -21,7 +21,7 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.persistence.exits import EXITS, save_before_exit
-from sessionkit.persistence.limits import RAISE, SPILL, QueueLimits, SpilledSession
+from sessionkit.persistence.limits import RAISE, QueueLimits
 from sessionkit.persistence.queue import AwaitedSave, SaveFunction, SharedSave, Slot
 from sessionkit.persistence.writer import (
     FailureObserver,
@@ -206,24 +206,20 @@ class QueueAdmission(ImmediateSaves):
 
     def _enter(
         self, session: UserSession, save_fn: SaveFunction | None, *, bounded: bool = True
-    ) -> bool:
-        """Queue a session, or do what the limits say; return whether the journal was told."""
+    ) -> None:
+        """Queue a session, or do what the limits say."""
         if save_fn is None and self._options.save_many is None:
             msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
             raise ConfigError(msg)
         size = 0 if id(session) in self._queue.slots else self._size_of(session)
         deadline: float | None = None
         while not self._admit(session, save_fn, size if bounded else None):
-            if self._options.limits.when_full == SPILL and save_fn is None:
-                self._spill_over(session)
-                return True
             # Who saves makes the room that others wait for.
             if self._options.limits.when_full == RAISE or get_ident() in self._saving:
                 raise self._full(session)
             now = time.monotonic()
             deadline = deadline or now + self._options.limits.full_timeout_ms / 1000
             self._await_room(session, size, deadline - now)
-        return False
 
     def _admit(self, session: UserSession, save_fn: SaveFunction | None, size: int | None) -> bool:
         debounce_of = self._options.debounce_of
@@ -251,18 +247,6 @@ class QueueAdmission(ImmediateSaves):
         with release_locks(session.lock), self._lock:
             if not self._settled.wait_for(lambda: self._closed or self._fits(size), timeout):
                 raise self._full(session)
-
-    def _spill_over(self, session: UserSession) -> None:
-        """Leave a session to the journal, and keep its id; one that it can't take is not let go of."""
-        try:
-            kept = self._options.keep is None or self._options.keep(session) is not False
-        except Exception as error:
-            # Whatever a journal raises, it does not have the session: that is what the app is told.
-            raise self._full(session, error) from error
-        if not kept:
-            raise self._full(session)
-        with self._lock:
-            self._spill.add(session, self._clock())
 
 
 class ShutdownSaves(QueueAdmission):
@@ -292,9 +276,7 @@ class ShutdownSaves(QueueAdmission):
             for session in found:
                 self._keep_found(session)
         with self._lock:
-            awaited: list[AwaitedSave | SpilledSession] = []
-            awaited += [AwaitedSave.of(slot) for slot in self._queue.hurry(session_id)]
-            awaited += self._spill.of(session_id)
+            awaited = [AwaitedSave.of(slot) for slot in self._queue.hurry(session_id)]
             if not awaited:
                 return True
             self._breaker.let_through()
@@ -311,7 +293,7 @@ class ShutdownSaves(QueueAdmission):
                 self._save_here(is_over, timeout)
         return all(one.stored for one in awaited)
 
-    def _until_tried(self, awaited: Sequence[AwaitedSave | SpilledSession]) -> Callable[[], bool]:
+    def _until_tried(self, awaited: Sequence[AwaitedSave]) -> Callable[[], bool]:
         before = self._breaker.tries  # what had begun says nothing of now
         return lambda: self._breaker.failed > before or all(one.tried for one in awaited)
 
@@ -319,7 +301,6 @@ class ShutdownSaves(QueueAdmission):
         """Do without the writer: while the interpreter shuts down no thread can be started."""
         begin = time.monotonic()
         while not is_over() and (timeout is None or time.monotonic() - begin < timeout):
-            self._recall()
             if not self._save_due(_ENDING):
                 return
 
@@ -347,8 +328,6 @@ class ShutdownSaves(QueueAdmission):
             self._log_left()
             for slot in self._queue.of(None):
                 self._let_go(slot)
-            for entry in self._spill.of(None):
-                self._spill.discard(entry.session_id)
             self._changed.notify_all()
             self._settled.notify()
         return done
@@ -362,11 +341,11 @@ class ShutdownSaves(QueueAdmission):
             self._keep_found(session)
 
     def _log_left(self) -> None:
-        slots, spilled = self._waiting(None), self._spill.of(None)
-        if not slots and not spilled:
+        slots = self._waiting(None)
+        if not slots:
             return
-        names = {slot.session.session_id for slot in slots} | {one.session_id for one in spilled}
-        oldest = self._clock() - min(self._since(slots, spilled))
+        names = {slot.session.session_id for slot in slots}
+        oldest = self._clock() - min(slot.since for slot in slots)
         errors = [slot.error for slot in slots if slot.error]
         _LOGGER.error(
             "%s with unsaved changes of %s, the oldest %.1f s old: %s; %s",
@@ -387,11 +366,6 @@ class ShutdownSaves(QueueAdmission):
     def _fate(self) -> str:
         return "the journal has them" if self._options.keep else "they are lost"
 
-    @staticmethod
-    def _since(slots: Sequence[Slot], spilled: Sequence[SpilledSession]) -> list[float]:
-        """Return when the oldest changes came."""
-        return [slot.since for slot in slots] + [one.since for one in spilled]
-
     def _waiting(self, which: str | UserSession | None) -> list[Slot]:
         """Return the slots of a session, an id, or all, in which something waits; needs no lock."""
         if isinstance(which, UserSession):
@@ -409,9 +383,7 @@ class ShutdownSaves(QueueAdmission):
             with self._lock:
                 if self._thread is not None:  # it tries again by itself
                     left = timeout - (time.monotonic() - begin)
-                    self._settled.wait_for(
-                        lambda: not self._waiting(None) and not len(self._spill), left
-                    )
+                    self._settled.wait_for(lambda: not self._waiting(None), left)
         self.close(timeout=0)
 
     def before_fork(self) -> None:
@@ -458,27 +430,25 @@ class StatusReport(ShutdownSaves):
         """
         SESSION_OR_ID.check(session)
         session_id = session.session_id if isinstance(session, UserSession) else session
-        slots, spilled = self._waiting(session), self._spill.of(session_id)
-        waiting = self._since(slots, spilled)
+        slots = self._waiting(session)
         rejected, not_kept = self._rejected.of(session_id), self._incomplete.of(session)
         # The store may be down for one session alone: that says nothing of all.
         troubled = [slot for slot in slots if slot.down_since] if session_id is not None else []
-        offline = bool(troubled or (waiting and self._breaker.is_failing))
+        offline = bool(troubled or (slots and self._breaker.is_failing))
         return PersistenceStatus(
             state=_state(
                 offline=offline,
                 rejected=bool(rejected),
-                waiting=bool(waiting),
+                waiting=bool(slots),
                 incomplete=bool(not_kept),
             ),
-            pending=len(waiting),
+            pending=len(slots),
             pending_bytes=sum(slot.size for slot in slots),
-            oldest_age=max(0.0, self._clock() - min(waiting)) if waiting else None,
+            oldest_age=self._oldest_age(slots),
             last_error=self._last_error(slots, rejected, offline=offline),
             offline_since=self._down_since(troubled) if offline else None,
             retry_in=self._retry_in(troubled) if offline else None,
             rejected=rejected,
-            spilled=len(spilled),
             not_kept=not_kept,
             refusal=rejected[-1].refusal if rejected else None,
             lost_at=self._lost_at,
@@ -491,8 +461,11 @@ class StatusReport(ShutdownSaves):
     def is_pending(self, session: str | UserSession) -> bool:
         """Return whether a session, or one of an id, waits or is being saved."""
         SESSION_OR_ID.check(session)
-        session_id = session.session_id if isinstance(session, UserSession) else session
-        return bool(self._waiting(session) or self._spill.of(session_id))
+        return bool(self._waiting(session))
+
+    def _oldest_age(self, slots: list[Slot]) -> float | None:
+        since = min((slot.since for slot in slots), default=None)
+        return None if since is None else max(0.0, self._clock() - since)
 
     def _last_error(
         self, slots: list[Slot], rejected: tuple[RejectedSave, ...], *, offline: bool
@@ -547,7 +520,6 @@ class SessionPersistence(StatusReport):
         now: Callable[[], datetime] = utc_now,
         debounce_of: Callable[[UserSession], float | None] | None = None,
         keep: Callable[[UserSession], Any] | None = None,
-        revive: Callable[[str], UserSession | None] | None = None,
         size_of: Callable[[UserSession], int] | None = None,
         stored_as: Callable[[UserSession], object] | None = None,
         live: Callable[[], Iterable[UserSession]] | None = None,
@@ -570,25 +542,18 @@ class SessionPersistence(StatusReport):
             debounce_of: Returns how long a session's save waits for more changes, in
                 seconds; None for *debounce_ms*. Asked at each schedule.
             keep: A journal's: told of each session after it was scheduled, on that thread.
-            revive: A journal's: makes a session again that the queue had no room for.
             size_of: Returns how many bytes a session holds, encoded.
             stored_as: Returns what each write of a session changes, such as its
                 ``save_id``: a save that changed nothing doesn't show that the store is back.
             live: Returns the sessions that are looked at in the end, whatever was scheduled.
 
         Raises:
-            ConfigError: If a time is negative, ``batch_size`` is not positive, or
-                sessions are to be spilled and there is no journal.
+            ConfigError: If a time is negative, or ``batch_size`` is not positive.
         """
         if min(debounce_ms, max_wait_ms, exit_timeout_ms) < 0 or batch_size < 1:
             msg = "debounce_ms, max_wait_ms and exit_timeout_ms are 0 or more, batch_size is 1 or more"
             raise ConfigError(msg)
         limits = QueueLimits() if limits is None else limits
-        if limits.when_full == SPILL and (keep is None or revive is None):
-            msg = (
-                f"when_full is {SPILL!r}, which needs a journal: set one, or choose another policy"
-            )
-            raise ConfigError(msg)
         super().__init__(
             SaveOptions(
                 debounce=debounce_ms / 1000,
@@ -603,7 +568,6 @@ class SessionPersistence(StatusReport):
                 now=now,
                 debounce_of=debounce_of,
                 keep=keep,
-                revive=revive,
                 size_of=size_of,
                 stored_as=stored_as,
                 live=live,
@@ -640,8 +604,8 @@ class SessionPersistence(StatusReport):
             raise ConfigError(msg)
         if self.schedule_again(session, save_fn):
             return
-        told = self._enter(session, save_fn, bounded=bounded)
-        if self._keep is not None and save_fn is None and not told:
+        self._enter(session, save_fn, bounded=bounded)
+        if self._keep is not None and save_fn is None:
             self._keep(session)
         if EXITS.over or not main_thread().is_alive():
             self._save_in_the_end(session)
@@ -674,7 +638,6 @@ class SessionPersistence(StatusReport):
         """Forget what waits under an id, such as one that was ended, and what was rejected."""
         with self._lock:
             self._queue.discard(session_id)
-            self._spill.discard(session_id)
             self._rejected.discard(session_id)
             self._incomplete.discard(session_id)
             self._settled.notify()

@@ -30,8 +30,8 @@ from sessionkit.errors import (
     text_of,
 )
 from sessionkit.persistence.health import Breaker, retry_delay
-from sessionkit.persistence.limits import SPILL, QueueLimits, Spill, SpilledSession
-from sessionkit.persistence.queue import AwaitedSave, SaveFunction, Slot, WriteQueue
+from sessionkit.persistence.limits import QueueLimits
+from sessionkit.persistence.queue import SaveFunction, Slot, WriteQueue
 from sessionkit.persistence.refusals import IncompleteSaves, RejectedSaves
 from sessionkit.records import short
 from sessionkit.session.session import UserSession
@@ -74,7 +74,6 @@ class SaveOptions:
         now: Returns the present moment; only shown.
         debounce_of: Returns how long a session's save waits for more changes, or None.
         keep: Told of each session that was queued.
-        revive: Makes a session again that was let go of.
         size_of: Returns how many bytes a session holds.
         stored_as: Returns what each write of a session changes.
         live: Returns the sessions that are looked at in the end, whatever was scheduled.
@@ -92,7 +91,6 @@ class SaveOptions:
     now: Callable[[], datetime]
     debounce_of: Callable[[UserSession], float | None] | None
     keep: Callable[[UserSession], Any] | None
-    revive: Callable[[str], UserSession | None] | None
     size_of: Callable[[UserSession], int] | None
     stored_as: Callable[[UserSession], object] | None
     live: Callable[[], Iterable[UserSession]] | None
@@ -133,7 +131,6 @@ class SaveOutcomes:
         self._offline_since: datetime | None = None
         self._offline_error = ""
         self._rejected, self._incomplete = RejectedSaves(), IncompleteSaves()
-        self._spill = Spill()
         self._lost_at: datetime | None = None
 
     def _check_open(self, session: UserSession) -> None:
@@ -148,17 +145,6 @@ class SaveOutcomes:
         except Exception:  # its bug must neither end the writer nor reach the app
             _LOGGER.exception("the size of session %s is not known", short(session.session_id))
             return 0
-
-    def _may_spill(self, slot: Slot) -> bool:
-        """Return whether a session may be let go of: the policy is so, and the journal has it."""
-        keep = self._options.keep
-        if self._options.limits.when_full != SPILL or slot.save_fn is not None or keep is None:
-            return False
-        try:
-            return keep(slot.session) is not False
-        except Exception:  # a journal's bug must not end the writer
-            _LOGGER.exception("session %s was not kept", short(slot.session.session_id))
-            return False
 
     def _begun(self, slots: Sequence[Slot]) -> None:
         """Number a try, and remember what tells later whether the store took a write."""
@@ -190,12 +176,10 @@ class SaveOutcomes:
         pairs = zip(slots, outcomes, strict=True)
         down = [slot for slot, outcome in pairs if isinstance(outcome, UnavailableError)]
         sizes = {slot: self._size_of(slot.session) for slot in down}
-        kept = {slot for slot in down if self._may_spill(slot)}
         with self._lock:
             alone = self._judge(slots, outcomes, asked=asked)
             for slot, outcome in zip(slots, outcomes, strict=True):
-                size = sizes.get(slot, 0)
-                self._settle(slot, outcome, size, alone=slot in alone, kept=slot in kept)
+                self._settle(slot, outcome, sizes.get(slot, 0), alone=slot in alone)
             self._settled.notify()
 
     def _in_the_end(self, slot: Slot, outcome: Exception | None) -> Exception | None:
@@ -310,7 +294,6 @@ class SaveOutcomes:
         size: int = 0,
         *,
         alone: bool = False,
-        kept: bool = False,
     ) -> None:
         error = outcome
         if is_stored(outcome):
@@ -318,14 +301,12 @@ class SaveOutcomes:
             self._rejected.saved(slot.session)
             self._incomplete.saved(slot.session)
         elif isinstance(outcome, UnavailableError) and not self._closed:
-            error = self._try_again(slot, outcome, size, alone=alone, kept=kept)
+            error = self._try_again(slot, outcome, size, alone=alone)
         else:
             self._queue.failed(slot, None)
         slot.tell(error)
 
-    def _try_again(
-        self, slot: Slot, error: Exception, size: int, *, alone: bool, kept: bool
-    ) -> Exception:
+    def _try_again(self, slot: Slot, error: Exception, size: int, *, alone: bool) -> Exception:
         """Queue it again, if it may wait; return what to tell those who do."""
         now, waited = self._clock(), slot.queued or slot.dirty
         # Where the store is down for all it is the breaker that holds them back.
@@ -333,15 +314,11 @@ class SaveOutcomes:
         slot.alone, slot.answers = alone, self._breaker.answers
         self._queue.failed(slot, retry_at)
         self._queue.weigh(slot, size)
-        if not slot.dirty or not self._options.limits.is_over(len(self._queue), self._queue.size):
+        full = self._options.limits.is_over(len(self._queue), self._queue.size)
+        if not slot.dirty or waited or not full:
             return error
-        if kept:
-            self._spill.add(slot.session, slot.first)
-            self._let_go(slot)
-        elif not waited:
-            self._let_go(slot)
-            return self._full(slot.session, error)
-        return error
+        self._let_go(slot)
+        return self._full(slot.session, error)
 
     def _let_go(self, slot: Slot) -> None:
         slot.dirty = False
@@ -455,7 +432,6 @@ class Writer(SaveOutcomes):
                 if self._clock() >= self._look_at:
                     self._look()
                     continue
-                self._recall()
                 self._save_due()
         except (
             BaseException
@@ -471,12 +447,12 @@ class Writer(SaveOutcomes):
             while True:
                 while self._resting:
                     self._changed.wait()
-                due = self._next_due()
+                due = self._queue.next_due()
                 look_in = math.inf if self._closed else self._look_at - self._clock()
                 if due is None and look_in == math.inf:
                     idle = self._closed or not self._changed.wait(_IDLE_WAIT)
                     in_use = bool(self._in_use) and not self._closed
-                    if idle and not in_use and self._next_due() is None:
+                    if idle and not in_use and self._queue.next_due() is None:
                         self._thread = None
                         return False
                     continue
@@ -486,11 +462,6 @@ class Writer(SaveOutcomes):
                 if min(left, look_in) <= 0:
                     return True
                 self._changed.wait(min(left, look_in, TIMEOUT_MAX))
-
-    def _next_due(self) -> float | None:
-        if len(self._spill) and self._room():
-            return -math.inf
-        return self._queue.next_due()
 
     def _save_due(self, passing: Passing = ()) -> bool:
         """Save a batch of what is due; return whether there was any."""
@@ -531,60 +502,6 @@ class Writer(SaveOutcomes):
                 slot.error = "the save was broken off"
                 slot.tell(None, done=False)
         self._settled.notify()
-
-    # -- what was let go of ---------------------------------------------------
-
-    def _room(self) -> int:
-        return self._options.limits.room(len(self._queue), self._queue.size)
-
-    def _recall(self) -> None:
-        """Bring back what was let go of, as far as there is room."""
-        for _ in range(self._options.batch_size):
-            with self._lock:
-                entries = self._spill.first(1) if self._room() and not self._resting else []
-            if not entries or not self._bring_back(entries[0]):
-                return
-
-    def _bring_back(self, entry: SpilledSession) -> bool:
-        """Queue what an id stands for; return False if that has to wait."""
-        with self._lock:
-            number = self._breaker.begin()
-        try:
-            sessions = entry.sessions() or self._revived(entry)
-        except UnavailableError as error:
-            with self._lock:
-                self._went_down(text_of(error), number)
-            return False
-        sizes = [self._size_of(session) for session in sessions]
-        with self._lock:
-            if self._spill.remove(entry):
-                for session, size in zip(sessions, sizes, strict=True):
-                    slot = self._queue_again(session, size, entry.since)
-                    entry.awaited.append(AwaitedSave.of(slot))
-                entry.gone = not sessions
-                self._settled.notify()
-        return True
-
-    def _queue_again(self, session: UserSession, size: int, since: float) -> Slot:
-        self._queue.put(session, None, self._clock())
-        slot = self._queue.open(session)
-        slot.first = min(slot.first, since)
-        self._queue.hurry_one(slot)
-        self._queue.weigh(slot, size)
-        return slot
-
-    def _revived(self, entry: SpilledSession) -> list[UserSession]:
-        """Make a session again; none when all of it was stored meanwhile, or the journal can't."""
-        revive = self._options.revive
-        session = None
-        try:
-            session = None if revive is None else revive(entry.session_id)
-        except UnavailableError:
-            raise
-        except BaseException:  # a store's, too: the journal has the session, others wait
-            _LOGGER.exception("session %s could not be revived", short(entry.session_id))
-            entry.lost = True
-        return [] if session is None else [session]
 
 
 # -- saving, and what came of it ---------------------------------------------

@@ -75,6 +75,17 @@ def one_of(*words: str) -> Callable[[Any, Any, str], None]:
     return check
 
 
+def full_policy(_: object, __: object, value: str) -> None:
+    """Refuse what can't be done with a session that has no room to wait."""
+    if value == "spill":
+        msg = (
+            "'spill' is there no more: take 'block' or 'raise', and let more wait (max_pending, max_pending_bytes);"
+            " a journal keeps what waits, whatever this is"
+        )
+        raise ConfigError(msg)
+    one_of("block", "raise")(_, __, value)
+
+
 def lifetime(_: object, __: object, value: timedelta | None) -> None:
     """Refuse a duration that no session can have; None is for ever."""
     if value is not None and not timedelta() < value <= _LONGEST:
@@ -146,7 +157,7 @@ class PersistenceSettings:
         max_pending: How many sessions may wait to be saved.
         max_pending_bytes: How many bytes they may hold, encoded.
         when_full: What is done with one more: ``"block"`` waits for room, then raises;
-            ``"raise"`` raises; ``"spill"`` leaves it to the journal.
+            ``"raise"`` raises.
         full_timeout_ms: How long to wait for room, in milliseconds.
         exit_timeout_ms: How long the end of the process waits for the store, in milliseconds.
         journal: A folder in which changes are kept that the store doesn't have yet; None for none.
@@ -161,7 +172,7 @@ class PersistenceSettings:
     batch_size: int = attrs.field(default=100, validator=whole_number(1, 100_000))
     max_pending: int = attrs.field(default=10_000, validator=whole_number(1, _MOST_MS))
     max_pending_bytes: int = attrs.field(default=2**28, validator=whole_number(1, 2**50))
-    when_full: str = attrs.field(default="block", validator=one_of("block", "raise", "spill"))
+    when_full: str = attrs.field(default="block", validator=full_policy)
     full_timeout_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
     exit_timeout_ms: int = attrs.field(default=10_000, validator=whole_number(0, _MOST_MS))
     journal: Path | None = attrs.field(default=None, converter=path_or_none)
@@ -345,25 +356,7 @@ def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its o
     entries = resolve_secret(entries, os.environ)
     origins = {".".join(path): entry.origin for path, entry in entries.items()}
     source = file.path if file else None
-    settings = attrs.evolve(build_settings(Settings, entries), source=source, origins=origins)
-    _check_journal(settings.persistence, settings.where)
-    return settings
-
-
-def _check_journal(persistence: PersistenceSettings, where: Callable[[str], str]) -> None:
-    """
-    Refuse to spill sessions into a journal that is not there.
-
-    Args:
-        persistence: The table ``persistence``, from all sources together.
-        where: Returns who set a key.
-    """
-    if persistence.when_full == "spill" and persistence.journal is None:
-        msg = (
-            f"{where('persistence.when_full')}: persistence.when_full is 'spill', which needs a journal:"
-            " set persistence.journal, such as '.sessionkit/journal', or take 'block' or 'raise'"
-        )
-        raise ConfigError(msg)
+    return attrs.evolve(build_settings(Settings, entries), source=source, origins=origins)
 
 
 def check_journal_folder(settings: Settings) -> None:
