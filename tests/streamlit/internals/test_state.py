@@ -67,3 +67,39 @@ def test_without_its_inside_all_of_the_state_is_read(caplog: pytest.LogCaptureFi
     assert {"city": "Ghent"} == state.values(run, ["city"])
     assert "Ghent" == state.value_of(run, "city")
     assert 1 == caplog.text.count("SessionState._key_id_mapper as expected")
+
+
+PUT = """
+import streamlit as st
+from sessionkit_streamlit.internals import state
+from sessionkit_streamlit.internals.state import context, put_before_widgets
+
+st.text_input("Drawn", "as it was", key="drawn")
+with st.form("form"):
+    st.form_submit_button()
+news = {"drawn": "other", "form": "x", "new": "put", "": "no key", "$$ID-1-a": "an id"}
+refused = put_before_widgets(context(), news)
+assert {"drawn", "form", "", "$$ID-1-a"} == refused, refused
+st.text_input("New", key="new")
+assert not put_before_widgets(context(), {})
+"""
+
+
+def _put(monkeypatch: pytest.MonkeyPatch, *, moved_away: bool) -> AppTest:
+    if moved_away:
+        monkeypatch.setattr(state, "raw", lambda run: run.no_such_state)
+    return AppTest.from_string(PUT, default_timeout=30).run()
+
+
+@pytest.mark.parametrize("moved_away", [False, True])
+def test_values_are_set_where_streamlit_takes_them(
+    monkeypatch: pytest.MonkeyPatch, *, moved_away: bool
+) -> None:
+    """In one step, or one by one where the inside has moved: what it refuses is told, and all else is there."""
+    tab = _put(monkeypatch, moved_away=moved_away)
+
+    assert not tab.exception
+    assert ("as it was", "put") == (
+        tab.text_input(key="drawn").value,
+        tab.text_input(key="new").value,
+    )

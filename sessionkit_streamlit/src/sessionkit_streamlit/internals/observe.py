@@ -11,6 +11,12 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from sessionkit_streamlit.internals.guard import moved
+from sessionkit_streamlit.internals.listing import (
+    LISTING,
+    LISTING_EFFECT,
+    LISTING_MODULE,
+    QuickListing,
+)
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -65,6 +71,7 @@ def install(observer: Observer) -> bool:
     _wrap_slider(observer, places)
     _wrap_send(observer, places)
     _wrap_ids(observer, places)
+    _wrap_listing(places)
     runners = _imported_runners()
     seen = [_wrap_end(module, name, observer, places) for module, name in runners]
     ends = bool(seen) and all(seen)
@@ -73,7 +80,7 @@ def install(observer: Observer) -> bool:
     return ends
 
 
-_PLACES: Final = 4 + len(_RULES)
+_PLACES: Final = 5 + len(_RULES)
 """How many hooks there are, besides those of the runners."""
 
 _Place = tuple[Any, str]
@@ -227,6 +234,19 @@ def _wrap_ids(observer: Observer, places: list[_Place]) -> bool:
         make,
         places,
     )
+
+
+class _Property(property):
+    """Can be marked as ours, as a property of the language's own can't."""
+
+
+def _wrap_listing(places: list[_Place]) -> None:
+    name = "filtered_state"
+    owner = getattr(importlib.import_module(LISTING_MODULE), "SessionState", None)
+    if not isinstance(getattr(owner, name, None), property):
+        moved(LISTING, LISTING_EFFECT)
+        return
+    _wrap(owner, name, LISTING_EFFECT, lambda one: _Property(QuickListing(one.fget)), places)
 
 
 def gives_ids() -> bool:

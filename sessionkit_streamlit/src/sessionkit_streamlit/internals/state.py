@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
@@ -98,7 +100,7 @@ def values(run: ScriptRunContext, keys: Iterable[str]) -> dict[str, Any]:
 
     def read() -> dict[str, Any]:
         with run.session_state._lock:  # noqa: SLF001
-            return _values(raw(run), keys)
+            return values_of(raw(run), keys)
 
     found = guarded(read, "SessionState._key_id_mapper", _LOOKS, otherwise=None)
     return snapshot(run) if found is None else found
@@ -119,7 +121,8 @@ def value_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - any stor
     return values(run, (key,)).get(key, MISSING)
 
 
-def _values(state: Any, keys: Iterable[str]) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
+def values_of(state: Any, keys: Iterable[str]) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
+    """Return the values of some keys that a raw state holds, as the app sees them."""
     new, old, sent = state._new_session_state, state._old_state, state._new_widget_state  # noqa: SLF001
     held, known = sent.states, sent.widget_metadata
     id_of = state._key_id_mapper.get_id_from_key  # noqa: SLF001
@@ -159,6 +162,15 @@ def _presented(state: Any, key: str) -> Any:  # noqa: ANN401 - Streamlit's, any 
 
 
 @cache
+def element_prefix() -> str:
+    """Return what the names of elements begin with."""
+    prefix: str = importlib.import_module(
+        "streamlit.runtime.state.common"
+    ).GENERATED_ELEMENT_ID_PREFIX
+    return prefix
+
+
+@cache
 def _value_kind() -> type[Any]:
     module = importlib.import_module("streamlit.runtime.state.session_state")
     kind: type[Any] = module.Value
@@ -184,6 +196,46 @@ def put(state: Any, key: str, value: Any) -> None:  # noqa: ANN401 - Streamlit's
 
     effect = "a widget is given what was stored, not the option that equals it"
     guarded(replace, "SessionState._new_session_state", effect, otherwise=None)
+
+
+def put_before_widgets(run: ScriptRunContext, values: Mapping[str, Any]) -> frozenset[str]:
+    """
+    Set values as the app does it, all in one step.
+
+    Args:
+        run: The run's context.
+        values: They, by key.
+
+    Returns:
+        The keys that Streamlit refuses: those of widgets that this run has made already, and of no widget at all.
+    """
+    if not values:
+        return frozenset()
+
+    def set_all() -> frozenset[str]:
+        state, shared, elements = raw(run), run.shared, element_prefix()
+        made, forms = shared.widget_ids_this_run, shared.form_ids_this_run
+        id_of, new = state._key_id_mapper.get_id_from_key, state._new_session_state  # noqa: SLF001
+        refused = set()
+        with run.session_state._lock:  # noqa: SLF001
+            for key, value in values.items():
+                if not key or key.startswith(elements) or id_of(key) in made or key in forms:
+                    refused.add(key)
+                else:
+                    new[key] = value
+        return frozenset(refused)
+
+    effect = "the first page of a connection takes longer"
+    refused = guarded(set_all, "SessionState._new_session_state", effect, otherwise=None)
+    return frozenset(_set_each(values)) if refused is None else refused
+
+
+def _set_each(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        try:
+            st.session_state[key] = value
+        except StreamlitAPIException:
+            yield key
 
 
 def is_beside(state: Any, key: str) -> bool:  # noqa: ANN401 - Streamlit's

@@ -59,7 +59,7 @@ def capture_request(connection: Connection, session: UserSession, run: ScriptRun
             with _apart(key):
                 if _take(connection, session, run, key, value):
                     taken = True
-                    show_joined(connection, session, key, value)
+                    show_joined(connection, session, run, key, value)
     return taken
 
 

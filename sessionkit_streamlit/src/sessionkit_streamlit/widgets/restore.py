@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from glob import escape
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from sessionkit.events import ValueDropped
 from sessionkit_streamlit.connection import (
@@ -33,6 +32,7 @@ from sessionkit_streamlit.internals.state import (
     is_beside,
     peek,
     put,
+    put_before_widgets,
     raw,
     unplug,
     values,
@@ -156,7 +156,7 @@ def restore_inputs(
     widgets.sent = keys_sent_first(run, widgets.era) - crossing if is_first else set()
     with session.lock:
         inputs = dict(session.inputs)
-    _put_all(connection, inputs, run, crossing)
+    _put(connection, run, _news(connection, inputs, run, crossing))
     return frozenset(widgets.waiting) if is_other else frozenset()
 
 
@@ -187,10 +187,11 @@ def _leave_era(widgets: Widgets, run: ScriptRunContext) -> None:
         st.session_state.pop(key, None)
 
 
-def _put_all(
+def _news(
     connection: Connection, inputs: dict[str, Any], run: ScriptRunContext, crossing: set[str]
-) -> None:
-    widgets = connection.widgets
+) -> dict[str, Any]:
+    """Return by key what is to replace what Streamlit's state holds now."""
+    widgets, news = connection.widgets, {}
     wanted = widgets.waiting | inputs
     state = values(run, wanted)
     for key, value in wanted.items():
@@ -207,7 +208,8 @@ def _put_all(
         note_overtaken(connection, key, value, current)
         if _is_news(widgets, key, value, current):
             note_replaced(widgets, key, current)
-            _put(connection, key, value)
+            news[key] = value
+    return news
 
 
 def _stays(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
@@ -221,20 +223,27 @@ def _stays(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noq
     )
 
 
-def show_joined(connection: Connection, session: UserSession, key: str, value: Any) -> None:  # noqa: ANN401
+def show_joined(
+    connection: Connection,
+    session: UserSession,
+    run: ScriptRunContext,
+    key: str,
+    value: Any,  # noqa: ANN401 - any value of a widget
+) -> None:
     """
     Have a widget show what the session made of its value, where a policy joined it with another one.
 
     Args:
         connection: The tab's.
         session: The session that it shows.
+        run: The run's context.
         key: The widget's key.
         value: What the browser sent.
     """
     widgets = connection.widgets
     if widgets.kept.get(key, MISSING) is MISSING and key not in widgets.forms.fields:
         note_replaced(widgets, key, value)
-        _put(connection, key, session.inputs[key])
+        _put(connection, run, {key: session.inputs[key]})
 
 
 def _is_news(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # noqa: ANN401
@@ -248,22 +257,17 @@ def _is_news(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # n
     return untouched and (waited or not is_same(widgets.kept.get(key, MISSING), value))
 
 
-def _put(connection: Connection, key: str, value: Any) -> None:  # noqa: ANN401 - any value
-    """Put a stored value back; it waits for the next run if its widget exists already."""
+def _put(connection: Connection, run: ScriptRunContext, news: Mapping[str, Any]) -> None:
+    """Put stored values back; one waits for the next run if its widget exists already."""
     widgets = connection.widgets
-    if _set(widgets, key, value):
-        widgets.agree(key, value)
-        widgets.fresh[key] = value
-        note_put(connection, key)
-
-
-def _set(widgets: Widgets, key: str, value: Any) -> bool:  # noqa: ANN401 - any value
-    try:
-        st.session_state[key] = value
-    except StreamlitAPIException:
-        widgets.waiting[key] = value
-        return False
-    return True
+    refused = put_before_widgets(run, news)
+    for key, value in news.items():
+        if key in refused:
+            widgets.waiting[key] = value
+        else:
+            widgets.agree(key, value)
+            widgets.fresh[key] = value
+            note_put(connection, key)
 
 
 # -- when a widget takes what was put back -------------------------------------
