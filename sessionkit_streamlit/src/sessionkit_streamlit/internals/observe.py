@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from sessionkit_streamlit.internals.guard import moved
-from sessionkit_streamlit.internals.listing import (
-    LISTING,
-    LISTING_EFFECT,
-    LISTING_MODULE,
-    QuickListing,
+from sessionkit_streamlit.internals.contents import (
+    CONTENTS,
+    CONTENTS_EFFECT,
+    CONTENTS_MODULE,
+    QuickList,
 )
+from sessionkit_streamlit.internals.guard import moved
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -71,7 +71,7 @@ def install(observer: Observer) -> bool:
     _wrap_slider(observer, places)
     _wrap_send(observer, places)
     _wrap_ids(observer, places)
-    _wrap_listing(places)
+    _wrap_contents(places)
     runners = _imported_runners()
     seen = [_wrap_end(module, name, observer, places) for module, name in runners]
     ends = bool(seen) and all(seen)
@@ -240,13 +240,13 @@ class _Property(property):
     """Can be marked as ours, as a property of the language's own can't."""
 
 
-def _wrap_listing(places: list[_Place]) -> None:
+def _wrap_contents(places: list[_Place]) -> None:
     name = "filtered_state"
-    owner = getattr(importlib.import_module(LISTING_MODULE), "SessionState", None)
+    owner = getattr(importlib.import_module(CONTENTS_MODULE), "SessionState", None)
     if not isinstance(getattr(owner, name, None), property):
-        moved(LISTING, LISTING_EFFECT)
+        moved(CONTENTS, CONTENTS_EFFECT)
         return
-    _wrap(owner, name, LISTING_EFFECT, lambda one: _Property(QuickListing(one.fget)), places)
+    _wrap(owner, name, CONTENTS_EFFECT, lambda one: _Property(QuickList(one.fget)), places)
 
 
 def gives_ids() -> bool:

@@ -17,14 +17,14 @@ from typing import Any, Final
 from sessionkit_streamlit.internals.guard import MOVED, moved
 from sessionkit_streamlit.internals.state import MISSING, element_prefix, values_of
 
-LISTING: Final = "SessionState.filtered_state"
-LISTING_MODULE: Final = "streamlit.runtime.state.session_state"
-LISTING_EFFECT: Final = "each widget looks at all of st.session_state in Streamlit's own way"
+CONTENTS: Final = "SessionState.filtered_state"
+CONTENTS_MODULE: Final = "streamlit.runtime.state.session_state"
+CONTENTS_EFFECT: Final = "each widget looks at all of st.session_state in Streamlit's own way"
 _CHECKED: Final = 256
 """One of so many lists is compared with Streamlit's own."""
 
 
-class QuickListing:
+class QuickList:
     """Lists what a raw state holds, of the app's own entries and of keyed widgets, as Streamlit does."""
 
     def __init__(self, original: Callable[[Any], dict[str, Any]]) -> None:
@@ -60,7 +60,7 @@ class QuickListing:
 
     def _give_up(self) -> None:
         self._is_equal = False
-        moved(LISTING, LISTING_EFFECT)
+        moved(CONTENTS, CONTENTS_EFFECT)
 
 
 def listed(state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
@@ -85,7 +85,7 @@ def listed(state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
 @cache
 def _own_prefix() -> str:
     """Return what the names of Streamlit's own entries begin with."""
-    prefix: str = importlib.import_module(LISTING_MODULE).STREAMLIT_INTERNAL_KEY_PREFIX
+    prefix: str = importlib.import_module(CONTENTS_MODULE).STREAMLIT_INTERNAL_KEY_PREFIX
     return prefix
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from streamlit.runtime.state.session_state import SessionState
 
-from sessionkit_streamlit.internals import listing, observe
+from sessionkit_streamlit.internals import contents, observe
+from sessionkit_streamlit.internals.contents import QuickList
 from sessionkit_streamlit.internals.guard import moved
-from sessionkit_streamlit.internals.listing import QuickListing
 
 Page = Callable[[str], Path]
 
 LOOK = """
-from sessionkit_streamlit.internals.listing import listed
+from sessionkit_streamlit.internals.contents import listed
 from sessionkit_streamlit.internals.state import context, raw
 
 def look():
@@ -87,8 +87,8 @@ def test_streamlits_own_way_is_taken_again_where_the_lists_differ(
     original: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A release that finds more, or something else, gets what it finds; a warning says so once."""
-    quick = QuickListing(original)
-    monkeypatch.setattr(listing, "listed", lambda _: {"city": "Bruges"})
+    quick = QuickList(original)
+    monkeypatch.setattr(contents, "listed", lambda _: {"city": "Bruges"})
 
     assert [{"city": "Ghent"}] * 3 == [quick(_state()) for _ in range(3)]
     assert 1 == caplog.text.count("SessionState.filtered_state as expected")
@@ -96,9 +96,9 @@ def test_streamlits_own_way_is_taken_again_where_the_lists_differ(
 
 def test_lists_are_compared_again_and_again(original: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs only later is found later."""
-    quick = QuickListing(original)
+    quick = QuickList(original)
     quick(_state())
-    monkeypatch.setattr(listing, "listed", lambda _: {"city": "Bruges"})
+    monkeypatch.setattr(contents, "listed", lambda _: {"city": "Bruges"})
 
     assert {"city": "Bruges"} == quick(_state())
     assert {"city": "Ghent"} in [quick(_state()) for _ in range(300)]
@@ -108,7 +108,7 @@ def test_lists_are_compared_again_and_again(original: Any, monkeypatch: pytest.M
 def test_state_of_another_shape_is_listed_by_streamlit(caplog: pytest.LogCaptureFixture) -> None:
     """Where the inside has moved, Streamlit's own way is taken."""
     moved.cache_clear()
-    quick = QuickListing(lambda state: {"from": state})
+    quick = QuickList(lambda state: {"from": state})
 
     assert {"from": "elsewhere"} == quick("elsewhere")
     assert 1 == caplog.text.count("SessionState.filtered_state as expected")
@@ -125,14 +125,14 @@ def test_errors_of_a_component_do_not_end_it(
     def theirs(state: Any) -> Any:
         return broken(state) if state == "broken" else original(state)
 
-    quick = QuickListing(theirs)
+    quick = QuickList(theirs)
     with monkeypatch.context() as patched:
-        patched.setattr(listing, "listed", broken)
+        patched.setattr(contents, "listed", broken)
         with pytest.raises(TypeError):
             quick("broken")
 
     quick(_state())
-    monkeypatch.setattr(listing, "listed", lambda _: {"city": "Bruges"})
+    monkeypatch.setattr(contents, "listed", lambda _: {"city": "Bruges"})
     assert {"city": "Bruges"} == quick(_state())
 
 
@@ -141,6 +141,6 @@ def test_a_state_that_is_no_property_is_left_alone(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(SessionState, "filtered_state", lambda self: {"of": self})
     places: list[Any] = []
 
-    observe._wrap_listing(places)
+    observe._wrap_contents(places)
 
     assert not places
