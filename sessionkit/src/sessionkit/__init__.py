@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from sessionkit.manager.lifecycle import SessionSummary
     from sessionkit.manager.manager import SessionManager
     from sessionkit.persistence.exits import install_signal_handlers
-    from sessionkit.persistence.limits import QueueLimits
     from sessionkit.persistence.persistence import SessionPersistence
+    from sessionkit.persistence.queue import QueueLimits
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
     from sessionkit.session.forms import FormSnapshot, FormState
@@ -154,7 +154,7 @@ _MODULES: Final = {
     "manager.lifecycle": ("SessionSummary",),
     "manager.manager": ("SessionManager",),
     "persistence.exits": ("install_signal_handlers",),
-    "persistence.limits": ("QueueLimits",),
+    "persistence.queue": ("QueueLimits",),
     "persistence.persistence": ("SessionPersistence",),
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),

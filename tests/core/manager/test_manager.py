@@ -174,8 +174,12 @@ def test_the_default_times_are_those_of_the_settings() -> None:
     """Half a second, five at most."""
     in_memory = Settings(storage="memory", security=SecuritySettings(secret_key=SECRET))
     with SessionManager(in_memory) as manager:
-        options = manager.persistence._options
-        assert (0.5, 5.0, 10.0) == (options.debounce, options.max_wait, options.exit_timeout)
+        persistence = manager.persistence
+        assert (0.5, 5.0, 10.0) == (
+            persistence._debounce,
+            persistence._max_wait,
+            persistence._exit_timeout,
+        )
         assert timedelta(hours=24) == manager.settings.expiry.idle
         assert manager is get_manager()
         assert get_current_session() is manager.current()

@@ -332,7 +332,7 @@ def test_what_a_long_job_changes_is_stored_while_it_lasts(server: Server) -> Non
     assert manager.is_pending(session.session_id)
     assert manager.flush()
 
-    assert not manager.persistence._in_use
+    assert not manager.persistence._writer.in_use
     stored = repository.load(session.session_id)
     assert stored is not None
     assert {"answer": ["first", "second"]} == stored.inputs
@@ -362,7 +362,7 @@ def test_what_is_never_stored_is_not_looked_at(server: Server) -> None:
     server.manager._live._all_saved = False
 
     with server.manager.in_use(session):
-        assert not server.manager.persistence._in_use
+        assert not server.manager.persistence._writer.in_use
 
 
 # -- when a change was made ----------------------------------------------------

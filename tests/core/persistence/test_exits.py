@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from threading import Event, Thread
+from weakref import ref
 
 from session_harness.stores import PATIENCE, Gate
 from session_harness.writers import Make, Saves, in_threads, join, schedule, wait_until
 
+from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence.exits import Exits
 from sessionkit.session import UserSession
 
@@ -28,7 +31,7 @@ def test_before_a_fork_no_save_begins(make: Make, saves: Saves) -> None:
         persistence.after_fork_in_parent()
 
     threads += in_threads(fork)
-    wait_until(lambda: persistence._resting)
+    wait_until(lambda: persistence._queue.resting)
     schedule(persistence, "due")
     persistence.flush(timeout=0)
     assert not at_rest.wait(0.1)
@@ -48,11 +51,25 @@ def test_nothing_begins_while_a_process_forks(make: Make, saves: Saves) -> None:
     persistence.before_fork()
     persistence.schedule_save(None, UserSession())
     persistence._queue.hurry(None)
-    assert not persistence._save_due()
+    assert not persistence._writer.save_due()
     persistence.after_fork_in_parent()
     assert persistence.flush(timeout=PATIENCE)
 
     assert 1 == saves.done.qsize()
+
+
+def test_what_waits_holds_who_saves_it_at_the_end(saves: Saves) -> None:
+    """An app may let go of its persistence after the last schedule."""
+    persistence = SessionPersistence(save_many=saves.many)
+    schedule(persistence, "s")
+    held = ref(persistence)
+    del persistence
+    gc.collect()
+    still = held()
+    assert still is not None
+    still.save_at_exit()
+
+    assert "s" == saves.next()[0]
 
 
 def test_who_joins_during_the_end_ends_nobody() -> None:

@@ -19,28 +19,29 @@ from session_harness.writers import (
     join,
     schedule,
     wait_until,
+    waiting_threads,
 )
 
 from sessionkit.errors import UnavailableError
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.health import LONGEST, SHORTEST, Breaker
+from sessionkit.persistence.health import LONGEST, SHORTEST, StoreHealth
 from sessionkit.session import UserSession
 
 
 def test_the_pause_grows_with_each_outage_up_to_a_bound() -> None:
     """With jitter, so that replicas don't come back all at once; success resets it."""
-    breaker = Breaker()
+    health = StoreHealth()
     ceilings = [min(LONGEST, SHORTEST * 2**outage) for outage in range(40)]
-    pauses = [breaker.note(100.0, down=True) - 100 for _ in ceilings]
+    pauses = [health.note(100.0, down=True) - 100 for _ in ceilings]
 
     assert all(
         SHORTEST - 1e-6 <= pause <= ceiling + 1e-6
         for pause, ceiling in zip(pauses, ceilings, strict=True)
     )
     assert len({round(pause, 6) for pause in pauses[10:]}) > 10
-    breaker.note(200.0, down=False)
-    assert 0.0 == breaker.retry_at
-    assert SHORTEST == pytest.approx(breaker.note(300.0, down=True) - 300)
+    health.note(200.0, down=False)
+    assert 0.0 == health.retry_at
+    assert SHORTEST == pytest.approx(health.note(300.0, down=True) - 300)
 
 
 def test_what_was_unavailable_is_retried_later(
@@ -54,8 +55,8 @@ def test_what_was_unavailable_is_retried_later(
     store.go_down()
     schedule(watched, "s")
     seconds.move(watched, 0.5)
-    with watched._lock:
-        assert watched._settled.wait_for(lambda: watched.status().offline_since, PATIENCE)
+    with watched._queue.lock:
+        assert watched._queue.settled.wait_for(lambda: watched.status().offline_since, PATIENCE)
     wall.advance(days=-1)
     store.errors.clear()
     seconds.move(watched, 0.5 + SHORTEST / 2)
@@ -136,7 +137,7 @@ def test_a_flush_is_not_held_up_by_what_had_failed_before_it(make: Make) -> None
     schedule(persistence, "t")
     flushed: SimpleQueue[bool] = SimpleQueue()
     threads = in_threads(lambda: flushed.put(persistence.flush("t")))
-    wait_until(lambda: len(persistence._settled))
+    wait_until(lambda: waiting_threads(persistence))
     gate.opened.set()
     join(threads)
 
@@ -148,8 +149,8 @@ def test_a_success_tells_the_writer_that_the_store_is_back(
 ) -> None:
     """What waited for the end of a pause is saved at once."""
     persistence = make(save_one=lambda _: None, save_many=saves.many)
-    persistence._breaker.note(0.0, down=True)
-    persistence._breaker.retry_at = 1000.0
+    persistence._health.note(0.0, down=True)
+    persistence._health.retry_at = 1000.0
     persistence.schedule_save("waits", UserSession(session_id="waits"))
     seconds.move(persistence, 1.0)
     assert saves.done.empty()
@@ -206,8 +207,8 @@ def test_a_part_that_is_unavailable_stops_nobody_and_pauses(
         if tenth % 10 == 0:
             schedule(watched, f"well{tenth}")
         seconds.time = tenth / 10
-        with watched._lock:
-            watched._save_due()
+        with watched._queue.lock:
+            watched._writer.save_due()
 
     assert {"well"} | {f"well{tenth}" for tenth in range(10, 590, 10)} <= set(store.saved)
     tries = sum("ill" in batch for batch in store.batches)

@@ -59,10 +59,10 @@ def test_nothing_in_use_keeps_no_thread(
     persistence = make(0, 5000, save_many=saves.many)
     persistence.end_use(persistence.begin_use(UserSession()))
     seconds.time = 10.0
-    with persistence._changed:
-        persistence._changed.notify_all()
+    with persistence._queue.changed:
+        persistence._queue.changed.notify_all()
 
-    wait_until(lambda: persistence._thread is None)
+    wait_until(lambda: persistence._writer.thread is None)
     assert saves.done.empty()
 
 
@@ -80,7 +80,7 @@ def test_the_journal_gets_what_is_found_while_the_store_is_down(
     store.go_down()
     schedule(persistence, "other")
     assert not persistence.flush()
-    persistence._breaker.retry_at = 1000.0  # a long outage
+    persistence._health.retry_at = 1000.0  # a long outage
     kept.clear()
     session = UserSession(session_id="s")
     persistence.begin_use(session)

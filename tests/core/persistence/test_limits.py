@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 from session_harness.servers import Server
 from session_harness.stores import PATIENCE
-from session_harness.writers import BatchStore, Make, Saves, in_threads, join, schedule, wait_until
+from session_harness.writers import (
+    BatchStore,
+    Make,
+    Saves,
+    in_threads,
+    join,
+    schedule,
+    wait_until,
+    waiting_threads,
+)
 
 from sessionkit.errors import ConfigError, QueueFullError, UnavailableError
 from sessionkit.events import SaveFailed
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.limits import QueueLimits
+from sessionkit.persistence.queue import QueueLimits
 from sessionkit.session import UserSession
 from sessionkit.settings.settings import PersistenceSettings
 
@@ -186,11 +195,11 @@ def test_a_close_wakes_who_waits_for_room(
         except Exception as error:  # noqa: BLE001 - looked at below
             ended.append(str(error))
 
-    with persistence._lock:
+    with persistence._queue.lock:
         threads = in_threads(wait)
         # Whoever waits for room notices the end without any other save.
-        persistence._breaker.retry_at = 1e9
-    wait_until(lambda: len(persistence._settled))
+        persistence._health.retry_at = 1e9
+    wait_until(lambda: waiting_threads(persistence))
     monkeypatch.setattr(persistence._queue, "hurry", lambda _: [])
     persistence.close()
     join(threads)

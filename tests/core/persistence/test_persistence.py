@@ -20,6 +20,7 @@ from session_harness.writers import (
     schedule,
     unavailable,
     wait_until,
+    waiting_threads,
 )
 
 from sessionkit.errors import ConfigError, RejectedError, SessionKitError, UnavailableError
@@ -208,7 +209,7 @@ def test_flush_of_nothing_is_done(persistence: SessionPersistence) -> None:
     """No thread is started for it."""
     assert persistence.flush()
     assert persistence.flush("unknown", timeout=0)
-    assert persistence._thread is None
+    assert persistence._writer.thread is None
 
 
 def test_flush_with_a_timeout_of_zero_only_signals(persistence: SessionPersistence) -> None:
@@ -249,7 +250,7 @@ def test_flush_waits_for_what_was_scheduled_during_a_save(persistence: SessionPe
     persistence.schedule_save("s", session, gates[1])
     flushed: SimpleQueue[bool] = SimpleQueue()
     threads = in_threads(lambda: flushed.put(persistence.flush()))
-    wait_until(lambda: len(persistence._settled))
+    wait_until(lambda: waiting_threads(persistence))
     gates[0].opened.set()
     assert gates[1].reached.wait(PATIENCE)
     threads[0].join(0.05)

@@ -8,15 +8,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionkit.persistence.queue import Slot, WriteQueue
+from sessionkit.persistence.queue import QueueLimits, SaveQueue, Slot
 from sessionkit.session import UserSession
 
 DEBOUNCE, MAX_WAIT = 0.5, 5.0
 
 
-def queue() -> WriteQueue:
+def queue() -> SaveQueue:
     """Return an empty queue with the default times."""
-    return WriteQueue(DEBOUNCE, MAX_WAIT)
+    return SaveQueue(DEBOUNCE, MAX_WAIT, QueueLimits())
 
 
 def ids(slots: list[Slot]) -> list[str]:
@@ -161,7 +161,7 @@ def test_a_failed_save_is_due_again_when_it_is_said_so() -> None:
 
 def test_a_failed_save_waits_for_no_more_changes() -> None:
     """It has waited for them before; with changes all the time it is due when it may be tried."""
-    waiting, one = WriteQueue(3600.0, 3600.0), session()
+    waiting, one = SaveQueue(3600.0, 3600.0, QueueLimits()), session()
     waiting.put(one, None, 0.0)
     waiting.hurry(None)
     [slot] = waiting.take(1.0, 9)
@@ -278,7 +278,7 @@ def test_a_flush_goes_before_all_others() -> None:
 
 def test_the_heap_stays_small_however_often_it_is_hurried() -> None:
     """Flushes during an outage would fill the memory."""
-    waiting = WriteQueue(500.0, 5000.0)
+    waiting = SaveQueue(500.0, 5000.0, QueueLimits())
     waiting.put(session("calm"), None, 0.0)
     waiting.put(session("busy"), None, 1.0)
     for tenth in range(1000):

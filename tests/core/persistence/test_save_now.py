@@ -29,10 +29,8 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence import persistence as module
-from sessionkit.persistence.limits import QueueLimits
-from sessionkit.persistence.queue import Slot
-from sessionkit.persistence.writer import SaveMany
+from sessionkit.persistence.queue import QueueLimits
+from sessionkit.persistence.saver import SaveMany
 from sessionkit.session import UserSession
 
 
@@ -92,7 +90,7 @@ def test_a_lone_caller_saves_on_its_own_thread(make: Make) -> None:
     persistence = make(save_one=lambda _: None)
     persistence.save_now(UserSession(session_id="s"))
 
-    assert persistence._thread is None
+    assert persistence._writer.thread is None
     assert not persistence.is_pending("s")
 
 
@@ -117,101 +115,24 @@ def test_those_who_wait_are_served_by_one_save(make: Make) -> None:
     assert 21 == len(save.seen[-1])
 
 
-def test_a_save_lingers_for_those_whom_the_last_one_served(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They are likely to be back at once; when all are, nobody waits any longer."""
-    monkeypatch.setattr(module, "_SHARE_WAIT", 2 * PATIENCE)
-    save = Counted()
-    persistence = make(save_one=save)
-    session = UserSession(session_id="s")
-
-    def save_often(times: int) -> None:
-        for _ in range(times):
-            persistence.save_now(session)
-
-    threads = in_threads(lambda: save_often(3))
-    assert save.first.reached.wait(PATIENCE)
-    threads += in_threads(*[lambda: save_often(2)] * 3)
-    wait_for_waiters(persistence, session, 4)
-    with persistence._lock:
-        # Else what is known of the crowd is gone when all four are away at the same moment.
-        persistence._queue.slots[id(session)].waiters += 1
-    save.first.opened.set()
-    join(threads)
-
-    assert (3, 1) == (len(save.seen), save.most)
-
-
-def test_who_is_alone_lingers_once(make: Make) -> None:
-    """Those whom the last save served did not come back: the next one waits for nobody."""
-    persistence = make(save_one=lambda _: None, save_many=lambda sessions: [None for _ in sessions])
-    session = UserSession(session_id="s")
-    persistence.schedule_save(None, session)
-    slot = persistence._queue.slots[id(session)]
-    slot.expected = 4
-    persistence.save_now(session)
-
-    assert 1 == slot.expected
-
-
-def test_who_shares_a_save_tries_again_where_it_was_broken_off(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The thread that was to save for all is interrupted while it waits for its turn."""
-    save = Counted()
-    persistence = make(save_one=save)
-    session = UserSession(session_id="s", inputs={"n": 1})
-    threads = in_threads(lambda: persistence.save_now(session))
-    assert save.first.reached.wait(PATIENCE)
-    interrupt, await_turn = Gate(), persistence._await_turn
-
-    def interrupted(slot: Slot) -> None:
-        if not interrupt.reached.is_set():
-            persistence._lock.release()
-            try:
-                interrupt()
-            finally:
-                persistence._lock.acquire()
-            raise KeyboardInterrupt
-        await_turn(slot)
-
-    def broken_off() -> None:
-        with pytest.raises(KeyboardInterrupt):
-            persistence.save_now(session)
-
-    monkeypatch.setattr(persistence, "_await_turn", interrupted)
-    threads += in_threads(broken_off)
-    assert interrupt.reached.wait(PATIENCE)
-    session.inputs["n"] = 2
-    threads += in_threads(*[lambda: persistence.save_now(session)] * 3)
-    wait_for_waiters(persistence, session, 5)
-    interrupt.opened.set()
-    wait_until(lambda: persistence._queue.slots[id(session)].waiters < 5)
-    save.first.opened.set()
-    join(threads)
-
-    assert ([{"n": 1}, {"n": 2}], 1) == (save.seen[:2], save.most)
-    assert not persistence.is_pending(session)
-
-
-def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The thread that is to make it may wait for saves in flight to end, as before a fork."""
-    monkeypatch.setattr(module, "_SHARE_WAIT", 2 * PATIENCE)
+def test_in_the_midst_of_a_save_nobody_waits_for_another_to_begin(make: Make) -> None:
+    """It may be held up until saves in flight are over, as before a fork."""
     one, other = UserSession(session_id="one"), UserSession(session_id="other")
+    gate = Gate()
 
     def save(session: UserSession) -> None:
         if session is one:
+            gate()
             persistence.save_now(other)
 
-    persistence = make(save_one=save, save_many=lambda sessions: [None for _ in sessions])
-    persistence.schedule_save(None, other)
-    persistence._queue.slots[id(other)].expected = 9
-    threads = in_threads(lambda: persistence.save_now(other))
+    persistence = make(save_one=save)
+    threads = in_threads(lambda: persistence.save_now(one))
+    assert gate.reached.wait(PATIENCE)
+    with persistence._queue.lock:
+        persistence._queue.resting = True
+    threads += in_threads(lambda: persistence.save_now(other))
     wait_for_waiters(persistence, other, 1)
-    threads += in_threads(lambda: persistence.save_now(one))
+    gate.opened.set()
     join(threads)
 
     assert persistence.flush(timeout=PATIENCE)
@@ -401,41 +322,22 @@ def test_a_save_that_is_interrupted_leaves_it_queued(make: Make, saves: Saves) -
     assert not persistence.is_pending("s")
 
 
-def test_an_interrupt_before_a_save_began_blocks_no_other(make: Make) -> None:
-    """Such as Ctrl-C in a notebook: what had begun is put back."""
-    marks: list[None] = []
-
-    def stored_as(_: UserSession) -> object:
-        marks.append(None)
-        if len(marks) == 1:
-            raise KeyboardInterrupt
-        return object()
-
-    persistence = make(save_one=lambda _: None, stored_as=stored_as)
-    session = UserSession()
-    with pytest.raises(KeyboardInterrupt):
-        persistence.save_now(session)
-    join(in_threads(lambda: persistence.save_now(session)))
-
-    assert "saved" == persistence.status().state
-
-
-def test_an_interrupt_while_joining_leaves_no_one_waiting(
+def test_an_interrupt_while_waiting_leaves_no_one_waiting(
     make: Make, saves: Saves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer leaves sessions alone that someone waits for: nobody does here."""
 
-    def interrupted() -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     persistence = make(save_one=saves, save_many=saves.many)
     session = UserSession(session_id="s")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "SharedSave", interrupted)
+        patch.setattr(persistence._attempts, "begin", interrupted)
         with pytest.raises(KeyboardInterrupt):
             persistence.save_now(session)
     persistence.schedule_save(None, session)
-    assert persistence.flush(timeout=0.5)
+    assert persistence.flush(timeout=PATIENCE)
 
     assert "s" == saves.next()[0]
 

@@ -159,7 +159,7 @@ def test_it_waits_for_nobody(watched: SessionPersistence) -> None:
     """Not even for who has the queue's lock: a page may ask once a second."""
     schedule(watched, "a")
     found: SimpleQueue[PersistenceStatus] = SimpleQueue()
-    with watched._lock:
+    with watched._queue.lock:
         thread = Thread(target=lambda: found.put(watched.status()))
         thread.start()
         thread.join(PATIENCE)

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer's thread, what becomes of saves that fail, and who is woken when one is over."""
+"""The writer's thread, and what becomes of saves that fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from queue import Queue, SimpleQueue
-from threading import RLock, Thread
+from collections.abc import Sequence
+from queue import Queue
+from threading import Thread
 
 import pytest
 from session_harness.stores import PATIENCE
 from session_harness.writers import Failure, Make, Saves, Seconds, schedule, wait_until
 
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.writer import Waiters
 from sessionkit.session import UserSession
 
 
@@ -127,7 +126,7 @@ def test_the_thread_ends_when_there_is_nothing_to_do(
     monkeypatch.setattr("sessionkit.persistence.writer._IDLE_WAIT", 0.0)
     for now in (1.0, 2.0):
         schedule(persistence, "s")
-        thread = persistence._thread
+        thread = persistence._writer.thread
         assert thread is not None
         seconds.move(persistence, now)
         assert "s" == saves.next()[0]
@@ -158,7 +157,7 @@ def test_a_wait_without_end_ends_no_writer(make: Make, caplog: pytest.LogCapture
     """Saves may be left to a flush altogether."""
     persistence = make(float("inf"), float("inf"), save_many=lambda _: [])
     schedule(persistence, "s")
-    writer = persistence._thread
+    writer = persistence._writer.thread
     assert writer is not None
     writer.join(0.05)
 
@@ -178,9 +177,9 @@ def test_a_writer_that_died_is_replaced(
 
     persistence = make(save_many=saves.many)
     with monkeypatch.context() as patch:
-        patch.setattr(persistence, "_wait", bug)
+        patch.setattr(persistence._writer, "_wait", bug)
         schedule(persistence, "s")
-        wait_until(lambda: persistence._thread is None)
+        wait_until(lambda: persistence._writer.thread is None)
     assert persistence.flush()
 
     assert "s" == saves.done.get_nowait()[0]
@@ -219,7 +218,7 @@ def test_a_save_that_is_no_exception_holds_nobody_up(
     persistence.schedule_save(None, broken, end)
     schedule(persistence, "a", "b")
     assert not persistence.flush()
-    writer = persistence._thread
+    writer = persistence._writer.thread
 
     assert ["a", "b"] == sorted(saves.next()[0] for _ in range(2))
     said = f"the save was broken off by {type(ending).__name__}: over"
@@ -231,7 +230,7 @@ def test_a_save_that_is_no_exception_holds_nobody_up(
     while persistence.is_pending("broken"):
         seconds.move(persistence, seconds.time + 1.0)
     assert "broken" == saves.next()[0]
-    assert persistence._thread is writer
+    assert persistence._writer.thread is writer
     assert failures.empty()
     assert saves.done.empty()
 
@@ -278,132 +277,3 @@ def test_an_observer_that_ends_is_logged(
     assert "s" == saves.next()[0]
     assert "rejected" == persistence.status().state
     assert ["the observer of failed saves failed itself"] == caplog.messages
-
-
-# -- who waits is woken when its own question is answered, and not before ------
-
-
-class Board:
-    """Facts under one lock, and threads that wait for them."""
-
-    def __init__(self) -> None:
-        """Begin with no fact."""
-        self.lock = RLock()
-        self.waiters = Waiters(self.lock)
-        self.facts: set[str] = set()
-        self.woken: SimpleQueue[str] = SimpleQueue()
-        self.asked: list[str] = []
-
-    def knows(self, fact: str) -> Callable[[], bool]:
-        """Return the question for a fact."""
-
-        def ask() -> bool:
-            self.asked.append(fact)
-            return fact in self.facts
-
-        return ask
-
-    def waits(self, fact: str) -> Thread:
-        """Have a thread wait for a fact; return when it does."""
-
-        def wait() -> None:
-            with self.lock:
-                assert self.waiters.wait_for(self.knows(fact), PATIENCE)
-                self.woken.put(fact)
-
-        with self.lock:
-            before = len(self.waiters)
-        thread = Thread(target=wait)
-        thread.start()
-        while True:
-            with self.lock:
-                if len(self.waiters) > before:
-                    return thread
-
-    def tell(self, fact: str) -> None:
-        """Add a fact."""
-        with self.lock:
-            self.facts.add(fact)
-            self.waiters.notify()
-
-
-@pytest.fixture
-def board() -> Board:
-    """Give a board."""
-    return Board()
-
-
-def test_what_is_true_is_not_waited_for(board: Board) -> None:
-    """Nobody has to tell."""
-    board.facts.add("one")
-    with board.lock:
-        assert board.waiters.wait_for(board.knows("one"))
-
-
-def test_only_who_waited_for_it_is_woken(board: Board) -> None:
-    """The other one is asked for, and sleeps on."""
-    threads = [board.waits("one"), board.waits("other")]
-    board.asked.clear()
-    board.tell("one")
-    assert "one" == board.woken.get(timeout=PATIENCE)
-    threads[0].join(PATIENCE)
-
-    assert 1 == board.asked.count("other")  # by who told, not by the thread itself
-    assert 1 == len(board.waiters)
-    board.tell("other")
-    threads[1].join(PATIENCE)
-    assert 0 == len(board.waiters)
-
-
-def test_a_time_out_says_whether_it_is_true(board: Board) -> None:
-    """Also where nobody told of it."""
-    with board.lock:
-        assert not board.waiters.wait_for(board.knows("one"), 0.001)
-        assert not board.waiters.wait_for(board.knows("one"), -1.0)
-        questions = iter([False, True])
-        assert board.waiters.wait_for(lambda: next(questions), 0.001)
-    assert 0 == len(board.waiters)
-
-
-def test_an_answer_that_is_taken_away_again_is_waited_for_again(board: Board) -> None:
-    """Between the waking and the thread's turn another one was quicker."""
-    thread = board.waits("one")
-    with board.lock:
-        board.facts.add("one")
-        board.waiters.notify()
-        board.facts.discard("one")
-    assert thread.is_alive()
-    board.tell("one")
-    thread.join(PATIENCE)
-    assert "one" == board.woken.get_nowait()
-
-
-def test_the_lock_is_let_go_of_however_often_it_is_held(board: Board) -> None:
-    """A thread may hold it twice."""
-
-    def wait() -> None:
-        with board.lock, board.lock:
-            board.waiters.wait_for(board.knows("one"), PATIENCE)
-            board.woken.put("one")
-
-    thread = Thread(target=wait)
-    thread.start()
-    while not board.asked:
-        pass
-    board.tell("one")
-    thread.join(PATIENCE)
-    assert "one" == board.woken.get_nowait()
-
-
-def test_a_question_that_raises_leaves_nobody_behind(board: Board) -> None:
-    """Its own thread is told."""
-    answers = iter([False])
-
-    def ask() -> bool:
-        for answer in answers:
-            return answer
-        raise ZeroDivisionError
-
-    with board.lock, pytest.raises(ZeroDivisionError):
-        board.waiters.wait_for(ask, 0.001)
-    assert 0 == len(board.waiters)

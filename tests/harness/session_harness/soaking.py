@@ -50,17 +50,18 @@ class Time:
 class Stepped(SessionPersistence):
     """Write-behind without a thread: whoever moves the clock does the writer's work."""
 
-    def _wake(self) -> None:
-        """Start nothing."""
+    def _begin(self, *, closed: bool = False) -> None:
+        super()._begin(closed=closed)
+        self._writer.wake = lambda: None  # type: ignore[method-assign]
 
     def work_until(self, time: Time, seconds: float, after: Callable[[], None]) -> None:
         """Let the clock go on, and do all that comes up until then; *after* is called after each batch."""
         while (due := self._queue.next_due()) is not None:
-            due = max(due, self._breaker.retry_at)
+            due = max(due, self._health.retry_at)
             if due > seconds:
                 break
             time.seconds = max(time.seconds, due)
-            self._save_due()
+            self._writer.save_due()
             after()
         time.seconds = max(time.seconds, seconds)
 

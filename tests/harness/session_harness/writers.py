@@ -13,7 +13,7 @@ from session_harness.stores import PATIENCE
 
 from sessionkit.errors import UnavailableError
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.writer import FailureObserver
+from sessionkit.persistence.saver import FailureObserver
 from sessionkit.session import UserSession
 
 
@@ -34,12 +34,12 @@ class Seconds:
 
     def move(self, persistence: SessionPersistence, seconds: float) -> None:
         """Move to a time, and wait until the writer has seen it and gone back to sleep or to work."""
-        with persistence._changed:
+        with persistence._queue.changed:
             self.time = seconds
             self.looked.clear()
-            persistence._changed.notify_all()
+            persistence._queue.changed.notify_all()
         assert self.looked.wait(PATIENCE)
-        with persistence._changed:
+        with persistence._queue.changed:
             pass  # the writer holds it from looking until it waits
 
 
@@ -149,3 +149,9 @@ def wait_until(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < deadline
         Event().wait(0.001)
+
+
+def waiting_threads(persistence: SessionPersistence) -> int:
+    """Return how many threads wait for saves to be over, or for room."""
+    with persistence._queue.lock:
+        return len(persistence._queue.settled._waiters)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from sessionkit_streamlit.tabs.runs import runs
 
 Page = Callable[..., Path]
 
-USED = 'st.text(f"used={[one.session is session for one in get_manager().persistence._in_use]}")\n'
+USED = 'st.text(f"used={[one.session is session for one in get_manager().persistence._writer.in_use]}")\n'
 
 STREAMS = f"""
 session.inputs["answer"] = ["the first half"]
@@ -44,7 +44,7 @@ session = rotate_session()
 
 
 def _used(browser: Any) -> int:
-    return len(browser.manager.persistence._in_use)
+    return len(browser.manager.persistence._writer.in_use)
 
 
 def test_a_run_uses_its_session_until_it_ends(browser: Any, page: Page) -> None:

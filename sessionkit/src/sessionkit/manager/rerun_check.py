@@ -19,7 +19,7 @@ from typing import Final
 from weakref import WeakSet
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
-from sessionkit.persistence.health import Breaker, Outage
+from sessionkit.persistence.health import Outage, StoreHealth
 from sessionkit.repository.repository import Repository
 from sessionkit.session.session import UserSession
 
@@ -66,7 +66,7 @@ class RerunCheck:
         self._lock = Lock()
         self._refreshed_at: dict[str, float] = {}
         self._asking: dict[int, float] = {}
-        self._breaker = Breaker(shortest=PAUSE)
+        self._breaker = StoreHealth(shortest=PAUSE)
 
     def refresh_if_due(self, session: UserSession) -> None:
         """Refresh *session*, if it is time; what others saved waits in the repository."""

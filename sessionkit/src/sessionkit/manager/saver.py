@@ -6,19 +6,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from operator import attrgetter
 from time import time_ns
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sessionkit.errors import QueueFullError, SessionGoneError, text_of
-from sessionkit.events import SaveFailed
+import attrs
+
+from sessionkit.errors import PartlySavedError, QueueFullError, SessionGoneError, text_of
+from sessionkit.events import SaveFailed, SessionEvent
 from sessionkit.journal.replay import JournalRecovery
+from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.lost_sessions import LostSessions
 from sessionkit.manager.parts import ManagerParts
 from sessionkit.manager.store import make_recovery
-from sessionkit.persistence.limits import QueueLimits
 from sessionkit.persistence.persistence import SessionPersistence
+from sessionkit.persistence.queue import QueueLimits
+from sessionkit.persistence.saver import NOTHING_TO_SAVE, SAVED, SaveOutcome
 from sessionkit.persistence.writer import Use
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.repository import Repository
@@ -65,8 +68,15 @@ class BackgroundSaver(ManagerParts):
         self.persistence = SessionPersistence(
             persistence.debounce_ms,
             persistence.max_wait_ms,
-            save_many=self._save_many,
-            save_one=self._save_one,
+            saver=RepositorySaver(
+                repository=lambda: self.repository,
+                opened=lambda: self._repository,
+                live_sessions=self._live,
+                keep=None if self._recovery is None else self._recovery.journal.keep,
+                part_from_struck_off=self._part_from_struck_off,
+                look_in_the_end=self._look_in_the_end,
+                emit=self.emit,
+            ),
             batch_size=persistence.batch_size,
             limits=QueueLimits(
                 max_pending=persistence.max_pending,
@@ -75,12 +85,6 @@ class BackgroundSaver(ManagerParts):
                 full_timeout_ms=persistence.full_timeout_ms,
             ),
             exit_timeout_ms=persistence.exit_timeout_ms,
-            on_failure=self._save_failed,
-            debounce_of=form_debounce,
-            size_of=self._size_of,
-            keep=None if self._recovery is None else self._recovery.journal.keep,
-            stored_as=attrgetter("save_id"),
-            live=self._live_in_the_end,
         )
 
         self._lost_sessions = LostSessions(
@@ -107,7 +111,7 @@ class BackgroundSaver(ManagerParts):
             self.queue(session)
         except QueueFullError as error:
             self._turned_away[session] = str(error), session.save_id
-            self._save_failed(session, error, False)  # noqa: FBT003 - FailureObserver
+            self.emit(failed_save(session, error, retrying=False))
 
     def queue(self, session: UserSession) -> None:
         """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
@@ -227,10 +231,8 @@ class BackgroundSaver(ManagerParts):
             self._recovery.journal.close()
         self._close_store()
 
-    def _live_in_the_end(self) -> list[UserSession]:
-        live = self._live.stored()
+    def _look_in_the_end(self, live: list[UserSession]) -> None:
         self._lost_sessions.look_in_the_end(live)
-        return live
 
     def _record_lost(self, session_id: str) -> None:
         self._lost_sessions.record_lost(session_id)
@@ -251,32 +253,85 @@ class BackgroundSaver(ManagerParts):
         """Have the writer do something, again and again while the store is down."""
         self.persistence.schedule_save(None, UserSession(), lambda _: work(), bounded=False)
 
-    def _save_many(self, sessions: Sequence[UserSession]) -> list[Exception | None]:
-        repository = self.repository
-        outcomes = repository.save_many(sessions, whole=False)
-        for session in sessions:
-            if session.held_by and repository.struck_off(session):
-                self._part_from_struck_off(session)
-        return outcomes
-
-    def _save_one(self, session: UserSession) -> None:
-        repository = self.repository
-        repository.save(session)
-        if session.held_by and repository.struck_off(session):
-            self._part_from_struck_off(session)
-
     def _part_from_struck_off(self, session: UserSession) -> None:
         """Go on with a session in another object where devices that have this one were logged out elsewhere."""
 
-    def _size_of(self, session: UserSession) -> int:
-        # Before the store was opened nothing is known of any session.
-        return 0 if self._repository is None else self._repository.encoded_size(session)
 
-    def _save_failed(self, session: UserSession, error: Exception, retrying: bool) -> None:  # noqa: FBT001 - FailureObserver
+@attrs.frozen(kw_only=True, eq=False)
+class RepositorySaver:
+    """
+    Saves what the queue holds through the repository, and says what becomes of it.
+
+    Attributes:
+        repository: Returns the repository; raises what opening the store raises.
+        opened: Returns the repository, or None while the store was never opened; never waits.
+        live_sessions: The live sessions.
+        keep: The journal's; None without one.
+        part_from_struck_off: Has a session go on in another object, without the devices that were struck off elsewhere.
+        look_in_the_end: Looks whether the store has lost live sessions, while there is time.
+        emit: Takes events.
+    """
+
+    repository: Callable[[], Repository]
+    opened: Callable[[], Repository | None]
+    live_sessions: LiveSessions
+    keep: Callable[[UserSession], Any] | None
+    part_from_struck_off: Callable[[UserSession], None]
+    look_in_the_end: Callable[[list[UserSession]], None]
+    emit: Callable[[SessionEvent], None]
+
+    debounce_of = staticmethod(form_debounce)
+
+    def save(self, session: UserSession) -> SaveOutcome:
+        """Save one session."""
+        repository, before, error = self.repository(), session.save_id, None
+        try:
+            repository.save(session)
+        except PartlySavedError as partly:
+            error = partly
+        if error is None:
+            self._follow_devices(repository, session)
+        return _outcome(session, error, before)
+
+    def save_many(self, sessions: Sequence[UserSession]) -> list[SaveOutcome]:
+        """Save a batch."""
+        repository, before = self.repository(), [session.save_id for session in sessions]
+        errors = repository.save_many(sessions, whole=False)
+        for session in sessions:
+            self._follow_devices(repository, session)
+        return list(map(_outcome, sessions, errors, before))
+
+    def _follow_devices(self, repository: Repository, session: UserSession) -> None:
+        if session.held_by and repository.struck_off(session):
+            self.part_from_struck_off(session)
+
+    def failed(self, session: UserSession, error: Exception, *, retrying: bool) -> None:
+        """Let go of a session that is gone; of all else an event tells."""
         if isinstance(error, SessionGoneError):
-            self._live.drop(session)  # the repository told
-            self._live.let_go_if_gone(session)
+            self.live_sessions.drop(session)  # the repository told
+            self.live_sessions.let_go_if_gone(session)
         else:
-            said = text_of(error, session.session_id)
-            failed = SaveFailed(session_id=session.session_id, error=said, retrying=retrying)
-            self.emit(failed)
+            self.emit(failed_save(session, error, retrying=retrying))
+
+    def size_of(self, session: UserSession) -> int:
+        """Return how many bytes a session had when it was last encoded; before the store was opened nothing is known."""
+        repository = self.opened()
+        return 0 if repository is None else repository.encoded_size(session)
+
+    def live(self) -> list[UserSession]:
+        """Return the live sessions that were stored before."""
+        live = self.live_sessions.stored()
+        self.look_in_the_end(live)
+        return live
+
+
+def failed_save(session: UserSession, error: Exception, *, retrying: bool) -> SaveFailed:
+    """Return the event of a save that failed."""
+    said = text_of(error, session.session_id)
+    return SaveFailed(session_id=session.session_id, error=said, retrying=retrying)
+
+
+def _outcome(session: UserSession, error: Exception | None, before: str | None) -> SaveOutcome:
+    if error is None:
+        return NOTHING_TO_SAVE if session.save_id == before else SAVED
+    return SaveOutcome(error, wrote=session.save_id != before)

@@ -2,23 +2,25 @@
 """
 Saves soon: what changed is queued, debounced, saved in batches on one thread, and retried.
 
-Others import :class:`SessionPersistence` from here, ``limits.QueueLimits``, ``health.Breaker`` (the
-manager's reads of the store use one, too) and ``exits.install_signal_handlers``. Only the manager
-and the table of names in ``sessionkit`` import this room.
+Others import :class:`SessionPersistence` from here, ``queue.QueueLimits``, ``saver.Saver`` and its outcomes,
+``health.StoreHealth`` and ``Outage`` (the manager's reads of the store use them, too) and
+``exits.install_signal_handlers``. Only the manager and the table of names in ``sessionkit`` import this room.
 
-**The lock.** All parts of a :class:`SessionPersistence` share one lock, the queue's: an ``RLock`` that
-``SaveOutcomes`` makes (``_lock``), and makes anew in a child after a fork. It guards the queue and its slots,
-the breaker, the lists of rejected and incomplete saves, and which thread is the writer. Those
-classes take no lock of their own: the caller holds it. The conditions ``_changed`` (the writer looks again),
-``_settled`` (saves are over) and each slot's ``turn`` are on that same lock. ``status``, ``is_pending`` and
+**What it is made of.** :class:`SessionPersistence` is the face. It has a ``SaveQueue`` (what waits, and until when), a
+``StoreHealth`` (whether the store may be tried), ``Refusals`` (what was not stored), ``SaveAttempts`` (saves slots and
+takes what came of it) and a ``Writer`` (the one thread, which also looks at sessions in use). A ``Saver`` does the saving.
+
+**The lock.** There is one, an ``RLock``: ``SaveQueue.lock``. All parts of a :class:`SessionPersistence` are made
+anew in a child after a fork, the lock with them. It guards the queue and its slots, the health, the refusals, and which
+thread is the writer. Those take no lock of their own: the caller holds it. ``SaveQueue.changed`` (the writer looks again) and
+``SaveQueue.settled`` (saves are over, or may begin) are conditions on it. ``status``, ``is_pending`` and
 ``schedule_again`` read without it, so that a page never waits for it.
 
 **The order of locks.** A track's lock (held for a whole save), then a session's lock (held while it is encoded or
 changed), then the queue's. Who has the queue's lock takes no other of sessionkit's (before a fork all queues'
-locks are taken in turn, and nothing else): save functions, the journal, observers,
-``size_of`` and ``debounce_of`` are called without it; only the clocks and ``stored_as`` are called with it,
-and take none. Who waits for a save gives back the session locks that it holds (``release_locks``), since the thread
-that saves needs them; who is in the midst of a save, and so may hold a track's lock, waits for no save that
+locks are taken in turn, and nothing else): a saver, with its journal and observers, is called without it; only the clocks
+are called with it. Who waits for a save gives back the session locks that it holds (``release_locks``), since the
+thread that saves needs them; who is in the midst of a save, and so may hold a track's lock, waits for no save that
 has yet to begin.
 """
 

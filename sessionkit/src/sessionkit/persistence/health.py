@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -27,9 +28,9 @@ _DOUBLINGS: Final = 16
 
 
 @attrs.define
-class Breaker:
+class StoreHealth:
     """
-    Holds all tries back while the store is down.
+    Holds all tries back while the store is down. The caller holds a lock.
 
     Attributes:
         shortest: Seconds before the first new try.
@@ -37,6 +38,8 @@ class Breaker:
         answers: How often the store has answered.
         tries: How many tries have begun, where the caller counts them.
         failed: The number of the last try that failed.
+        since: Since when it is down, as the caller tells it; None when it is not, or nobody has told.
+        error: What it said last.
     """
 
     shortest: float = SHORTEST
@@ -44,6 +47,8 @@ class Breaker:
     answers: int = 0
     tries: int = 0
     failed: int = 0
+    since: datetime | None = None
+    error: str = ""
     _let: int = -1
     _outages: int = 0
 
@@ -71,7 +76,7 @@ class Breaker:
         """
         if not down:
             self.answers += 1
-            self._outages, self.retry_at = 0, 0.0
+            self._outages, self.retry_at, self.since = 0, 0.0, None
             return now + self.shortest
         number = self.tries if number is None else number
         self.failed = max(self.failed, number)
@@ -100,7 +105,7 @@ class Outage:
     clock: Callable[[], float] = time.monotonic
     is_known: bool = False
     _error: UnavailableError | None = None
-    _breaker: Breaker = Factory(partial(Breaker, OUTAGE_PAUSE))
+    _breaker: StoreHealth = Factory(partial(StoreHealth, OUTAGE_PAUSE))
 
     def record_down(self, error: UnavailableError) -> None:
         """Record that the store did not answer; what :meth:`check` has raised is nothing new."""

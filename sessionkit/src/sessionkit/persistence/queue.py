@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The queue of sessions that wait to be saved: it debounces, coalesces, and says what is due.
+The queue of sessions that wait to be saved: it debounces, coalesces, bounds, and says what is due.
 
-Knows neither threads nor clocks: the caller holds a lock and passes the time in.
+It owns the lock of the room. It starts no thread and reads no clock: the caller passes the time in.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from threading import Condition, Lock
+from threading import Condition, RLock
 from typing import Any, Final
 
 import attrs
 
+from sessionkit.errors import ConfigError, QueueFullError, SessionKitError
+from sessionkit.records import short
 from sessionkit.session.session import UserSession
 
 SaveFunction = Callable[[UserSession], Any]
 """Saves one session; raises when it could not, and ``PartlySavedError`` when it could but for some values."""
+
+BLOCK: Final = "block"
+RAISE: Final = "raise"
+WHEN_FULL: Final = (BLOCK, RAISE)
 
 _AT_ONCE: Final = -math.inf
 
@@ -28,23 +34,85 @@ _STALE: Final = 64
 """How many outdated entries the heap may hold, besides one for each slot."""
 
 
-class WriteQueue:
+@attrs.frozen(kw_only=True)
+class QueueLimits:
+    """
+    How much may wait to be saved.
+
+    Attributes:
+        max_pending: How many sessions, at most.
+        max_pending_bytes: How many bytes they hold, encoded, at most.
+        when_full: What is done with one more: ``"block"`` waits for room, then raises; ``"raise"``
+            raises.
+        full_timeout_ms: How long to wait for room, in milliseconds.
+    """
+
+    max_pending: int = 10_000
+    max_pending_bytes: int = 256 * 2**20
+    when_full: str = BLOCK
+    full_timeout_ms: float = 1000
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what can't be."""
+        if min(self.max_pending, self.max_pending_bytes) < 1 or self.full_timeout_ms < 0:
+            msg = "max_pending and max_pending_bytes are 1 or more, full_timeout_ms is 0 or more"
+            raise ConfigError(msg)
+        if self.when_full not in WHEN_FULL:
+            right = ", ".join(map(repr, WHEN_FULL))
+            msg = f"when_full is one of {right}, not {self.when_full!r}"
+            raise ConfigError(msg)
+
+    def takes(self, sessions: int, size: int, more: int) -> bool:
+        """
+        Return whether one more session may wait.
+
+        Args:
+            sessions: How many wait.
+            size: How many bytes they hold.
+            more: How many bytes it holds. One that is larger than all may hold waits alone.
+        """
+        return sessions < self.max_pending and (
+            size + more <= self.max_pending_bytes or not sessions
+        )
+
+    def is_over(self, sessions: int, size: int) -> bool:
+        """Return whether more wait than may."""
+        return sessions > self.max_pending or (size > self.max_pending_bytes and sessions > 1)
+
+
+class SaveQueue:
     """
     Trailing debounce with an upper bound, over a heap whose entries are renewed lazily.
 
+    The caller holds the lock, but where it is said otherwise.
+
     Attributes:
+        lock: Guards the queue and all that is known of saves.
+        changed: For the writer: there is something to look at.
+        settled: For all others: saves are over, or may begin again.
+        closed: Whether nothing is taken any more.
+        resting: Whether no save may begin, since the process forks.
         slots: By object, not by session id: a session that waits may get another one.
         size: The sum of the slots' sizes, in bytes.
     """
 
-    def __init__(self, debounce: float, max_wait: float) -> None:
+    def __init__(
+        self, debounce: float, max_wait: float, limits: QueueLimits, *, closed: bool = False
+    ) -> None:
         """
         Start empty.
 
         Args:
             debounce: Seconds that a save waits for more changes.
             max_wait: Seconds that a save waits at most, however many changes come.
+            limits: How much may wait.
+            closed: Whether nothing is taken.
         """
+        self.lock: Final = RLock()
+        self.changed: Final = Condition(self.lock)
+        self.settled: Final = Condition(self.lock)
+        self.closed, self.resting = closed, False
+        self._limits = limits
         self.slots: Final[dict[int, Slot]] = {}
         self.size = 0
         self._debounce = debounce
@@ -55,6 +123,35 @@ class WriteQueue:
     def __len__(self) -> int:
         """Return how many sessions wait or are being saved."""
         return len(self.slots)
+
+    # -- who may wait ---------------------------------------------------------
+
+    def check_open(self, session: UserSession) -> None:
+        """Raise :class:`SessionKitError` if nothing is taken any more."""
+        if self.closed:
+            msg = f"session {short(session.session_id)!r} is scheduled after close(): it would be lost"
+            raise SessionKitError(msg)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether one more session may wait, of *size* bytes."""
+        return self._limits.takes(len(self), self.size, size)
+
+    def is_overfull(self) -> bool:
+        """Return whether more wait than may."""
+        return self._limits.is_over(len(self), self.size)
+
+    def full_error(self, session: UserSession, cause: Exception | None = None) -> QueueFullError:
+        """Return what is raised where a session can't wait; needs no lock."""
+        reason = f"; {cause}" if cause else ""
+        error = QueueFullError(
+            f"session {short(session.session_id)} can't wait to be saved: {len(self)} sessions with"
+            f" {self.size} bytes wait already (max_pending {self._limits.max_pending},"
+            f" max_pending_bytes {self._limits.max_pending_bytes}){reason}"
+        )
+        error.__cause__ = cause
+        return error
+
+    # -- what waits, and until when -------------------------------------------
 
     def open(self, session: UserSession) -> Slot:
         """Return a session's slot; a new one, in which nothing waits yet, if it has none."""
@@ -92,6 +189,14 @@ class WriteQueue:
             slot.dirty = True
             slot.first = now
         return slot if self._arm(slot) and self._heap[0][2] is slot else None
+
+    def put_idle(self, sessions: Iterable[UserSession], now: float) -> list[UserSession]:
+        """Queue sessions that don't wait yet; return them."""
+        slots = self.slots
+        idle = [one for one in sessions if (slot := slots.get(id(one))) is None or not slot.dirty]
+        for session in idle:
+            self.put(session, None, now)
+        return idle
 
     def weigh(self, slot: Slot, size: int) -> None:
         """Set how many bytes a slot's session holds."""
@@ -174,10 +279,23 @@ class WriteQueue:
             self._arm(slot)
 
     def of(self, session_id: str | None) -> Iterator[Slot]:
-        """Yield the slots of an id, or all; others may come and go meanwhile."""
+        """Yield the slots of an id, or all; needs no lock, others may come and go meanwhile."""
         for slot in list(self.slots.values()):
             if session_id is None or slot.session.session_id == session_id:
                 yield slot
+
+    def waiting(self, which: str | UserSession | None) -> list[Slot]:
+        """Return the slots of a session, an id, or all, in which something waits; needs no lock."""
+        if isinstance(which, UserSession):
+            slot = self.slots.get(id(which))
+            return [slot] if slot is not None and slot.waits else []
+        return [slot for slot in self.of(which) if slot.waits]
+
+    def is_saving(self, but: int) -> bool:
+        """Return whether a thread is in the midst of a save, other than *but*."""
+        return any(slot.in_flight and slot.saver != but for slot in self.slots.values())
+
+    # -- what became of it ----------------------------------------------------
 
     def saved(self, slot: Slot) -> None:
         """Take a slot out, unless it was scheduled again meanwhile."""
@@ -208,6 +326,11 @@ class WriteQueue:
             del self.slots[id(slot.session)]
             self.size -= slot.size
         slot.dirty, slot.entry = False, 0
+
+    def let_go(self, slot: Slot) -> None:
+        """Forget what waits in a slot."""
+        slot.dirty = False
+        self.again_or_out(slot)
 
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id."""
@@ -244,13 +367,10 @@ class Slot:
         error: Why the last save failed, or None; as text, lest it keep what was being written in memory.
         down_since: Since when the store is unavailable for it, in UTC; None when it is not.
         unclear_since: Since when the store refuses it for an unclear reason, in seconds; None when it does not.
-        mark: What the session had, when the save began, of what each write changes.
         queued: Whether it waited before the last save began.
         waiters: How many threads wait to have it saved, or have been told and are about to leave.
-        expected: How many threads are likely to share the next save: the last one served them, or they wait.
-        turn: Tells them that a save is over; None when none ever waited.
-        next_shared: The next save that someone waits for, which others may still share.
-        shared: The save in flight, if someone waits for it.
+        done: The number of the last save that came to its end, as against one that was broken off.
+        told: What they are told of that one: what went wrong, or None.
         entry: The number of its entry in the heap, or 0.
         comes_up: When that entry comes up, in seconds.
         size: How many bytes the session holds.
@@ -278,13 +398,10 @@ class Slot:
     error: str | None = None
     down_since: datetime | None = None
     unclear_since: float | None = None
-    mark: object = None
     queued: bool = False
     waiters: int = 0
-    expected: int = 1
-    turn: Condition | None = None
-    next_shared: SharedSave | None = None
-    shared: SharedSave | None = None
+    done: int = 0
+    told: Exception | None = None
     entry: int = 0
     comes_up: float = 0.0
     size: int = 0
@@ -314,16 +431,16 @@ class Slot:
         self.good, self.failures = self.begun, 0
         self.error = self.down_since = self.unclear_since = None
 
-    def tell(self, error: Exception | None, *, done: bool = True) -> None:
-        """Tell those who wait what came of it; when it is not done, they have to try again."""
-        if self.shared is not None:
-            self.expected = self.shared.threads + (
-                self.next_shared.threads if self.next_shared else 0
-            )
-            self.shared.end(error, done=done)
-            self.shared = None
-        if self.turn is not None:
-            self.turn.notify_all()
+    def tell(self, error: Exception | None) -> None:
+        """Tell those who wait what came of the save."""
+        self.done = self.begun
+        self.told = error if self.waiters else None
+
+    def leave(self) -> None:
+        """Wait no more."""
+        self.waiters -= 1
+        if not self.waiters:
+            self.told = None  # it may hold what was being written in memory
 
     def note_failed(self, retry_at: float | None) -> None:
         """Note that a save failed, and when to try again; None to give this state up."""
@@ -367,39 +484,3 @@ class AwaitedSave:
         """Whether nothing of it is left to save."""
         slot = self.slot
         return slot.good >= self.number or (slot.bad == self.bad and not slot.waits)
-
-
-@attrs.define(eq=False)
-class SharedSave:
-    """
-    A save that someone waits for, from before it begins: one thread makes it, others wait for it.
-
-    Attributes:
-        threads: How many it serves, the one that makes it included.
-        over: Whether it is over, or was broken off.
-        done: Whether it came to its end.
-        error: What went wrong, or None.
-    """
-
-    threads: int = 1
-    over: bool = False
-    done: bool = False
-    error: Exception | None = None
-    _gate: Lock = attrs.field(factory=Lock, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Close the gate until the save is over."""
-        self._gate.acquire()
-
-    def wait(self) -> None:
-        """Return when the save is over, without the queue's lock: whoever has it may be saving another session."""
-        with (
-            self._gate
-        ):  # one wakes the next: woken all at once, they would fight for the interpreter
-            pass
-
-    def end(self, error: Exception | None, *, done: bool) -> None:
-        """Tell those who wait what came of it; where it was broken off, they have to try again."""
-        if not self.over:
-            self.error, self.done, self.over = error, done, True
-            self._gate.release()

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Final
 from weakref import WeakValueDictionary
 
+import attrs
+
 from sessionkit.errors import text_of
 from sessionkit.records import short
 from sessionkit.session.session import NotKept, UserSession
@@ -96,3 +98,27 @@ class IncompleteSaves:
             session = reference()
             if session is not None and session.session_id == session_id:
                 self._sessions.pop(id(session), None)
+
+
+@attrs.define(eq=False)
+class Refusals:
+    """
+    What was not stored, of all sessions. The caller holds a lock.
+
+    Attributes:
+        rejected: The saves that were rejected.
+        incomplete: The sessions with values that can't be kept.
+    """
+
+    rejected: RejectedSaves = attrs.field(factory=RejectedSaves)
+    incomplete: IncompleteSaves = attrs.field(factory=IncompleteSaves)
+
+    def stored(self, session: UserSession) -> None:
+        """Take a session that was stored just now."""
+        self.rejected.saved(session)
+        self.incomplete.saved(session)
+
+    def discard(self, session_id: str) -> None:
+        """Forget the sessions of an id."""
+        self.rejected.discard(session_id)
+        self.incomplete.discard(session_id)
