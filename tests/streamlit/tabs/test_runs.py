@@ -11,7 +11,7 @@ from sessionkit_streamlit.tabs.runs import runs
 
 Page = Callable[..., Path]
 
-USED = 'st.text(f"used={[one.session is session for one in get_manager().persistence._writer.in_use]}")\n'
+USED = 'st.text(f"used={[one is session for one in get_manager().persistence._writer.in_use.sessions()]}")\n'
 
 STREAMS = f"""
 session.inputs["answer"] = ["the first half"]
