@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from session_harness.tracing import Trace, trace
 
 from sessionkit import SessionManager, load_settings
+from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.session import UserSession
 from sessionkit.values import Opaque
 
@@ -68,6 +71,33 @@ def _session(manager: SessionManager) -> UserSession:
     return session
 
 
+@pytest.fixture(name="work")
+def _work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return a count of what is encoded and decoded."""
+    done: Counter[str] = Counter()
+
+    def counted(name: str) -> Callable[[MsgpackSerializer, Any], Any]:
+        real = getattr(MsgpackSerializer, name)
+
+        def call(serializer: MsgpackSerializer, value: object) -> object:
+            done[name] += 1
+            return real(serializer, value)
+
+        return call
+
+    for name in ("dumps", "loads"):
+        monkeypatch.setattr(MsgpackSerializer, name, counted(name))
+    return done
+
+
+def assert_done(most: dict[str, int], work: Counter[str], once: Callable[[int], None]) -> None:
+    """Show how much was encoded and decoded in the end, when no first time counts any more."""
+    for number in range(3):
+        once(number)
+
+    assert {name for name in work if work[name] > most[name]} == set(), (work, most)
+
+
 def assert_within(most: Trace, once: Callable[[int], Trace]) -> None:
     """Show both when one is over; what is done the first time, or when some time has passed, doesn't count."""
     found = min((once(number) for number in range(3)), key=lambda one: one.hops)
@@ -94,7 +124,7 @@ def test_an_immediate_save(manager: SessionManager, session: UserSession) -> Non
         session.set_input("name", number)
         return trace(lambda: manager.save(session, immediate=True))
 
-    assert_within(Trace(32, 112), once)
+    assert_within(Trace(32, 108), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
@@ -126,6 +156,53 @@ def test_a_save_that_meets_another_one(
         return found
 
     assert_within(Trace(39, 249), once)
+
+
+def test_what_an_immediate_save_encodes_and_decodes(
+    manager: SessionManager, session: UserSession, work: Counter[str]
+) -> None:
+    """Each part once, to find what changed; then what changed, as it was, and when that was."""
+
+    def once(number: int) -> None:
+        session.set_input("name", number)
+        work.clear()
+        manager.save(session, immediate=True)
+
+    assert_done({"dumps": 4, "loads": 2}, work, once)
+
+
+def test_what_a_save_that_meets_another_one_encodes_and_decodes(
+    open_manager: Open, manager: SessionManager, session: UserSession, work: Counter[str]
+) -> None:
+    """Base, ours and theirs of each part that both changed, once each."""
+    other = open_manager()
+
+    def once(number: int) -> None:
+        theirs = other.bootstrap(session.session_id)
+        session.set_input("name", f"Bob {number}")
+        manager.save(session, immediate=True)
+        theirs.set_input("name", f"Cleo {number}")
+        work.clear()
+        other.save(theirs, immediate=True)
+
+    assert_done({"dumps": 8, "loads": 9}, work, once)
+
+
+def test_what_is_looked_at_of_an_absorbed_change(
+    open_manager: Open, manager: SessionManager, session: UserSession, work: Counter[str]
+) -> None:
+    """What others changed is decoded, nothing else."""
+    other = open_manager()
+
+    def once(number: int) -> None:
+        theirs = other.bootstrap(session.session_id)
+        theirs.set_input("name", f"Bob {number}")
+        other.save(theirs, immediate=True)
+        work.clear()
+        manager.bootstrap(session.session_id)
+        assert f"Bob {number}" == session.inputs["name"]
+
+    assert_done({"dumps": 3, "loads": 7}, work, once)
 
 
 def test_the_start_of_a_process(tmp_path: Path) -> None:

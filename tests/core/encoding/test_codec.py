@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from session_harness.data import SESSIONS, content, make_codec
 
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.encoding.codec import SessionCodec
+from sessionkit.encoding.codec import Decoded, SessionCodec
 from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE, pack, seal, unseal
 from sessionkit.encoding.parts import FIELDS
 from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
@@ -106,6 +107,56 @@ def test_only_the_named_parts_are_decoded() -> None:
     assert {"access": {"roles": [], "permissions": []}} == codec.decode_parts(
         parts, ("access", "newer")
     )
+
+
+def test_what_changed_is_told_with_its_fields() -> None:
+    """Who stamps changes, or asks whose the session is, decodes nothing that was just encoded."""
+    codec = make_codec()
+    session = UserSession(inputs={"a": 1})
+    encoded = codec.encode(session, {})
+    session.inputs["a"] = 2
+    again = codec.encode(session, encoded.parts)
+
+    assert set(FIELDS) == set(encoded.changed)
+    assert {"inputs": {"inputs": {"a": 2}}} == again.changed
+
+
+def test_what_is_empty_is_encoded_once() -> None:
+    """Most sessions have no roles, no history and no cache keys: one object serves all."""
+    codec = make_codec()
+    one, other = (codec.encode(UserSession(), {}).parts for _ in range(2))
+
+    assert all(one[name] is other[name] for name in ("access", "navigation", "inputs", "cache"))
+    assert codec.serializer.dumps({"inputs": {}}) == one["inputs"]
+
+
+def test_another_kind_of_dict_is_no_empty_dict() -> None:
+    """An empty ``Counter`` comes back as one."""
+    codec = make_codec()
+    inputs = codec.decode("s", codec.encode(UserSession(inputs={"a": Counter()}), {}).parts).inputs
+    session = UserSession()
+    session.inputs = Counter()
+
+    assert Counter is type(inputs["a"])
+    assert codec.encode(UserSession(), {}).parts == codec.encode(session, {}).parts
+
+
+def test_a_part_is_decoded_once_while_it_is_remembered() -> None:
+    """By the object that its bytes are."""
+    codec, decoded = make_codec(), Decoded()
+    data = codec.encode(UserSession(inputs={"a": 1}), {}).parts["inputs"]
+    first = decoded.part(codec, "inputs", data)
+
+    assert first is decoded.part(codec, "inputs", data)
+
+    decoded.forget(but=data)
+
+    assert first is decoded.get(data)
+
+    decoded.forget()
+
+    assert decoded.get(data) is None
+    assert first == decoded.part(codec, "inputs", data)
 
 
 # -- other threads -------------------------------------------------------------

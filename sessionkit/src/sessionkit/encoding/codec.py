@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 import attrs
 
@@ -38,14 +39,36 @@ EncodedParts = dict[str, bytes]
 Damages = dict[str, SerializationError]
 """Why parts can't be read, by their name; by the stored name where that is all that is known."""
 
-Note = Callable[[str, PlainPart], object]
-"""Takes the name and the fields of a part."""
+T = TypeVar("T")
 
 _ATTEMPTS: Final = 10
 
+_CONTAINERS: Final = frozenset({list, dict})
+"""What the fields of empty parts are; another kind of dict is equal to an empty one, and written as what it is."""
 
-def _ignore(_: str, __: PlainPart) -> None:
-    """Take a part and do nothing."""
+_EMPTY: Final = {
+    name: part for name, part in to_parts(UserSession()).items() if not any(part.values())
+}
+"""The parts that each session has while nothing is in them."""
+
+
+def until_steady(look: Callable[[], T]) -> T:
+    """
+    Return what *look* finds in an app's values; again where another thread changed one of its dicts meanwhile.
+
+    An app changes ``form.data`` without the session's lock.
+
+    Raises:
+        RuntimeError: If other threads kept changing it all the time.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return look()
+        except RecursionError:
+            raise
+        except RuntimeError:
+            continue
+    return look()
 
 
 @attrs.frozen(kw_only=True)
@@ -70,13 +93,10 @@ class SessionCodec:
     _seal: bytes = attrs.field(
         init=False, default=attrs.Factory(lambda own: seal(b"", own.name), takes_self=True)
     )
+    _empty: dict[str, bytes] = attrs.field(init=False, eq=False, repr=False, factory=dict)
 
     def encode(
-        self,
-        session: UserSession,
-        last: Mapping[str, bytes],
-        note: Note = _ignore,
-        held: Collection[str] = (),
+        self, session: UserSession, last: Mapping[str, bytes], held: Collection[str] = ()
     ) -> Encoded:
         """
         Encode a session under its lock.
@@ -86,28 +106,19 @@ class SessionCodec:
             last: Its parts as they were last encoded. Parts that this release
                 doesn't know are taken from them, and so are the last values of
                 what can't be encoded.
-            note: Called with each part that is not what it was, while the session is locked;
-                again when the session has to be encoded again.
             held: Names of parts that are taken from *last*, whatever the session has.
 
         Raises:
             RuntimeError: If other threads kept changing it all the time.
         """
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._encode_once(session, last, note, held)
-            except RecursionError:
-                raise
-            except RuntimeError:
-                # The app changed one of its dicts meanwhile, without the session's lock.
-                continue
-        return self._encode_once(session, last, note, held)
+        return until_steady(lambda: self._encode_once(session, last, held))
 
     def _encode_once(
-        self, session: UserSession, last: Mapping[str, bytes], note: Note, held: Collection[str]
+        self, session: UserSession, last: Mapping[str, bytes], held: Collection[str]
     ) -> Encoded:
         parts: EncodedParts = {}
         refused: list[SerializationError] = []
+        changed: dict[str, PlainPart] = {}
         with session.lock:
             session.privacy = self.privacy
             rules = session.never_stored
@@ -120,19 +131,18 @@ class SessionCodec:
             for name, part in plain.items():
                 if name in held:
                     continue
-                known = last.get(name)
                 if not is_looked_through:
                     part = rules.public(part)  # noqa: PLW2901 - the same part, as it is stored
-                data, changed = self._encode_part(
-                    name, part, known, refused, rules if is_looked_through else None, most
+                data, stored = self._encode_part(
+                    name, part, last.get(name), refused, rules if is_looked_through else None, most
                 )
                 if data is not None:
                     parts[name] = data
-                    if changed is not None:
-                        note(name, changed)
+                    if stored is not None:
+                        changed[name] = stored
         kept = (name for name in last if name not in parts and (name in held or not is_known(name)))
         parts |= {name: last[name] for name in kept}
-        return Encoded(parts, refused)
+        return Encoded(parts, refused, changed)
 
     def _encode_part(  # noqa: PLR0913, PLR0917 - at each save, a call a part
         self,
@@ -144,6 +154,9 @@ class SessionCodec:
         most: int | None,
     ) -> tuple[bytes | None, PlainPart | None]:
         """Return a part's bytes, and what they hold if that is not what it was."""
+        if part == _EMPTY.get(name) and _CONTAINERS.issuperset(map(type, part.values())):
+            empty = self._empty_part(name, part)
+            return (last, None) if empty == last else (empty, part)
         data = self._dumps(part, most)
         if rules is not None and (data is None or data != last):
             # Only now: what is as it was needs no look for names that are never stored.
@@ -165,6 +178,13 @@ class SessionCodec:
         kept = Fallback(self.serializer, refused, most).part(name, part, before)
         return (self.serializer.dumps(kept), kept) if kept else (None, None)
 
+    def _empty_part(self, name: str, part: PlainPart) -> bytes:
+        """Return the bytes of an empty part: one object for all sessions, encoded once."""
+        data = self._empty.get(name)
+        if data is None:
+            data = self._empty[name] = self.serializer.dumps(part)
+        return data
+
     def _dumps(self, part: PlainPart, most: int | None) -> bytes | None:
         """Return a part's bytes; None where a value can't be encoded, but most of it can."""
         if most is not None and holds_too_much(part, most):
@@ -174,25 +194,35 @@ class SessionCodec:
         except SerializationError:
             return None
 
-    def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
+    def decode(
+        self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
+    ) -> UserSession:
         """
         Return the session that *parts* encode, as a new object.
+
+        Args:
+            session_id: Its id.
+            parts: Its parts.
+            decoded: Remembers them, for who only looks at the session and lets it go.
 
         Raises:
             SerializationError: If they can't be read; the message names the part.
         """
         made = Opaque.made
-        session = from_parts(session_id, self.decode_parts(parts, parts))
+        session = from_parts(session_id, self.decode_parts(parts, parts, decoded))
         if made != Opaque.made:
             keep_unread_apart(session)
+            if decoded is not None:
+                decoded.forget()
         session.privacy = self.privacy
         return session
 
     def decode_parts(
-        self, parts: Mapping[str, bytes], names: Iterable[str]
+        self, parts: Mapping[str, bytes], names: Iterable[str], decoded: Decoded | None = None
     ) -> dict[str, PlainPart]:
         """Return the parts of these *names* that this release knows, decoded."""
-        return {name: self.decode_part(name, parts[name]) for name in names if is_known(name)}
+        decode = self.decode_part if decoded is None else partial(decoded.part, self)
+        return {name: decode(name, parts[name]) for name in names if is_known(name)}
 
     def decode_part(self, name: str, data: bytes) -> PlainPart:
         """Return the part of this name that *data* encode."""
@@ -203,11 +233,11 @@ class SessionCodec:
         return part
 
     def decode_sound(
-        self, session_id: str, parts: Mapping[str, bytes]
+        self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
     ) -> tuple[UserSession, Damages]:
         """Return the session that those of *parts* encode which can be read, and why the others can't."""
         try:
-            return self.decode(session_id, parts), {}
+            return self.decode(session_id, parts, decoded), {}
         except SerializationError:
             damages = {
                 name: why for name in parts if (why := self._damage(session_id, parts, name))
@@ -321,6 +351,44 @@ def _located(stored_name: str, error: SerializationError) -> SerializationError:
     return located
 
 
+@attrs.define(eq=False)
+class Decoded:
+    """
+    What encoded parts hold, each decoded once for as long as it is remembered.
+
+    Bytes are known again by being the same object: that costs the same however many they are. Whoever gets
+    something leaves it as it is.
+    """
+
+    _known: dict[int, tuple[bytes, Any]] = attrs.field(factory=dict)
+
+    def part(self, codec: SessionCodec, name: str, data: bytes) -> PlainPart:
+        """Return the part of this name that *data* encode."""
+        known = self._known.get(id(data))
+        if known is None:
+            known = self._known[id(data)] = data, codec.decode_part(name, data)
+        part: PlainPart = known[1]
+        return part
+
+    def get(self, data: bytes) -> Any:  # noqa: ANN401 - whatever was encoded
+        """Return what is remembered of *data*; None for nothing."""
+        known = self._known.get(id(data))
+        return None if known is None else known[1]
+
+    def put(self, data: bytes, plain: Any) -> None:  # noqa: ANN401 - whatever was encoded
+        """Remember what *data* encode."""
+        self._known[id(data)] = data, plain
+
+    def forget(self, but: bytes | None = None) -> None:
+        """Forget all, *but* what these encode, and what is encoded in the values of that."""
+        known = self._known
+        kept = None if but is None else known.get(id(but))
+        self._known = {}
+        if kept is not None:
+            places = (id(but), *map(id, kept[1].values() if type(kept[1]) is dict else ()))
+            self._known = {place: known[place] for place in places if place in known}
+
+
 class Encoded(NamedTuple):
     """
     A session, encoded.
@@ -328,10 +396,13 @@ class Encoded(NamedTuple):
     Attributes:
         parts: Its parts.
         refused: One error for each value that can't be kept; it has its last value in the parts.
+        changed: The fields of the parts that are not what they were, by part name. The app's own values are
+            in them, not copied: they are what was encoded for as long as the session's lock is held.
     """
 
     parts: EncodedParts
     refused: list[SerializationError]
+    changed: dict[str, PlainPart]
 
 
 class Sealed(NamedTuple):

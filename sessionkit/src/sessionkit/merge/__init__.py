@@ -3,7 +3,7 @@
 What two writers did to one session, made one.
 
 Others import from the modules, not from here, so that each loads only what it needs: ``merger``
-(``Merger``, ``Stamper``, ``stamp_changes``), ``stamps`` (``STAMPS``), ``fields`` (``conflict_of``,
+(``Merger``, ``stamped``, ``stamp_changes``), ``stamps`` (``STAMPS``), ``fields`` (``conflict_of``,
 ``conflicting_fields``, ``choose``, ``value_at``, ``questions``, ``forget``, ``ASKED``), ``policies``
 (``read_policies``), ``absorb`` (``absorb_changes``) and ``strategies``. ``rules`` is the room's own.
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.errors import SerializationError
 from sessionkit.merge.histories import HISTORIES, bounded, with_others
@@ -43,6 +43,9 @@ _LARGE: Final = 4_096
 """Bytes of stamps above which old ones are looked for."""
 
 
+_NO_TIMES: Final[Mapping[str, int]] = {}
+
+
 @attrs.frozen
 class Merger:
     """
@@ -71,6 +74,7 @@ class Merger:
         base: EncodedParts | None,
         ours: EncodedParts,
         theirs: EncodedParts,
+        decoded: Decoded | None = None,
     ) -> EncodedParts:
         """
         Merge encoded parts, and their stamps.
@@ -82,9 +86,12 @@ class Merger:
             base: What both started from, or None when it is unknown.
             ours: Our parts.
             theirs: Their parts.
+            decoded: What is decoded already; remembers what is decoded here.
         """
+        decoded = Decoded() if decoded is None else decoded
         known = base or {}
-        before, mine, others = (read_stamps(codec, parts) for parts in (known, ours, theirs))
+        states = (known, ours, theirs)
+        before, mine, others = (read_stamps(codec, parts, decoded) for parts in states)
         sides = ((known, before), (ours, mine), (theirs, others))
         merged: EncodedParts = {}
         stamps: dict[str, bytes] = {}
@@ -98,22 +105,28 @@ class Merger:
                 data, stamp = ours.get(name), mine.get(name)
             else:
                 each = [_Part(parts.get(name), trees.get(name)) for parts, trees in sides]
-                data, stamp = self._encoded_part(codec, name, *each)
+                data, stamp = self._encoded_part(codec, decoded, name, *each)
             if data is not None:
                 merged[name] = data
                 if stamp is not None:
                     stamps[name] = stamp
+        trees = (before, mine, others) if base is not None else None
         for name in histories:
             if name in merged:
-                if name.startswith(UNDO) and base is not None:
-                    form = FORM + name.removeprefix(UNDO)
-                    trees = tuple(read_tree(codec, one.get(form)) for one in (before, mine, others))
-                    merged[name] = with_others(codec, name, merged, (known, ours, theirs), trees)
-                merged[name] = bounded(codec, name, merged, (known, ours, theirs))
-        return write_stamps(codec, merged, stamps)
+                merged[name] = _history(codec, decoded, name, merged, states, trees)
+        written = write_stamps(codec, merged, stamps, decoded)
+        if STAMPS in written and written[STAMPS] == theirs.get(STAMPS):
+            written[STAMPS] = theirs[STAMPS]
+        return written
 
-    def _encoded_part(
-        self, codec: SessionCodec, name: str, base: _Part, ours: _Part, theirs: _Part
+    def _encoded_part(  # noqa: PLR0913, PLR0917 - the sides, and what decodes them
+        self,
+        codec: SessionCodec,
+        decoded: Decoded,
+        name: str,
+        base: _Part,
+        ours: _Part,
+        theirs: _Part,
     ) -> _Part:
         if ours == base or not is_known(name):
             return theirs
@@ -121,14 +134,19 @@ class Merger:
             return ours
         sides = (base, ours, theirs)
         b, o, t = (
-            None if side.data is None else codec.decode_part(name, side.data) for side in sides
+            None if side.data is None else decoded.part(codec, name, side.data) for side in sides
         )
-        when = When(*(read_tree(codec, side.stamps) for side in sides))
+        when = When(*(read_tree(codec, side.stamps, decoded) for side in sides))
         merged = self.part(name, b, o, t, when)
         if merged is None:
             return _Part(None, None)
-        stamps = write_tree(codec, merge_stamps(merged, b, o, t, when))
-        return _Part(codec.serializer.dumps(merged), stamps)
+        stamps = write_tree(codec, merge_stamps(merged, b, o, t, when), decoded)
+        data = codec.serializer.dumps(merged)
+        # What is equal is one object: it takes no memory of its own, and is compared at once.
+        same = next((side.data for side in sides[1:] if side.data == data), None)
+        if same is None:
+            decoded.put(data, merged)
+        return _Part(data if same is None else same, stamps)
 
     def _rules(self, name: str, *sides: PlainPart | None) -> Mapping[str, Rule]:
         if not self.policies.below:
@@ -142,6 +160,22 @@ class Merger:
     def _counts(self, name: str) -> bool:
         """Return whether two equal changes of a part may be two changes."""
         return name in _COUNTING or self.policies.at(*_path(name)).sums
+
+
+def _history(  # noqa: PLR0913, PLR0917 - the sides, and what decodes them
+    codec: SessionCodec,
+    decoded: Decoded,
+    name: str,
+    merged: EncodedParts,
+    sides: tuple[EncodedParts, ...],
+    stamps: tuple[Mapping[str, bytes], ...] | None,
+) -> bytes:
+    """Return a history that was merged, as it stands beside the other parts; without stamps where the base is unknown."""
+    if name.startswith(UNDO) and stamps is not None:
+        form = FORM + name.removeprefix(UNDO)
+        trees = tuple(read_tree(codec, one.get(form), decoded) for one in stamps)
+        merged = {**merged, name: with_others(codec, name, merged, sides, trees)}
+    return bounded(codec, name, merged, sides)
 
 
 class _Part(NamedTuple):
@@ -163,54 +197,67 @@ def _path(name: str, *field: str) -> tuple[str, ...]:
 # -- stamps of encoded sessions ------------------------------------------------
 
 
-@attrs.define
-class Stamper:
+class Changes(NamedTuple):
     """
-    Stamps the changes of one session.
+    What was changed in a session, and when.
 
     Attributes:
-        codec: Decodes what the parts were.
-        before: The parts as they were last seen, with their stamps.
-        now: When what changed was changed, in microseconds since the epoch.
+        parts: The fields of the parts that are not what they were, by part name.
+        at: When they were changed, in microseconds since the epoch.
         inputs: When single inputs were, by key, where it is known.
     """
 
-    codec: SessionCodec
-    before: Mapping[str, bytes]
-    now: int
-    inputs: Mapping[str, int] = attrs.field(factory=dict)
-    _stamps: dict[str, bytes | None] | None = None
+    parts: Mapping[str, PlainPart]
+    at: int
+    inputs: Mapping[str, int] = _NO_TIMES
 
-    def note(self, name: str, part: PlainPart) -> None:
-        """Take a part that is not what it was; noting it again is fine."""
-        if name in _UNSTAMPED_PARTS or name.startswith(UNDO):
-            return
-        stamps = self._known()
-        data = self.before.get(name)
-        was = None if data is None else self.codec.decode_part(name, data)
+
+def stamped(
+    codec: SessionCodec,
+    before: EncodedParts,
+    after: EncodedParts,
+    changes: Changes,
+    decoded: Decoded | None = None,
+) -> EncodedParts:
+    """
+    Return a session's parts with stamps for what changed in them.
+
+    Args:
+        codec: Decodes what the parts were.
+        before: The parts as they were last seen, with their stamps.
+        after: The parts as they are.
+        changes: What leads from the one to the other.
+        decoded: What is decoded already; remembers what is decoded here.
+    """
+    decoded = Decoded() if decoded is None else decoded
+    # What is not stamped has no tree, and what it was is not asked for.
+    changed = {name: part for name, part in changes.parts.items() if _is_stamped(name)}
+    gone = any(name not in after and is_known(name) for name in before)
+    if not changed and not gone:
+        return after
+    known = read_stamps(codec, before, decoded)
+    stamps = {name: data for name, data in known.items() if name in after}
+    for name, part in changed.items():
+        data = before.get(name)
+        was = None if data is None else decoded.part(codec, name, data)
         fields = {field: part[field] for field in part if field not in UNSTAMPED}
-        before = read_tree(self.codec, stamps.get(name))
-        times = {name: self.inputs} if name == "inputs" else {}
-        tree = restamp(was, fields, before, self.now, times)
-        stamps[name] = write_tree(self.codec, tree)
+        times = {name: changes.inputs} if name == "inputs" else _NO_TIMES
+        before_it = read_tree(codec, known.get(name), decoded)
+        tree = restamp(was, fields, before_it, changes.at, times)
+        # A tree has at least the stamps of the change; where it is as it was, nothing stamped has changed.
+        if tree != before_it and (new := write_tree(codec, tree, decoded)) is not None:
+            stamps[name] = new
+    if stamps == known and after.get(STAMPS) == before.get(STAMPS):
+        return after
+    return write_stamps(codec, after, stamps, decoded)
 
-    def stamped(self, parts: EncodedParts) -> EncodedParts:
-        """Return the parts as they are now, with the stamps of all that was noted."""
-        gone = [name for name in self.before if name not in parts and is_known(name)]
-        if self._stamps is None and not gone:
-            return parts
-        stamps = self._known()
-        kept = {name: data for name, data in stamps.items() if data and name in parts}
-        return write_stamps(self.codec, parts, kept)
 
-    def _known(self) -> dict[str, bytes | None]:
-        if self._stamps is None:
-            self._stamps = dict(read_stamps(self.codec, self.before))
-        return self._stamps
+def _is_stamped(name: str) -> bool:
+    return name not in _UNSTAMPED_PARTS and not name.startswith(UNDO)
 
 
 def stamp_changes(
-    codec: SessionCodec, before: Mapping[str, bytes], after: EncodedParts, now: int
+    codec: SessionCodec, before: EncodedParts, after: EncodedParts, now: int
 ) -> EncodedParts:
     """
     Return a session's parts with stamps for what changed in them.
@@ -221,51 +268,65 @@ def stamp_changes(
         after: The parts as they are.
         now: Microseconds since the epoch.
     """
-    stamper = Stamper(codec, before, now)
-    for name, data in after.items():
-        if before.get(name) != data and is_known(name):
-            stamper.note(name, codec.decode_part(name, data))
-    return stamper.stamped(after)
+    changed = [name for name, data in after.items() if before.get(name) != data]
+    return stamped(codec, before, after, Changes(codec.decode_parts(after, changed), now))
 
 
-def read_stamps(codec: SessionCodec, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+def read_stamps(
+    codec: SessionCodec, parts: Mapping[str, bytes], decoded: Decoded | None = None
+) -> Mapping[str, bytes]:
     """Return the stamps of a session's parts, each encoded, by part name."""
     data = parts.get(STAMPS)
-    stamps = {} if data is None else _load(codec, data)
+    stamps = {} if data is None else _load(codec, data, decoded)
     return stamps if isinstance(stamps, dict) else {}
 
 
 def write_stamps(
-    codec: SessionCodec, parts: Mapping[str, bytes], stamps: Mapping[str, bytes]
+    codec: SessionCodec,
+    parts: Mapping[str, bytes],
+    stamps: Mapping[str, bytes],
+    decoded: Decoded | None = None,
 ) -> EncodedParts:
     """Return *parts* with these stamps."""
     written = dict(parts)
     written.pop(STAMPS, None)
     if stamps:
-        written[STAMPS] = codec.serializer.dumps(dict(sorted(stamps.items())))
+        plain = dict(sorted(stamps.items()))
+        written[STAMPS] = codec.serializer.dumps(plain)
+        if decoded is not None:
+            decoded.put(written[STAMPS], plain)
     return written
 
 
-def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
+def read_tree(codec: SessionCodec, data: bytes | None, decoded: Decoded | None = None) -> Tree:
     """Return the stamps of one part."""
-    return NO_STAMP if data is None else _load(codec, data)
+    return NO_STAMP if data is None else _load(codec, data, decoded)
 
 
-def write_tree(codec: SessionCodec, tree: Tree) -> bytes | None:
+def write_tree(codec: SessionCodec, tree: Tree, decoded: Decoded | None = None) -> bytes | None:
     """Return the stamps of one part, encoded; of many those that are far older than the latest are left out."""
     if tree == NO_STAMP:
         return None
     data = codec.serializer.dumps(tree)
     if len(data) > _LARGE:
-        return codec.serializer.dumps(prune(tree, latest(tree) - LIFETIME))
+        tree = prune(tree, latest(tree) - LIFETIME)
+        data = codec.serializer.dumps(tree)
+    if decoded is not None:
+        decoded.put(data, tree)
     return data
 
 
-def _load(codec: SessionCodec, data: bytes) -> Any:  # noqa: ANN401 - whatever a store has
+def _load(codec: SessionCodec, data: bytes, decoded: Decoded | None) -> Any:  # noqa: ANN401 - whatever a store has
     # They only say which of two changes was later: without them no value is lost.
     if not isinstance(data, bytes):
         return NO_STAMP
+    known = None if decoded is None else decoded.get(data)
+    if known is not None:
+        return known
     try:
-        return codec.serializer.loads(data)
+        plain = codec.serializer.loads(data)
     except SerializationError:
         return NO_STAMP
+    if decoded is not None:
+        decoded.put(data, plain)
+    return plain

@@ -11,14 +11,13 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from sessionkit.conflict import ConflictReport, resolve
-from sessionkit.encoding.codec import Encoded, EncodedParts, Note, SessionCodec
+from sessionkit.encoding.codec import Encoded, EncodedParts, SessionCodec, until_steady
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import ConflictError
 from sessionkit.events import ValueNotSaved
 from sessionkit.merge.fields import conflict_of, conflicting_fields
-from sessionkit.merge.merger import Stamper, stamp_changes
+from sessionkit.merge.merger import Changes, stamp_changes, stamped
 from sessionkit.merge.stamps import STAMPS
-from sessionkit.merge.strategies import Merge
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.tracks import Attempt, ResolvedConflict, SaveContext, Track
 from sessionkit.session.fields import new_save_id, to_micros
@@ -54,7 +53,7 @@ def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> 
     return encoded
 
 
-def intend(context: SaveContext, session: UserSession, track: Track, ours: EncodedParts) -> Intent:
+def intend(context: SaveContext, session: UserSession, track: Track, encoded: Encoded) -> Intent:
     """
     Say what has to be written so that the store has a session's changes.
 
@@ -62,14 +61,14 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
         context: What every save needs.
         session: The session.
         track: What is known of the store.
-        ours: The session's parts, encoded when the save began.
+        encoded: The session, as it was when the save began.
 
     Raises:
         ConflictError: If the conflict strategy refused.
         PluginError: If it failed, or returned what can't be stored.
         SessionKitError: If the session is too large, or can't be decoded or encoded.
     """
-    stored = track.stored
+    stored, ours = track.stored, encoded.parts
     conflict = is_conflict(context, session, track, ours)
     target = _target(context, session.session_id, track, ours, conflict=conflict)
     resolved = _resolved_conflict(context, track, ours, target) if conflict else None
@@ -79,7 +78,9 @@ def intend(context: SaveContext, session: UserSession, track: Track, ours: Encod
         return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else ())
-    profile = context.codec.decode_part("profile", target["profile"])
+    profile = encoded.changed.get("profile")
+    if profile is None or target["profile"] is not ours["profile"]:
+        profile = track.decoded.part(context.codec, "profile", target["profile"])
     write = SessionWrite(
         head=_head(context, session, stored.head if stored else None, profile),
         expected=under.head.save_id if under and not track.missing else None,
@@ -109,7 +110,7 @@ def _target(
     if conflict:
         return _decide(context, session_id, track, ours)
     # Also where both did the same: two equal changes of a counter are two changes.
-    return context.merger.encoded(context.codec, track.base, ours, theirs)
+    return context.merger.encoded(context.codec, track.base, ours, theirs, track.decoded)
 
 
 def _decide(
@@ -117,11 +118,11 @@ def _decide(
 ) -> EncodedParts:
     codec, base = context.codec, track.base
     theirs = track.stored.parts if track.stored else {}
-    merged = context.merger.encoded(codec, base, ours, theirs)
-    if type(context.strategy) is Merge:
+    merged = context.merger.encoded(codec, base, ours, theirs, track.decoded)
+    if context.decide is None:
         return merged  # decoding it would be for nothing but to encode it again
     conflict = conflict_of(codec, session_id, base=base, ours=ours, theirs=theirs, merged=merged)
-    decided = resolve(context.strategy, conflict)
+    decided = resolve(context.decide, conflict)
     if decided is None:
         raise ConflictError(session_id, track.stored.head if track.stored else None)
     # What differs from a merge is a decision made now, and later than both.
@@ -185,7 +186,7 @@ def is_conflict(
         return False
     if track.foreign:
         return bool(differing(ours, stored.parts))
-    if not session.version or stored.parts == base or type(context.strategy) is Merge:
+    if not session.version or stored.parts == base or context.decide is None:
         return False  # never stored by us, nothing to decide, or a merge anyway
     return bool(conflicting_fields(context.codec, base, ours, stored.parts, stored.parts))
 
@@ -215,20 +216,24 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
         times = session.change_times
         inputs = {key: at // 1000 for key, at in times.inputs.items()} if times.inputs else {}
         now = times.others // 1000 or to_micros(context.now())
-        stamper = Stamper(context.codec, last, now, inputs)
         held = held_parts(session)
-        kept = _held_from_now(context.codec, last, held, stamper.note) if held else last
-        encoded = context.codec.encode(session, kept, stamper.note, held)
+        marked = _held_from_now(context.codec, last, held) if held else {}
+        known = last
+        if marked:
+            dumps = context.codec.serializer.dumps
+            known = last | {name: dumps(part) for name, part in marked.items()}
+        encoded = context.codec.encode(session, known, held)
+        changes = Changes(marked | encoded.changed, now, inputs)
+        # Under the lock: by it a journal knows what it kept before, and what after.
+        track.last = _stamped(context, track, last, encoded.parts, changes)
         if session.forms_asked_for:
             session.forms_asked_for = frozenset()
-        # Under the lock: by it a journal knows what it kept before, and what after.
-        track.last = stamper.stamped(encoded.parts)
         times.others, times.inputs, times.new = 0, {}, []
-    return Encoded(track.last, encoded.refused)
+    return Encoded(track.last, encoded.refused, encoded.changed)
 
 
 def encode_held(
-    context: SaveContext, session: UserSession, live: EncodedParts
+    context: SaveContext, session: UserSession, track: Track, live: EncodedParts
 ) -> EncodedParts | None:
     """
     Encode a session with what the user typed into forms that don't save themselves.
@@ -236,6 +241,7 @@ def encode_held(
     Args:
         context: Encodes.
         session: The session; the caller has its lock.
+        track: What is known of it.
         live: As :func:`encode_live` has encoded it just now.
 
     Returns:
@@ -243,19 +249,26 @@ def encode_held(
     """
     if not held_parts(session):
         return None
-    stamper = Stamper(context.codec, live, to_micros(context.now()))
-    return stamper.stamped(context.codec.encode(session, live, stamper.note).parts)
+    encoded = context.codec.encode(session, live)
+    changes = Changes(encoded.changed, to_micros(context.now()))
+    return _stamped(context, track, live, encoded.parts, changes)
+
+
+def _stamped(
+    context: SaveContext, track: Track, before: EncodedParts, after: EncodedParts, changes: Changes
+) -> EncodedParts:
+    return until_steady(lambda: stamped(context.codec, before, after, changes, track.decoded))
 
 
 def _held_from_now(
-    codec: SessionCodec, last: EncodedParts, held: AbstractSet[str], note: Note
-) -> EncodedParts:
-    """Return *last* with the one thing about a held form that changes by itself: that it is held."""
-    kept = dict(last)
-    for name in sorted(held & last.keys()):
-        part = codec.decode_part(name, last[name])
-        if name.startswith(FORM) and part.get("auto_save", True):
-            part["auto_save"] = False
-            kept[name] = codec.serializer.dumps(part)
-            note(name, part)
-    return kept
+    codec: SessionCodec, last: EncodedParts, held: AbstractSet[str]
+) -> dict[str, PlainPart]:
+    """Return the forms that are held from now on, with the one thing about them that changes by itself: that they are."""
+    parts = codec.decode_parts(
+        last, (name for name in sorted(held & last.keys()) if name.startswith(FORM))
+    )
+    return {
+        name: {**part, "auto_save": False}
+        for name, part in parts.items()
+        if part.get("auto_save", True)
+    }

@@ -27,6 +27,7 @@ from sessionkit.repository.tracks import (
     why_gone,
 )
 from sessionkit.session.fields import micros_now, to_micros
+from sessionkit.session.forms import FORM, UNDO
 from sessionkit.session.session import UserSession
 
 
@@ -71,7 +72,7 @@ def _load_parts(
     context: SaveContext, session: UserSession, track: Track, head: SessionHead | None
 ) -> LastSeen | None:
     try:
-        seen = context.load_parts(session.session_id, track.stored)
+        seen = context.load_parts(session.session_id, track.stored, None)
     except NewerFormatError:
         # An event told; until it is saved again, its head is enough to know it by.
         track.unfit = None if head is None else head.save_id
@@ -102,16 +103,19 @@ def absorb_track(context: SaveContext, session: UserSession, track: Track) -> tu
         same_owner = track.stored.head.user_id == session.user_id
         if same_owner and is_conflict(context, session, track, live):
             return ()  # the next save asks the strategy first
-        merged = context.merger.encoded(codec, track.base, live, track.stored.parts)
-        typed = encode_held(context, session, live)
+        merged = context.merger.encoded(codec, track.base, live, track.stored.parts, track.decoded)
+        typed = encode_held(context, session, track, live)
         if typed is None:
             names = _put_in(codec, session, live, merged)
         else:
             # What waits in a form is the user's own change, too, but none that a save contributes.
-            both = context.merger.encoded(codec, track.base, typed, track.stored.parts)
+            both = context.merger.encoded(
+                codec, track.base, typed, track.stored.parts, track.decoded
+            )
             names = _put_in(codec, session, typed, both)
         track.base, track.last, track.foreign = track.stored.parts, merged, False
         session.save_id = track.stored.head.save_id
+        track.decoded.forget(but=merged.get(STAMPS))
     return names
 
 
@@ -120,7 +124,12 @@ def _put_in(
 ) -> tuple[str, ...]:
     """Change a session that is as *live* into *merged*; return the names of the parts that differ."""
     names = tuple(sorted(n for n in {*live, *merged} - {STAMPS} if live.get(n) != merged.get(n)))
-    before, after = (codec.decode(session.session_id, parts) for parts in (live, merged))
+    # A form and its steps are absorbed as one; of all else what is the same on both sides is not looked at.
+    needed = {*names, *(FORM + name.removeprefix(UNDO) for name in names if name.startswith(UNDO))}
+    before, after = (
+        codec.decode(session.session_id, {name: parts[name] for name in parts if name in needed})
+        for parts in (live, merged)
+    )
     absorb_changes(session, before, after, names)
     return names
 
@@ -200,7 +209,7 @@ def begin_track(context: SaveContext, session: UserSession) -> Track:
 
 
 def _begin_stored(context: SaveContext, session: UserSession, save_id: str) -> Track:
-    seen = context.load_parts(session.session_id, None)
+    seen = context.load_parts(session.session_id, None, None)
     if seen is None:
         return _missing_track(context, session, save_id)
     if not seen.usable:

@@ -17,6 +17,7 @@ from sessionkit.conflict import ConflictStrategy, FieldDecision, Side
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger
+from sessionkit.merge.strategies import Merge
 from sessionkit.records import SessionHead
 from sessionkit.repository.decisions import open_decisions, settle
 from sessionkit.repository.expiry import Expiry
@@ -140,7 +141,7 @@ class SessionRefresh:
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
-        return self._context.load_parts(session_id, None)
+        return self._context.load_parts(session_id, None, None)
 
     def put_track(self, session: UserSession, track: Track) -> None:
         """Set what is known of a session."""
@@ -202,6 +203,11 @@ class Catalog:
         return self._stored.purge(idle=idle)
 
 
+def _decide(strategy: ConflictStrategy) -> ConflictStrategy | None:
+    """Return who decides; None for a merge, which needs no session made of what both did to say so."""
+    return None if type(strategy) is Merge else strategy
+
+
 def _ignore(_: SessionEvent) -> None:
     """Take an event and do nothing."""
 
@@ -256,7 +262,7 @@ class Repository(Catalog, SessionRefresh):
         self._context = SaveContext(
             storage=storage,
             codec=codec,
-            strategy=strategy,
+            decide=_decide(strategy),
             merger=Merger() if merger is None else merger,
             expiry=expiry,
             load_parts=self._stored.load_parts,
@@ -329,7 +335,7 @@ class Repository(Catalog, SessionRefresh):
         ask_for_forms(session)
         context = self._context
         if strategy is not None:
-            context = attrs.evolve(context, strategy=strategy)
+            context = attrs.evolve(context, decide=_decide(strategy))
         save_one(context, self._track, session).check()
 
     def save_many(

@@ -21,7 +21,6 @@ import attrs
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import ConflictError, SessionGoneError, StorageError, UnavailableError
 from sessionkit.events import SessionEnded, SessionGone
-from sessionkit.merge.strategies import Merge
 from sessionkit.records import short, short_repr
 from sessionkit.repository.attempt import encode_held, encode_to_save
 from sessionkit.repository.refresh import absorb_track
@@ -163,7 +162,7 @@ class StoredRotation:
 
     def _state_of(self, session: UserSession, track: Track) -> State:
         saved = encode_to_save(self.context, session, track).parts
-        return State(saved, encode_held(self.context, session, saved) or saved)
+        return State(saved, encode_held(self.context, session, track, saved) or saved)
 
     def _former(self, session: UserSession, track: Track, new_id: str, state: State) -> FormerId:
         """Make another object of a session's state, and return the id that it leaves."""
@@ -221,7 +220,7 @@ class StoredRotation:
         for _ in range(ATTEMPTS):
             if self._end(former):
                 return moved
-            seen = self.context.load_parts(former.session_id, None)
+            seen = self.context.load_parts(former.session_id, None, None)
             self._check(former, seen)
             moved |= self._meet(former, seen)
         msg = f"session {short(former.session_id)} could not be ended: met another writer {ATTEMPTS} times"
@@ -253,7 +252,7 @@ class StoredRotation:
     def _meet(self, former: FormerId, seen: LastSeen | None) -> bool:
         """Take along what others stored under the old id."""
         news = seen is not None and seen.usable and seen.parts != former.base_of(seen)
-        there = self.context.load_parts(former.session.session_id, None) if news else None
+        there = self.context.load_parts(former.session.session_id, None, None) if news else None
         if seen is None or there is None:
             former.known = seen
             return False
@@ -272,7 +271,7 @@ class StoredRotation:
             return
         carrier, seen = former.late
         # Nobody is there to be asked or refused: an old id that is never ended is worse.
-        context = attrs.evolve(self.context, strategy=Merge())
+        context = attrs.evolve(self.context, decide=None)
         error = save_one(context, self.track_of, carrier).error
         if error is not None and not isinstance(error, SessionGoneError):
             raise error

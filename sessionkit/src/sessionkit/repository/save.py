@@ -13,7 +13,6 @@ from typing import Final
 
 import attrs
 
-from sessionkit.conflict import name_of
 from sessionkit.encoding.codec import Encoded, EncodedParts
 from sessionkit.errors import (
     ConflictError,
@@ -29,6 +28,7 @@ from sessionkit.events import (
     SessionSaved,
     SessionStoredAgain,
 )
+from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import MOST_AHEAD, SessionWrite, short
 from sessionkit.repository.attempt import encode_to_save, intend
 from sessionkit.repository.refresh import record_missing, record_seen, write_over
@@ -104,6 +104,8 @@ def _drive(context: SaveContext, saves: Sequence[Save]) -> None:
     finally:
         if context.observer is not None:
             context.observer.settled(saves)
+        for save in saves:
+            save.track.decoded.forget(but=save.track.last_known.get(STAMPS))
 
 
 def _alternate(context: SaveContext, saves: Sequence[Save]) -> None:
@@ -189,11 +191,10 @@ class Save:
             # Once: what the app changes from now on is the next save's, however often this one
             # meets other writers.
             self._encoded = encode_to_save(self.context, self.session, self.track)
-        ours = self._encoded.parts
-        intent = intend(self.context, self.session, self.track, ours)
+        intent = intend(self.context, self.session, self.track, self._encoded)
         self.track.attempt = intent.attempt
         if intent.attempt is None:
-            self._record_contributed(ours)
+            self._record_contributed(self._encoded.parts)
             self._tell_resolved(intent.resolved)
         self._fresh = True
 
@@ -303,7 +304,7 @@ class Save:
         self.track.reports.append(resolved.report)
         event = ConflictResolved(
             session_id=self.session.session_id,
-            strategy=name_of(self.context.strategy),
+            strategy=self.context.strategy_name,
             parts=resolved.parts,
             report=resolved.report,
         )
@@ -333,7 +334,7 @@ class Save:
             found = self.context.storage.touch(
                 self.session.session_id, last_activity=activity, expires_at=ends
             )
-            seen = None if found else self.context.load_parts(self.session.session_id, stored)
+            seen = None if found else self.context.load_parts(self.session.session_id, stored, None)
         except StorageError as error:
             self._fail(error)
             return
@@ -350,7 +351,9 @@ class Save:
 
     def _meet(self, attempt: Attempt) -> None:
         try:
-            seen = self.context.load_parts(self.session.session_id, self.track.stored)
+            seen = self.context.load_parts(
+                self.session.session_id, self.track.stored, self.track.decoded
+            )
         except SessionKitError as error:
             self._fail(error)  # the attempt stays: what became of it is not known yet
             return

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.encoding.codec import Damages, SessionCodec
+from sessionkit.encoding.codec import Damages, Decoded, SessionCodec
 from sessionkit.encoding.packing import PACKED, cut_out
 from sessionkit.errors import (
     ConflictError,
@@ -82,20 +82,23 @@ class StoredSessions:
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
 
-    def load_parts(self, session_id: str, known: LastSeen | None = None) -> LastSeen | None:
+    def load_parts(
+        self, session_id: str, known: LastSeen | None = None, decoded: Decoded | None = None
+    ) -> LastSeen | None:
         """
         Return what is stored under an id.
 
         Args:
             session_id: The id.
             known: What was sound there when it was last seen: only what differs is decoded.
+            decoded: Remembers what is decoded.
 
         Raises:
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
         stored = self.read(session_id)
-        return None if stored is None else self.decode(stored, known)[0]
+        return None if stored is None else self.decode(stored, known, decoded)[0]
 
     def read(self, session_id: str) -> StoredSession | None:
         """Return what is stored under an id; a record whose head can't be read is kept aside, and no more there."""
@@ -113,9 +116,13 @@ class StoredSessions:
         return None
 
     def decode(
-        self, stored: StoredSession, known: LastSeen | None = None
+        self, stored: StoredSession, known: LastSeen | None = None, decoded: Decoded | None = None
     ) -> tuple[LastSeen, UserSession | None]:
-        """Return what is stored, and the session that those parts make which are not *known*, if there is one."""
+        """
+        Return what is stored, and the session that those parts make which are not *known*, if there is one.
+
+        Who has the parts remembered as they are *decoded* leaves the session alone: both hold the same values.
+        """
         head, layout = stored.head, frozenset(stored.parts)
         try:
             _refuse_newer(head)
@@ -126,7 +133,9 @@ class StoredSessions:
             parts, damages = self.codec.open_sound(stored.parts)
             before = {} if known is None else known.parts
             news = {name: data for name, data in parts.items() if before.get(name) != data}
-            session, worse = self.codec.decode_sound(head.session_id, news)
+            # What is equal is one object: it takes no memory of its own, and is compared at once.
+            parts |= {name: before[name] for name in parts.keys() - news.keys()}
+            session, worse = self.codec.decode_sound(head.session_id, news, decoded)
         except NewerFormatError as error:
             self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
             raise

@@ -22,11 +22,12 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import attrs
 
-from sessionkit.conflict import ConflictReport, ConflictStrategy, FieldDecision
-from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.conflict import ConflictReport, ConflictStrategy, FieldDecision, name_of
+from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger
+from sessionkit.merge.strategies import Merge
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.expiry import Expiry
 from sessionkit.session import devices
@@ -147,6 +148,7 @@ class Track:
         struck_off: The devices that the session was seen to have struck off elsewhere.
         reports: What was decided lately where this session met another writer.
         settled: The fields in there that someone has seen to.
+        decoded: The stamps of ``last``, decoded; of other parts, too, while it is saved or absorbs.
         shared: What it has in common with other objects of the same id.
     """
 
@@ -164,6 +166,7 @@ class Track:
     struck_off: frozenset[str] = frozenset()
     reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
     settled: set[FieldDecision] = attrs.field(factory=set)
+    decoded: Decoded = attrs.field(factory=Decoded)
     shared: SharedState = attrs.field(factory=SharedState)
 
     @property
@@ -229,10 +232,11 @@ class SaveContext:
     Attributes:
         storage: Takes the writes.
         codec: Encodes and decodes.
-        strategy: Decides when two writers met.
+        decide: Decides when two writers met; None where what both did is merged, and nobody is asked.
         merger: Merges what needs no decision, and what a strategy leaves to it.
         expiry: When sessions end by themselves.
-        load_parts: Returns what the store holds of an id; what is known of it need not be decoded again.
+        load_parts: Returns what the store holds of an id; what is known of it need not be decoded again, and what
+            is decoded is remembered.
         read_head: Reads the head alone; None where the store can't.
         end_if_revoked: Ends a session that was just stored, if its owner's sessions were ended since it was
             known to be theirs.
@@ -243,15 +247,20 @@ class SaveContext:
 
     storage: Storage
     codec: SessionCodec
-    strategy: ConflictStrategy
+    decide: ConflictStrategy | None
     merger: Merger
     expiry: Expiry
-    load_parts: Callable[[str, LastSeen | None], LastSeen | None]
+    load_parts: Callable[[str, LastSeen | None, Decoded | None], LastSeen | None]
     read_head: Callable[[str], SessionHead | None] | None
     end_if_revoked: Callable[[LastSeen, int], bool]
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
     observer: SaveObserver | None = None
+
+    @property
+    def strategy_name(self) -> str:
+        """What events call the strategy."""
+        return name_of(Merge() if self.decide is None else self.decide)
 
 
 class SaveObserver(Protocol):

@@ -144,6 +144,8 @@ class Privacy:
         Args:
             fields: A session's, a form's or a part's.
         """
+        if _LOOKED_AT.isdisjoint(fields):
+            return fields
         public = {name: self._field(name, value) for name, value in fields.items()}
         same = all(value is fields[name] for name, value in public.items())
         return fields if same else public
@@ -209,6 +211,9 @@ _RECORDS: Final[Mapping[str, str]] = {
     "navigation_history": "params",
 }
 """Fields that hold records, with the field of a record whose entries have names of the app's."""
+
+
+_LOOKED_AT: Final = _ENTRIES | _RECORDS.keys()
 
 
 _GONE_INTO: Final = DICT_TYPES | {list, tuple}
