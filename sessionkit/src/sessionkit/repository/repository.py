@@ -41,168 +41,6 @@ from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
 
 
-class SessionRefresh:
-    """How live sessions get what others have saved."""
-
-    _context: SaveContext
-    _tracks: Tracks
-
-    # -- what others did -------------------------------------------------------
-
-    def refresh(self, session: UserSession) -> None:
-        """
-        Load what someone else has saved of *session*, if they have; it waits for :meth:`absorb`.
-
-        Raises:
-            SessionGoneError: If it was ended, deleted or replaced.
-            UnavailableError: If the store can't be reached.
-        """
-        track = self._track(session)
-        with track.lock:
-            refresh_track(self._context, session, track)
-
-    def try_refresh(self, session: UserSession, *, wait: bool = False) -> bool:
-        """
-        Do as :meth:`refresh`, but ask for nothing that is known: what was never stored, or is gone.
-
-        Args:
-            session: The session.
-            wait: False to leave it alone while it is saved: that meets what is stored.
-
-        Returns:
-            Whether the store was asked.
-        """
-        track = self._tracks.get(session)
-        if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
-            return False
-        try:
-            return refresh_track(self._context, session, track)
-        finally:
-            track.lock.release()
-
-    def absorb(self, session: UserSession) -> tuple[str, ...]:
-        """
-        Put what others changed into the live session, change by change.
-
-        Called on the session's own thread only. Never waits: while the session
-        is being saved, it does nothing.
-
-        Returns:
-            Names of the parts that changed.
-        """
-        track = self._tracks.get(session)
-        if track is None or not track.diverged or not track.lock.acquire(blocking=False):
-            return ()
-        try:
-            return absorb_track(self._context, session, track)
-        finally:
-            track.lock.release()
-
-    def has_news(self, session: UserSession) -> bool:
-        """Return whether what others did to a live session waits for its next rerun; asks no store."""
-        track = self._tracks.get(session)
-        return track is not None and (track.gone is not None or track.diverged)
-
-    def is_lost(self, session: UserSession) -> bool:
-        """Return whether the store was seen to lack a live session, or a save of it; its next save stores it again."""
-        track = self._tracks.get(session)
-        return track is not None and track.rewrite
-
-    def why_gone(self, session: UserSession) -> str | None:
-        """Return why a live session can't be saved any more, or None."""
-        track = self._tracks.get(session)
-        return None if track is None else track.gone
-
-    def struck_off(self, session: UserSession) -> frozenset[str]:
-        """Return the devices that have this object and that were seen to be struck off elsewhere; asks no store."""
-        track = self._tracks.get(session)
-        return frozenset() if track is None else track.struck_off & session.held_by
-
-    def owner_of(self, session: UserSession) -> Owner:
-        """Return the owner of a live session as last seen in the store; its own where it never was."""
-        track = self._tracks.get(session)
-        stored = None if track is None else track.stored
-        if stored is None or stored.head.user_id is None:
-            return Owner(session.user_id, session.authenticated)
-        return Owner(stored.head.user_id, stored.authenticated)
-
-    # -- what a journal works with ---------------------------------------------
-
-    @property
-    def codec(self) -> SessionCodec:
-        """Encodes and decodes."""
-        return self._context.codec
-
-    def load_parts(self, session_id: str) -> LastSeen | None:
-        """
-        Return what is stored under an id, as a track has it.
-
-        Raises:
-            UnavailableError: If the store can't be reached.
-            NewerFormatError: If a newer release wrote it.
-        """
-        return self._context.load_parts(session_id, None, None)
-
-    def put_track(self, session: UserSession, track: Track) -> None:
-        """Set what is known of a session."""
-        self._tracks.put(session, track)
-
-    def encoded_size(self, session: UserSession) -> int:
-        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
-        track = self._tracks.get(session)
-        return 0 if track is None else sum(map(len, track.last_known.values()))
-
-    def _track(self, session: UserSession) -> Track:
-        return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
-
-
-class Catalog:
-    """What is done with stored sessions by their ids: they are listed, touched and removed."""
-
-    def __init__(self, stored: StoredSessions, tombstones: Tombstones) -> None:
-        """Take what loads and lists them, and what ends them."""
-        self._stored = stored
-        self._tombstones = tombstones
-
-    @property
-    def storage(self) -> Storage:
-        """Keeps the bytes."""
-        return self._stored.storage
-
-    def head_has_expired(self, head: SessionHead) -> bool:
-        """Return whether a stored session has expired."""
-        return self._stored.has_expired(head)
-
-    def heads(self) -> Iterator[SessionHead]:
-        """Yield the heads of all sessions that have not expired."""
-        return self._stored.heads()
-
-    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
-        """Yield the heads of a user's sessions that have not expired, latest activity first."""
-        return self._stored.heads_of(user_id)
-
-    def touch(self, session_id: str) -> bool:
-        """Record that a stored session is in use now; return whether there is one."""
-        return self._stored.touch(session_id)
-
-    def delete(self, session_id: str) -> bool:
-        """
-        Remove a session's data from the store at once; return whether there was one.
-
-        A tombstone stays in its place: no open tab stores it again.
-        """
-        SESSION_ID.check(session_id)
-        return self._tombstones.delete(session_id)
-
-    def count_active(self, within: timedelta) -> int:
-        """Return how many sessions were active within the last *within*."""
-        return self._stored.count_active(within)
-
-    def purge(self, *, idle: timedelta | None = None) -> int:
-        """Remove all expired sessions, and those *idle* for so long, in batches; return how many."""
-        return self._stored.purge(idle=idle)
-
-
 def _decide(strategy: ConflictStrategy) -> ConflictStrategy | None:
     """Return who decides; None for a merge, which needs no session made of what both did to say so."""
     return None if type(strategy) is Merge else strategy
@@ -212,7 +50,7 @@ def _ignore(_: SessionEvent) -> None:
     """Take an event and do nothing."""
 
 
-class Repository(Catalog, SessionRefresh):
+class Repository:
     """
     Loads and saves sessions.
 
@@ -249,10 +87,10 @@ class Repository(Catalog, SessionRefresh):
             merger: Knows the policies for single fields; the usual rules when None.
             observer: Told of each write before it is sent, and of what became of it.
         """
-        super().__init__(
-            StoredSessions(storage=storage, codec=codec, expiry=expiry, now=now, emit=emit),
-            Tombstones(storage=storage, expiry=expiry, now=now, emit=emit),
+        self._stored = StoredSessions(
+            storage=storage, codec=codec, expiry=expiry, now=now, emit=emit
         )
+        self._tombstones = Tombstones(storage=storage, expiry=expiry, now=now, emit=emit)
         self._tracks = Tracks() if tracks is None else tracks
         self._revocations = Revocations(
             storage=storage,
@@ -368,6 +206,85 @@ class Repository(Catalog, SessionRefresh):
             waiting = [session for session in waiting if session not in outcomes]
         return [outcomes[session] for session in sessions]
 
+    # -- what others did -------------------------------------------------------
+
+    def refresh(self, session: UserSession) -> None:
+        """
+        Load what someone else has saved of *session*, if they have; it waits for :meth:`absorb`.
+
+        Raises:
+            SessionGoneError: If it was ended, deleted or replaced.
+            UnavailableError: If the store can't be reached.
+        """
+        track = self._track(session)
+        with track.lock:
+            refresh_track(self._context, session, track)
+
+    def try_refresh(self, session: UserSession, *, wait: bool = False) -> bool:
+        """
+        Do as :meth:`refresh`, but ask for nothing that is known: what was never stored, or is gone.
+
+        Args:
+            session: The session.
+            wait: False to leave it alone while it is saved: that meets what is stored.
+
+        Returns:
+            Whether the store was asked.
+        """
+        track = self._tracks.get(session)
+        if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
+            return False
+        try:
+            return refresh_track(self._context, session, track)
+        finally:
+            track.lock.release()
+
+    def absorb(self, session: UserSession) -> tuple[str, ...]:
+        """
+        Put what others changed into the live session, change by change.
+
+        Called on the session's own thread only. Never waits: while the session
+        is being saved, it does nothing.
+
+        Returns:
+            Names of the parts that changed.
+        """
+        track = self._tracks.get(session)
+        if track is None or not track.diverged or not track.lock.acquire(blocking=False):
+            return ()
+        try:
+            return absorb_track(self._context, session, track)
+        finally:
+            track.lock.release()
+
+    def has_news(self, session: UserSession) -> bool:
+        """Return whether what others did to a live session waits for its next rerun; asks no store."""
+        track = self._tracks.get(session)
+        return track is not None and (track.gone is not None or track.diverged)
+
+    def is_lost(self, session: UserSession) -> bool:
+        """Return whether the store was seen to lack a live session, or a save of it; its next save stores it again."""
+        track = self._tracks.get(session)
+        return track is not None and track.rewrite
+
+    def why_gone(self, session: UserSession) -> str | None:
+        """Return why a live session can't be saved any more, or None."""
+        track = self._tracks.get(session)
+        return None if track is None else track.gone
+
+    def struck_off(self, session: UserSession) -> frozenset[str]:
+        """Return the devices that have this object and that were seen to be struck off elsewhere; asks no store."""
+        track = self._tracks.get(session)
+        return frozenset() if track is None else track.struck_off & session.held_by
+
+    def owner_of(self, session: UserSession) -> Owner:
+        """Return the owner of a live session as last seen in the store; its own where it never was."""
+        track = self._tracks.get(session)
+        stored = None if track is None else track.stored
+        if stored is None or stored.head.user_id is None:
+            return Owner(session.user_id, session.authenticated)
+        return Owner(stored.head.user_id, stored.authenticated)
+
     # -- what two writers did --------------------------------------------------
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
@@ -377,12 +294,6 @@ class Repository(Catalog, SessionRefresh):
     def settle(self, session: UserSession, decision: FieldDecision, take: Side | None) -> None:
         """Put one side's value of a field into the session, or leave what is there; see :meth:`decisions`."""
         settle(session, self._tracks.get(session), decision, take)
-
-    def has_expired(self, session: UserSession) -> bool:
-        """Return whether a live session has expired by what was last stored."""
-        track = self._tracks.get(session)
-        stored = None if track is None else track.stored
-        return stored is not None and self._stored.has_expired(stored.head)
 
     # -- ending ----------------------------------------------------------------
 
@@ -425,3 +336,78 @@ class Repository(Catalog, SessionRefresh):
             UnavailableError: If the store can't be reached.
         """
         self._revocations.record(owner, at)
+
+    # -- stored sessions, by their ids ----------------------------------------
+
+    def has_expired(self, session: UserSession) -> bool:
+        """Return whether a live session has expired by what was last stored."""
+        track = self._tracks.get(session)
+        stored = None if track is None else track.stored
+        return stored is not None and self._stored.has_expired(stored.head)
+
+    @property
+    def storage(self) -> Storage:
+        """Keeps the bytes."""
+        return self._stored.storage
+
+    def head_has_expired(self, head: SessionHead) -> bool:
+        """Return whether a stored session has expired."""
+        return self._stored.has_expired(head)
+
+    def heads(self) -> Iterator[SessionHead]:
+        """Yield the heads of all sessions that have not expired."""
+        return self._stored.heads()
+
+    def heads_of(self, user_id: str) -> Iterator[SessionHead]:
+        """Yield the heads of a user's sessions that have not expired, latest activity first."""
+        return self._stored.heads_of(user_id)
+
+    def touch(self, session_id: str) -> bool:
+        """Record that a stored session is in use now; return whether there is one."""
+        return self._stored.touch(session_id)
+
+    def delete(self, session_id: str) -> bool:
+        """
+        Remove a session's data from the store at once; return whether there was one.
+
+        A tombstone stays in its place: no open tab stores it again.
+        """
+        SESSION_ID.check(session_id)
+        return self._tombstones.delete(session_id)
+
+    def count_active(self, within: timedelta) -> int:
+        """Return how many sessions were active within the last *within*."""
+        return self._stored.count_active(within)
+
+    def purge(self, *, idle: timedelta | None = None) -> int:
+        """Remove all expired sessions, and those *idle* for so long, in batches; return how many."""
+        return self._stored.purge(idle=idle)
+
+    # -- what a journal works with ---------------------------------------------
+
+    @property
+    def codec(self) -> SessionCodec:
+        """Encodes and decodes."""
+        return self._context.codec
+
+    def load_parts(self, session_id: str) -> LastSeen | None:
+        """
+        Return what is stored under an id, as a track has it.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+            NewerFormatError: If a newer release wrote it.
+        """
+        return self._context.load_parts(session_id, None, None)
+
+    def put_track(self, session: UserSession, track: Track) -> None:
+        """Set what is known of a session."""
+        self._tracks.put(session, track)
+
+    def encoded_size(self, session: UserSession) -> int:
+        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
+        track = self._tracks.get(session)
+        return 0 if track is None else sum(map(len, track.last_known.values()))
+
+    def _track(self, session: UserSession) -> Track:
+        return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
