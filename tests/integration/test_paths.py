@@ -114,7 +114,7 @@ def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSess
         assert manager.flush()
         return trace(lambda: manager.persist_input("name", number))
 
-    assert_within(Trace(14, 19), once)
+    assert_within(Trace(13, 17), once)
 
 
 def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
@@ -124,7 +124,7 @@ def test_an_immediate_save(manager: SessionManager, session: UserSession) -> Non
         session.set_input("name", number)
         return trace(lambda: manager.save(session, immediate=True))
 
-    assert_within(Trace(32, 108), once)
+    assert_within(Trace(32, 105), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
@@ -155,7 +155,7 @@ def test_a_save_that_meets_another_one(
         manager.bootstrap(session.session_id)
         return found
 
-    assert_within(Trace(39, 249), once)
+    assert_within(Trace(39, 240), once)
 
 
 def test_what_an_immediate_save_encodes_and_decodes(
@@ -209,4 +209,4 @@ def test_the_start_of_a_process(tmp_path: Path) -> None:
     """Settings are read and a manager is made; nothing is opened yet."""
     keys = {"storage": "memory", "security": {"folder": tmp_path}}
 
-    assert_within(Trace(18, 38), lambda _: trace(lambda: SessionManager(load_settings(**keys))))
+    assert_within(Trace(18, 37), lambda _: trace(lambda: SessionManager(load_settings(**keys))))

@@ -22,8 +22,12 @@ from session_harness.writers import Seconds
 
 from sessionkit.events import NewerFormat, SessionGone, SessionQuarantined
 from sessionkit.manager.rerun_check import PAUSE, SLOW, RerunCheck
+from sessionkit.manager.store import Store
 from sessionkit.persistence.health import LONGEST
+from sessionkit.plugins import Plugins
 from sessionkit.records import SCHEMA_VERSION, StoredSession
+from sessionkit.session.fields import utc_now
+from sessionkit.settings import Settings
 from sessionkit.settings.settings import PersistenceSettings
 from sessionkit_sqlite.storage import SqliteStorage
 
@@ -224,7 +228,8 @@ def test_a_storage_without_heads_is_read(open_server: OpenServer, seconds: Secon
 def test_times_that_are_not_needed_any_more_are_forgotten() -> None:
     """A process that runs for months keeps one for each session of the last interval."""
     seconds = Seconds()
-    check = RerunCheck(1.0, opened=lambda: None, clock=seconds)
+    never_opened = Store(Settings(), Plugins(), now=utc_now, clock=seconds, emit=lambda _: None)
+    check = RerunCheck(1.0, never_opened, clock=seconds)
     for number in range(1000):
         seconds.time += 0.1
         check.record_refreshed(str(number))

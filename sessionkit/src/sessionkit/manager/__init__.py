@@ -9,10 +9,10 @@ Locks, in this order; who holds one takes none that is named above it:
 
 1. The lock of the process's own manager (``default_manager``), held while that one is made.
 2. An id's lock (``live_sessions.LiveSessions``), held while the id is found, begun or rotated.
-3. The lock for opening the store (``parts.ManagerParts``), held until the storage is set up and the
+3. The lock for opening the store (``store.Store``), held until the storage is set up and the
    journal of dead processes is stored.
 4. The locks of the repository: the track's, then the session's own.
 
 The small locks of ``LiveSessions``, ``RerunCheck``, ``Watcher`` and ``Assembly`` guard what each keeps;
-only that of ``Assembly`` is held while something is opened.
+only that of ``Assembly`` is held while something is opened. ``Store`` has another one, for making the ``Assembly``.
 """

@@ -38,8 +38,8 @@ from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, LoadingHo
 from sessionkit.manager.claims import Claim, Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.manager.store import Store
 from sessionkit.records import short
-from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import Absence, Owner
 from sessionkit.session.devices import EXTENSION as DEVICES
 from sessionkit.session.devices import (
@@ -68,7 +68,7 @@ class Identity:
 
     Attributes:
         live: Opens sessions.
-        repository: Returns the repository; raises what opening the store raises.
+        store: The store.
         tokens: Returns the app's tokens.
         claims: Reads what connections say about themselves.
         rotation: Gives sessions an owner and a fresh id.
@@ -79,7 +79,7 @@ class Identity:
     """
 
     live: LiveSessions
-    repository: Callable[[], Repository]
+    store: Store
     tokens: Callable[[], Tokens]
     claims: Claims
     rotation: LiveRotation
@@ -92,7 +92,7 @@ class Identity:
 
     @_latest.default
     def _make_latest(self) -> LatestSessions:
-        return LatestSessions(live=self.live, repository=self.repository, emit=self.emit)
+        return LatestSessions(live=self.live, store=self.store, emit=self.emit)
 
     def connect(
         self,
@@ -199,7 +199,7 @@ class Identity:
     def _store(self, session: UserSession) -> None:
         """Store who is listed before the browser shows its token to another replica; while the store is down, later."""
         if session.version and self.live.is_saved(session):
-            error = self.repository().save_many([session], whole=False)[0]
+            error = self.store.repository.save_many([session], whole=False)[0]
             if isinstance(error, UnavailableError):
                 self.schedule_save(session)
 
@@ -457,12 +457,12 @@ class LatestSessions:
 
     Attributes:
         live: Opens sessions.
-        repository: Returns the repository; raises what opening the store raises.
+        store: The store.
         emit: Takes events.
     """
 
     live: LiveSessions
-    repository: Callable[[], Repository]
+    store: Store
     emit: Callable[[SessionEvent], None]
 
     def of_user(self, claim: Claim, host: Host) -> UserSession | None:
@@ -482,11 +482,11 @@ class LatestSessions:
         if user_id is None:
             return None
         try:
-            if self.live.outage.is_known:
-                self.live.outage.check()
-            heads = list(islice(self.repository().heads_of(user_id), _LOOKED_AT))
+            if self.store.outage.is_known:
+                self.store.outage.check()
+            heads = list(islice(self.store.repository.heads_of(user_id), _LOOKED_AT))
         except UnavailableError as error:
-            self.live.outage.record_down(error)
+            self.store.outage.record_down(error)
             self.emit(StoreUnavailable(session_id=None, error=str(error)))
             return None
         blank: UserSession | None = None
@@ -528,11 +528,11 @@ class LatestSessions:
     def _is_blank_in_store(self, session: UserSession, host: Host) -> bool:
         """Return whether others have stored nothing in a session either, or before the store could be asked."""
         try:
-            if self.live.outage.is_known:
-                self.live.outage.check()
-            stored = self.repository().load(session.session_id)
+            if self.store.outage.is_known:
+                self.store.outage.check()
+            stored = self.store.repository.load(session.session_id)
         except UnavailableError as error:
-            self.live.outage.record_down(error)
+            self.store.outage.record_down(error)
             self.emit(
                 StoreUnavailable(
                     session_id=session.session_id, error=text_of(error, session.session_id)

@@ -12,7 +12,6 @@ from weakref import WeakSet
 
 import attrs
 
-from sessionkit.encoding.codec import SessionCodec
 from sessionkit.errors import (
     NewerFormatError,
     SessionGoneError,
@@ -23,9 +22,9 @@ from sessionkit.errors import (
 from sessionkit.events import SessionEvent, SessionRotated
 from sessionkit.manager.claims import is_hosts_name
 from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.manager.store import Store
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.records import SessionHead, short, short_repr
-from sessionkit.repository.repository import Repository
 from sessionkit.repository.rotation import FormerId, copy_of
 from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import Owner
@@ -48,8 +47,7 @@ class LiveRotation:
 
     Attributes:
         live: Knows which id leads to which session.
-        repository: Returns the repository; raises what opening the store raises.
-        codec: Returns what encodes sessions; opens no store.
+        store: The store.
         persistence: Its writer does what has to wait for the store.
         moved: Takes the old object and the one to go on with; what waits to be saved follows.
         now: Returns the present moment, aware.
@@ -57,8 +55,7 @@ class LiveRotation:
     """
 
     live: LiveSessions
-    repository: Callable[[], Repository]
-    codec: Callable[[], SessionCodec]
+    store: Store
     persistence: SessionPersistence
     moved: Callable[[UserSession, UserSession], None]
     now: Callable[[], datetime]
@@ -93,12 +90,12 @@ class LiveRotation:
         return former.session
 
     def _rotate_in_store(self, session: UserSession) -> FormerId:
-        rotation, new_id = self.repository().rotation, new_session_id()
+        rotation, new_id = self.store.repository.rotation, new_session_id()
         try:
             return rotation.rotate(session, new_id)
         except UnavailableError:
             # A copy may have been stored, its answer lost.
-            self._later(new_id, lambda: self.repository().end(new_id))
+            self._later(new_id, lambda: self.store.repository.end(new_id))
             raise
 
     def bind(self, session: UserSession, owner: Owner | None) -> UserSession | None:
@@ -126,7 +123,7 @@ class LiveRotation:
             moved = former.session
             self._bound.add(moved)
             if former.known is not None or former.attempt is not None:
-                error = self.repository().save_many([moved], whole=False)[0]
+                error = self.store.repository.save_many([moved], whole=False)[0]
                 if error is not None and not isinstance(error, SessionKitError):
                     raise error  # of the others the writer tells, and tries again
         self._later(former.session_id, partial(self._finish, former))
@@ -144,12 +141,12 @@ class LiveRotation:
             UnavailableError: If the store can't be reached: other replicas don't know yet; call it again.
         """
         with self.live.lock_for_rotation(session):
-            moved = self.repository().rotation.exchange(
+            moved = self.store.repository.rotation.exchange(
                 session, lambda other: _strike(other, device_ids, self.now())
             )
             self.live.follow(session, moved)
             self.moved(session, moved)
-        error = self.repository().save_many([moved], whole=False)[0]
+        error = self.store.repository.save_many([moved], whole=False)[0]
         if error is not None:
             raise error
         return moved
@@ -163,7 +160,7 @@ class LiveRotation:
         Returns:
             The session to go on with: the given one where there are no such devices, or it is gone.
         """
-        repository = self.live.opened()
+        repository = self.store.if_open
         if repository is None or not repository.struck_off(session):
             return session
         with self.live.lock_for_rotation(session), suppress(SessionGoneError):
@@ -197,8 +194,8 @@ class LiveRotation:
         new_id = new_session_id()
         if self.live.is_saved(session):
             with suppress(UnavailableError):  # the store was never opened
-                return self.repository().rotation.rotate_in_memory(session, new_id, change)
-        moved = copy_of(self.codec(), session, new_id)
+                return self.store.repository.rotation.rotate_in_memory(session, new_id, change)
+        moved = copy_of(self.store.assembly.codec(self.store.settings.serializer), session, new_id)
         change(moved)
         return FormerId(session_id=session.session_id, session=moved)
 
@@ -210,7 +207,7 @@ class LiveRotation:
 
     def _finish(self, former: FormerId) -> None:
         """Store a session under its new id, and end its former id."""
-        repository = self.repository()
+        repository = self.store.repository
         former.session = self.live.latest(former.session)  # it may have moved again
         error = repository.save_many([former.session], whole=False)[0]
         if isinstance(error, SessionGoneError):
@@ -244,13 +241,13 @@ class SessionEnds:
 
     Attributes:
         live: Knows the live ones.
-        repository: Returns the repository; raises what opening the store raises.
+        store: The store.
         rotation: Puts sessions into other objects.
         discard: Takes the session of an id out of the queue of saves.
     """
 
     live: LiveSessions
-    repository: Callable[[], Repository]
+    store: Store
     rotation: LiveRotation
     discard: Callable[[str], None]
 
@@ -269,7 +266,7 @@ class SessionEnds:
             UnavailableError: If the store can't be reached: nothing has ended.
         """
         had_moved = session.ended
-        ended = self.repository().end(session.session_id, session, of_user=of_user)
+        ended = self.store.repository.end(session.session_id, session, of_user=of_user)
         moved = self.live.successor_of(session)
         if moved is not None and not had_moved:  # it was rotated meanwhile
             return self.end(moved, of_user=of_user)
@@ -329,7 +326,7 @@ class SessionEnds:
             found = [head.session_id for head in self._heads(user) if meant(head.session_id)]
             if not found:
                 return ended
-            ended += sum(self.repository().end(one, of_user=user_id) for one in found)
+            ended += sum(self.store.repository.end(one, of_user=user_id) for one in found)
         msg = f"user {user_id!r} still has sessions after {ATTEMPTS} rounds: others keep beginning"
         raise UnavailableError(msg)
 
@@ -340,7 +337,7 @@ class SessionEnds:
             self.live.latest(keep).owned_at = at
         for authenticated in (True, False):
             if user.authenticated in {None, authenticated}:
-                self.repository().record_revocation(Owner(user.user_id, authenticated), at)
+                self.store.repository.record_revocation(Owner(user.user_id, authenticated), at)
 
     def _strike_off_others(self, session: UserSession, keep: str | None) -> int:
         """Strike all devices but one off a session that stays; return how many."""
@@ -420,7 +417,7 @@ class SessionEnds:
             if session is not None:
                 self._listed(session)
             else:
-                session = self.repository().load(summary.session_id)
+                session = self.store.repository.load(summary.session_id)
         except NewerFormatError:
             pass  # the repository told why
         devices = {} if session is None else devices_of(session) or {}
@@ -445,7 +442,7 @@ class SessionEnds:
 
     def _heads(self, user: _User) -> list[SessionHead]:
         # To the end first: what is ended on the way would move the pages.
-        heads = list(self.repository().heads_of(user.user_id))
+        heads = list(self.store.repository.heads_of(user.user_id))
         if user.authenticated is None:
             return heads
         return [head for head in heads if self._is_of(user, head)]
@@ -453,7 +450,7 @@ class SessionEnds:
     def _is_of(self, user: _User, head: SessionHead) -> bool:
         session = self.live.held(head.session_id)
         try:
-            session = session or self.repository().load(head.session_id)
+            session = session or self.store.repository.load(head.session_id)
         except NewerFormatError:
             return True  # the repository told why
         return session is None or user.has(session)

@@ -19,8 +19,7 @@ import attrs
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError, text_of
 from sessionkit.events import SessionEvent, StoreUnavailable
 from sessionkit.manager.rerun_check import RerunCheck
-from sessionkit.persistence.health import Outage
-from sessionkit.repository.repository import Repository
+from sessionkit.manager.store import Store
 from sessionkit.repository.tracks import Absence, LoadResult, Owner
 from sessionkit.session.ended import empty
 from sessionkit.session.session import UserSession
@@ -35,18 +34,14 @@ class LiveSessions:
     Opens sessions, each id once.
 
     Attributes:
-        repository: Returns the repository; raises what opening the store raises.
-        opened: Returns the repository, or None while the store was never opened; never waits.
+        store: The store.
         emit: Takes events.
         rerun_check: Refreshes a session, at most once an interval.
-        outage: Whether the store was down just now: nobody waits to find that out again.
     """
 
-    repository: Callable[[], Repository]
-    opened: Callable[[], Repository | None]
+    store: Store
     emit: Callable[[SessionEvent], None]
     rerun_check: RerunCheck
-    outage: Outage
     _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
     _all_saved: bool = True
@@ -158,7 +153,7 @@ class LiveSessions:
         Returns:
             False when it is not for the caller.
         """
-        repository = self.opened()
+        repository = self.store.if_open
         if repository is not None and may_have(repository.owner_of(session)):
             repository.absorb(session)
         own = Owner(session.user_id, session.authenticated)
@@ -189,19 +184,19 @@ class LiveSessions:
 
     def has_news(self, session: UserSession) -> bool:
         """Return whether what others did to a live session waits for its next rerun; asks no store."""
-        repository = self.opened()
+        repository = self.store.if_open
         return repository is not None and repository.has_news(session)
 
     def is_gone_or_expired(self, session: UserSession) -> bool:
         """Return whether a live session is gone or has expired, by what is known; asks no store."""
-        repository = self.opened()
+        repository = self.store.if_open
         return repository is not None and (
             repository.why_gone(session) is not None or repository.has_expired(session)
         )
 
     def is_gone(self, session: UserSession) -> bool:
         """Return whether a live session was ended, deleted or replaced, by what is known."""
-        repository = self.opened()
+        repository = self.store.if_open
         return repository is not None and repository.why_gone(session) is not None
 
     def drop(self, session: UserSession) -> None:
@@ -215,14 +210,14 @@ class LiveSessions:
 
         One that is gone for another reason stays readable: nobody has logged out.
         """
-        repository = self.opened()
+        repository = self.store.if_open
         if repository is not None and repository.why_gone(session) in _LOST:
             self.drop(session)
             empty(session)
 
     def has_struck_off_its_holders(self, session: UserSession) -> bool:
         """Return whether a session goes on, but not for the devices that have this object."""
-        repository = self.opened()
+        repository = self.store.if_open
         return repository is not None and repository.why_gone(session) == "device"
 
     def is_saved(self, session: UserSession) -> bool:
@@ -238,34 +233,34 @@ class LiveSessions:
         if session is None:
             return None
         try:
-            if self.outage.is_known:
-                self.outage.check()
-            self.repository().refresh(session)
+            if self.store.outage.is_known:
+                self.store.outage.check()
+            self.store.repository.refresh(session)
         except SessionGoneError as error:
             self.let_go_if_gone(session)
             return LoadResult(absence=Absence.ENDED) if error.reason == "ended" else None
         except UnavailableError as error:
-            self.outage.record_down(error)
+            self.store.outage.record_down(error)
             return LoadResult(session=session)
         except NewerFormatError:
             return LoadResult(session=session)
-        if self.outage.is_known:
-            self.outage.record_answer()
-        return None if self.repository().has_expired(session) else LoadResult(session=session)
+        if self.store.outage.is_known:
+            self.store.outage.record_answer()
+        return None if self.store.repository.has_expired(session) else LoadResult(session=session)
 
     def _load(self, session_id: str) -> LoadResult:
         try:
-            if self.outage.is_known:
-                self.outage.check()
-            found = self.repository().load_result(session_id)
+            if self.store.outage.is_known:
+                self.store.outage.check()
+            found = self.store.repository.load_result(session_id)
         except UnavailableError as error:
-            self.outage.record_down(error)
+            self.store.outage.record_down(error)
             self.emit(StoreUnavailable(session_id=session_id, error=text_of(error, session_id)))
             return LoadResult(absence=Absence.UNAVAILABLE)
         except NewerFormatError:
             return LoadResult(absence=Absence.NEWER)  # the repository told why
-        if self.outage.is_known:
-            self.outage.record_answer()
+        if self.store.outage.is_known:
+            self.store.outage.record_answer()
         return found
 
 

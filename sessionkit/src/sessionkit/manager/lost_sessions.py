@@ -19,8 +19,8 @@ import attrs
 from sessionkit.errors import SessionKitError, UnavailableError
 from sessionkit.events import SessionEvent, StoreLostSessions
 from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.manager.store import Store
 from sessionkit.records import short
-from sessionkit.repository.repository import Repository
 from sessionkit.session.session import UserSession
 
 _LOGGER: Final = logging.getLogger("sessionkit")
@@ -36,7 +36,7 @@ class LostSessions:
 
     Attributes:
         live: Knows the live sessions.
-        repository: Returns the repository; raises what opening the store raises.
+        store: The store.
         later: Has the writer do something, again and again while the store is down.
         store_again: Has a session saved soon.
         record_loss: Has the status say so.
@@ -44,7 +44,7 @@ class LostSessions:
     """
 
     live: LiveSessions
-    repository: Callable[[], Repository]
+    store: Store
     later: Callable[[Callable[[], object]], None]
     store_again: Callable[[UserSession], None]
     record_loss: Callable[[], None]
@@ -73,15 +73,15 @@ class LostSessions:
         Args:
             sessions: Live ones, which are looked at for the last time.
         """
-        repository = self.live.opened()
-        if repository is None or self.live.outage.is_known:
+        repository = self.store.if_open
+        if repository is None or self.store.outage.is_known:
             return
         has_lost = False
         for session in sessions:
             try:
                 repository.try_refresh(session, wait=True)
             except UnavailableError as error:
-                self.live.outage.record_down(error)
+                self.store.outage.record_down(error)
                 return
             except Exception as error:  # noqa: BLE001 - a storage's code: whatever it does, the last saves follow
                 _LOGGER.debug("session %s: %s", short(session.session_id), error)
@@ -97,14 +97,14 @@ class LostSessions:
     def _look(self) -> None:
         for session in self._left[:_AT_ONCE]:
             try:
-                self.repository().try_refresh(session, wait=True)
+                self.store.repository.try_refresh(session, wait=True)
             except UnavailableError:
                 raise  # it is looked at again when the store is back
             except (
                 SessionKitError
             ) as error:  # such as a session that ended: the others are looked at
                 _LOGGER.debug("session %s: %s", short(session.session_id), error)
-            if self.repository().is_lost(session) and session not in self._found:
+            if self.store.repository.is_lost(session) and session not in self._found:
                 self._found.add(session)
                 self._lost += 1
                 self.store_again(session)

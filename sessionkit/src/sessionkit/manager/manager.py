@@ -3,64 +3,197 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import Token
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import EllipsisType, TracebackType
 from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
 from sessionkit.errors import WRONG_SETTINGS, SessionGoneError, SessionKitError
+from sessionkit.events import (
+    SessionEvent,
+    SessionSaved,
+    SessionStoredAgain,
+    StoreWentBack,
+    log_event,
+)
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
 from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.default_manager import OVERRIDES
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
+from sessionkit.manager.live_sessions import LiveSessions
+from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.manager.saver import BackgroundSaver
+from sessionkit.manager.store import Assembly, Store
+from sessionkit.manager.watch import Watcher
+from sessionkit.persistence.writer import Use
 from sessionkit.plugins.plugins import Plugins
+from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.session.devices import is_struck_off, list_alone
 from sessionkit.session.fields import utc_now
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
+from sessionkit.status import PersistenceStatus
+from sessionkit.storage import Storage
+from sessionkit.tokens import Tokens, load_secret
 
-_GIVERS: Final[WeakKeyDictionary[UserSession, SessionGiver]] = WeakKeyDictionary()
+_LOGGER: Final = logging.getLogger("sessionkit")
+
+_MANAGERS: Final[WeakKeyDictionary[UserSession, SessionManager]] = WeakKeyDictionary()
 
 
-class SessionGiver(BackgroundSaver):
-    """Gives each connection its session, and keeps what it types."""
+class SessionManager:
+    """
+    Keeps the sessions of one app.
+
+    As a context manager it takes the place of the default manager for the code
+    inside, and is closed at the end: made for tests.
+
+    Attributes:
+        settings: What is used.
+        plugins: What is installed.
+        now: Returns the present moment, aware.
+        persistence: The queue of saves and its writer.
+    """
 
     def __init__(
         self,
-        settings: Settings,
-        plugins: Plugins,
-        now: Callable[[], datetime],
-        clock: Callable[[], float],
+        settings: Settings | None = None,
+        *,
+        plugins: Plugins | None = None,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with no connection."""
-        super().__init__(settings, plugins, now, clock)
+        """
+        Take the settings; nothing is opened before it is needed.
+
+        Args:
+            settings: What to use; None loads them as they stand now.
+            plugins: What is installed.
+            now: Returns the present moment, aware.
+            clock: Returns seconds that never go back.
+
+        Raises:
+            ConfigError: If the settings are wrong.
+            PluginError: If a plugin that is named to observe can't be loaded.
+        """
+        self.settings = settings = load_settings() if settings is None else settings
+        self.plugins = Plugins() if plugins is None else plugins
+        self.plugins.observe(settings.plugins, where=settings.where)
+        self.now = now
+        self._override: Token[SessionManager | None] | None = None
+        self._hosts = self.plugins.hosts(settings.hosts, self._sign, where=settings.where)
+        self._store = Store(settings, self.plugins, now=now, clock=clock, emit=self.emit)
+        self._rerun_check = RerunCheck(_interval(settings), self._store, clock=clock)
+        self._live = LiveSessions(store=self._store, emit=self.emit, rerun_check=self._rerun_check)
+        self._watcher = Watcher(self._live, self._hosts.imported, wanted=self.watching, clock=clock)
+        if settings.conflict.fields:
+            _ = self.assembly  # what is wrong with them is an error at start
+        self._saver = BackgroundSaver(
+            self._store, self._live, now=now, part_from_struck_off=self._part_from_struck_off
+        )
+        self._recovery = self._saver.recovery
+        self.persistence: Final = self._saver.persistence
+        self._store.when_opened(
+            watch=self._watcher.begin,
+            is_unwatched=self._watcher.should_begin,
+            recover=self._saver.replay_journal,
+        )
         self._rotation = LiveRotation(
             live=self._live,
-            repository=lambda: self.repository,
-            codec=lambda: self.assembly.codec(settings.serializer),
+            store=self._store,
             persistence=self.persistence,
-            moved=self.follow,
+            moved=self._saver.follow,
             now=now,
             emit=self.emit,
         )
         self._identity = Identity(
             live=self._live,
-            repository=lambda: self.repository,
+            store=self._store,
             tokens=self._sign,
             claims=Claims(tokens=self._sign, emit=self.emit),
             rotation=self._rotation,
-            discard=self.discard,
-            schedule_save=self.schedule_save,
+            discard=self._saver.discard,
+            schedule_save=self._saver.schedule_save,
             now=now,
             emit=self.emit,
         )
+        self._ends = SessionEnds(
+            live=self._live,
+            store=self._store,
+            rotation=self._rotation,
+            discard=self._saver.discard,
+        )
+
+    # -- what it is made of ----------------------------------------------------
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What browsers are given, signed with the app's key."""
+        return Tokens(load_secret(self.settings.security))
+
+    def _sign(self) -> Tokens:
+        return self.tokens
+
+    @property
+    def assembly(self) -> Assembly:
+        """Makes storage, serializer and strategy; raises :class:`ConfigError` as it is made."""
+        return self._store.assembly
+
+    @property
+    def watching(self) -> bool:
+        """Whether connections left open are to show what others changed."""
+        return self.settings.persistence.watch
+
+    def is_private(self, name: str) -> bool:
+        """Return whether the settings say that what is called so is never stored."""
+        return self.settings.privacy.names.covers(name)
+
+    @property
+    def host(self) -> Host:
+        """The framework that runs the calling code."""
+        return self._hosts.active()
+
+    @property
+    def storage(self) -> Storage:
+        """The open storage, set up; raises as :meth:`Assembly.storage` does."""
+        return self.repository.storage
+
+    @property
+    def repository(self) -> Repository:
+        """Loads and saves whole sessions; opened when it is first needed; raises as :meth:`Assembly.storage` does."""
+        return self._store.repository
+
+    def check_store(self) -> None:
+        """Open the store, once a process, and raise what is wrong with the settings; see :meth:`Store.check`."""
+        self._store.check()
+
+    def emit(self, event: SessionEvent) -> None:
+        """Log an event and tell the observers; whatever one raises on a thread of our own is logged there."""
+        if isinstance(event, SessionSaved) and event.session_id is not None:
+            self._live.record_saved(event.session_id, event.version)
+            self._watcher.record_saved(event.session_id, event.version)
+            if self._store.outage.is_known:
+                self._store.outage.record_answer()
+        elif isinstance(event, SessionStoredAgain | StoreWentBack) and event.session_id is not None:
+            self._saver.record_lost(event.session_id)
+        log_event(event)
+        try:
+            self.plugins.emit(event)
+        except BaseException:
+            if not self.persistence.is_own_thread():
+                raise  # the caller's: a Ctrl-C, a time limit, a page that is stopped
+            _LOGGER.exception("an observer of %s ended by what is no error", type(event).__name__)
+
+    # -- who gets which session ------------------------------------------------
 
     def bootstrap(
         self,
@@ -98,7 +231,7 @@ class SessionGiver(BackgroundSaver):
             self.plugins.refuse_in_words(error)
             raise
         session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
-        _GIVERS[session] = self
+        _MANAGERS[session] = self
         session.touch()
         self.schedule_save(session)
         if _is_connected(host):
@@ -182,7 +315,7 @@ class SessionGiver(BackgroundSaver):
             return
         session.set_input(key, host.to_keep(value) if _gives_own_kinds(host) else value)
         state[key] = value
-        self.queue(session)
+        self._saver.queue(session)
 
     def joined_input(self, session: UserSession, key: str, before: Any, value: Any) -> Any:  # noqa: ANN401 - any value a widget may return
         """
@@ -212,7 +345,7 @@ class SessionGiver(BackgroundSaver):
         _check_user(user_id)
         session = self._identity.recover(self.host, session_id, user_id)
         if session is not None:
-            _GIVERS[session] = self
+            _MANAGERS[session] = self
         return session
 
     def _own_session(self) -> UserSession | None:
@@ -242,7 +375,7 @@ class SessionGiver(BackgroundSaver):
 
         Never blocks. A field that was changed again since then is settled.
         """
-        repository = self._repository
+        repository = self._store.if_open
         return () if repository is None else repository.decisions(session)
 
     def settle(
@@ -259,82 +392,93 @@ class SessionGiver(BackgroundSaver):
         self.repository.settle(session, decision, take)
         self.schedule_save(session)
 
+    # -- saving ----------------------------------------------------------------
 
-def _check_user(user_id: str | None) -> None:
-    if user_id is not None:
-        USER_ID.check(user_id)
-
-
-def _check_unknown(host: Host, call: str) -> None:
-    if host.user() is not None:
-        msg = (
-            f"{call}() is for users whom the app itself knows, and this one is logged in by the host"
-            " (st.login): st.logout() logs them out, and their session waits for the next st.login"
-        )
-        raise SessionKitError(msg)
-
-
-def _can_judge(host: Host) -> TypeGuard[InputHost]:
-    # What ``isinstance`` asks of a protocol takes 20 us, at each input.
-    return hasattr(host, "is_news")
-
-
-def _is_connected(host: Host) -> TypeGuard[ConnectedHost]:
-    return hasattr(host, "connected")  # as above
-
-
-def _gives_own_kinds(host: Host) -> TypeGuard[KeepingHost]:
-    return hasattr(host, "to_keep")  # as above
-
-
-def giver_of(session: UserSession) -> SessionGiver | None:
-    """Return who gave a session out, or None."""
-    SESSION.check(session)
-    return _GIVERS.get(session)
-
-
-class SessionManager(SessionGiver):
-    """
-    Keeps the sessions of one app.
-
-    As a context manager it takes the place of the default manager for the code
-    inside, and is closed at the end: made for tests.
-    """
-
-    def __init__(
-        self,
-        settings: Settings | None = None,
-        *,
-        plugins: Plugins | None = None,
-        now: Callable[[], datetime] = utc_now,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def schedule_save(self, session: UserSession) -> None:
         """
-        Take the settings; nothing is opened before it is needed.
+        Have the session saved soon, if it changed; never waits for the store.
 
-        Args:
-            settings: What to use; None loads them as they stand now.
-            plugins: What is installed.
-            now: Returns the present moment, aware.
-            clock: Returns seconds that never go back.
+        Where too many sessions wait already, an event tells that this one does not.
 
         Raises:
-            ConfigError: If the settings are wrong.
-            PluginError: If a plugin that is named to observe can't be loaded.
+            SessionKitError: If the manager was closed.
         """
-        super().__init__(
-            load_settings() if settings is None else settings,
-            Plugins() if plugins is None else plugins,
-            now,
-            clock,
-        )
-        self._override: Token[SessionManager | None] | None = None
-        self._ends = SessionEnds(
-            live=self._live,
-            repository=lambda: self.repository,
-            rotation=self._rotation,
-            discard=self.discard,
-        )
+        self._saver.schedule_save(session)
+
+    def queue(self, session: UserSession) -> None:
+        """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
+        self._saver.queue(session)
+
+    def save(self, session: UserSession, *, immediate: bool = False) -> None:
+        """
+        Save a session, soon or at once, with all its forms: also those that don't save themselves.
+
+        Args:
+            session: The session.
+            immediate: True to save now, and to raise what went wrong.
+
+        Raises:
+            SerializationError: If a value can't be kept; all else was saved.
+            UnavailableError: If the store can't be reached; it is tried again by itself.
+            QueueFullError: If too many sessions wait to be saved already, and that is the policy.
+            SessionGoneError: If the session was ended, deleted or replaced.
+            ConflictError: If the conflict strategy refused.
+            PluginError: If the strategy failed; nothing was stored.
+            RejectedError: If the store will not take it.
+        """
+        self._saver.save(session, immediate=immediate)
+
+    def is_pending(self, session_id: str) -> bool:
+        """Return whether changes of this session wait to be saved."""
+        return self._saver.is_pending(session_id)
+
+    def save_status(self, session: UserSession) -> PersistenceStatus:
+        """Return how the saves of a session stand; never waits for the store."""
+        return self._saver.save_status(session)
+
+    def begin_use(self, session: UserSession) -> Use | None:
+        """
+        Look at a session now and then, until :meth:`end_use`: for hosts, whose runs may take long.
+
+        What changes in it is found every ``max_wait_ms``, stored, and kept by the journal.
+
+        Args:
+            session: The session; it is held meanwhile, and may be used several times at once.
+
+        Returns:
+            What :meth:`end_use` ends; None for a session that is never stored.
+        """
+        return self._saver.begin_use(session)
+
+    def end_use(self, use: object) -> None:
+        """End a use that :meth:`begin_use` began, once what it changed last has been scheduled."""
+        self._saver.end_use(use)
+
+    @contextmanager
+    def in_use(self, session: UserSession) -> Iterator[None]:
+        """
+        Have what changes in a session stored while a block of code takes long, and after it; for threads and jobs.
+
+        Args:
+            session: The session.
+        """
+        SESSION.check(session)
+        use = self.begin_use(session)
+        try:
+            yield
+        finally:
+            self.schedule_save(session)
+            self.end_use(use)
+
+    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
+        """Save now what waits; arguments and result are those of :meth:`SessionPersistence.flush`."""
+        return self.persistence.flush(session_id, timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Save what waits and close the storage; closing twice is fine."""
+        self._saver.close(timeout)
+        self._watcher.close()
+        self._store.close()
 
     # -- leaving ---------------------------------------------------------------
 
@@ -387,7 +531,7 @@ class SessionManager(SessionGiver):
             except SessionGoneError:
                 if self._live.successor_of(session) is None:
                     raise  # else another tab was faster: this one may have that session, or gets one of its own
-        _GIVERS[moved] = self
+        _MANAGERS[moved] = self
         list_alone(moved, self._own_device())
         self._identity.renew(self.host, moved)
         self.schedule_save(moved)
@@ -436,7 +580,7 @@ class SessionManager(SessionGiver):
             return ended
         moved = self._live.latest(current)
         if moved is not current and not is_struck_off(moved, device_id):
-            _GIVERS[moved] = self
+            _MANAGERS[moved] = self
             self._identity.renew(self.host, moved)
         elif moved is current and self._live.is_gone(current):
             leave(self.host)
@@ -467,6 +611,39 @@ class SessionManager(SessionGiver):
 
 
 def manager_of(session: UserSession) -> SessionManager | None:
-    """Return the manager that gave a session out: it is saved through that one."""
-    giver = giver_of(session)
-    return giver if isinstance(giver, SessionManager) else None
+    """Return the manager that gave a session out, or None: it is saved through that one."""
+    SESSION.check(session)
+    return _MANAGERS.get(session)
+
+
+def _interval(settings: Settings) -> float | None:
+    """Return how many seconds are between two refreshes of a session; None to never refresh."""
+    persistence = settings.persistence
+    return persistence.refresh_interval_ms / 1000 if persistence.refresh == "rerun" else None
+
+
+def _check_user(user_id: str | None) -> None:
+    if user_id is not None:
+        USER_ID.check(user_id)
+
+
+def _check_unknown(host: Host, call: str) -> None:
+    if host.user() is not None:
+        msg = (
+            f"{call}() is for users whom the app itself knows, and this one is logged in by the host"
+            " (st.login): st.logout() logs them out, and their session waits for the next st.login"
+        )
+        raise SessionKitError(msg)
+
+
+def _can_judge(host: Host) -> TypeGuard[InputHost]:
+    # What ``isinstance`` asks of a protocol takes 20 us, at each input.
+    return hasattr(host, "is_news")
+
+
+def _is_connected(host: Host) -> TypeGuard[ConnectedHost]:
+    return hasattr(host, "connected")  # as above
+
+
+def _gives_own_kinds(host: Host) -> TypeGuard[KeepingHost]:
+    return hasattr(host, "to_keep")  # as above

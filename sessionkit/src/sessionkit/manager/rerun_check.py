@@ -19,7 +19,8 @@ from typing import Final
 from weakref import WeakSet
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
-from sessionkit.persistence.health import Outage, StoreHealth
+from sessionkit.manager.store import Store
+from sessionkit.persistence.health import StoreHealth
 from sessionkit.repository.repository import Repository
 from sessionkit.session.session import UserSession
 
@@ -40,23 +41,20 @@ class RerunCheck:
     def __init__(
         self,
         interval: float | None,
+        store: Store,
         *,
-        opened: Callable[[], Repository | None],
         clock: Callable[[], float] = time.monotonic,
-        outage: Outage | None = None,
     ) -> None:
         """
         Begin with nothing refreshed.
 
         Args:
             interval: Seconds between two refreshes of a session; None to never refresh.
-            opened: Returns the repository, or None while the store was never opened; never waits.
+            store: The store; its outage is told what is found here.
             clock: Returns seconds that never go back.
-            outage: What is known to those who ask the store for sessions, and is told what is found here.
         """
-        self._outage = outage
+        self._store = store
         self._interval = interval
-        self._opened = opened
         self._clock = clock
         self._start_empty()
         _LIVE.add(self)
@@ -70,7 +68,7 @@ class RerunCheck:
 
     def refresh_if_due(self, session: UserSession) -> None:
         """Refresh *session*, if it is time; what others saved waits in the repository."""
-        repository = self._opened()
+        repository = self._store.if_open
         if repository is None or self._interval is None or not self._take_turn(session):
             return
         if self._breaker.is_failing:
@@ -86,7 +84,7 @@ class RerunCheck:
 
     def refresh_now(self, session: UserSession) -> None:
         """Refresh at once, due or not: for a thread that may wait, when there is a reason."""
-        repository = self._opened()
+        repository = self._store.if_open
         if repository is not None:
             self.record_refreshed(session.session_id)
             self._ask(repository, session, wait=True)
@@ -137,10 +135,11 @@ class RerunCheck:
             self._take_answer(error, self._clock() - began)
 
     def _take_answer(self, error: Exception | None, took: float) -> None:
-        if self._outage is not None and isinstance(error, UnavailableError):
-            self._outage.record_down(error)
-        elif self._outage is not None and error is None and self._outage.is_known:
-            self._outage.record_answer()
+        outage = self._store.outage
+        if isinstance(error, UnavailableError):
+            outage.record_down(error)
+        elif error is None and outage.is_known:
+            outage.record_answer()
         down = error is not None or took >= SLOW
         with self._lock:
             is_first = down and not self._breaker.is_failing

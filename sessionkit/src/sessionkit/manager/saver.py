@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from time import time_ns
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -13,23 +13,22 @@ from weakref import WeakKeyDictionary
 import attrs
 
 from sessionkit.errors import PartlySavedError, QueueFullError, SessionGoneError, text_of
-from sessionkit.events import SaveFailed, SessionEvent
+from sessionkit.events import SaveFailed
+from sessionkit.journal import Journal
 from sessionkit.journal.replay import JournalRecovery
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.lost_sessions import LostSessions
-from sessionkit.manager.parts import ManagerParts
-from sessionkit.manager.store import make_recovery
+from sessionkit.manager.store import Store
 from sessionkit.persistence.persistence import SessionPersistence
 from sessionkit.persistence.queue import QueueLimits
 from sessionkit.persistence.saver import NOTHING_TO_SAVE, SAVED, SaveOutcome
 from sessionkit.persistence.writer import Use
-from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION
 from sessionkit.session.fields import to_micros, utc_now
 from sessionkit.session.held_forms import ask_for_forms, form_debounce
 from sessionkit.session.session import UserSession
-from sessionkit.settings.settings import Settings
+from sessionkit.settings.types import name_of_serializer
 from sessionkit.status import PersistenceStatus
 
 _SETTLED: Final = ("saved", "incomplete")
@@ -41,59 +40,70 @@ _KEPT_IN_MEMORY: Final = (
 )
 
 
-class BackgroundSaver(ManagerParts):
+class BackgroundSaver:
     """
     Saves sessions in the background, or at once.
 
     Attributes:
         persistence: The queue of saves and its writer.
+        recovery: The journal, and what stores what it holds; None without one.
     """
 
     def __init__(
         self,
-        settings: Settings,
-        plugins: Plugins,
+        store: Store,
+        live: LiveSessions,
+        *,
         now: Callable[[], datetime],
-        clock: Callable[[], float],
+        part_from_struck_off: Callable[[UserSession], None],
     ) -> None:
-        """Begin with nothing to save."""
-        super().__init__(settings, plugins, now, clock)
+        """
+        Begin with nothing to save.
+
+        Args:
+            store: Where sessions are stored.
+            live: The live sessions.
+            now: Returns the present moment, aware.
+            part_from_struck_off: Has a session go on in another object, without devices that were struck off elsewhere.
+
+        Raises:
+            ConfigError: If the system can't have the journal that the settings ask for.
+        """
+        self._store = store
+        self._live = live
         # To ask a clock for a date takes as long as all else that an input costs.
         self._nanoseconds = time_ns if now is utc_now else lambda: to_micros(now()) * 1000
-        persistence = self.settings.persistence
-        self._recovery = self._make_recovery()
+        self.recovery: Final = _make_recovery(store, now)
         self._turned_away: WeakKeyDictionary[UserSession, tuple[str, str | None]] = (
             WeakKeyDictionary()
         )
-        self.persistence = SessionPersistence(
-            persistence.debounce_ms,
-            persistence.max_wait_ms,
-            saver=RepositorySaver(
-                repository=lambda: self.repository,
-                opened=lambda: self._repository,
-                live_sessions=self._live,
-                keep=None if self._recovery is None else self._recovery.journal.keep,
-                part_from_struck_off=self._part_from_struck_off,
-                look_in_the_end=self._look_in_the_end,
-                emit=self.emit,
-            ),
-            batch_size=persistence.batch_size,
-            limits=QueueLimits(
-                max_pending=persistence.max_pending,
-                max_pending_bytes=persistence.max_pending_bytes,
-                when_full=persistence.when_full,
-                full_timeout_ms=persistence.full_timeout_ms,
-            ),
-            exit_timeout_ms=persistence.exit_timeout_ms,
-        )
-
         self._lost_sessions = LostSessions(
-            live=self._live,
-            repository=lambda: self.repository,
-            later=self._later,
+            live=live,
+            store=store,
+            later=self.later,
             store_again=self.schedule_save,
-            record_loss=self.persistence.record_loss,
-            emit=self.emit,
+            record_loss=self._record_loss,
+            emit=store.emit,
+        )
+        settings = store.settings.persistence
+        self.persistence: Final = SessionPersistence(
+            settings.debounce_ms,
+            settings.max_wait_ms,
+            saver=RepositorySaver(
+                store=store,
+                live_sessions=live,
+                keep=None if self.recovery is None else self.recovery.journal.keep,
+                part_from_struck_off=part_from_struck_off,
+                lost_sessions=self._lost_sessions,
+            ),
+            batch_size=settings.batch_size,
+            limits=QueueLimits(
+                max_pending=settings.max_pending,
+                max_pending_bytes=settings.max_pending_bytes,
+                when_full=settings.when_full,
+                full_timeout_ms=settings.full_timeout_ms,
+            ),
+            exit_timeout_ms=settings.exit_timeout_ms,
         )
 
     def schedule_save(self, session: UserSession) -> None:
@@ -111,7 +121,7 @@ class BackgroundSaver(ManagerParts):
             self.queue(session)
         except QueueFullError as error:
             self._turned_away[session] = str(error), session.save_id
-            self.emit(failed_save(session, error, retrying=False))
+            self._store.emit(failed_save(session, error, retrying=False))
 
     def queue(self, session: UserSession) -> None:
         """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
@@ -141,7 +151,8 @@ class BackgroundSaver(ManagerParts):
             PluginError: If the strategy failed; nothing was stored.
             RejectedError: If the store will not take it.
         """
-        SESSION.check(session)
+        if not isinstance(session, UserSession):
+            SESSION.check(session)
         ask_for_forms(session)
         if not immediate:
             self.queue(session)
@@ -149,7 +160,7 @@ class BackgroundSaver(ManagerParts):
             session.change_times.others = self._nanoseconds()
             self.persistence.save_now(session)
         else:
-            self.repository.save(session)  # says why it can't be saved
+            self._store.repository.save(session)  # says why it can't be saved
 
     def is_pending(self, session_id: str) -> bool:
         """Return whether changes of this session wait to be saved."""
@@ -189,72 +200,61 @@ class BackgroundSaver(ManagerParts):
         if isinstance(use, Use):
             self.persistence.end_use(use)
 
-    @contextmanager
-    def in_use(self, session: UserSession) -> Iterator[None]:
-        """
-        Have what changes in a session stored while a block of code takes long, and after it; for threads and jobs.
-
-        Args:
-            session: The session.
-        """
-        SESSION.check(session)
-        use = self.begin_use(session)
-        try:
-            yield
-        finally:
-            self.schedule_save(session)
-            self.end_use(use)
-
     def discard(self, session_id: str) -> None:
         """Forget what waits under an id, such as one that was ended."""
         self.persistence.discard(session_id)
-        if self._recovery is not None:
-            self._recovery.journal.forget(session_id)
+        if self.recovery is not None:
+            self.recovery.journal.forget(session_id)
 
     def follow(self, former: UserSession, session: UserSession) -> None:
         """Have what waits to be saved of a session that has moved saved of its new object."""
         waits = self.persistence.is_pending(former)
         self.persistence.discard(former.session_id)
-        if self._recovery is not None:
-            self._recovery.journal.follow(former, session)
+        if self.recovery is not None:
+            self.recovery.journal.follow(former, session)
         if waits:
             self.schedule_save(session)
 
-    def flush(self, session_id: str | None = None, timeout: float | None = None) -> bool:
-        """Save now what waits; arguments and result are those of :meth:`SessionPersistence.flush`."""
-        return self.persistence.flush(session_id, timeout)
-
     def close(self, timeout: float | None = None) -> None:
-        """Save what waits and close the storage; closing twice is fine."""
+        """Save what waits, and close the journal; closing twice is fine."""
         self.persistence.close(timeout)
-        if self._recovery is not None:
-            self._recovery.journal.close()
-        self._close_store()
+        if self.recovery is not None:
+            self.recovery.journal.close()
 
-    def _look_in_the_end(self, live: list[UserSession]) -> None:
-        self._lost_sessions.look_in_the_end(live)
+    def replay_journal(self, repository: Repository) -> None:
+        """Store what dead processes left in the journal."""
+        if self.recovery is not None:
+            self.recovery.recover(repository, self.later)
 
-    def _record_lost(self, session_id: str) -> None:
+    def record_lost(self, session_id: str) -> None:
+        """Record that the store had lost a session, or a save of it, and look at the others soon."""
         self._lost_sessions.record_lost(session_id)
 
-    def _is_own_thread(self) -> bool:
-        return self.persistence.is_own_thread()
-
-    def _make_recovery(self) -> JournalRecovery | None:
-        if self.settings.persistence.journal is None:
-            return None
-        return make_recovery(self.assembly, lambda: self.repository, self.now, self.emit)
-
-    def _opened(self, repository: Repository) -> None:
-        if self._recovery is not None:
-            self._recovery.recover(repository, self._later)
-
-    def _later(self, work: Callable[[], object]) -> None:
+    def later(self, work: Callable[[], object]) -> None:
         """Have the writer do something, again and again while the store is down."""
         self.persistence.schedule_save(None, UserSession(), lambda _: work(), bounded=False)
 
-    def _part_from_struck_off(self, session: UserSession) -> None:
-        """Go on with a session in another object where devices that have this one were logged out elsewhere."""
+    def _record_loss(self) -> None:
+        self.persistence.record_loss()
+
+
+def _make_recovery(store: Store, now: Callable[[], datetime]) -> JournalRecovery | None:
+    """Return the journal that the settings ask for, or None; it observes all saves from now on."""
+    settings = store.settings.persistence
+    if settings.journal is None:
+        return None
+    assembly, serializer = store.assembly, store.settings.serializer
+    name = name_of_serializer(serializer)
+    journal = Journal(
+        settings.journal,
+        codec=cache(lambda: assembly.codec(serializer)),
+        tracks=lambda: assembly.tracks(name),
+        now=now,
+        emit=store.emit,
+        fsync=settings.journal_fsync,
+    )
+    assembly.observer = journal
+    return JournalRecovery(journal=journal, repository=lambda: store.repository, emit=store.emit)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -263,28 +263,25 @@ class RepositorySaver:
     Saves what the queue holds through the repository, and says what becomes of it.
 
     Attributes:
-        repository: Returns the repository; raises what opening the store raises.
-        opened: Returns the repository, or None while the store was never opened; never waits.
+        store: Where sessions are stored.
         live_sessions: The live sessions.
         keep: The journal's; None without one.
         part_from_struck_off: Has a session go on in another object, without the devices that were struck off elsewhere.
-        look_in_the_end: Looks whether the store has lost live sessions, while there is time.
-        emit: Takes events.
+        lost_sessions: Looks in the end whether the store has lost live sessions.
     """
 
-    repository: Callable[[], Repository]
-    opened: Callable[[], Repository | None]
+    store: Store
     live_sessions: LiveSessions
     keep: Callable[[UserSession], Any] | None
     part_from_struck_off: Callable[[UserSession], None]
-    look_in_the_end: Callable[[list[UserSession]], None]
-    emit: Callable[[SessionEvent], None]
+    lost_sessions: LostSessions
 
     debounce_of = staticmethod(form_debounce)
 
     def save(self, session: UserSession) -> SaveOutcome:
         """Save one session."""
-        repository, before, error = self.repository(), session.save_id, None
+        repository = self.store.if_open or self.store.repository
+        before, error = session.save_id, None
         try:
             repository.save(session)
         except PartlySavedError as partly:
@@ -295,7 +292,7 @@ class RepositorySaver:
 
     def save_many(self, sessions: Sequence[UserSession]) -> list[SaveOutcome]:
         """Save a batch."""
-        repository, before = self.repository(), [session.save_id for session in sessions]
+        repository, before = self.store.repository, [session.save_id for session in sessions]
         errors = repository.save_many(sessions, whole=False)
         for session in sessions:
             self._follow_devices(repository, session)
@@ -311,17 +308,17 @@ class RepositorySaver:
             self.live_sessions.drop(session)  # the repository told
             self.live_sessions.let_go_if_gone(session)
         else:
-            self.emit(failed_save(session, error, retrying=retrying))
+            self.store.emit(failed_save(session, error, retrying=retrying))
 
     def size_of(self, session: UserSession) -> int:
         """Return how many bytes a session had when it was last encoded; before the store was opened nothing is known."""
-        repository = self.opened()
+        repository = self.store.if_open
         return 0 if repository is None else repository.encoded_size(session)
 
     def live(self) -> list[UserSession]:
         """Return the live sessions that were stored before."""
         live = self.live_sessions.stored()
-        self.look_in_the_end(live)
+        self.lost_sessions.look_in_the_end(live)
         return live
 
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes what a repository is made of, and the journal, from what the settings say."""
+"""The store of the settings, opened when it is first needed, and what a repository is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from threading import RLock
 from typing import TypedDict
 
@@ -13,17 +12,17 @@ import attrs
 
 from sessionkit.conflict import ConflictStrategy
 from sessionkit.encoding.codec import SessionCodec
+from sessionkit.errors import UnavailableError
 from sessionkit.events import SessionEvent
-from sessionkit.journal import Journal
-from sessionkit.journal.replay import JournalRecovery
 from sessionkit.merge.merger import Merger
 from sessionkit.merge.policies import Policies, read_policies
+from sessionkit.persistence.health import Outage
 from sessionkit.plugins.plugins import Plugins
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import SaveObserver, Tracks
 from sessionkit.serializer import Serializer
-from sessionkit.settings.settings import Settings
+from sessionkit.settings.settings import Settings, check_journal_folder
 from sessionkit.settings.types import name_of_serializer
 from sessionkit.storage import Storage
 
@@ -167,35 +166,6 @@ class Assembly:
                 self._others.popitem()[1].close()
 
 
-def make_recovery(
-    assembly: Assembly,
-    repository: Callable[[], Repository],
-    now: Callable[[], datetime],
-    emit: Callable[[SessionEvent], None],
-) -> JournalRecovery | None:
-    """
-    Return the journal that the settings ask for, or None; it observes all saves from now on.
-
-    Raises:
-        ConfigError: If the system can't have one.
-    """
-    settings = assembly.settings.persistence
-    if settings.journal is None:
-        return None
-    serializer = assembly.settings.serializer
-    name = name_of_serializer(serializer)
-    journal = Journal(
-        settings.journal,
-        codec=cache(lambda: assembly.codec(serializer)),
-        tracks=lambda: assembly.tracks(name),
-        now=now,
-        emit=emit,
-        fsync=settings.journal_fsync,
-    )
-    assembly.observer = journal
-    return JournalRecovery(journal=journal, repository=repository, emit=emit)
-
-
 class RepositoryParts(TypedDict):
     """The arguments of :class:`~sessionkit.repository.repository.Repository` that settings decide."""
 
@@ -207,3 +177,126 @@ class RepositoryParts(TypedDict):
     tracks: Tracks
     merger: Merger
     observer: SaveObserver | None
+
+
+class Store:
+    """
+    The store of the settings: its repository, opened when it is first needed.
+
+    Attributes:
+        settings: What to use.
+        emit: Takes events.
+        outage: Whether the store was down just now: nobody waits to find that out again.
+        if_open: The repository, or None while the store was never opened; never waits.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        *,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        emit: Callable[[SessionEvent], None],
+    ) -> None:
+        """
+        Open nothing yet.
+
+        Args:
+            settings: What to use.
+            plugins: What is installed.
+            now: Returns the present moment, aware.
+            clock: Returns seconds that never go back.
+            emit: Takes events.
+        """
+        self.settings = settings
+        self.emit = emit
+        self.outage = Outage(clock)
+        self.if_open: Repository | None = None
+        self._plugins = plugins
+        self._now = now
+        self._opening, self._assembling = RLock(), RLock()
+        self._assembly: Assembly | None = None
+        self._was_checked = False
+        self._watch: Callable[[Storage], None] = _ignore
+        self._is_unwatched: Callable[[], bool] = bool
+        self._recover: Callable[[Repository], None] = _ignore
+
+    def when_opened(
+        self,
+        *,
+        watch: Callable[[Storage], None],
+        is_unwatched: Callable[[], bool],
+        recover: Callable[[Repository], None],
+    ) -> None:
+        """
+        Say what comes before anyone is given a repository.
+
+        Args:
+            watch: Begins to hear what others save.
+            is_unwatched: Tells whether that is to be tried again, since it could not begin.
+            recover: Stores what dead processes left.
+        """
+        self._watch, self._is_unwatched, self._recover = watch, is_unwatched, recover
+
+    @property
+    def assembly(self) -> Assembly:
+        """Makes storage, serializer and strategy; raises :class:`ConfigError` as it is made."""
+        with self._assembling:  # not the other lock: who has that may be waiting for the store
+            if self._assembly is None:
+                self._assembly = Assembly(
+                    settings=self.settings, plugins=self._plugins, emit=self.emit
+                )
+            return self._assembly
+
+    @property
+    def repository(self) -> Repository:
+        """Loads and saves whole sessions; raises as :meth:`Assembly.storage` does."""
+        return self.if_open or self._open()
+
+    def _open(self) -> Repository:
+        """Open the storage, watch it, and store what the journal has; only then is there a repository for others."""
+        with self._opening:
+            self._watch(self.assembly.storage())
+            if self.if_open is None:
+                repository = Repository(**self.assembly.parts(), now=self._now)
+                self._recover(repository)
+                self.if_open = repository
+                if self.outage.is_known:
+                    self.outage.record_answer()
+            return self.if_open
+
+    def check(self) -> None:
+        """
+        Open the store, and look at the journal's folder, once a process: what is wrong with the settings is an
+        error where the app starts. A store that could not be watched is asked again.
+
+        A store that is down for now is none: sessions are provisional until it answers. Who finds that
+        out has waited for it, and nobody else does.
+
+        Raises:
+            ConfigError: If the settings are wrong, or the store refuses them.
+            PluginError: If a plugin is missing or broken.
+            NewerFormatError: If a newer release has set the store up.
+        """
+        if self._was_checked and (self.if_open is None or not self._is_unwatched()):
+            return
+        with self._opening:  # whoever comes meanwhile is told what the first one found
+            if not self._was_checked:
+                check_journal_folder(self.settings)
+                try:
+                    _ = self.repository
+                except UnavailableError as error:
+                    self.outage.record_down(error)
+                self._was_checked = True
+            elif self.if_open is not None:
+                self._open()
+
+    def close(self) -> None:
+        """Close the storages, if any was opened."""
+        if self._assembly is not None:
+            self._assembly.close()
+
+
+def _ignore(_: object) -> None:
+    """Do nothing."""

@@ -92,9 +92,8 @@ class Watcher:
         self._watching: Closeable | None = None
         self._retry_at = 0.0
 
-    @property
-    def is_missing(self) -> bool:
-        """Whether it should watch, and does not yet."""
+    def should_begin(self) -> bool:
+        """Return whether it should watch, and does not yet."""
         if not self._wanted or not self._can_watch or self._watching is not None:
             return False
         return self._clock() >= self._retry_at
@@ -108,7 +107,7 @@ class Watcher:
         Raises:
             ConfigError: If it could tell of changes, but is set not to.
         """
-        if not self.is_missing:
+        if not self.should_begin():
             return
         if not isinstance(storage, WatchStorage):
             self._can_watch = False

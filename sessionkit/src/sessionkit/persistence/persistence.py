@@ -186,7 +186,8 @@ class SessionPersistence:
             QueueFullError: If too many sessions wait already, and that is the policy.
             SessionKitError: If this object was closed.
         """
-        SESSION.check(session)
+        if not isinstance(session, UserSession):
+            SESSION.check(session)  # as in save_now
         if session_id is not None and session_id != session.session_id:
             msg = f"session_id is {short(session_id)!r}, but the session's own is {short(session.session_id)!r}"
             raise ConfigError(msg)
@@ -291,7 +292,8 @@ class SessionPersistence:
             SessionKitError: If this object was closed, or it is called in the midst of a
                 save of this session, such as by an observer: it follows then.
         """
-        SESSION.check(session)
+        if not isinstance(session, UserSession):
+            SESSION.check(session)  # says what is wrong
         with release_locks(session.lock):
             error = self._save_now(session)
         if error is not None:
@@ -302,7 +304,16 @@ class SessionPersistence:
         queue, attempts, writer = self._queue, self._attempts, self._writer
         inside = attempts.is_inside()
         with queue.lock:
-            slot = self._slot_to_save(session, inside=inside)
+            queue.check_open(session)
+            slot = queue.slots.get(id(session))
+            if slot is None:
+                self._check_can_save()
+                slot = queue.open(session)
+            if slot.in_flight and inside:
+                queue.put(session, slot.save_fn, self._clock())
+                name = short(session.session_id)
+                msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
+                raise SessionKitError(msg)
             needed = slot.begun + 1
             slot.waiters += 1
         try:
@@ -323,25 +334,12 @@ class SessionPersistence:
             # What was to be saved is left to others, if something interrupted this thread.
             with queue.lock:
                 slot.leave()
-                attempts.put_back([slot])
+                if slot.in_flight:
+                    attempts.put_back([slot])
                 if not slot.waiters:
                     queue.again_or_out(slot)
                     if slot.dirty:
                         writer.wake()
-
-    def _slot_to_save(self, session: UserSession, *, inside: bool) -> Slot:
-        queue = self._queue
-        queue.check_open(session)
-        slot = queue.slots.get(id(session))
-        if slot is None or slot.save_fn is None:
-            self._check_can_save()
-        slot = slot or queue.open(session)
-        if slot.in_flight and inside:
-            queue.put(session, slot.save_fn, self._clock())
-            name = short(session.session_id)
-            msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
-            raise SessionKitError(msg)
-        return slot
 
     # -- before it is too late -------------------------------------------------
 
