@@ -114,7 +114,7 @@ def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSess
         assert manager.flush()
         return trace(lambda: manager.persist_input("name", number))
 
-    assert_within(Trace(13, 17), once)
+    assert_within(Trace(13, 19), once)
 
 
 def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
@@ -124,7 +124,7 @@ def test_an_immediate_save(manager: SessionManager, session: UserSession) -> Non
         session.set_input("name", number)
         return trace(lambda: manager.save(session, immediate=True))
 
-    assert_within(Trace(32, 105), once)
+    assert_within(Trace(32, 101), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
