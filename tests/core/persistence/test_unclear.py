@@ -11,7 +11,7 @@ from session_harness.writers import BatchStore, Failure, Make, Seconds, schedule
 
 from sessionkit.errors import RejectedError, UnavailableError, UnclearError
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.writer import UNCLEAR_FOR
+from sessionkit.persistence.attempts import UNCLEAR_FOR
 from sessionkit.session import UserSession
 
 

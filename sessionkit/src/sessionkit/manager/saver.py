@@ -129,7 +129,8 @@ class BackgroundSaver:
         times = session.change_times
         times.others = now = self._nanoseconds()
         if times.new:
-            times.inputs.update(dict.fromkeys(times.new, now))
+            for key in times.new:
+                times.inputs[key] = now
             times.new = []
         if not self.persistence.schedule_again(session) and self._live.is_saved(session):
             self.persistence.schedule_save(None, session)

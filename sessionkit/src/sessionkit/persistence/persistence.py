@@ -12,6 +12,7 @@ from threading import RLock, get_ident, main_thread
 from typing import Any, Final
 
 from sessionkit.errors import ConfigError, QueueFullError, SessionKitError, UnavailableError
+from sessionkit.persistence.attempts import SaveAttempts, keep_found
 from sessionkit.persistence.exits import EXITS, save_before_exit
 from sessionkit.persistence.health import StoreHealth
 from sessionkit.persistence.queue import (
@@ -21,6 +22,7 @@ from sessionkit.persistence.queue import (
     SaveFunction,
     SaveQueue,
     Slot,
+    size_or_zero,
 )
 from sessionkit.persistence.refusals import Refusals
 from sessionkit.persistence.saver import (
@@ -30,7 +32,7 @@ from sessionkit.persistence.saver import (
     Saver,
     log_failure,
 )
-from sessionkit.persistence.writer import SaveAttempts, Use, Writer, keep_found, known_size
+from sessionkit.persistence.writer import Use, Writer
 from sessionkit.records import short
 from sessionkit.session.arguments import SESSION, SESSION_ID_OR_ALL, SESSION_OR_ID, TIMEOUT
 from sessionkit.session.fields import utc_now
@@ -228,7 +230,7 @@ class SessionPersistence:
         if save_fn is None:
             self._check_can_save()
         new = id(session) not in self._queue.slots
-        size = known_size(self._saver, session) if new else 0
+        size = size_or_zero(self._saver.size_of, session) if new else 0
         deadline: float | None = None
         while not self._admit(session, save_fn, size if bounded else None):
             # Who saves makes the room that others wait for.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -27,6 +28,8 @@ SaveFunction = Callable[[UserSession], Any]
 BLOCK: Final = "block"
 RAISE: Final = "raise"
 WHEN_FULL: Final = (BLOCK, RAISE)
+
+_LOGGER: Final = logging.getLogger("sessionkit")
 
 _AT_ONCE: Final = -math.inf
 
@@ -484,3 +487,12 @@ class AwaitedSave:
         """Whether nothing of it is left to save."""
         slot = self.slot
         return slot.good >= self.number or (slot.bad == self.bad and not slot.waits)
+
+
+def size_or_zero(size_of: Callable[[UserSession], int], session: UserSession) -> int:
+    """Return how many bytes a session holds; 0 where that can't be told. Called without the lock."""
+    try:
+        return size_of(session)
+    except Exception:  # its bug must neither end the writer nor reach the app
+        _LOGGER.exception("the size of session %s is not known", short(session.session_id))
+        return 0
