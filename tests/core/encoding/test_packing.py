@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import ormsgpack
 import pytest
 from hypothesis import given
@@ -12,12 +14,27 @@ from sessionkit.encoding.packing import (
     FORMAT,
     JOIN_BELOW,
     PACKED,
+    PATCH,
+    PATCHED_ABOVE,
     SPLIT_ABOVE,
+    WHOLE,
+    Patch,
+    StoredPart,
+    cut_out,
+    differences,
+    free_number,
+    has_patches,
     is_split,
+    may_patch,
     pack,
+    patch_name,
+    patched,
+    read_patch,
+    read_patches,
     seal,
     unpack,
     unseal,
+    write_patch,
 )
 from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
 
@@ -103,13 +120,137 @@ def test_any_bytes_are_unpacked_or_refused(packed: bytes) -> None:
     assert all(str is type(name) and bytes is type(data) for name, data in parts.items())
 
 
+# -- patched -------------------------------------------------------------------
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[bytes]:
+    """Return a part as it is at one save after another: bytes are changed, put in, taken out, moved."""
+    length = draw(st.integers(0, 30_000))
+    repeat = draw(st.integers(1, 251))
+    versions = [bytes(index * index % repeat for index in range(length))]
+    for _ in range(draw(st.integers(1, 5))):
+        data = versions[-1]
+        for _ in range(draw(st.integers(1, 3))):
+            begin = draw(st.integers(0, len(data)))
+            end = draw(st.integers(begin, min(len(data), begin + 9_000)))
+            data = data[:begin] + draw(st.binary(max_size=20)) * 50 + data[end:]
+        versions.append(data)
+    return versions
+
+
+@given(histories())
+def test_what_was_patched_is_what_it_became(versions: list[bytes]) -> None:
+    """After any changes, one after another."""
+    patches: list[Patch] = []
+    for before, after in pairwise(versions):
+        patch = Patch("inputs", len(patches), differences(before, after))
+        patches.append(read_patch(write_patch(patch)))
+
+        assert after == patched(versions[0], patches)
+
+
+def test_a_patch_holds_what_changed() -> None:
+    """Wherever it is, in several places, and though all that follows moves."""
+    data = b"".join(b"%05d" % number * 400 for number in range(100))
+    for place in range(0, len(data) // 2, 7_777):
+        changed = bytearray(data)
+        for later in (150_000, 100_000, 30_000, 0):
+            here = (place + later) % len(data)
+            changed[here : here + 2_000] = b"another text " * 200
+        splices = differences(data, bytes(changed))
+
+        assert bytes(changed) == patched(data, [Patch("inputs", 0, splices)])
+        assert sum(len(new) for _, _, new in splices) < 4 * 2_600 + 2_000
+
+
+@pytest.mark.parametrize(
+    ("size", "stored", "may"),
+    [
+        (PATCHED_ABOVE, StoredPart(), False),
+        (PATCHED_ABOVE + 1, StoredPart(), True),
+        (PATCHED_ABOVE + 1, StoredPart(is_known=False), False),
+        (PATCHED_ABOVE + 1, StoredPart(tuple(range(15)), 1_000), True),
+        (PATCHED_ABOVE + 1, StoredPart(tuple(range(16)), 1_000), False),
+        (PATCHED_ABOVE + 1, StoredPart((1,), PATCHED_ABOVE // 2), False),
+    ],
+)
+def test_a_part_is_patched_while_that_pays(size: int, stored: StoredPart, *, may: bool) -> None:
+    """Not if it is small, stored in other bytes, or has many patches or large ones."""
+    assert may == may_patch(b"x" * size, stored)
+
+
+def test_patches_are_read_in_their_order() -> None:
+    """That of their numbers, not of their names."""
+    patches = {
+        patch_name(number): Patch("inputs", place, []) for place, number in enumerate((9, 10))
+    }
+    stored = {name: seal(write_patch(patch), "json", PATCH) for name, patch in patches.items()}
+    sealed = {"inputs": seal(b"{}", "json"), "cache": seal(b"", "msgpack"), **stored}
+    damages: dict[str, SerializationError] = {}
+    [(part, found)] = read_patches(dict(reversed(sealed.items())), damages).items()
+
+    assert has_patches(sealed)
+    assert "inputs" == part
+    assert (9, 10) == found.stored.patches
+    assert [*patches.values()] == found.found
+    assert {} == damages
+    assert 11 == free_number({part: found.stored})
+    assert {"inputs", "#9", "#10"} == set(cut_out(sealed, {"inputs"}))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"\xc1",
+        ormsgpack.packb({"a": 1}),
+        ormsgpack.packb(["inputs", 0]),
+        ormsgpack.packb([1, 0, []]),
+        ormsgpack.packb(["inputs", 0, [1]]),
+        ormsgpack.packb(["inputs", 0, [["a", 1, b""]]]),
+        ormsgpack.packb(["inputs", 0, [[0, 1, "text"]]]),
+        ormsgpack.packb(["inputs", 0, 7]),
+    ],
+)
+def test_a_damaged_patch_is_refused(damaged: bytes) -> None:
+    """The error says that it is a patch."""
+    with pytest.raises(SerializationError, match="a patch is"):
+        read_patch(damaged)
+
+
+@given(st.binary())
+def test_any_bytes_are_a_patch_or_refused(data: bytes) -> None:
+    """Nothing else comes of hostile bytes."""
+    try:
+        patched(b"abc", [read_patch(data)])
+    except SerializationError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("patches", "message"),
+    [
+        ([Patch("a", 1, [])], "patch 0 of 1 or more is missing"),
+        ([Patch("a", 0, []), Patch("a", 2, [])], "patch 1 of 2 or more is missing"),
+        ([Patch("a", 0, [(2, 5, b"")])], "patch 0 replaces bytes 2 to 5 of 4"),
+        ([Patch("a", 0, [(2, 1, b"")])], "patch 0 replaces bytes 2 to 1 of 4"),
+        ([Patch("a", 0, [(0, 2, b""), (1, 3, b"")])], "patch 0 replaces bytes 1 to 3 of 4"),
+    ],
+)
+def test_a_patch_of_other_bytes_is_refused(patches: list[Patch], message: str) -> None:
+    """Nothing is made up: the part is damaged."""
+    with pytest.raises(SerializationError, match=message):
+        patched(b"abcd", patches)
+
+
 # -- sealed --------------------------------------------------------------------
 
 
 @given(st.binary(), ASCII)
 def test_what_was_sealed_is_unsealed(payload: bytes, serializer: str) -> None:
-    """The payload as it was, and who made it."""
-    assert (serializer, payload) == unseal(seal(payload, serializer))
+    """The payload as it was, who made it, and what it is."""
+    assert (serializer, payload, WHOLE) == unseal(seal(payload, serializer))
 
 
 def test_the_format_is_what_it_was() -> None:
@@ -145,7 +286,7 @@ def test_damaged_bytes_are_refused(sealed: bytes, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("beginning", [(FORMAT + 1, 0), (FORMAT, 1), (15, 0)])
+@pytest.mark.parametrize("beginning", [(FORMAT + 1, 0), (FORMAT, 2), (15, 0)])
 def test_what_a_newer_release_sealed_is_no_damage(beginning: tuple[int, int]) -> None:
     """It is neither read nor written over; the error says what this release reads."""
     with pytest.raises(NewerFormatError) as caught:
@@ -163,4 +304,4 @@ def test_any_bytes_are_unsealed_or_refused(sealed: bytes) -> None:
         opened = unseal(sealed)
     except (SerializationError, NewerFormatError):
         return
-    assert sealed == seal(opened.payload, opened.serializer)
+    assert sealed == seal(opened.payload, opened.serializer, opened.kind)

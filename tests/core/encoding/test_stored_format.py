@@ -31,11 +31,16 @@ from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.testing.serializers import assert_same
 
 RECORDS = json.loads(Path(__file__).with_name("stored_format.json").read_text(encoding="utf-8"))
-"""Heads and parts, in base64, by kind; written by the first release that had this format."""
+"""Heads and parts, in base64, by kind; written by the first release that had this format, or patches in it."""
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
-WORDS = {"msgpack, one part": 1, "msgpack, many parts": 4000, "json, one part": 1}
+WORDS = {
+    "msgpack, one part": 1,
+    "msgpack, many parts": 4000,
+    "msgpack, patched": 8000,
+    "json, one part": 1,
+}
 KINDS = sorted(WORDS)
 
 

@@ -224,7 +224,7 @@ def newer_envelope(replica: Replica) -> None:
 def unknown_flags(replica: Replica) -> None:
     """Store something compressed or encrypted."""
     rewrite(
-        replica, lambda parts: {n: b"\x01\x01" + d[2:] for n, d in parts.items()}, save_id="newer"
+        replica, lambda parts: {n: b"\x01\x02" + d[2:] for n, d in parts.items()}, save_id="newer"
     )
 
 

@@ -35,7 +35,7 @@ def head(version: int = 1, **fields: Any) -> SessionHead:
 
 def seen(*, usable: bool = True, **fields: Any) -> LastSeen:
     """Return what a store holds."""
-    return LastSeen(head=head(**fields), parts={}, layout=frozenset(), usable=usable)
+    return LastSeen(head=head(**fields), parts={}, layout={}, usable=usable)
 
 
 KNOWN = head()

@@ -17,7 +17,7 @@ from sessionkit.conflict import ConflictStrategy
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import SessionCodec
-from sessionkit.encoding.packing import PACKED, SPLIT_ABOVE, seal, unpack, unseal
+from sessionkit.encoding.packing import PACKED, PLAIN, SPLIT_ABOVE, seal, unpack, unseal
 from sessionkit.errors import NewerFormatError, PartlySavedError
 from sessionkit.events import NewerFormat, SessionEvent, SessionQuarantined, ValueNotRead
 from sessionkit.merge.strategies import LastWriteWins, Merge
@@ -481,7 +481,7 @@ def store_members(process: Process, store: FaultyStore, session: UserSession) ->
     for name, fields in EARLIER.items():
         part = codec.decode_part(name, parts[name])
         parts[name] = codec.serializer.dumps({**part, **fields(part)})
-    sealed = codec.seal(parts, {}, frozenset(stored.parts))
+    sealed = codec.seal(parts, {}, dict.fromkeys(stored.parts, PLAIN))
     head = attrs.evolve(stored.head, save_id="earlier", version=2)
     write = SessionWrite(head=head, expected=stored.head.save_id, put=sealed.put)
     store.memory.write(write)

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Any
 
+import attrs
 import pytest
 from session_harness.replicas import Replica
 from session_harness.servers import Server
 
 from sessionkit.defaults.msgpack import MsgpackSerializer
+from sessionkit.encoding import codec, packing
 from sessionkit.encoding.packing import JOIN_BELOW, PACKED, SPLIT_ABOVE
-from sessionkit.errors import SerializationError
-from sessionkit.events import SessionSaved, ValueNotSaved
+from sessionkit.errors import NewerFormatError, SerializationError
+from sessionkit.events import NewerFormat, SessionQuarantined, SessionSaved, ValueNotSaved
 from sessionkit.merge.stamps import STAMPS
+from sessionkit.records import SessionWrite
 from sessionkit.session import UserSession
 
 OpenServer = Callable[..., Server]
@@ -140,6 +143,178 @@ def test_merge_that_joins_again_removes_the_other_layout(replica: Replica) -> No
 
     assert ONE_PART == stored_names(replica)
     assert "short" == other.load().inputs["text"]
+
+
+# -- large parts, patched ------------------------------------------------------
+
+
+def fields(count: int = 100, size: int = 2_000) -> dict[str, str]:
+    """Return inputs that are large together."""
+    return {f"field {number}": f"{number:05d}" * (size // 5) for number in range(count)}
+
+
+def written(replica: Replica) -> int:
+    """Return how many bytes the last save wrote."""
+    return sum(map(len, replica.store.writes[-1].put.values()))
+
+
+def test_one_input_of_many_costs_what_it_is(replica: Replica) -> None:
+    """Of a hundred inputs of 2 kB one is changed: some kB are written, not 198."""
+    session = replica.new(**fields())
+    for number in range(0, 100, 7):
+        session.set_input(f"field {number}", "another text " * (140 + number))
+        replica.save(session)
+
+        assert written(replica) <= 8_000
+    loaded = replica.load()
+    assert session.inputs == loaded.inputs
+    assert [*session.inputs] == [*loaded.inputs]
+
+
+def test_patches_go_when_a_part_is_stored_anew(replica: Replica) -> None:
+    """After some of them it is, and when it has become small; nothing is left behind."""
+    session = replica.new(**fields())
+    whole = stored_names(replica)
+    patches = []
+    for number in range(40):
+        session.set_input(f"field {number}", "x" * number)
+        replica.save(session)
+        patches.append(len(stored_names(replica) - whole))
+
+    assert {0, 16} == {min(patches), max(patches)}
+    assert session.inputs == replica.load().inputs
+
+    for number in range(99):
+        session.inputs.pop(f"field {number}", None)
+    session.inputs["text"] = "x" * SPLIT_ABOVE
+    replica.save(session)
+
+    assert whole == stored_names(replica)
+    assert session.inputs == replica.load().inputs
+
+    session.inputs.clear()
+    replica.save(session)
+
+    assert ONE_PART == stored_names(replica)
+
+
+def test_several_large_parts_are_patched(replica: Replica) -> None:
+    """Each patch is of its own part."""
+    session = replica.new(**fields())
+    session.extensions["x"] = fields()
+    session.get_form_state("order").data.update(fields())
+    replica.save(session)
+    for number in range(0, 100, 9):
+        session.extensions["x"][f"field {number}"] = "changed"
+        session.form_states["order"].data[f"field {number}"] = "changed, too"
+        if number % 2:
+            session.set_input(f"field {number}", "another")
+        replica.save(session)
+
+        assert written(replica) < 5_000
+    loaded = replica.load()
+    assert session.inputs == loaded.inputs
+    assert session.extensions == loaded.extensions
+    assert session.form_states["order"].data == loaded.form_states["order"].data
+
+
+def test_two_writers_change_one_large_part(replica: Replica) -> None:
+    """Comparison and merge never see patches, either."""
+    replica.new(**fields())
+    other = replica.again()
+    ours, theirs = replica.load(), other.load()
+    theirs.set_input("field 90", "theirs")
+    other.save(theirs)
+    ours.set_input("field 3", "ours")
+    replica.save(ours)
+    replica.meet(ours)
+    other.meet(theirs)
+
+    expected = {**fields(), "field 90": "theirs", "field 3": "ours"}
+    assert expected == ours.inputs == theirs.inputs == replica.load().inputs
+    assert written(replica) <= 12_000
+
+
+@pytest.mark.parametrize(("first", "second"), [("json", "msgpack"), ("msgpack", "json")])
+def test_a_part_that_another_serializer_has_patched(first: str, second: str) -> None:
+    """It is read, kept where nothing changes in it, and stored anew where something does."""
+    before = Replica(serializer=first)
+    began = before.new(**fields())
+    began.set_input("field 7", "patched")
+    before.save(began)
+    after = before.again(serializer=second)
+    session = after.load()
+    session.theme = "dark"
+    after.save(session)
+
+    assert began.inputs == before.load().inputs == after.load().inputs
+
+    session.set_input("field 5", "changed")
+    after.save(session)
+    session.set_input("field 50", "changed")
+    after.save(session)
+
+    expected = {**began.inputs, "field 5": "changed", "field 50": "changed"}
+    assert expected == before.load().inputs == after.load().inputs
+
+
+@pytest.mark.parametrize("damaged", ["inputs", "#1", "#2"])
+def test_a_part_of_which_something_is_damaged_is_kept_aside(replica: Replica, damaged: str) -> None:
+    """With its patches; everything else of the session is there, and the next save stores the part anew."""
+    session = replica.new(**fields())
+    for number in range(2):
+        session.set_input(f"field {number}", "changed")
+        replica.save(session)
+    stored = replica.store.stored("s")
+    write = SessionWrite(
+        head=attrs.evolve(stored.head, save_id="damaged", version=4),
+        expected=stored.head.save_id,
+        put={damaged: stored.parts[damaged][:-1]},
+    )
+    replica.store.memory.write(write)
+    other = replica.again()
+    found = other.load()
+
+    [event] = other.told(SessionQuarantined)
+    copy = replica.store.memory.read(event.quarantine_id)
+    assert copy is not None
+    assert damaged in copy.parts
+    assert found.inputs in ({}, {**fields(), "field 0": "changed"})
+
+    found.set_input("field", "y" * 40_000)
+    other.save(found)
+
+    again = replica.again()
+    assert found.inputs == again.load().inputs
+    assert [] == again.told(SessionQuarantined)
+
+
+def test_a_process_that_knows_no_patches_loses_none(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To an older release it is a newer format: it neither reads nor writes the session, and an event says why."""
+    session = replica.new(**fields())
+    older = replica.again()
+    theirs = older.load()
+    session.set_input("field 5", "changed")
+    replica.save(session)
+    theirs.set_input("theirs", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "_KINDS", (packing.WHOLE,))
+        patch.setattr(codec, "PATCH_BEGINS", b"unknown")
+        patch.setattr(packing, "PATCH_BEGINS", b"unknown")
+        with pytest.raises(NewerFormatError):
+            older.repository.load("s")
+        with pytest.raises(NewerFormatError):
+            older.save(theirs)
+
+    assert older.told(NewerFormat)
+    assert [] == older.told(SessionQuarantined)
+    assert {**fields(), "field 5": "changed"} == replica.load().inputs
+
+    older.save(theirs)
+
+    assert {**fields(), "field 5": "changed", "theirs": 1} == replica.load().inputs
 
 
 # -- encoding ------------------------------------------------------------------

@@ -10,7 +10,29 @@ from typing import Any, Final, NamedTuple, TypeVar
 import attrs
 
 from sessionkit.encoding.fallback import Fallback
-from sessionkit.encoding.packing import PACKED, is_split, pack, seal, unpack, unseal
+from sessionkit.encoding.packing import (
+    PACKED,
+    PATCH,
+    PATCH_BEGINS,
+    PLAIN,
+    UNKNOWN,
+    Layout,
+    Patch,
+    StoredPart,
+    differences,
+    free_number,
+    has_patches,
+    is_split,
+    may_patch,
+    pack,
+    patch_name,
+    patched_part,
+    read_patches,
+    seal,
+    unpack,
+    unseal,
+    write_patch,
+)
 from sessionkit.encoding.parts import (
     PlainPart,
     fits,
@@ -262,14 +284,16 @@ class SessionCodec:
             SerializationError: If bytes are damaged; the message names the stored part.
             NewerFormatError: As :meth:`open_sound`.
         """
-        parts, damages = self.open_sound(stored)
+        parts, damages, _ = self.open_sound(stored)
         for damage in damages.values():
             raise damage
         return parts
 
-    def open_sound(self, stored: Mapping[str, bytes]) -> tuple[EncodedParts, Damages]:
+    def open_sound(
+        self, stored: Mapping[str, bytes]
+    ) -> tuple[EncodedParts, Damages, dict[str, StoredPart]]:
         """
-        Return those parts that can be read, and why others can't.
+        Return those parts that can be read, why others can't, and how all are stored.
 
         Raises:
             NewerFormatError: If they were sealed by a newer release, by a serializer that is not
@@ -277,12 +301,22 @@ class SessionCodec:
         """
         parts: EncodedParts = {}
         damages: Damages = {}
+        layout = dict.fromkeys(stored, UNKNOWN)
+        patches = read_patches(stored, damages) if has_patches(stored) else {}
         for stored_name, sealed in stored.items():
-            if stored_name != PACKED and sealed.startswith(self._seal):
-                parts[stored_name] = sealed[len(self._seal) :]
+            if stored_name not in patches and sealed.startswith(self._seal):
+                layout[stored_name] = PLAIN
+                if stored_name != PACKED:
+                    parts[stored_name] = sealed[len(self._seal) :]
+                    continue
+            elif stored_name in damages or sealed.startswith(PATCH_BEGINS):
                 continue
             try:
                 opened = unseal(sealed)
+                if stored_name in patches:
+                    opened, layout[stored_name] = patched_part(
+                        opened, patches[stored_name], self.name
+                    )
                 inner = unpack({stored_name: opened.payload})
             except SerializationError as error:
                 damages[stored_name] = _located(stored_name, error)
@@ -292,7 +326,9 @@ class SessionCodec:
                     parts[name] = self._reencoded(opened.serializer, data)
                 except SerializationError as error:
                     damages[name] = _located(stored_name, error)
-        return parts, damages
+        for name in damages.keys() & layout.keys():
+            layout[name] = layout[name]._replace(is_known=False)
+        return parts, damages, layout
 
     def _reencoded(self, serializer: str, data: bytes) -> bytes:
         if serializer == self.name:
@@ -311,28 +347,51 @@ class SessionCodec:
             msg = f"written by serializer {serializer!r}: {error}"
             raise NewerFormatError(msg) from error
 
-    def seal(
-        self, parts: EncodedParts, before: Mapping[str, bytes], layout: Collection[str]
-    ) -> Sealed:
+    def seal(self, parts: EncodedParts, before: Mapping[str, bytes], layout: Layout) -> Sealed:
         """
         Return what a save has to put and to remove.
 
         Args:
             parts: What is to be stored.
             before: What is stored now, as parts; empty to put all.
-            layout: The stored names of what is stored now.
+            layout: The names that it is stored under.
 
         Raises:
             RejectedError: If the session is larger than ``max_bytes``.
         """
         self._check_size(parts)
-        split = is_split(parts, layout)
-        changed = parts
-        if split and PACKED not in layout:
-            changed = {name: data for name, data in parts.items() if before.get(name) != data}
-        put = {name: seal(data, self.name) for name, data in pack(changed, split=split).items()}
-        names = frozenset(parts) if split else frozenset({PACKED})
-        return Sealed(put, tuple(sorted(set(layout) - names)), names)
+        put: dict[str, bytes] = {}
+        now: dict[str, StoredPart] = {}
+        if not is_split(parts, layout):
+            put = {PACKED: seal(pack(parts, split=False)[PACKED], self.name)}
+            now = {PACKED: PLAIN}
+        else:
+            stored = {} if PACKED in layout else before
+            for name, data in parts.items():
+                now[name] = layout.get(name, PLAIN)
+                if stored.get(name) != data:
+                    number = free_number(layout, now)
+                    now[name] = self._put(put, name, data, stored.get(name), now[name], number)
+                now |= {patch_name(number): PLAIN for number in now[name].patches}
+        return Sealed(put, tuple(sorted(layout.keys() - now.keys())), now)
+
+    def _put(  # noqa: PLR0913, PLR0917 - a call a changed part
+        self,
+        put: dict[str, bytes],
+        name: str,
+        data: bytes,
+        before: bytes | None,
+        stored: StoredPart,
+        number: int,
+    ) -> StoredPart:
+        """Put a part that is not what is stored: a patch of this number, or all of it; return how it is stored then."""
+        if before is not None and may_patch(data, stored):
+            patch = write_patch(Patch(name, len(stored.patches), differences(before, data)))
+            if len(patch) < len(data) // 4:
+                put[patch_name(number)] = seal(patch, self.name, PATCH)
+                return StoredPart((*stored.patches, number), stored.size + len(patch))
+        put[name] = seal(data, self.name)
+        return PLAIN
 
     def _check_size(self, parts: EncodedParts) -> None:
         size = sum(map(len, parts.values()))
@@ -417,4 +476,4 @@ class Sealed(NamedTuple):
 
     put: dict[str, bytes]
     remove: tuple[str, ...]
-    layout: frozenset[str]
+    layout: Layout

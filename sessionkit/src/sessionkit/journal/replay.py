@@ -285,7 +285,7 @@ def _track(state: LineState, seen: LastSeen | None) -> Track:
     if seen is not None and seen.head.save_id == state.known.save_id:
         return Track(base=base, stored=seen, foreign=foreign)
     # As the live session knew the store: its save meets what is there now.
-    layout = frozenset() if seen is None else seen.layout
+    layout = {} if seen is None else seen.layout
     stored = LastSeen(head=state.known, parts=start if base is None else base, layout=layout)
     return Track(base=base, stored=stored, foreign=foreign)
 

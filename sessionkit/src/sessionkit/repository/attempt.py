@@ -77,7 +77,7 @@ def intend(context: SaveContext, session: UserSession, track: Track, encoded: En
     if stored is not None and before == target:
         return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
-    sealed = context.codec.seal(target, before, under.layout if under else ())
+    sealed = context.codec.seal(target, before, under.layout if under else {})
     profile = encoded.changed.get("profile")
     if profile is None or target["profile"] is not ours["profile"]:
         profile = track.decoded.part(context.codec, "profile", target["profile"])

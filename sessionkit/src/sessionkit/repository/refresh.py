@@ -186,7 +186,7 @@ def record_missing(track: Track) -> None:
     """Have a session stored again, whole: no tombstone says that it ended, and this process has it."""
     track.replaces = None
     if track.stored is not None:
-        track.stored = attrs.evolve(track.stored, layout=frozenset())
+        track.stored = attrs.evolve(track.stored, layout={})
         track.rewrite = track.missing = True
 
 
@@ -234,7 +234,7 @@ def _missing_track(context: SaveContext, session: UserSession, save_id: str) -> 
         created_at=to_micros(session.created_at),
         last_activity=to_micros(session.last_activity),
     )
-    track = Track(base=parts, stored=LastSeen(head=head, parts=parts, layout=frozenset()))
+    track = Track(base=parts, stored=LastSeen(head=head, parts=parts, layout={}))
     record_missing(track)
     return track
 

@@ -228,7 +228,7 @@ class StoredRotation:
 
     def _end(self, former: FormerId) -> bool:
         known = former.known
-        head, layout = (known.head, known.layout) if known else (None, ())
+        head, layout = (known.head, known.layout) if known else (None, {})
         try:
             self.context.storage.write(
                 self.tombstones.over(former.session_id, head, layout, former.save_id)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.encoding.codec import Damages, Decoded, SessionCodec
-from sessionkit.encoding.packing import PACKED, cut_out
+from sessionkit.encoding.packing import PACKED, UNKNOWN, cut_out
 from sessionkit.errors import (
     ConflictError,
     NewerFormatError,
@@ -123,14 +123,14 @@ class StoredSessions:
 
         Who has the parts remembered as they are *decoded* leaves the session alone: both hold the same values.
         """
-        head, layout = stored.head, frozenset(stored.parts)
+        head, layout = stored.head, dict.fromkeys(stored.parts, UNKNOWN)
         try:
             _refuse_newer(head)
             if head.ended or self.has_expired(head):
                 return LastSeen(
                     head=head, parts={}, layout=layout, usable=not self.has_expired(head)
                 ), None
-            parts, damages = self.codec.open_sound(stored.parts)
+            parts, damages, layout = self.codec.open_sound(stored.parts)
             before = {} if known is None else known.parts
             news = {name: data for name, data in parts.items() if before.get(name) != data}
             # What is equal is one object: it takes no memory of its own, and is compared at once.
@@ -146,6 +146,10 @@ class StoredSessions:
                 return LastSeen(head=head, parts={}, layout=layout, usable=False), None
             sound = {name: data for name, data in parts.items() if name not in damages}
             parts = {name: before[name] for name in damages if name in before} | sound
+            layout = {
+                name: one._replace(is_known=False) if name in damages else one
+                for name, one in layout.items()
+            }
         same_owner = known is not None and "profile" in parts.keys() - news.keys()
         vouched = known.authenticated if known and same_owner else session.authenticated
         seen = LastSeen(

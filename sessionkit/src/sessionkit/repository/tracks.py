@@ -24,6 +24,7 @@ import attrs
 
 from sessionkit.conflict import ConflictReport, ConflictStrategy, FieldDecision, name_of
 from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
+from sessionkit.encoding.packing import Layout
 from sessionkit.encoding.parts import EXTENSION
 from sessionkit.events import SessionEvent
 from sessionkit.merge.merger import Merger
@@ -60,7 +61,7 @@ class LastSeen:
     Attributes:
         head: Its record.
         parts: Its parts, encoded; empty when they can't be read or have expired.
-        layout: The names that its parts are stored under.
+        layout: The names that its parts are stored under, with their pieces.
         usable: False when it has expired or can't be read: it is replaced, not merged.
         authenticated: True when the host vouched for its owner.
         damaged: True when some of its parts can't be read: they are as they were seen before, or missing.
@@ -69,7 +70,7 @@ class LastSeen:
 
     head: SessionHead
     parts: EncodedParts
-    layout: frozenset[str]
+    layout: Layout
     usable: bool = True
     authenticated: bool = False
     damaged: bool = False
@@ -106,7 +107,7 @@ class Attempt(NamedTuple):
     write: SessionWrite
     ours: EncodedParts
     target: EncodedParts
-    layout: frozenset[str]
+    layout: Layout
     changed: tuple[str, ...]
     resolved: ResolvedConflict | None = None
     authenticated: bool = False
