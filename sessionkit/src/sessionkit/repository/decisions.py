@@ -49,8 +49,8 @@ def settle(
         _forget(session, (field for field in questions(session) if not _stands(session, field)))
     if track is not None:
         reported = set(_reported(track))
-        track.settled &= reported
-        track.settled |= {field for field in reported if field.path == decision.path}
+        seen_to = {field for field in reported if field.path == decision.path}
+        track.settled = frozenset(track.settled & reported | seen_to)
 
 
 def _forget(session: UserSession, asked: Iterable[FieldDecision]) -> None:
@@ -66,8 +66,7 @@ def _dropped(track: Track | None) -> list[FieldDecision]:
 
 
 def _reported(track: Track) -> list[FieldDecision]:
-    reports = list(track.reports)  # the writer may add one meanwhile
-    return [field for report in reports for field in report.fields if field.taken != "merged"]
+    return [field for report in track.reports for field in report.fields if field.taken != "merged"]
 
 
 def _stands(session: UserSession, field: FieldDecision) -> bool:

@@ -12,7 +12,6 @@ no browser holds a token of; it expires by itself.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -139,12 +138,7 @@ class StoredRotation:
             if track.gone is not None:
                 raise SessionGoneError(session.session_id, track.gone)
             state = self._state_of(session, track)
-            moved_track = attrs.evolve(
-                track,
-                last=state.saved,
-                reports=deque(track.reports, track.reports.maxlen),
-                settled=set(track.settled),
-            )
+            moved_track = attrs.evolve(track, last=state.saved)
             moved = self._object_of(session, session.session_id, state, moved_track)
             moved.version, moved.save_id = session.version, session.save_id
             change(moved)
@@ -169,8 +163,8 @@ class StoredRotation:
         moved = Track(
             base=track.base,
             last=state.saved,
-            reports=deque(track.reports, track.reports.maxlen),
-            settled=set(track.settled),
+            reports=track.reports,
+            settled=track.settled,
         )
         moved_session = self._object_of(session, new_id, state, moved)
         if track.stored is not None and track.stored.head.user_id == session.user_id:
@@ -293,8 +287,7 @@ def _leave(session: UserSession, track: Track) -> None:
     empty(session)
     track.gone = "moved"
     track.base = track.last = track.stored = track.replaces = track.attempt = None
-    track.reports.clear()
-    track.settled.clear()
+    track.reports, track.settled = (), frozenset()
 
 
 class State(NamedTuple):

@@ -301,7 +301,7 @@ class Save:
     def _tell_resolved(self, resolved: ResolvedConflict | None) -> None:
         if resolved is None:
             return
-        self.track.reports.append(resolved.report)
+        self.track.add_report(resolved.report)
         event = ConflictResolved(
             session_id=self.session.session_id,
             strategy=self.context.strategy_name,

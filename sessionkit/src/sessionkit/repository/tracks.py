@@ -12,7 +12,6 @@ doubles changes.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
@@ -165,8 +164,8 @@ class Track:
     unfit: str | None = None
     gone: str | None = None
     struck_off: frozenset[str] = frozenset()
-    reports: deque[ConflictReport] = attrs.field(factory=lambda: deque(maxlen=_REPORTS))
-    settled: set[FieldDecision] = attrs.field(factory=set)
+    reports: tuple[ConflictReport, ...] = ()
+    settled: frozenset[FieldDecision] = frozenset()
     decoded: Decoded = attrs.field(factory=Decoded)
     shared: SharedState = attrs.field(factory=SharedState)
 
@@ -174,6 +173,10 @@ class Track:
     def lock(self) -> RLock:
         """Held while the session, or another object of its id, is saved, refreshed or absorbs."""
         return self.shared.lock
+
+    def add_report(self, report: ConflictReport) -> None:
+        """Keep what was decided where this session met another writer."""
+        self.reports = (*self.reports, report)[-_REPORTS:]
 
     @property
     def last_known(self) -> EncodedParts:
