@@ -317,6 +317,21 @@ class StatusLine(NamedTuple):
     interactions: int
 
 
+class Told(NamedTuple):
+    """
+    What the part of ours in the browser was told last.
+
+    Attributes:
+        rests_on: What decides of the news.
+        marks: The marks of what widgets show, or None.
+        news: All else, but for what is another one in each run.
+    """
+
+    rests_on: tuple[object, ...]
+    marks: Mapping[str, Any] | None
+    news: Mapping[str, Any]
+
+
 @attrs.define(eq=False)
 class Page:
     """
@@ -339,7 +354,7 @@ class Page:
     refreshing: set[str] = attrs.field(factory=set)
     status_lines: dict[str, StatusLine] = attrs.field(factory=dict)
     component: Drawn | None = None
-    told: tuple[object, ...] = attrs.field(default=(), repr=False)
+    told: Told | None = attrs.field(default=None, repr=False)
     flushed_by: Keeper | None = None
 
 

@@ -119,3 +119,27 @@ def test_a_component_that_asks_is_told_again(
     monkeypatch.setattr("sessionkit_streamlit.host.reported_page", lambda _: asks)
     tab.run()
     assert before + 1 == len(told)
+
+
+def test_news_of_the_id_is_not_made_again_for_what_a_field_shows(
+    browser: Any,
+    page: Page,
+    told: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where only the marks of what is shown are other ones the rest is told as it was, and complete."""
+    made: list[bool] = []
+    make = handshake._told
+    monkeypatch.setattr(
+        handshake, "_told", lambda *what, **more: made.append(True) or make(*what, **more)
+    )
+    tab = browser.open(page('persist("city")\nst.text_input("City", key="city")\n')).run()
+    tab.run()
+    first = len(made)
+
+    for city in ("Ghent", "Bruges"):
+        tab.text_input(key="city").set_value(city).run()
+
+    assert len(made) == first
+    assert told[-1].keys() == told[0].keys()
+    assert told[-1]["page"]["shown"] != told[-2]["page"]["shown"]

@@ -21,6 +21,7 @@ from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.runtime.session_manager import ActiveSessionInfo
+from streamlit.runtime.state.common import WidgetMetadata
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
@@ -279,3 +280,23 @@ def test_without_ids_of_ours_the_page_of_an_ended_session_is_loaded_anew(
     tab.button(key="bye").click().run()
     assert told[-1]["leave"]
     assert not tab.text_input
+
+
+@pytest.mark.parametrize("text", ["Ghent", "", "Gänt"])
+@pytest.mark.parametrize(
+    "received",
+    [lambda sent: sent, lambda sent: sent and sent[:2], lambda sent: sent and sent[9]],
+    ids=["as it is", "shortened", "refused"],
+)
+def test_text_is_judged_as_if_it_were_sent(
+    received: Callable[[Any], Any], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field that takes a text as it is need not be sent it to find that out; all others are."""
+    widget: WidgetMetadata[Any] = WidgetMetadata(
+        "$$ID-1-city", received, lambda own: own, "string_value"
+    )
+
+    found = widgets.take(widget, text)
+    monkeypatch.setattr(widgets, "_is_plain_text", lambda *_: False)
+
+    assert widgets.take(widget, text) == found

@@ -21,7 +21,7 @@ import streamlit as st
 
 from sessionkit_streamlit.browser.cookie_options import CookieOptions
 from sessionkit_streamlit.browser.gate import TICKET_PATH
-from sessionkit_streamlit.connection import Connection, Identity, Page, current_connection
+from sessionkit_streamlit.connection import Connection, Identity, Page, Told, current_connection
 from sessionkit_streamlit.internals.client import opened_by
 from sessionkit_streamlit.internals.component import draw, send_again, state_of
 from sessionkit_streamlit.internals.page import aside, mountable
@@ -179,14 +179,17 @@ def mount(  # noqa: PLR0913 - all that the browser is told
         identity.readable,
         identity.renewals,
         frozenset(identity.replaced),
-        page,
         leave,
     )
-    if shown is None or asked or leave or connection.page.told != known:
-        told = _told(identity, cookie.name(name), resync=resync)
-        told |= {"cookie": cookie.for_script(), "page": dict(page or {}), "leave": leave}
-        connection.page.told = known
-        return _tell(connection.page, run, told)
+    told = connection.page.told
+    if shown is None or asked or leave or told is None or told.rests_on != known:
+        news = _told(identity, cookie.name(name), resync=resync)
+        news |= {"cookie": cookie.for_script(), "leave": leave}
+        connection.page.told = Told(known, page, news)
+        return _tell(connection.page, run, {**news, **_of_run(identity, page)})
+    if told.marks is not page:  # of all that it is told only this is another one than before
+        connection.page.told = told._replace(marks=page)
+        return _tell(connection.page, run, {**told.news, **_of_run(identity, page)})
     if not send_again(run, shown):
         connection.page.component = None
         return mount(connection, name, resync=resync, cookie=cookie, page=page, leave=leave)
@@ -229,12 +232,18 @@ def _told(identity: Identity, name: str, *, resync: bool) -> dict[str, Any]:
     return {
         "name": name,
         "base": f"/{base}/" if base else "/",
-        "maxAge": identity.max_age,
         "resync": resync,
         "ticket": identity.ticket,
         "ticketPath": TICKET_PATH,
         "token": identity.readable,
         "replaced": sorted(digest(token) for token in identity.replaced),
+    }
+
+
+def _of_run(identity: Identity, page: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "maxAge": identity.max_age,
+        "page": dict(page or {}),
         "run": time.time_ns() // 1000,
     }
 

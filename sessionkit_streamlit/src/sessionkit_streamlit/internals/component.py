@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -112,7 +113,8 @@ def send_again(run: ScriptRunContext, drawn: Drawn, data: str | None = None) -> 
         message.CopyFrom(drawn.message)
         if data is not None:
             message.delta.new_element.bidi_component.json = data
-            message.hash = ""
+            # Streamlit would hash all of it, the component's code included.
+            message.hash = blake2b((message.hash + data).encode(), digest_size=16).hexdigest()
         message.metadata.delta_path[:] = cursor.delta_path
         shared = run.shared
         for name in drawn.ids:

@@ -15,7 +15,12 @@ from functools import cache
 from typing import Any, Final
 
 from sessionkit_streamlit.internals.guard import MOVED, moved
-from sessionkit_streamlit.internals.state import MISSING, element_prefix, values_of
+from sessionkit_streamlit.internals.state import (
+    MISSING,
+    element_prefix,
+    value_kind,
+    values_of,
+)
 
 CONTENTS: Final = "SessionState.filtered_state"
 CONTENTS_MODULE: Final = "streamlit.runtime.state.session_state"
@@ -47,7 +52,7 @@ class QuickList:
         except MOVED:
             theirs = self._original(
                 state
-            )  # raises the same where a widget's own code has raised it
+            )  # where a widget's own code has raised it, it does so again
             self._give_up()
             return theirs
         self._calls += 1
@@ -66,20 +71,29 @@ class QuickList:
 def listed(state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
     """Return by key what a raw state holds, of the app's own entries and of keyed widgets."""
     new, old, sent = state._new_session_state, state._old_state, state._new_widget_state  # noqa: SLF001
-    mapper = state._key_id_mapper  # noqa: SLF001
+    mapper, held, known = state._key_id_mapper, sent.states, sent.widget_metadata.get  # noqa: SLF001
     id_of, key_of = mapper._key_id_mapping.get, mapper.id_key_mapping.get  # noqa: SLF001
-    of_element, of_streamlit = element_prefix(), _own_prefix()
-    names = {id_of(name, name) for name in old}
-    names.update(sent.states, [id_of(name, name) for name in new])
-    keys = []
-    for name in names:
+    of_element, of_streamlit, kind = element_prefix(), _own_prefix(), value_kind()
+    names = set(map(id_of, old, old))
+    names.update(held, map(id_of, new, new))
+    found: dict[str, Any] = {}
+    rest = []
+    for (
+        name
+    ) in names:  # for each of them, at each field: what is looked up here is what a page takes
         if name.startswith(of_element):
-            key = None if name.endswith("-None") else key_of(name)
-            if key is not None:
-                keys.append(key)
+            key = key_of(name)
+            if key is None or name.endswith("-None"):
+                continue
+            one, presenter = held.get(name), getattr(known(name), "presenter", None)
+            if type(one) is kind and presenter is None and key not in new:
+                found[key] = one.value
+            else:
+                rest.append(key)
         elif not name.startswith(of_streamlit):
-            keys.append(name)
-    return values_of(state, keys)
+            found[name] = new[name] if name in new else old[name]
+    found.update(values_of(state, rest))
+    return found
 
 
 @cache

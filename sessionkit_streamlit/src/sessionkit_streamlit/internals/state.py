@@ -114,7 +114,7 @@ def value_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - any stor
         name = state._key_id_mapper.get_id_from_key(key) or ""  # noqa: SLF001
         held: Any = sent.states.get(name)
         shown = getattr(sent.widget_metadata.get(name), "presenter", None) is None
-        if shown and type(held) is _value_kind() and key not in state._new_session_state:  # noqa: SLF001
+        if shown and type(held) is value_kind() and key not in state._new_session_state:  # noqa: SLF001
             return held.value
     except MOVED:
         moved("SessionState._key_id_mapper", _LOOKS)
@@ -126,7 +126,7 @@ def values_of(state: Any, keys: Iterable[str]) -> dict[str, Any]:  # noqa: ANN40
     new, old, sent = state._new_session_state, state._old_state, state._new_widget_state  # noqa: SLF001
     held, known = sent.states, sent.widget_metadata
     id_of = state._key_id_mapper.get_id_from_key  # noqa: SLF001
-    kind = _value_kind()
+    kind = value_kind()
     found = {}
     for key in keys:
         name = id_of(key)
@@ -171,7 +171,8 @@ def element_prefix() -> str:
 
 
 @cache
-def _value_kind() -> type[Any]:
+def value_kind() -> type[Any]:
+    """Return the class of a widget's value that is not as the browser sent it any more."""
     module = importlib.import_module("streamlit.runtime.state.session_state")
     kind: type[Any] = module.Value
     return kind

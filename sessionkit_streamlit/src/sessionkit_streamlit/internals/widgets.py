@@ -188,6 +188,8 @@ def take(widget: Any, value: Any) -> Taken:  # noqa: ANN401 - Streamlit's, any v
     equal, its own kind of selection instead of a dict. What it gives back as something
     else is none of its values, and a widget may break on that.
     """
+    if _is_plain_text(widget, value):
+        return Taken(value)
     try:
         from streamlit.runtime.state.session_state import WStates  # noqa: PLC0415 - it may have moved
 
@@ -201,6 +203,17 @@ def take(widget: Any, value: Any) -> Taken:  # noqa: ANN401 - Streamlit's, any v
         return _take(_Wire(wire, *send), widget, value)
     except Exception as error:  # noqa: BLE001 - widgets, protobuf and an app's format_func raise what they like
         return Taken(value, _wrong_type(widget, value, error))
+
+
+def _is_plain_text(widget: Any, value: Any) -> bool:  # noqa: ANN401 - Streamlit's, any value
+    """Return whether a value is a text that a field sends, and takes back, as it is: then nothing need be sent."""
+    if type(value) is not str or not value.isascii() or widget.value_type != "string_value":
+        return False
+    try:
+        ways = (widget.serializer(value), widget.deserializer(value))
+    except Exception:  # noqa: BLE001 - it is raised again, and said, where the value is sent
+        return False
+    return all(type(one) is str and one == value for one in ways) and _options_of(widget) is None
 
 
 class _Wire(NamedTuple):
