@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 import orjson
@@ -16,7 +16,7 @@ from session_benchmarks.ours import opened
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Row, Target
 from session_benchmarks.timing import interleaved
-from sessionkit.encoding.codec import EncodedParts, SessionCodec
+from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
 from sessionkit.merge.merger import Merger
 
 _ROUNDS: Final = 1000
@@ -43,10 +43,17 @@ class NotingMerger(Merger):
 
     met: list[Meeting] = attrs.field(factory=list)
 
-    def encoded(self, *given: Any) -> EncodedParts:  # noqa: ANN401 - handed on
-        """Merge encoded parts."""
-        self.met.append(Meeting(*given))
-        return super().encoded(*given)
+    def encoded(
+        self,
+        codec: SessionCodec,
+        base: EncodedParts | None,
+        ours: EncodedParts,
+        theirs: EncodedParts,
+        decoded: Decoded | None = None,
+    ) -> EncodedParts:
+        """Merge encoded parts; what a save has decoded before is no part of the measurement."""
+        self.met.append(Meeting(codec, base, ours, theirs))
+        return super().encoded(codec, base, ours, theirs, decoded)
 
 
 def merge_rows(store: Store, plan: Plan) -> Iterator[Row]:
