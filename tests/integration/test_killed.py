@@ -36,7 +36,7 @@ def _live(tmp_path: Path) -> Callable[..., Lives]:
         whole = Plan(folder=str(tmp_path), seed=seed, **plan)
         done = subprocess.run(  # noqa: S603 - ourselves
             [sys.executable, "-m", "session_harness.killing", json.dumps(attrs.asdict(whole))],
-            env={**os.environ, "PYTHONPATH": str(HARNESS)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HARNESS), *sys.path])},
             stdout=subprocess.PIPE,
             timeout=200,
             check=True,
@@ -103,6 +103,13 @@ def test_with_a_journal_nothing_is_lost(
     assert [] == losses(history, lambda said, _: promised(said, "kept", "saved"))
 
 
+def test_a_copy_of_the_files_has_all(live: Callable[..., Lives]) -> None:
+    """Whenever it is made, of the store and the journal at one moment."""
+    history = live(lives=30, copied=True, early=False, save_every=7)
+
+    assert [] == losses(history, lambda said, _: promised(said, "kept", "saved"))
+
+
 def test_two_processes_share_a_journal(live: Callable[..., Lives], tmp_path: Path) -> None:
     """They change one session, die together and start together: no change is lost or counts twice."""
     history = live(lives=40, together=2, save_every=11)
@@ -115,4 +122,4 @@ def test_two_processes_share_a_journal(live: Callable[..., Lives], tmp_path: Pat
     assert {} == {
         key: (number, last.get(key)) for key, number in owed.items() if last.get(key, 0) < number
     }
-    assert len(list((tmp_path / "journal").iterdir())) <= 1
+    assert len(list((tmp_path / "journal").glob("*.db"))) <= 1

@@ -185,10 +185,10 @@ class JournalFailed(SessionEvent):
 @attrs.frozen(kw_only=True)
 class JournalSetAside(SessionEvent):
     """
-    What a dead process left of a session can't be stored; it is kept in a file.
+    What a dead process left of a session can't be stored, or a journal's file not be read; it is kept in a file.
 
     Attributes:
-        path: The file.
+        path: The file; where it can't be read, the session is not known.
         reason: Why.
     """
 

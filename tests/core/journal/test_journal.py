@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ def test_what_was_stored_is_not_replayed(start: Start) -> None:
     process.journal.keep(session)
     process.repository.save(session)
 
-    assert [20] == [path.stat().st_size for path in process.files()]
+    assert [] == process.lines()
     process = process.killed()
     assert ReplayReport() == process.replay()
     assert [] == process.files()
@@ -282,7 +283,7 @@ def test_a_save_without_a_change_takes_the_line_off(start: Start) -> None:
     other.repository.save(theirs)
     process.repository.save(session)
 
-    assert [20] == [path.stat().st_size for path in process.files()]
+    assert [] == process.lines()
 
 
 def test_keeping_what_is_kept_writes_nothing(start: Start) -> None:
@@ -292,10 +293,10 @@ def test_keeping_what_is_kept_writes_nothing(start: Start) -> None:
     process.journal.keep(session)
     session.set_input("name", "Ada")
     process.journal.keep(session)
-    size = process.files()[0].stat().st_size
+    written = process.journal._files()[0]._written
     process.journal.keep(session)
 
-    assert size == process.files()[0].stat().st_size
+    assert written == process.journal._files()[0]._written
 
 
 # -- what can't be stored --------------------------------------------------------
@@ -402,9 +403,7 @@ def test_what_the_store_rejects_is_kept_in_a_file(start: Start, tmp_path: Path) 
     assert ReplayReport(aside=1) == process.replay()
     (told,) = [event for event in process.events if isinstance(event, JournalSetAside)]
     assert ReplayReport() == process.killed().replay()
-    folder = tmp_path / "journal" / "again"
-    folder.mkdir()
-    Path(told.path).rename(folder / "00000001.segment")
+    Path(told.path).rename(tmp_path / "journal" / "again.db")
     assert ReplayReport(saved=1) == process.next().replay()
     assert {"name": "Ada"} == process.load().inputs
 
@@ -453,7 +452,7 @@ def test_a_session_that_was_rotated_is_all_stored(start: Start) -> None:
     process.journal.follow(session, former.session)
 
     assert {"name": "Ada", "town": "Paris"} == process.load("t").inputs
-    assert [20] == [path.stat().st_size for path in process.files()]
+    assert [] == process.lines()
 
 
 def test_a_session_that_could_not_be_rotated_keeps_its_changes(start: Start) -> None:
@@ -492,45 +491,47 @@ def test_what_is_gone_is_taken_off(start: Start) -> None:
     with pytest.raises(SessionGoneError):
         process.repository.save(session)
 
-    assert [20] == [path.stat().st_size for path in process.files()]
+    assert [] == process.lines()
 
 
 # -- a disk that fails -----------------------------------------------------------
 
 
-def test_a_full_disk_fails_no_app(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_no_app(start: Start) -> None:
     """It is told once; what came before stays readable, and what comes after is recorded whole."""
     process = start()
     session = process.new()
     session.set_input("before", 1)
     assert process.journal.keep(session)
-    write = os.write
-
-    def half(descriptor: int, data: bytes) -> int:
-        if len(data) < 20:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write(descriptor, data[: len(data) - 10])
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", half)
-        session.set_input("meanwhile", 2)
+    with full_disk(process):
+        session.set_input("meanwhile", "x" * 100_000)
         assert [False, False] == [process.journal.keep(session) for _ in range(2)]
     assert ["before"] == list(replayed(process))
     told = [event.error for event in process.events if isinstance(event, JournalFailed)]
     assert 1 == len(told)
-    assert "No space left" in told[0]
+    assert "disk is full" in told[0]
     session.set_input("after", 3)
     assert process.journal.keep(session)
     process = process.killed()
     process.replay()
 
-    assert {"before": 1, "meanwhile": 2, "after": 3} == process.load().inputs
+    assert {"before": 1, "meanwhile": "x" * 100_000, "after": 3} == process.load().inputs
+
+
+@contextmanager
+def full_disk(process: JournaledProcess) -> Iterator[None]:
+    """Let SQLite find no room for another page."""
+    (file,) = process.journal._files()
+    ((pages,),) = file._connection.execute("PRAGMA page_count")
+    file._connection.execute(f"PRAGMA max_page_count = {pages}")
+    yield
+    file._connection.execute("PRAGMA max_page_count = 1000000")
 
 
 def replayed(process: JournaledProcess) -> dict[str, Any]:
     """Return the inputs that the process's own journal has for its one session."""
-    ((log, line),) = process.journal.logs.lines()
-    inputs = process.journal.logs.state(log, line).ours["inputs"]
+    (line,) = process.lines()
+    inputs = process.journal.state(line).recorded().ours["inputs"]
     return process.repository.codec.decode_part("inputs", inputs or b"")["inputs"]
 
 
@@ -544,6 +545,53 @@ def test_a_value_that_cannot_be_kept_costs_no_other(start: Start) -> None:
     process.replay()
 
     assert {"name": "Ada"} == process.load().inputs
+
+
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="the system has no fdatasync")
+def test_with_fsync_the_disk_has_a_change_before_it_counts(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's log is what holds it; once for all who wait together, and not at all where that is not asked for."""
+    process = start(fsync=True)
+    session = process.new()
+    synced: list[int] = []
+    sync = os.fdatasync
+
+    def noted(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    for number in range(3):
+        session.set_input("name", number)
+        assert process.journal.keep(session)
+        assert number + 1 == len(synced)
+    (path,) = process.files()
+    assert {Path(f"{path}-wal").stat().st_ino} == set(synced)
+    process.journal._files()[0].sync()
+    assert 3 == len(synced)
+    other = start()
+    other.journal.keep(UserSession(session_id="other"))
+
+    assert 3 == len(synced)
+
+
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="the system has no fdatasync")
+def test_what_the_disk_does_not_take_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written, but nobody knows whether it lasts."""
+    process = start(fsync=True)
+    session = process.new()
+    session.set_input("name", "Ada")
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+
+    assert not process.journal.keep(session)
+    assert ["the disk is broken"] == [
+        event.error.split("] ")[-1] for event in process.events if isinstance(event, JournalFailed)
+    ]
 
 
 # -- bounded ---------------------------------------------------------------------
@@ -562,9 +610,8 @@ def test_a_journal_does_not_grow_without_bound(start: Start) -> None:
         if number == 300:
             with pytest.raises(UnavailableError):
                 process.repository.save(session)
-    size = sum(path.stat().st_size for path in process.files())
-    assert size < 8 * 2**20
-    assert process.files()[0].name > "00000001.segment"
+    (path,) = process.files()
+    assert path.stat().st_size + Path(f"{path}-wal").stat().st_size < 12 * 2**20
     process = process.killed()
     assert ReplayReport(saved=2) == process.replay()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose a journal is: folders and their locks, processes that fork and die, and who may take over what."""
+"""Whose a journal is: files and their locks, processes that fork and die, and who may take over what."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from session_harness.journals import JournaledProcess
 from session_harness.stores import PATIENCE, Gate
 
 from sessionkit.journal import ReplayReport
-from sessionkit.journal.owner import dead_folders, make_owned_folder, take_turn
+from sessionkit.journal.store import JournalFile, take_turn
 from sessionkit.session import UserSession
 
 Start = Callable[..., JournaledProcess]
@@ -83,20 +83,6 @@ def _start(tmp_path: Path) -> Start:
     return lambda **changes: JournaledProcess(tmp_path / "journal", **changes)
 
 
-def test_a_folder_without_its_lock_is_replayed(start: Start, tmp_path: Path) -> None:
-    """A power cut may leave one."""
-    process = start(fsync=True)
-    session = process.new()
-    session.set_input("name", "Ada")
-    process.journal.keep(session)
-    process = process.killed()
-    (folder,) = (tmp_path / "journal").iterdir()
-    (folder / "lock").unlink()
-
-    assert ReplayReport(saved=1) == process.replay()
-    assert [] == list((tmp_path / "journal").iterdir())
-
-
 def test_a_living_process_is_left_alone(start: Start) -> None:
     """Its journal is its own as long as it lives."""
     process = start()
@@ -120,49 +106,57 @@ def test_a_process_that_closes_leaves_only_what_is_not_stored(start: Start, tmp_
     assert ReplayReport(saved=1) == process.replay()
     process.journal.close()
 
-    assert [] == list((tmp_path / "journal").iterdir())
+    assert ["turn"] == [path.name for path in (tmp_path / "journal").iterdir()]
 
 
-def test_what_was_begun_and_never_used_is_removed(start: Start, tmp_path: Path) -> None:
-    """A folder without a lock, and an empty file, are what a process leaves that died at once."""
+def test_what_was_begun_and_never_used_is_removed(start: Start) -> None:
+    """An empty file is what a process leaves that died at once."""
     process = start()
-    for name, files in {
-        "bare": (),
-        "locked": ("lock",),
-        "begun": ("lock", "00000001.segment"),
-    }.items():
-        folder = tmp_path / "journal" / name
-        folder.mkdir(parents=True)
-        for file in files:
-            (folder / file).touch()
+    process.journal.keep(UserSession())
+    (path,) = process.files()
+    (path.parent / "1-begun.db").touch()
 
-    assert ReplayReport() == process.replay()
-    assert [] == list((tmp_path / "journal").iterdir())
+    assert ReplayReport() == process.next().replay()
+    assert [path] == process.files()
 
 
-def test_a_link_and_another_users_folder_are_left_alone(start: Start, tmp_path: Path) -> None:
+def test_a_link_to_a_file_is_left_alone(start: Start, tmp_path: Path) -> None:
     """What someone else put there must not become a session."""
     process = start()
     session = process.new()
     session.set_input("name", "Eve")
     process.journal.keep(session)
     process = process.killed()
-    (folder,) = (tmp_path / "journal").iterdir()
-    folder.rename(tmp_path / "elsewhere")
-    folder.symlink_to(tmp_path / "elsewhere")
+    (path,) = process.files()
+    path.rename(tmp_path / "elsewhere.db")
+    path.symlink_to(tmp_path / "elsewhere.db")
 
     assert ReplayReport() == process.replay()
     assert {} == process.load().inputs
 
 
+def test_another_users_file_is_left_alone(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor must that."""
+    process = start()
+    process.journal.keep(UserSession(session_id="s"))
+    process = process.killed()
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+
+    assert ReplayReport() == process.replay()
+
+
 def test_files_are_for_the_owner_only(start: Start, tmp_path: Path) -> None:
     """They hold what users typed."""
-    process = start()
-    process.journal.keep(UserSession())
-    (folder,) = (tmp_path / "journal").iterdir()
+    process = start(fsync=True)
+    process.journal.keep(UserSession(session_id="s"))
+    process = process.killed()
+    process.store.down = True
+    process.replay()
+    folder = tmp_path / "journal"
 
-    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, *folder.iterdir())]
-    assert [0o700, 0o700, 0o600, 0o600] == modes
+    assert 0o700 == folder.stat().st_mode & 0o777
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert {".db", ".db-wal", ""} == {path.suffix for path in folder.iterdir()}
 
 
 # -- processes that fork and die -------------------------------------------------
@@ -189,7 +183,8 @@ def test_a_child_does_not_keep_its_parents_journal_locked(tmp_path: Path) -> Non
         assert 1 == len(process.files())
         report = process.replay()
         assert 1 == report.aside  # its store died with it
-        assert ["aside"] == [path.parent.name for path in process.files()]
+        assert [] == process.files()
+        assert 1 == len(list((tmp_path / "aside").iterdir()))
 
 
 def in_a_child(work: Callable[[], None]) -> None:
@@ -207,17 +202,18 @@ def in_a_child(work: Callable[[], None]) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_writes_into_a_journal_of_its_own(tmp_path: Path) -> None:
-    """The parent's files are not touched, and the parent goes on with them."""
+    """The parent goes on with its own, which the child's end doesn't touch."""
     process = JournaledProcess(tmp_path)
     session = process.new()
     session.set_input("name", "parent")
     process.journal.keep(session)
     (mine,) = process.files()
-    before = mine.read_bytes()
+    log = Path(f"{mine}-wal")
+    before = log.stat().st_size
     mine_only = UserSession(session_id="child", inputs={"name": "child"})
 
     in_a_child(lambda: process.journal.keep(mine_only) or os._exit(2))
-    assert before == mine.read_bytes()
+    assert before == log.stat().st_size
     assert 2 == len(process.files())
     session.set_input("name", "later")
     process.journal.keep(session)
@@ -226,6 +222,36 @@ def test_a_child_writes_into_a_journal_of_its_own(tmp_path: Path) -> None:
     process = process.killed()
     assert ReplayReport(saved=1) == process.replay()
     assert "later" == process.load().inputs["name"]
+
+
+ENDING_CHILD = """
+child = os.fork()
+if child == 0:
+    sys.exit(0)  # with all that Python does at its end
+os.waitpid(child, 0)
+session.set_input("name", "Bob")
+process.journal.keep(session)
+os._exit(1)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_that_ends_as_a_program_does_leaves_its_parents_journal_alone(
+    tmp_path: Path,
+) -> None:
+    """To close the parent's connection would move and remove the parent's log."""
+    subprocess.run(  # noqa: S603 - ourselves
+        [*program(ENDING_CHILD), str(tmp_path)], env=environment(), check=False, timeout=60
+    )
+    process = JournaledProcess(tmp_path)
+    process.journal.take_over()
+    ((path,), (line,)) = process.files(), process.journal.left()
+
+    inputs = process.journal.state(line).recorded().ours["inputs"]
+    assert {"name": "Bob"} == process.repository.codec.decode_part("inputs", inputs or b"")[
+        "inputs"
+    ]
+    assert path.exists()
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -268,18 +294,20 @@ def test_only_one_takes_over_what_is_left(tmp_path: Path) -> None:
 
 def test_no_one_waits_for_ever(tmp_path: Path) -> None:
     """Of a replay that takes long, others see what is stored when they can wait no more."""
+    file = JournalFile.make(tmp_path)
     with take_turn(tmp_path, 0.0), take_turn(tmp_path, 0.0):
         pass
+    file.close()
 
 
-def test_a_folder_has_one_owner(tmp_path: Path) -> None:
+def test_a_file_has_one_owner(tmp_path: Path) -> None:
     """Who lets go of it leaves it to the next."""
-    owned = make_owned_folder(tmp_path)
-    assert [] == list(dead_folders(tmp_path))
-    owned.let_go()
-    (again,) = dead_folders(tmp_path)
-    assert owned.folder == again.folder
-    assert [] == list(dead_folders(tmp_path))
-    again.remove()
+    file = JournalFile.make(tmp_path)
+    assert JournalFile.take_over(file.path, fsync=False) is None
+    file.let_go()
+    again = JournalFile.take_over(file.path, fsync=False)
+    assert again is not None
+    assert JournalFile.take_over(file.path, fsync=False) is None
+    again.close()
 
     assert [] == list(tmp_path.iterdir())

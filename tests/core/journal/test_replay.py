@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from session_harness.journals import abandon
 from session_harness.servers import LATER, Server
 from session_harness.stores import PATIENCE, FaultyStore, Gate
 
@@ -37,7 +38,7 @@ def _start(open_server: Callable[..., Server], tmp_path: Path) -> Start:
 def kill(server: Server) -> None:
     """End a process without a word: nothing that waits in it is ever written."""
     assert server.manager._recovery is not None
-    server.manager._recovery.journal._forked()
+    abandon(server.manager._recovery.journal)
     server.store.down = True
 
 
@@ -147,10 +148,14 @@ def test_an_ended_session_is_not_kept(start: Start, tmp_path: Path) -> None:
     """Nothing of it is left in the files."""
     server = start()
     session = persist(server, name="Ada")
+    other = persist(server, "other", name="Bob")
+    files = list((tmp_path / "journal").glob("*.db*"))
+    assert b"Ada" in b"".join(path.read_bytes() for path in files)
     server.manager.end_session(session)
-    (segment,) = (tmp_path / "journal").glob("*/*.segment")
+    assert b"Ada" not in b"".join(path.read_bytes() for path in files)
+    server.manager.end_session(other)
 
-    assert b"Ada" not in segment.read_bytes()
+    assert b"Bob" not in b"".join(path.read_bytes() for path in files)
 
 
 def spoil(server: Server, folder: Path) -> None:

@@ -16,6 +16,7 @@ from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.events import SessionEvent
 from sessionkit.journal import Journal, Replay, ReplayReport
+from sessionkit.journal.store import JournalLine, files_in
 from sessionkit.merge.strategies import Merge
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.repository import Repository
@@ -29,6 +30,7 @@ class JournaledProcess:
     One process that saves and keeps a journal.
 
     Attributes:
+        folder: Where its journal is.
         store: Its handle.
         events: What was told.
         journal: Its journal.
@@ -49,7 +51,7 @@ class JournaledProcess:
         """Start; nothing is replayed yet."""
         self.store = FaultyStore(memory)
         self.events: list[SessionEvent] = []
-        self._folder, self._tracks = folder, Tracks()
+        self.folder, self._tracks = folder, Tracks()
         codec = SessionCodec(
             serializer=serializer_named(serializer),
             name=serializer,
@@ -77,18 +79,16 @@ class JournaledProcess:
 
     def next(self, **changes: Any) -> JournaledProcess:
         """Return the process that is started next, over the same store and folder."""
-        return JournaledProcess(self._folder, self.store.memory, **changes)
+        return JournaledProcess(self.folder, self.store.memory, **changes)
 
     def killed(self, **changes: Any) -> JournaledProcess:
         """End without a word, as kill -9 does; return the process that is started next."""
-        self.journal._forked()
+        abandon(self.journal)
         return self.next(**changes)
 
     def replay(self) -> ReplayReport:
         """Store what dead processes left."""
-        return Replay(
-            journal=self.journal, repository=self.repository, emit=self.events.append
-        ).run()
+        return Replay(journal=self.journal, repository=self.repository).run()
 
     def load(self, session_id: str = "s") -> UserSession:
         """Load a session that is there."""
@@ -103,5 +103,16 @@ class JournaledProcess:
         return session
 
     def files(self) -> list[Path]:
-        """Return the journal's segments, oldest first."""
-        return sorted(self._folder.glob("*/*.segment"))
+        """Return the processes' files."""
+        return files_in(self.folder)
+
+    def lines(self) -> list[JournalLine]:
+        """Return what its journal has that is not stored."""
+        return [line for file in self.journal._files() for line in file.lines.values()]
+
+
+def abandon(journal: Journal) -> None:
+    """Let go of a journal's files as they are, whatever is in them, and forget all: as the end of a process does."""
+    for file in journal._files():
+        file.let_go()
+    journal._start_empty()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from sessionkit.journal import store
 from sessionkit.manager.manager import SessionManager
 from sessionkit.session import UserSession
 from sessionkit.settings import load_settings
@@ -51,6 +53,8 @@ class Plan:
         longest: How long a life lasts, in seconds, at most.
         save_every: After how many changes one is saved at once; 0 for never.
         early: Whether lives may end before they have begun to work.
+        copied: Whether each life finds a copy of the files, made in the midst of the life before, as a backup or a
+            machine that stops would have them.
     """
 
     folder: str
@@ -62,6 +66,7 @@ class Plan:
     longest: float = 0.15
     save_every: int = 0
     early: bool = True
+    copied: bool = False
 
 
 def main() -> None:
@@ -69,6 +74,8 @@ def main() -> None:
     plan = Plan(**json.loads(sys.argv[1]))
     os.chdir(plan.folder)
     _import_all(plan)
+    # Lives are short: that they end in the midst of this, too, it is done often.
+    vars(store).update(_MUCH=2**14, _MOST=2**15)
     chance = random.Random(plan.seed)  # noqa: S311 - no secret
     lives = [_life(plan, chance, number) for number in range(plan.lives)]
     last = attrs.evolve(plan, together=1, longest=0.0, early=False)
@@ -96,8 +103,43 @@ def _life(plan: Plan, chance: random.Random, number: int) -> dict[str, Any]:
         for child in children:
             child.wait_until_it_works()
     time.sleep(chance.uniform(0.01, plan.longest) if plan.longest else 0)
+    if plan.copied:
+        _copy(plan, children)
     killed = [child.kill() for child in children]
+    if plan.copied:
+        _take_copies(plan)
     return {"killed": killed, "said": [child.said() for child in children]}
+
+
+def _copy(plan: Plan, children: list[_Child]) -> None:
+    for child in children:
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitpid(child.pid, os.WUNTRACED)
+    copies = Path(plan.folder) / "copies"
+    copies.mkdir()
+    for path in _files(plan):
+        if path.is_dir():
+            shutil.copytree(path, copies / path.name)
+        elif not path.name.endswith(
+            "-shm"
+        ):  # what SQLite has of a log in memory ends with the machine
+            shutil.copy2(path, copies / path.name)
+
+
+def _take_copies(plan: Plan) -> None:
+    for path in _files(plan):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    copies = Path(plan.folder) / "copies"
+    for path in list(copies.iterdir()):
+        path.rename(Path(plan.folder) / path.name)
+    copies.rmdir()
+
+
+def _files(plan: Plan) -> list[Path]:
+    return [path for path in Path(plan.folder).iterdir() if path.name != "copies"]
 
 
 class _Child:

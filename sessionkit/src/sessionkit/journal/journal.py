@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The journal of a process: what waits to be stored is recorded in files that outlive it.
+The journal of a process: what waits to be stored is recorded in a file that outlives it.
 
 :class:`Journal` is told what live sessions do; the functions after it say what has to be recorded of that.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -18,26 +21,29 @@ import attrs
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import SessionGoneError, UnavailableError
-from sessionkit.events import JournalFailed, SessionEvent
+from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
 from sessionkit.journal.changes import (
-    LastWrite,
-    LineBegin,
     LineChange,
-    LineEnd,
     LineState,
     Parts,
+    Record,
+    Recorded,
     SentWrite,
     SessionView,
-    WriteLanded,
-    changed_parts,
-    fits,
-    make_begin,
-    make_change,
-    make_sent_write,
-    sent_parts,
+    unlike,
 )
-from sessionkit.journal.log import JournalEntry, JournalLine, Log, Logs
-from sessionkit.journal.owner import check_system
+from sessionkit.journal.store import (
+    ALL,
+    ASIDE,
+    DamageError,
+    JournalFile,
+    JournalLine,
+    LineWrite,
+    end_of,
+    files_in,
+    former_folders,
+    move_aside,
+)
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks
 from sessionkit.session.fields import to_micros
@@ -45,18 +51,21 @@ from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import UserSession
 
 _LIVE: Final[WeakSet[Journal]] = WeakSet()
+_MOST_PLACES: Final = 64
+_MOST_BYTES: Final = 2**18
+
+_LOGGER: Final = logging.getLogger("sessionkit")
 
 
 class Journal:
     """
     Records what waits to be stored before anyone is told that it was taken.
 
-    Each process has a folder of its own in the journal's, which it holds a lock
+    Each process has a file of its own in the journal's folder, which it holds a lock
     on while it lives; what dead ones left is replayed and removed.
 
     Attributes:
-        folder: Where the processes' folders lie.
-        logs: What it has recorded, and what it took over from the dead.
+        folder: Where the processes' files lie.
     """
 
     def __init__(  # noqa: PLR0913 - each is handed in, by keyword
@@ -79,19 +88,18 @@ class Journal:
             now: Returns the present moment, aware.
             emit: Takes events.
             fsync: Whether the disk must hold a record before it counts.
-
-        Raises:
-            ConfigError: If the system has no locks for it.
         """
-        check_system()
         self.folder = folder.absolute()
         self._codec, self._tracks, self._now, self._emit = codec, tracks, now, emit
         self._fsync = fsync
+        self._passed_over: set[Path] = set()
         self._start_empty()
         _LIVE.add(self)
 
     def _start_empty(self) -> None:
-        self.logs = Logs(self.folder, fsync=self._fsync)
+        self._lock = Lock()
+        self._own: JournalFile | None = None
+        self._taken_over: list[JournalFile] = []
         self._live_entries: WeakKeyDictionary[UserSession, LiveEntry] = WeakKeyDictionary()
         self._failing = False
 
@@ -115,7 +123,7 @@ class Journal:
 
     def follow(self, former: UserSession, session: UserSession) -> None:
         """Go on in the object that a session has moved to: the old one's lines are done when that one has all of them."""
-        with self.logs.lock:
+        with self._lock:
             old = self._live_entries.pop(former, None)
             if old is None or not old.is_open:
                 return
@@ -124,148 +132,273 @@ class Journal:
                 live.former += [line for line in (*old.former, old.line) if line is not None]
         self.keep(session)
 
-    def _keep(self, session: UserSession) -> Log:
+    def _keep(self, session: UserSession) -> JournalFile:
         codec, tracks = self._codec(), self._tracks()
         # The session's lock orders those who keep it, and no one takes in what others
         # changed meanwhile; a save that lands meanwhile has its say before us or after.
         with session.lock:
             track = tracks.get(session) or new_track(codec, session)
-            ours = encoded(codec, session, track)
+            ours = codec.encode(session, track.last_known, held=held_parts(session)).parts
             at = to_micros(self._now())
-            with self.logs.lock:
-                live = self._of(session)
+            with self._lock:
+                live = self._live_entries.setdefault(session, LiveEntry())
                 live.seen = track.last
-                view = view_of(session, track, ours)
-                entries = list(entries_when_kept(live, view, codec.name, at))
-                self._write(entries, [session] * len(entries))
-        return live.log
+                view = view_of(session, track, ours, codec.name)
+                line = live.line
+                file = self._own_file() if line is None or line.done else line.file
+                self._write([(live, news_when_kept(live, view, file, at))])
+        return file
 
-    def _of(self, session: UserSession) -> LiveEntry:
-        live = self._live_entries.get(session)
-        if live is None:
-            live = self._live_entries[session] = LiveEntry(self.logs.own())
-        elif not live.is_open:
-            live.log = self.logs.own()  # the one that it was in may be gone
-        return live
+    def _own_file(self) -> JournalFile:
+        if self._own is None:
+            self._own = JournalFile.make(self.folder, fsync=self._fsync)
+        return self._own
 
     def sending(self, saves: Sequence[SaveInProgress]) -> None:
         """Record that writes are about to be sent: whether they landed is then found in the store."""
-        self._note(
+        at = to_micros(self._now())
+        self._note_saves(
             saves,
-            lambda live, save: entries_when_sent(
-                live, save.session, save.track, self._codec().name, to_micros(self._now())
+            lambda live, save: news_when_sent(
+                live, save.session, save.track, self._codec().name, at
             ),
         )
 
     def settled(self, saves: Sequence[SaveInProgress]) -> None:
-        """Record what became of saves."""
-        self._note(saves, lambda live, save: entries_when_settled(live, save.track, save.error))
+        """Record what became of saves; on the thread that saves, files are tidied, too."""
+        self._note_saves(saves, lambda live, save: news_when_settled(live, save.track, save.error))
+        gone = any(isinstance(save.error, SessionGoneError) for save in saves)
+        with self._lock:
+            for file in self._files():
+                if gone:
+                    file.erase()
+                else:
+                    file.tidy()
 
-    def _note(
+    def _note_saves(
         self,
         saves: Sequence[SaveInProgress],
-        news: Callable[[LiveEntry, SaveInProgress], Iterable[JournalEntry]],
+        news: Callable[[LiveEntry, SaveInProgress], News | None],
     ) -> None:
         try:
-            with self.logs.lock:
-                entries: list[JournalEntry] = []
-                sessions: list[UserSession] = []
-                for save in saves:
-                    mine = list(news(self._of(save.session), save))
-                    entries += mine
-                    sessions += [save.session] * len(mine)
-                self._write(entries, sessions)
-            for log in {log for log, _, _ in entries}:
-                log.sync()
+            with self._lock:
+                entries = [
+                    (self._live_entries.setdefault(save.session, LiveEntry()), save)
+                    for save in saves
+                ]
+                files = self._write([(live, news(live, save)) for live, save in entries])
+            for file in files:
+                file.sync()
         except Exception as error:  # noqa: BLE001 - a save must not fail for its safety net
             self._failed(error, None)
 
-    def _write(self, entries: Sequence[JournalEntry], sessions: Sequence[UserSession]) -> None:
+    def _write(self, all_news: Sequence[tuple[LiveEntry, News | None]]) -> Iterable[JournalFile]:
+        """Write what is new of sessions, a file at a time, and note in their entries that it is there; return the files."""
+        found = [(live, news) for live, news in all_news if news is not None]
+        by_file: dict[JournalFile, list[LineWrite]] = {}
+        for _, news in found:
+            for write in news.writes:
+                by_file.setdefault(write.line.file, []).append(write)
         try:
-            self.logs.write(entries)
+            for file, writes in by_file.items():
+                file.write(writes)
         except BaseException:  # Ctrl-C too: what the files say now is not known; raised again
-            for session in sessions:
-                self._live_entries[session].state = None
+            for live, _ in found:
+                live.recorded = None
             raise
-        for session, entry in zip(sessions, entries, strict=True):
-            note_written(self._live_entries[session], entry)
-        if entries:
+        for live, news in found:
+            live.line, live.recorded = news.line, news.recorded
+            live.former = [line for line in live.former if not line.done]
+            if live.line is not None and _is_long(live.line):
+                self._shorten(live, live.line)
+        if found:
             self._failing = False
+        return by_file
+
+    def _shorten(self, live: LiveEntry, line: JournalLine) -> None:
+        """Write a line anew that has become long: of its changes a few moments are told apart."""
+        state = line.file.state(line).thinned()
+        try:
+            line.file.write([LineWrite(line, dict(enumerate(state.records())), ALL)])
+        except BaseException:  # as above
+            live.recorded = None
+            raise
+        live.recorded = state.recorded()
 
     def _failed(self, error: Exception, session_id: str | None) -> None:
         if not self._failing:  # once, until it works again
             self._failing = True
             self._emit(JournalFailed(session_id=session_id, error=f"{self.folder}: {error}"))
 
-    # -- what is left of other processes --
+    # -- what dead processes left ---------------------------------------------
 
-    def left(self) -> list[tuple[Log, JournalLine]]:
+    def take_over(self) -> None:
+        """
+        Take over what processes left that are no more.
+
+        A file that is damaged is kept aside; what can be read of it is taken over. One of a newer release, or in
+        an older format, is left as it is.
+
+        Raises:
+            OSError: If the folder can't be read.
+        """
+        for folder in former_folders(self.folder):
+            if folder not in self._passed_over:
+                self._passed_over.add(folder)
+                _LOGGER.warning(
+                    "%s is a journal of an early version of sessionkit, which this one does not read; it is left as "
+                    "it is: start that version to have it stored, or remove it",
+                    folder,
+                )
+        with self._lock:
+            mine = {file.path for file in self._files()}
+        for path in files_in(self.folder):
+            if path not in mine:
+                try:
+                    file = self._taken(path)
+                except OSError as error:
+                    _LOGGER.warning("journal %s can't be replayed: %s", path, error)
+                    continue
+                if file is not None:
+                    with self._lock:
+                        self._taken_over.append(file)
+
+    def _taken(self, path: Path) -> JournalFile | None:
+        try:
+            file = JournalFile.take_over(path, fsync=self._fsync)
+        except DamageError as error:
+            self._tell_aside(None, move_aside(path), str(error))
+            return None
+        if file is None:
+            return None
+        with self._lock:
+            known = {number for other in self._files() for number in other.lines}
+        # A line that is there twice was copied from a damaged file, which was not moved away any more.
+        file.lines = {number: line for number, line in file.lines.items() if number not in known}
+        return file if file.damage is None else self._salvaged(file)
+
+    def _salvaged(self, damaged: JournalFile) -> JournalFile | None:
+        """Go on with what can be read of a file in a new one: into a damaged one nothing should be written."""
+        file = JournalFile.make(self.folder, fsync=self._fsync)
+        for number, line in damaged.lines.items():
+            with suppress(ValueError):  # it is told of the file
+                records = damaged.state(line).records()
+                copy = JournalLine(file, number, line.session_id)
+                file.write([LineWrite(copy, dict(enumerate(records)))])
+        file.sync()
+        self._tell_aside(None, damaged.move_aside(), str(damaged.damage))
+        return file
+
+    def set_aside(self, line: JournalLine, reason: str) -> None:
+        """
+        Keep a line that can't be stored in a file of its own, and tell.
+
+        Raises:
+            OSError: If that can't be written.
+        """
+        with self._lock:
+            records = line.file.state(line).records()
+        file = JournalFile.make(self.folder / ASIDE, fsync=self._fsync)
+        file.write([LineWrite(file.new_line(line.session_id), dict(enumerate(records)))])
+        file.close()
+        self._tell_aside(line.session_id, file.path, reason)
+
+    def _tell_aside(self, session_id: str | None, path: Path, reason: str) -> None:
+        _LOGGER.warning("journal: %s; what can't be used is kept as %s", reason, path)
+        self._emit(JournalSetAside(session_id=session_id, path=str(path), reason=reason))
+
+    def left(self) -> list[JournalLine]:
         """Return what dead processes left and no live session goes on with."""
-        with self.logs.lock:
+        with self._lock:
             held = {live.line for live in list(self._live_entries.values())}
-        return [(log, line) for log, line in self.logs.adopted_lines() if line not in held]
+            lines = [line for file in self._taken_over for line in file.lines.values()]
+        return [line for line in lines if line not in held]
 
-    def go_on(self, session: UserSession, log: Log, line: JournalLine, state: LineState) -> None:
+    def state(self, line: JournalLine) -> LineState:
+        """Return what a line says; raises OSError or ValueError if it can't be read any more."""
+        with self._lock:
+            return line.file.state(line)
+
+    def go_on(self, session: UserSession, line: JournalLine, state: LineState) -> None:
         """
         Go on with a line in a session that was made of it.
 
         Args:
             session: The session.
-            log: Where the line is.
             line: The line.
             state: What the session was made of; the line says the same afterwards.
 
         Raises:
             UnavailableError: If it can't be written: what is sent then could count twice.
         """
-        with self.logs.lock:
+        records = state.records()
+        with self._lock:
             try:
-                self.logs.write([(log, line, state.whole(line.number))])
+                line.file.write([LineWrite(line, dict(enumerate(records)), ALL)])
             except OSError as error:
-                msg = f"the journal {log.owned.folder} can't be written"
+                msg = f"the journal {line.file.path} can't be written: {error}"
                 raise UnavailableError(msg) from error
-            self._live_entries[session] = LiveEntry(
-                log, line, state=attrs.evolve(state, remembers=False)
-            )
+            self._live_entries[session] = LiveEntry(line, recorded=state.recorded())
 
     def let_loose(self, session: UserSession) -> None:
         """Leave a session's line to whoever makes another session of it."""
-        with self.logs.lock:
+        with self._lock:
             self._live_entries.pop(session, None)
 
     def forget(self, session_id: str) -> None:
-        """Drop what waits under an id, such as one that was ended."""
-        for log, line in self.logs.lines():
+        """Drop what waits under an id, such as one that was ended, and leave nothing of it in the files."""
+        with self._lock:
+            lines = [line for file in self._files() for line in file.lines.values()]
+        for line in lines:
             if line.session_id == session_id:
-                self.drop(log, line)
+                self.drop(line)
+        with self._lock:
+            for file in self._files():
+                file.erase()
 
-    def drop(self, log: Log, line: JournalLine) -> None:
+    def drop(self, line: JournalLine) -> None:
         """Have nothing done for a line any more."""
         try:
-            self.logs.drop(log, line)
+            with self._lock:
+                if not line.done:
+                    line.file.write([end_of(line)])
         except OSError as error:
             self._failed(error, line.session_id)
+
+    def close_done(self) -> None:
+        """Remove what was taken over and is all stored."""
+        with self._lock:
+            for file in [file for file in self._taken_over if not file.lines]:
+                self._taken_over.remove(file)
+                file.close()
 
     # -- the end --------------------------------------------------------------
 
     def close(self) -> None:
         """Leave what is not stored to the next process; without any, leave nothing. Closing twice is fine."""
-        self.logs.close()
-        self._live_entries = WeakKeyDictionary()
+        with self._lock:
+            for file in self._files():
+                file.close()
+            self._own, self._taken_over = None, []
+            self._live_entries = WeakKeyDictionary()
 
-    def _forked(self) -> None:
+    def _files(self) -> list[JournalFile]:
+        return [*self._taken_over, *([] if self._own is None else [self._own])]
+
+    def _in_child(self) -> None:
         """Begin anew in a child: all there is belongs to the parent."""
-        self.logs.leave()
+        for file in self._files():
+            file.leave_to_parent()
         self._start_empty()
 
 
-def _forget_all() -> None:
+def _begin_anew() -> None:
     for journal in list(_LIVE):
-        journal._forked()  # noqa: SLF001 - the same module
+        journal._in_child()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 # -- live sessions and their lines; the caller holds the journal's lock ------
@@ -277,19 +410,17 @@ class LiveEntry:
     What the journal knows of a live session.
 
     Attributes:
-        log: Where its line is, or will be.
-        line: The line; None when all is stored.
-        state: What the line says; None when there is none, or that is not known.
+        line: Its line; None when all is stored.
         former: Its lines under ids that it had before, until this one has all of them.
+        recorded: What the line says; None when there is none, or that is not known.
         pending: A write whose answer is not known.
         seen: The parts that a save had encoded when the session was last kept: by that it is
             known which of the two is ahead.
     """
 
-    log: Log
     line: JournalLine | None = None
     former: list[JournalLine] = attrs.field(factory=list)
-    state: LineState | None = None
+    recorded: Recorded | None = None
     pending: PendingWrite | None = None
     seen: EncodedParts | None = None
 
@@ -298,17 +429,18 @@ class LiveEntry:
         """Whether it has a line that is not done."""
         return self.line is not None and not self.line.done
 
-    def before(self, base: EncodedParts | None, known: SessionHead | None) -> LastWrite:
-        """Return what became of the write that was sent last, by what changes rest on now, and what is stored."""
+    def sent_now(self, base: EncodedParts | None) -> SentWrite | None:
+        """Return the write whose answer is not known yet, by what changes rest on now."""
         pending = self.pending
-        if pending is None:
-            sent = None if self.state is None else self.state.sent
-            return LastWrite.OPEN if sent is None else LastWrite.OVER
-        if base is pending.base:
-            return LastWrite.OPEN
+        return None if pending is None or base is not pending.base else pending.sent
+
+    def has_landed(self, base: EncodedParts | None, known: SessionHead | None) -> bool:
+        """Return whether the write that was sent last is stored, by what changes rest on now, and what is stored."""
+        pending = self.pending
+        if pending is None or base is pending.base or known is None:
+            return False
         # A save that met someone may also find that nothing is left to write.
-        saves = () if known is None else (known.save_id, *known.recent)
-        return LastWrite.LANDED if pending.attempt.write.head.save_id in saves else LastWrite.OVER
+        return pending.attempt.write.head.save_id in (known.save_id, *known.recent)
 
 
 class PendingWrite(NamedTuple):
@@ -326,6 +458,21 @@ class PendingWrite(NamedTuple):
     base: EncodedParts | None
 
 
+class News(NamedTuple):
+    """
+    What is new of a session.
+
+    Attributes:
+        writes: What is written.
+        line: Its line afterwards.
+        recorded: What that says then.
+    """
+
+    writes: list[LineWrite]
+    line: JournalLine | None = None
+    recorded: Recorded | None = None
+
+
 def new_track(codec: SessionCodec, session: UserSession) -> Track:
     """Return where a session stands that no repository has met yet."""
     if session.save_id is not None:
@@ -334,140 +481,178 @@ def new_track(codec: SessionCodec, session: UserSession) -> Track:
     return Track(base=codec.encode(blank, {}).parts)
 
 
-def encoded(codec: SessionCodec, session: UserSession, track: Track) -> EncodedParts:
-    """Encode a session as its next save does, but for the stamps."""
-    return codec.encode(session, track.last_known, held=held_parts(session)).parts
-
-
-def view_of(session: UserSession, track: Track | None, ours: EncodedParts) -> SessionView:
-    """Return how a session stands, with *ours* for its parts."""
-    stored = None if track is None else track.stored
+def view_of(session: UserSession, track: Track, ours: EncodedParts, serializer: str) -> SessionView:
+    """Return how a session stands, with *ours* for its parts, as the serializer of a name has encoded them."""
     return SessionView(
         session_id=session.session_id,
+        serializer=serializer,
         created_at=to_micros(session.created_at),
         save_id=session.save_id,
         ours=ours,
-        base=None if track is None else track.base,
-        known=None if stored is None else stored.head,
-        foreign=track is not None and track.foreign,
+        base=track.base,
+        known=None if track.stored is None else track.stored.head,
+        foreign=track.foreign,
     )
 
 
-def entries_when_kept(
-    live: LiveEntry, view: SessionView, serializer: str, at: int
-) -> Iterator[JournalEntry]:
+def news_when_kept(live: LiveEntry, view: SessionView, file: JournalFile, at: int) -> News | None:
     """
-    Yield what has to be recorded for a session that is to be kept as it is now.
+    Return what has to be recorded for a session that is to be kept as it is now.
 
     Args:
         live: What is known of it.
         view: How it stands.
-        serializer: The name of what encoded it.
+        file: Where a line of it begins.
         at: Microseconds since the epoch.
     """
-    before = live.before(view.base, view.known)
-    sent = live.pending.sent if live.pending is not None and before is LastWrite.OPEN else None
-    line, state = live.line, live.state
-    settled = view.base is not None and view.known is not None and sent is None
-    changed = changed_parts(view, sent)
-    if settled and not changed:
-        yield from _done(live)
-    elif line is None or state is None or not live.is_open:
-        yield _begin(live, view, changed, serializer, at, sent)
-    elif not fits(state, view, None if sent is None else sent.head.save_id):
-        yield _begin(live, view, changed, serializer, at, sent)
-        others = [] if line.session_id == view.session_id else [line]
-        yield from _over(live, [*live.former, *others])
+    sent = live.sent_now(view.base)
+    ours = view.changed(sent)
+    if view.base is not None and view.known is not None and sent is None and not ours:
+        return _done(live)
+    line, recorded = live.line, live.recorded
+    if line is None or line.done or recorded is None:
+        return _begun(live, view, ours, sent=sent, file=file, at=at)
+    if line.session_id != view.session_id or not (sent is None or recorded.has_sent(sent)):
+        begun = _begun(live, view, ours, sent=sent, file=file, at=at)
+        others = [one for one in (*live.former, line) if one is not begun.line]
+        return begun._replace(writes=[*begun.writes, *_ends(others)])
+    if live.has_landed(view.base, view.known):
+        drop, recorded = recorded.places_sent, recorded.landed()
     else:
-        change = make_change(state, view, changed, line.number, at, before=before)
-        if change is not None:
-            yield live.log, line, change
+        drop = None
+    return _gone_on(line, recorded, view, ours, at=at, sent=sent, drop=drop)
 
 
-def entries_when_sent(
+def news_when_sent(
     live: LiveEntry, session: UserSession, track: Track, serializer: str, at: int
-) -> Iterator[JournalEntry]:
-    """Yield what has to be recorded before a session's write is sent; note in *live* that it is."""
+) -> News | None:
+    """Return what has to be recorded before a session's write is sent; note in *live* that it is."""
     attempt = track.attempt
     if attempt is None or (live.pending is not None and live.pending.attempt is attempt):
-        return  # the very same write is sent again
-    view = view_of(session, track, attempt.ours)
-    before = live.before(view.base, view.known)
-    if before is LastWrite.OPEN and live.pending is not None:
-        before = LastWrite.OVER  # or there would not be another one
-    line, state = live.line, live.state
-    ahead = live.seen is attempt.ours
-    changed = sent_parts(view, state if ahead else None)
-    sent = make_sent_write(attempt.write.head, view, changed)
+        return None  # the very same write is sent again
+    view = view_of(session, track, attempt.ours, serializer)
+    line, recorded, drop = live.line, live.recorded, None
+    if recorded is not None and live.has_landed(view.base, view.known):
+        drop, recorded = recorded.places_sent, recorded.landed()
+    # What was kept since the write was encoded is not in it.
+    ahead = recorded.ours if recorded is not None and live.seen is attempt.ours else {}
+    sent = view.send(attempt.write.head, ahead)
     live.pending = PendingWrite(attempt, sent, view.base)
-    if line is None or state is None or not live.is_open:
-        return  # nothing was recorded that could be stored twice
-    if fits(state, view, None):
-        head = attempt.write.head
-        change = make_change(
-            state, view, changed, line.number, at, before=before, sending=head, ahead=ahead
-        )
-        if change is not None:
-            yield live.log, line, change
-    else:
-        if line.session_id != view.session_id:
-            live.former.append(line)  # the session may come back to the id that it had
-        now = {**changed, **state.ours} if ahead else changed
-        yield _begin(live, view, now, serializer, at, sent)
+    if line is None or line.done or recorded is None:
+        return None  # nothing was recorded that could be stored twice
+    ours = {**unlike(sent.parts, {}), **ahead}
+    if line.session_id != view.session_id:
+        live.former.append(line)  # the session may come back to the id that it had
+        return _begun(live, view, ours, sent=sent, file=line.file, at=at)
+    return _gone_on(line, recorded, view, ours, at=at, sent=sent, drop=drop, sending=True)
 
 
-def entries_when_settled(
-    live: LiveEntry, track: Track, error: Exception | None
-) -> Iterator[JournalEntry]:
-    """Yield what has to be recorded after a session's save; note in *live* what became of its write."""
-    line, state, base = live.line, live.state, track.base
-    before = live.before(base, None if track.stored is None else track.stored.head)
+def news_when_settled(live: LiveEntry, track: Track, error: Exception | None) -> News | None:
+    """Return what has to be recorded after a session's save; note in *live* what became of its write."""
+    line, recorded, base = live.line, live.recorded, track.base
+    landed = live.has_landed(base, None if track.stored is None else track.stored.head)
     if track.attempt is None:
         live.pending = None
-    if line is None or not live.is_open:
-        return
-    if isinstance(error, SessionGoneError) or (state is None and error is None):
-        yield from _done(live)
-    elif state is None:
-        return
-    elif track.attempt is None and base is not None:
-        if all(base.get(name) == data for name, data in state.ours.items()):
-            yield from _done(live)
-        elif before is LastWrite.LANDED and state.sent is not None:
-            yield live.log, line, WriteLanded(line=line.number)
-            yield from _over(live, live.former)
+    if line is None or line.done:
+        return None
+    if isinstance(error, SessionGoneError) or (recorded is None and error is None):
+        return _done(live)
+    if recorded is None or track.attempt is not None or base is None:
+        return None
+    if all(base.get(name) == data for name, data in recorded.ours.items()):
+        return _done(live)
+    if not landed or recorded.head.sent is None:
+        return None
+    now = recorded.landed()
+    write = LineWrite(line, {0: now.head}, recorded.places_sent)
+    return News([write, *_ends(live.former)], line, now)
 
 
-def _done(live: LiveEntry) -> Iterator[JournalEntry]:
-    return _over(live, [*live.former, *([] if live.line is None else [live.line])])
-
-
-def _over(live: LiveEntry, lines: Iterable[JournalLine]) -> Iterator[JournalEntry]:
-    return ((live.log, line, LineEnd(line=line.number)) for line in lines if not line.done)
-
-
-def _begin(  # noqa: PLR0913, PLR0917 - each is another fact about one line
+def _begun(  # noqa: PLR0913 - each is another fact about one line
     live: LiveEntry,
     view: SessionView,
-    changed: Parts,
-    serializer: str,
-    at: int,
+    ours: Parts,
+    *,
     sent: SentWrite | None,
-) -> JournalEntry:
+    file: JournalFile,
+    at: int,
+) -> News:
+    """Return a line's beginning, which says all of a session that has to be said; what was said of it before is replaced."""
     line = live.line
     if line is None or line.done or line.session_id != view.session_id:
-        line = JournalLine(number=live.log.new_number(), session_id=view.session_id)
-    return live.log, line, make_begin(view, changed, serializer, line.number, at, sent=sent)
+        line = file.new_line(view.session_id)
+    first = ours if sent is None else unlike(sent.parts, {})
+    after = unlike(ours, first)
+    head = attrs.evolve(view.head(ours, sent), sent_place=0 if sent is None else 1)
+    records: dict[int, Record] = {0: head, 1: LineChange(at=at, parts=first)}
+    if after:
+        records[2] = LineChange(at=at, parts=after)
+    return News(
+        [LineWrite(line, records, ALL)],
+        line,
+        Recorded(head=head, ours=ours, after=after, base=view.base),
+    )
 
 
-def note_written(live: LiveEntry, entry: JournalEntry) -> None:
-    """Note that a record of a session's line was written."""
-    _, line, record = entry
-    if isinstance(record, LineBegin):
-        live.line, live.state = line, LineState.of(record, remembers=False)
-    elif isinstance(record, LineChange | WriteLanded) and live.state is not None:
-        live.state.apply(record)
-    elif line is live.line:
-        live.line = live.state = None
-    elif line in live.former:
-        live.former.remove(line)
+def _gone_on(  # noqa: PLR0913 - each is another fact about one line
+    line: JournalLine,
+    recorded: Recorded,
+    view: SessionView,
+    ours: Parts,
+    *,
+    at: int,
+    sent: SentWrite | None,
+    drop: tuple[int, int] | None,
+    sending: bool = False,
+) -> News | None:
+    """
+    Return what is new since a line was last written to; None when nothing is.
+
+    Args:
+        line: The line.
+        recorded: What it says, after what is dropped.
+        view: How the session stands; for a write that is being sent, as that one has it.
+        ours: Its parts that changed.
+        at: Microseconds since the epoch.
+        sent: A write whose answer is not known.
+        drop: The places of what has been stored.
+        sending: True when *sent* is about to be sent.
+    """
+    head = recorded.head_for(view, ours, sent)
+    change = recorded.change(head, ours, at)
+    changes = [] if change is None else [change]
+    after: Parts = {}
+    if sent is not None and sending:
+        head = attrs.evolve(head, sent_place=line.place + len(changes) - 1)
+        after = unlike(ours, sent.parts)
+        changes += [LineChange(at=at, parts=after)] if after else []
+    elif sent is not None:
+        if head is not recorded.head:
+            head = attrs.evolve(head, sent_place=recorded.head.sent_place)
+        after = recorded.after_change(change)
+    records: dict[int, Record] = dict(enumerate(changes, line.place))
+    if drop is not None or (head is not recorded.head and head != recorded.head):
+        records[0] = head
+    if not records:
+        return None
+    return News(
+        [LineWrite(line, records, drop)],
+        line,
+        Recorded(head=head, ours=ours, after=after, base=view.base),
+    )
+
+
+def _done(live: LiveEntry) -> News | None:
+    lines = live.former if live.line is None else [*live.former, live.line]
+    return News(_ends(lines)) if lines else None
+
+
+def _ends(lines: Iterable[JournalLine]) -> list[LineWrite]:
+    return [end_of(line) for line in lines if not line.done]
+
+
+def _is_long(line: JournalLine) -> bool:
+    """Return whether a line is better written anew."""
+    if line.place > _MOST_PLACES:
+        return True
+    return line.place > 2 and line.size > _MOST_BYTES + 16 * line.begin  # noqa: PLR2004 - it has begun with two

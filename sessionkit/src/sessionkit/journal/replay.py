@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
 from typing import Final
@@ -20,16 +20,13 @@ from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import (
     RejectedError,
     SessionGoneError,
-    SessionKitError,
     UnavailableError,
     text_of,
 )
-from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
-from sessionkit.journal.changes import LineState, Parts, SentWrite, Step, pack, thin_out
+from sessionkit.events import JournalFailed, SessionEvent
+from sessionkit.journal.changes import LineHead, LineState, Parts, SentWrite, Step, thin_out
 from sessionkit.journal.journal import Journal
-from sessionkit.journal.log import JournalLine, Log, set_aside
-from sessionkit.journal.owner import take_turn
-from sessionkit.journal.segment import PREAMBLE, SUFFIX, frame
+from sessionkit.journal.store import JournalLine, take_turn
 from sessionkit.merge.merger import stamp_changes
 from sessionkit.records import short
 from sessionkit.repository.repository import Repository
@@ -89,7 +86,7 @@ class JournalRecovery:
             raise UnavailableError(msg)
 
     def _replay(self, repository: Repository, patience: float) -> ReplayReport:
-        replay = Replay(journal=self.journal, repository=repository, emit=self.emit)
+        replay = Replay(journal=self.journal, repository=repository)
         try:
             return replay.run(patience)
         except OSError as error:
@@ -105,12 +102,10 @@ class Replay:
     Attributes:
         journal: The journal.
         repository: Takes the sessions.
-        emit: Takes events.
     """
 
     journal: Journal
     repository: Repository
-    emit: Callable[[SessionEvent], None]
     _counts: dict[str, int] = attrs.field(
         factory=lambda: dict.fromkeys(("saved", "gone", "aside"), 0)
     )
@@ -126,51 +121,51 @@ class Replay:
             What came of it. A store that can't be reached leaves all the rest waiting.
 
         Raises:
-            OSError: If the journal can't be read.
+            OSError: If the journal can't be read or written.
         """
         until = time.monotonic() + patience
         with take_turn(self.journal.folder, until):
-            self.journal.logs.adopt_dead()
+            self.journal.take_over()
             left = self.journal.left()
             while left and self._store(left[:_BATCH]) and time.monotonic() < until:
                 left = self.journal.left()
-        self.journal.logs.close_done()
+        self.journal.close_done()
         return ReplayReport(**self._counts, waiting=len(self.journal.left()))
 
-    def _store(self, lines: Sequence[tuple[Log, JournalLine]]) -> bool:
+    def _store(self, lines: Sequence[JournalLine]) -> bool:
         """Store some lines; return False when the store can't be reached."""
-        revived: dict[UserSession, tuple[Log, JournalLine]] = {}
-        for log, line in lines:
+        revived: dict[UserSession, JournalLine] = {}
+        for line in lines:
             try:
-                session = self._revived(log, line)
+                session = self._revived(line)
             except UnavailableError:
                 return False
             if session is not None:
-                revived[session] = (log, line)
+                revived[session] = line
         sessions = list(revived)
         outcomes = self.repository.save_many(sessions)
         for session, outcome in zip(sessions, outcomes, strict=True):
             self.journal.let_loose(session)
-            self._conclude(*revived[session], outcome)
+            self._conclude(revived[session], outcome)
         return not any(isinstance(outcome, UnavailableError) for outcome in outcomes)
 
-    def _revived(self, log: Log, line: JournalLine) -> UserSession | None:
+    def _revived(self, line: JournalLine) -> UserSession | None:
         try:
-            state = self.journal.logs.state(log, line)
+            state = self.journal.state(line)
             session = revive(self.repository, state)
-        except UnavailableError:
+        except (UnavailableError, OSError):
             raise
-        except (SessionKitError, OSError, ValueError) as error:
-            self._conclude(log, line, error)
+        except Exception as error:  # noqa: BLE001 - whatever comes of one line that lies on a disk, the others are stored
+            self._conclude(line, error)
             return None
         if session is None:
             _LOGGER.info("journal: session %s has expired", short(line.session_id))
-            self._conclude(log, line, SessionGoneError(line.session_id, "expired"))
+            self._conclude(line, SessionGoneError(line.session_id, "expired"))
             return None
-        self.journal.go_on(session, log, line, state)
+        self.journal.go_on(session, line, state)
         return session
 
-    def _conclude(self, log: Log, line: JournalLine, outcome: Exception | None) -> None:
+    def _conclude(self, line: JournalLine, outcome: Exception | None) -> None:
         if isinstance(outcome, UnavailableError):
             return
         if outcome is None:
@@ -178,18 +173,9 @@ class Replay:
         elif isinstance(outcome, SessionGoneError):
             self._counts["gone"] += 1  # the repository told
         else:
-            self._set_aside(log, line, outcome)
+            self.journal.set_aside(line, text_of(outcome, line.session_id))
             self._counts["aside"] += 1
-        self.journal.drop(log, line)
-
-    def _set_aside(self, log: Log, line: JournalLine, error: Exception) -> None:
-        state: LineState = self.journal.logs.state(log, line)
-        data = PREAMBLE + frame(pack(state.whole(line.number)))
-        path = log.owned.folder / f"{line.number}{SUFFIX}"
-        reason = text_of(error, line.session_id)
-        kept = set_aside(path, data, reason)
-        event = JournalSetAside(session_id=line.session_id, path=str(kept), reason=reason)
-        self.emit(event)
+        self.journal.drop(line)
 
 
 @attrs.frozen(kw_only=True)
@@ -241,21 +227,25 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
     """
     codec = repository.codec
     _translate(codec, state)
-    seen = repository.load_parts(state.session_id) if _may_be_stored(state) else None
-    if _has_landed(state, seen):
+    head = state.head
+    may_be_stored = head.known is not None or head.sent is not None
+    seen = repository.load_parts(head.session_id) if may_be_stored else None
+    if _has_landed(head, seen):
         state.land()
-    if state.known is not None and seen is None:
-        if repository.head_has_expired(state.known):
+        head = state.head
+    if head.known is not None and seen is None:
+        if repository.head_has_expired(head.known):
             return None
         msg = "the store has no record of it any more, and the journal has only what had changed"
         raise RejectedError(msg)
-    if state.known is not None and seen is not None and not seen.usable:
+    if head.known is not None and seen is not None and not seen.usable:
         if repository.head_has_expired(seen.head):
             return None
-        state.known, state.base = None, None  # it can't be read: what we have is all there is
+        # It can't be read: what we have is all there is.
+        state.head = attrs.evolve(head, known=None, base=None)
         track = Track(base={}, replaces=seen)
     else:
-        track = _track(state, seen)
+        track = _track(head, seen)
     track.last = _stamped(codec, state, track)
     session = _session(codec, state, track.last)
     if track.base is not None or track.stored is not None:
@@ -263,30 +253,25 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
     return session
 
 
-def _may_be_stored(state: LineState) -> bool:
-    return state.known is not None or state.sent is not None
-
-
-def _has_landed(state: LineState, seen: LastSeen | None) -> bool:
-    if state.sent is None or seen is None:
+def _has_landed(head: LineHead, seen: LastSeen | None) -> bool:
+    if head.sent is None or seen is None:
         return False
-    return state.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
+    return head.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
 
 
-def _track(state: LineState, seen: LastSeen | None) -> Track:
-    if state.known is None:
+def _track(head: LineHead, seen: LastSeen | None) -> Track:
+    if head.known is None:
         # Never stored: all its parts are in the line. Without a base, the app had read it
         # from somewhere, and the repository finds where it stands.
-        base = None if state.base is None else _over(_over({}, state.ours), state.base)
-        return Track(base=base)
+        return Track(base=None if head.base is None else _over({}, head.base))
     start = {} if seen is None else seen.parts
-    base = None if state.base is None else _over(start, state.base)
-    foreign = state.foreign or base is None
-    if seen is not None and seen.head.save_id == state.known.save_id:
+    base = None if head.base is None else _over(start, head.base)
+    foreign = head.foreign or base is None
+    if seen is not None and seen.head.save_id == head.known.save_id:
         return Track(base=base, stored=seen, foreign=foreign)
     # As the live session knew the store: its save meets what is there now.
     layout = {} if seen is None else seen.layout
-    stored = LastSeen(head=state.known, parts=start if base is None else base, layout=layout)
+    stored = LastSeen(head=head.known, parts=start if base is None else base, layout=layout)
     return Track(base=base, stored=stored, foreign=foreign)
 
 
@@ -305,24 +290,26 @@ def _stamped(codec: SessionCodec, state: LineState, track: Track) -> EncodedPart
 
 
 def _session(codec: SessionCodec, state: LineState, parts: EncodedParts) -> UserSession:
-    session = codec.decode(state.session_id, parts)
-    session.created_at = from_micros(state.created_at)
-    session.save_id = state.save_id
-    session.provisional = state.known is None
-    if state.known is not None:
-        session.version, session.save_id = state.known.version, state.known.save_id
+    head = state.head
+    session = codec.decode(head.session_id, parts)
+    session.created_at = from_micros(head.created_at)
+    session.save_id = head.save_id
+    session.provisional = head.known is None
+    if head.known is not None:
+        session.version, session.save_id = head.known.version, head.known.save_id
     moments = [step.at for step in (*state.steps, *state.after)]
-    session.owned_at = min(moments, default=state.created_at)
-    moments.append(state.known.last_activity if state.known else state.created_at)
+    session.owned_at = min(moments, default=head.created_at)
+    moments.append(head.known.last_activity if head.known else head.created_at)
     session.last_activity = from_micros(max(moments))
     return session
 
 
 def _translate(codec: SessionCodec, state: LineState) -> None:
     """Have a line's parts in the words of another serializer than the one that wrote them."""
-    if state.serializer == codec.name:
+    head = state.head
+    if head.serializer == codec.name:
         return
-    other = codec.others(state.serializer)
+    other = codec.others(head.serializer)
 
     def translated(parts: Parts) -> Parts:
         return {
@@ -330,12 +317,11 @@ def _translate(codec: SessionCodec, state: LineState) -> None:
             for name, data in parts.items()
         }
 
-    def each(steps: Iterable[Step]) -> list[Step]:
-        return [Step(step.at, translated(step.parts)) for step in steps]
-
-    state.base = None if state.base is None else translated(state.base)
-    state.ours = translated(state.ours)
-    state.steps, state.after = each(state.steps), each(state.after)
-    if state.sent is not None:
-        state.sent = SentWrite(state.sent.head, translated(state.sent.parts))
-    state.serializer = codec.name
+    state.head = attrs.evolve(
+        head,
+        serializer=codec.name,
+        base=None if head.base is None else translated(head.base),
+        sent=head.sent and SentWrite(head.sent.head, translated(head.sent.parts)),
+    )
+    state.steps = [Step(step.at, translated(step.parts)) for step in state.steps]
+    state.after = [Step(step.at, translated(step.parts)) for step in state.after]

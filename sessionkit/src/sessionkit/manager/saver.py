@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from time import time_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import attrs
 
 from sessionkit.errors import PartlySavedError, QueueFullError, SessionGoneError, text_of
 from sessionkit.events import SaveFailed
-from sessionkit.journal import Journal
-from sessionkit.journal.replay import JournalRecovery
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.lost_sessions import LostSessions
 from sessionkit.manager.store import Store
@@ -30,6 +28,9 @@ from sessionkit.session.held_forms import ask_for_forms, form_debounce
 from sessionkit.session.session import UserSession
 from sessionkit.settings.types import name_of_serializer
 from sessionkit.status import PersistenceStatus
+
+if TYPE_CHECKING:
+    from sessionkit.journal import JournalRecovery
 
 _SETTLED: Final = ("saved", "incomplete")
 
@@ -65,9 +66,6 @@ class BackgroundSaver:
             live: The live sessions.
             now: Returns the present moment, aware.
             part_from_struck_off: Has a session go on in another object, without devices that were struck off elsewhere.
-
-        Raises:
-            ConfigError: If the system can't have the journal that the settings ask for.
         """
         self._store = store
         self._live = live
@@ -244,6 +242,11 @@ def _make_recovery(store: Store, now: Callable[[], datetime]) -> JournalRecovery
     settings = store.settings.persistence
     if settings.journal is None:
         return None
+    from sessionkit.journal import (  # noqa: PLC0415 - it loads sqlite3, which who keeps none may not need
+        Journal,
+        JournalRecovery,
+    )
+
     assembly, serializer = store.assembly, store.settings.serializer
     name = name_of_serializer(serializer)
     journal = Journal(

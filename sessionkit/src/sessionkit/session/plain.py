@@ -413,6 +413,7 @@ def make_converter(
     converter.register_structure_hook(int, read_int)
     converter.register_structure_hook(bool, read_bool)
     converter.register_structure_hook(str, read_text)
+    converter.register_structure_hook(bytes, read_exactly(bytes))
     converter.register_unstructure_hook_func(is_optional_text, identity)
     converter.register_structure_hook_func(is_optional_text, read_optional_text)
     converter.register_unstructure_hook_func(is_app_dict, dict)
