@@ -68,6 +68,7 @@ def test_what_waited_is_tried_again_by_itself(open_server: OpenServer) -> None:
 
     server.store.on_write = fourth
     session = server.tab().run()
+    server.manager.persist_input("typed", 1)
     assert gate.reached.wait(PATIENCE)
     assert server.manager.flush()
 
@@ -193,6 +194,7 @@ def test_a_store_that_refuses_for_good(server: Server) -> None:
 def test_stopping_while_the_store_is_down(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     """It ends, and says whose changes are lost."""
     session = server.tab().run()
+    session.inputs["typed"] = 1
     server.store.down = True
     server.manager.close()
 
@@ -205,7 +207,7 @@ def test_stopping_while_the_store_hangs(server: Server) -> None:
     """It waits no longer than it is told to."""
     gate = Gate()
     server.store.on_write = gate
-    server.tab().run()
+    server.tab().run().inputs["typed"] = 1
     stopper = Thread(target=server.manager.close, args=(0.05,))
     stopper.start()
     assert gate.reached.wait(PATIENCE)
@@ -219,6 +221,8 @@ def test_stopping_while_the_store_hangs(server: Server) -> None:
 def test_another_users_sessions_are_saved_while_one_hangs_no_longer(server: Server) -> None:
     """One lost answer doesn't hold up the rest of a batch."""
     sessions = [server.tab().run() for _ in range(5)]
+    for session in sessions:
+        session.inputs["typed"] = 1
     server.store.next_writes(LOST)
     assert not server.manager.flush()
     assert 4 == len(server.store.keep())

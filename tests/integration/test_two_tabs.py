@@ -138,12 +138,12 @@ def test_two_replicas_begin_the_same_cookies_session(open_replica: OpenReplica) 
     tabs = [open_replica().tab(cookie) for _ in range(2)]
     for number, tab in enumerate(tabs):
         session = tab.run()
-        session.inputs[str(number)] = number
+        session.inputs[str(number)] = number + 1
         session.add_navigation("cart")
     at_once(*(lambda tab=tab: tab.server.manager.flush() for tab in tabs))  # type: ignore[misc]
 
     found = stored(tabs[0])
-    assert ({"0": 0, "1": 1}, {"cart": 2}) == (found.inputs, found.page_views)
+    assert ({"0": 1, "1": 2}, {"cart": 2}) == (found.inputs, found.page_views)
     assert 2 == found.version
 
 

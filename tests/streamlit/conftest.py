@@ -75,8 +75,7 @@ class Browser:
         """Change inputs of the browser's session as another replica would."""
         self.manager.flush()
         with SessionManager(self.settings()) as other:
-            session = other.recover("the-session")
-            assert session is not None
+            session = other.recover("the-session") or UserSession(session_id="the-session")
             for key, value in inputs.items():
                 session.set_input(key, value)
             other.save(session, immediate=True)

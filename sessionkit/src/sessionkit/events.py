@@ -33,7 +33,7 @@ class SessionEvent:
 
 @attrs.frozen(kw_only=True)
 class SessionCreated(SessionEvent):
-    """A session began."""
+    """A session began; it is stored once something was done in it."""
 
 
 @attrs.frozen(kw_only=True)

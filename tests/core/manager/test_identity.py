@@ -297,7 +297,7 @@ def test_a_session_that_was_stored_before_the_browser_said_who_it_is_stays_store
     """It is only left; nothing that was acknowledged is removed."""
     tab = server.tab()
     begun = tab.run()
-    assert server.manager.flush()
+    server.manager.save(begun, immediate=True)
     tab.connection.presented = token_for("own")
 
     assert "own" == tab.run().session_id

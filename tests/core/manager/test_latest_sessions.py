@@ -16,7 +16,7 @@ from session_harness.visitors import ALICE, BOB, keep
 
 from sessionkit.defaults.local_host import LocalHost
 from sessionkit.events import SessionRestored, SessionRotated
-from sessionkit.manager.identity import is_blank
+from sessionkit.manager.claims import is_blank
 from sessionkit.records import SCHEMA_VERSION, SessionWrite
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FormState
@@ -38,7 +38,7 @@ def shown(server: Server) -> Tab:
     session = tab.run()
     session.set_input("note", "")
     session.add_navigation("login")
-    assert server.manager.flush()
+    server.manager.save(session, immediate=True)
     return tab
 
 
@@ -599,6 +599,7 @@ def test_each_field_of_a_session_was_thought_of() -> None:
         "not_kept",
         "held_by",
         "provisional",
+        "unused",
         "ended",
         "never",
         "privacy",

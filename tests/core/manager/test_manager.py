@@ -138,6 +138,7 @@ def test_close_saves_what_waits(open_server: OpenServer) -> None:
     """Closing twice is fine."""
     server = open_server()
     session = server.tab().run()
+    session.inputs["typed"] = 1
     server.manager.close()
     server.manager.close()
 
@@ -155,6 +156,7 @@ def test_a_life_in_events(server: Server) -> None:
     session = tab.run()
     tab.run()
     session_id = session.session_id
+    session.inputs["typed"] = 1
     assert server.manager.flush()
     again = Server(FaultyStore(server.store.memory))
     moved = tab.beside(again)

@@ -105,7 +105,7 @@ def test_who_comes_meanwhile_waits_for_the_first_alone(server: Server) -> None:
 
 def test_the_session_comes_back_once_it_was_reached(server: Server) -> None:
     """At once, whatever the pause: somebody else found out that the store answers."""
-    server.tab().run()
+    server.tab().run().inputs["typed"] = 1
     server.store.down = False
     assert server.manager.flush()
     assert "Ada" == server.tab(token_for("s")).run(user_id="ada").inputs["name"]

@@ -47,6 +47,7 @@ def test_the_window_ends_by_itself(open_server: OpenServer) -> None:
     saved = Barrier(2, timeout=20)
     server.store.on_write = lambda _: (saved.wait(), None)[1]
     server.tab().run()
+    server.manager.persist_input("typed", 1)
 
     saved.wait()
     assert server.manager.flush()
@@ -84,6 +85,7 @@ def test_an_immediate_save_that_is_unavailable_raises_and_is_repeated(server: Se
 def test_a_background_save_that_fails_is_told(server: Server) -> None:
     """And whether it is tried again."""
     session = server.tab().run()
+    session.inputs["typed"] = 1
     server.store.down = True
     assert not server.manager.flush()
     server.wait_for_events()
@@ -127,6 +129,7 @@ def test_saving_and_saved(server: Server) -> None:
 def test_offline(server: Server) -> None:
     """Since when; saved when the store is back."""
     session = server.tab().run()
+    session.inputs["typed"] = 1
     server.store.down = True
     assert not server.manager.flush()
     status = server.manager.save_status(session)
@@ -296,6 +299,7 @@ def test_an_observer_that_ends_fails_no_save(
 ) -> None:
     """On the writer's own thread nobody waits for what it raises; who saves on their own thread gets it."""
     session = server.tab().run()
+    session.inputs["typed"] = 1
     told: list[SessionEvent] = []
 
     def observe(event: SessionEvent) -> None:

@@ -198,8 +198,7 @@ class Server:
     def visited(self) -> Tab:
         """Return a tab of a browser that holds a cookie of a session, which is stored."""
         tab = self.tab()
-        tab.run()
-        assert self.manager.flush()
+        self.manager.save(tab.run(), immediate=True)
         return tab.reload()
 
     def wait_for_events(self) -> None:

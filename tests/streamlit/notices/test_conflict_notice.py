@@ -231,6 +231,20 @@ def test_a_value_that_came_by_itself_may_lie_under_half_typed_text(
     assert lines == len(told(two))
 
 
+def test_what_a_field_shows_already_is_not_put_there_again(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a rerun of ours, for another field, would make the first edit of this one pass for a conflict."""
+    keeps = NOTICE + CITY + "persist_input('city', st.session_state.city)\n"
+    tab = browser.open(page(keeps)).run()
+    browser.connection_of(tab).page.tab.asked = True
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "by_browser", lambda _: False)
+        tab.run()
+    tab.text_input(key="city").set_value("Ghent").run()
+    assert [] == told(tab)
+
+
 def test_a_first_edit_is_no_conflict(browser: Any, page: Page) -> None:
     """What ``persist_input`` kept of the untouched widget is nobody else's."""
     body = NOTICE + "persist_input('city', st.text_input('City', key='city'))\n"

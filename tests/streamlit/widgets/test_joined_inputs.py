@@ -77,7 +77,7 @@ def test_numbers_are_joined_as_their_policy_says(  # noqa: PLR0913, PLR0917 - a 
     """Both began with 5."""
     policy(count=policy_name)
     tab = browser.open(page(COUNT)).run()
-    browser.manager.flush()
+    browser.manager.save(browser.connection_of(tab).session, immediate=True)
     browser.elsewhere(count=theirs)
     tab.number_input(key="count").set_value(ours).run()
 

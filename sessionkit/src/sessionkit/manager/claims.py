@@ -11,12 +11,15 @@ import attrs
 
 from sessionkit.errors import InvalidTokenError
 from sessionkit.events import RestoreRefused, SessionEvent
-from sessionkit.host import ENDED_KEY, STATE_KEY, Host
+from sessionkit.host import ENDED_KEY, STATE_KEY, Host, ShowingHost
 from sessionkit.records import hidden_repr, short_repr
 from sessionkit.repository.tracks import Owner
+from sessionkit.session.devices import EXTENSION as DEVICES
 from sessionkit.session.devices import devices_of, is_struck_off, replacement_of
 from sessionkit.session.fields import check_session_id
+from sessionkit.session.forms import FormState
 from sessionkit.session.session import UserSession
+from sessionkit.values.equality import is_empty
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
@@ -211,3 +214,70 @@ def leave(host: Host) -> None:
     del state[STATE_KEY]
     if not host.trusted:
         state[ENDED_KEY] = True
+
+
+# -- is there anything in a session that is worth a record, or to come home to? --------
+
+
+def is_unused(session: UserSession, host: Host) -> bool:
+    """
+    Return whether nobody has done anything in a session yet: it is nobody's, blank, and on its first page.
+
+    Args:
+        session: The session, live.
+        host: The host that it was begun by.
+    """
+    activity, pages = session.activity, len(session.navigation_history)
+    return (
+        session.user_id is None
+        and not activity.of_user
+        and not session.dirty_forms
+        and pages <= 1
+        # Each input counts when it is there for the first time; a change of one counts again.
+        and activity.count <= pages + len(session.inputs)
+        and is_blank(session, host)
+    )
+
+
+def is_blank(session: UserSession, host: Host | None = None) -> bool:
+    """
+    Return whether a session holds nothing but what a page leaves there by being shown.
+
+    That are values as untouched widgets have them, and what counts visits:
+    history, page views, activity, devices. In doubt something was done.
+
+    Args:
+        session: The session.
+        host: May know more of what was only shown; None knows nothing.
+    """
+    shown = host if isinstance(host, ShowingHost) else None
+    with session.lock:
+        said = (session.theme, session.language, session.timezone)
+        held = (
+            session.roles,
+            session.permissions,
+            session.extensions.keys() - {DEVICES, *((shown.notes,) if shown else ())},
+            session.cache_keys,
+            session.cache_dependencies,
+            session.unknown,
+            session.unreadable,
+        )
+        return (
+            not any(held)
+            and not any(said)
+            and all(
+                is_empty(value) or (shown is not None and shown.is_only_shown(session, key))
+                for key, value in tuple(session.inputs.items())
+            )
+            and all(map(_is_blank_form, tuple(session.form_states.values())))
+        )
+
+
+def _is_blank_form(form: object) -> bool:
+    return (
+        isinstance(form, FormState)  # an app may put anything there: it is told when it is saved
+        and all(map(is_empty, tuple(form.data.values())))
+        and not any(
+            (form.errors, form.snapshots, form.redo_snapshots, form.unknown, form.unreadable)
+        )
+    )

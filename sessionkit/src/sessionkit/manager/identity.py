@@ -34,14 +34,20 @@ from sessionkit.events import (
     SessionRestored,
     StoreUnavailable,
 )
-from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, LoadingHost, ShowingHost
-from sessionkit.manager.claims import Claim, Claims, ConnectedSession, connected_session, leave
+from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, LoadingHost
+from sessionkit.manager.claims import (
+    Claim,
+    Claims,
+    ConnectedSession,
+    connected_session,
+    is_blank,
+    leave,
+)
 from sessionkit.manager.lifecycle import LiveRotation
 from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.store import Store
 from sessionkit.records import short
 from sessionkit.repository.tracks import Absence, Owner
-from sessionkit.session.devices import EXTENSION as DEVICES
 from sessionkit.session.devices import (
     devices_of,
     list_device,
@@ -50,9 +56,7 @@ from sessionkit.session.devices import (
     strike_off,
 )
 from sessionkit.session.fields import new_session_id
-from sessionkit.session.forms import FormState
 from sessionkit.session.session import UserSession
-from sessionkit.values.equality import is_empty
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
@@ -286,7 +290,7 @@ class Identity:
                 bound = self._bind(host, session, claim)
                 if bound is not None:
                     return bound
-        return self._begin(claim, new_session_id())
+        return self._begin(host, claim, new_session_id())
 
     def _has_lost(self, before: ConnectedSession, claim: Claim) -> bool:
         """Return whether a connection's session was ended, or has struck the connection's device off."""
@@ -427,18 +431,23 @@ class Identity:
             # Others may have known the old one before the login; and a user's devices all bear the id of the session
             # that they shared: once it has expired they have nothing in common.
             session_id = new_session_id()
-        session = self._begin(claim, session_id, saved=found.absence is not Absence.NEWER)
+        session = self._begin(host, claim, session_id, saved=found.absence is not Absence.NEWER)
         session.provisional |= found.absence is Absence.UNAVAILABLE and not session.version
         if planted and found.absence is Absence.UNAVAILABLE:
             self._unproven.add(session)  # it may be the user's own: that is known later
         return session
 
-    def _begin(self, claim: Claim, session_id: str, *, saved: bool = True) -> UserSession:
+    def _begin(
+        self, host: Host, claim: Claim, session_id: str, *, saved: bool = True
+    ) -> UserSession:
         def make() -> UserSession:
             self.emit(SessionCreated(session_id=session_id))
-            return UserSession(
+            session = UserSession(
                 session_id=session_id, user_id=claim.user_id, authenticated=claim.authenticated
             )
+            if not host.trusted:
+                self.live.unused.begin(session, host)
+            return session
 
         return self.live.begin(session_id, make, saved=saved)
 
@@ -542,47 +551,3 @@ class LatestSessions:
         except NewerFormatError:
             return False  # the repository told why
         return stored is None or is_blank(stored, host)
-
-
-def is_blank(session: UserSession, host: Host | None = None) -> bool:
-    """
-    Return whether a session holds nothing but what a page leaves there by being shown.
-
-    That are values as untouched widgets have them, and what counts visits:
-    history, page views, activity, devices. In doubt something was done.
-
-    Args:
-        session: The session.
-        host: May know more of what was only shown; None knows nothing.
-    """
-    shown = host if isinstance(host, ShowingHost) else None
-    with session.lock:
-        said = (session.theme, session.language, session.timezone)
-        held = (
-            session.roles,
-            session.permissions,
-            session.extensions.keys() - {DEVICES, *((shown.notes,) if shown else ())},
-            session.cache_keys,
-            session.cache_dependencies,
-            session.unknown,
-            session.unreadable,
-        )
-        return (
-            not any(held)
-            and not any(said)
-            and all(
-                is_empty(value) or (shown is not None and shown.is_only_shown(session, key))
-                for key, value in tuple(session.inputs.items())
-            )
-            and all(map(_is_blank_form, tuple(session.form_states.values())))
-        )
-
-
-def _is_blank_form(form: object) -> bool:
-    return (
-        isinstance(form, FormState)  # an app may put anything there: it is told when it is saved
-        and all(map(is_empty, tuple(form.data.values())))
-        and not any(
-            (form.errors, form.snapshots, form.redo_snapshots, form.unknown, form.unreadable)
-        )
-    )

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from threading import Lock, RLock
 from typing import Final
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import attrs
 
+from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError, text_of
 from sessionkit.events import SessionEvent, StoreUnavailable
+from sessionkit.host import Host
+from sessionkit.manager.claims import is_unused
 from sessionkit.manager.rerun_check import RerunCheck
 from sessionkit.manager.store import Store
-from sessionkit.repository.tracks import Absence, LoadResult, Owner
+from sessionkit.repository.refresh import begin_from
+from sessionkit.repository.tracks import Absence, LoadResult, Owner, Tracks
 from sessionkit.session.ended import empty
 from sessionkit.session.session import UserSession
+from sessionkit.settings.types import name_of_serializer
 
 _LOST: Final = frozenset({"ended", "device"})
 """Why nothing is left to those who have a session's object: somebody has logged out there, or logged them out."""
@@ -37,11 +43,16 @@ class LiveSessions:
         store: The store.
         emit: Takes events.
         rerun_check: Refreshes a session, at most once an interval.
+        unused: Those of them in which nothing was done yet.
     """
 
     store: Store
     emit: Callable[[SessionEvent], None]
     rerun_check: RerunCheck
+    unused: UnusedSessions = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda own: UnusedSessions(store=own.store), takes_self=True),
+    )
     _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
     _all_saved: bool = True
@@ -83,6 +94,9 @@ class LiveSessions:
             session = self._sessions.get(session_id)
             if session is None:
                 session = self._sessions[session_id] = make()
+                self.rerun_check.record_refreshed(
+                    session_id
+                )  # the store was just asked, or knows no such id
                 if not saved:
                     self._unsaved.add(session)
                     self._all_saved = False
@@ -167,6 +181,7 @@ class LiveSessions:
 
     def refresh_if_due(self, session: UserSession) -> None:
         """Refresh a live session, if it is time; waits for no store that is down."""
+        self.unused.note(session)
         if self.is_saved(session):
             self.rerun_check.refresh_if_due(session)
             self.let_go_if_gone(session)
@@ -179,6 +194,7 @@ class LiveSessions:
 
     def refresh_now(self, session: UserSession) -> None:
         """Refresh a live session; may wait."""
+        self.unused.note(session)
         self.rerun_check.refresh_now(session)
         self.let_go_if_gone(session)
 
@@ -232,6 +248,7 @@ class LiveSessions:
         session = self._sessions.get(session_id)
         if session is None:
             return None
+        self.unused.note(session)
         try:
             if self.store.outage.is_known:
                 self.store.outage.check()
@@ -275,3 +292,84 @@ class _IdLock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+# -- sessions in which nothing was done yet ------------------------------------
+
+
+@attrs.define(kw_only=True, eq=False)
+class UnusedSessions:
+    """
+    Live sessions of which nothing is stored, since nothing was done in them.
+
+    What their pages put there by being shown is what their users' changes begin
+    from: it is stored with the first of these, and where another replica has
+    stored the session meanwhile, it changes nothing there. Only visits count.
+
+    Attributes:
+        store: Where they will be stored; it is not opened for them.
+    """
+
+    store: Store
+    _hosts: WeakKeyDictionary[UserSession, Host] = attrs.field(factory=WeakKeyDictionary)
+    _noted: WeakKeyDictionary[UserSession, int] = attrs.field(factory=WeakKeyDictionary)
+
+    @cached_property
+    def _codec(self) -> SessionCodec:
+        return self.store.assembly.codec(self.store.settings.serializer)
+
+    @property
+    def _tracks(self) -> Tracks:
+        return self.store.assembly.tracks(name_of_serializer(self.store.settings.serializer))
+
+    def begin(self, session: UserSession, host: Host) -> None:
+        """Take a session that was begun just now, and the host that it was begun by."""
+        self._hosts[session] = host
+        session.unused = True
+
+    def is_left_out(self, session: UserSession) -> bool:
+        """
+        Return whether nothing is to be stored of a session: health checks, link previews and crawlers open pages, too.
+
+        What was begun while nobody could look joins what is stored, used or not.
+        """
+        return session.unused and self.look(session) and not session.provisional
+
+    def note(self, session: UserSession) -> None:
+        """Do as :meth:`look`, if more was put into an unused session since someone looked."""
+        if session.unused and self._noted.get(session) != session.activity.count:
+            self.look(session)
+
+    def look(self, session: UserSession) -> bool:
+        """Return whether still nothing was done in an unused session; note what it was shown with."""
+        try:
+            unused = self._note_shown(session)
+        except Exception:  # noqa: BLE001 - what an app keeps may raise anything: its save tells
+            unused = False
+        if not unused:
+            session.unused = False
+        return session.unused  # someone may have asked for a save meanwhile
+
+    def _note_shown(self, session: UserSession) -> bool:
+        count, shown = session.activity.count, None
+        if self._noted.get(session) != count:
+            # Before it is judged: what is done meanwhile is then found, and not taken for shown.
+            shown = _encode_shown(self._codec, session)
+        if not is_unused(session, self._hosts[session]):
+            return False
+        if shown is not None and begin_from(self._tracks, session, shown):
+            self._noted[session] = count
+        return True
+
+
+def _encode_shown(codec: SessionCodec, session: UserSession) -> EncodedParts:
+    with session.lock:
+        pages = len(session.navigation_history)
+        shown = attrs.evolve(
+            session,
+            navigation_history=[],
+            page_views={},
+            interaction_count=max(0, session.activity.count - pages),
+        )
+        shown.never = session.never
+        return codec.encode(shown, {}).parts

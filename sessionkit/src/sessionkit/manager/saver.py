@@ -90,7 +90,7 @@ class BackgroundSaver:
             saver=RepositorySaver(
                 store=store,
                 live_sessions=live,
-                keep=None if self.recovery is None else self.recovery.journal.keep,
+                keep=None if self.recovery is None else self._keep,
                 part_from_struck_off=part_from_struck_off,
                 lost_sessions=self._lost_sessions,
             ),
@@ -152,6 +152,7 @@ class BackgroundSaver:
         """
         if not isinstance(session, UserSession):
             SESSION.check(session)
+        session.unused = False  # whoever asks means it, whatever is in there
         ask_for_forms(session)
         if not immediate:
             self.queue(session)
@@ -225,6 +226,11 @@ class BackgroundSaver:
         if self.recovery is not None:
             self.recovery.recover(repository, self.later)
 
+    def _keep(self, session: UserSession) -> None:
+        """Have the journal keep what a session has; of one that is not to be stored, nothing."""
+        if self.recovery is not None and not self._live.unused.is_left_out(session):
+            self.recovery.journal.keep(session)
+
     def record_lost(self, session_id: str) -> None:
         """Record that the store had lost a session, or a save of it, and look at the others soon."""
         self._lost_sessions.record_lost(session_id)
@@ -295,7 +301,12 @@ class RepositorySaver:
         return _outcome(session, error, before)
 
     def save_many(self, sessions: Sequence[UserSession]) -> list[SaveOutcome]:
-        """Save a batch."""
+        """Save a batch; nothing is stored of those in which nothing was done."""
+        used = [one for one in sessions if not self.live_sessions.unused.is_left_out(one)]
+        outcomes = dict(zip(used, self._save_used(used), strict=True)) if used else {}
+        return [outcomes.get(session, NOTHING_TO_SAVE) for session in sessions]
+
+    def _save_used(self, sessions: Sequence[UserSession]) -> list[SaveOutcome]:
         repository, before = self.store.repository, [session.save_id for session in sessions]
         errors = repository.save_many(sessions, whole=False)
         for session in sessions:
@@ -320,10 +331,10 @@ class RepositorySaver:
         return 0 if repository is None else repository.encoded_size(session)
 
     def live(self) -> list[UserSession]:
-        """Return the live sessions that were stored before."""
+        """Return the live sessions that were stored before, and those in which nothing was done when someone looked last."""
         live = self.live_sessions.stored()
         self.lost_sessions.look_in_the_end(live)
-        return live
+        return [*live, *(one for one in self.live_sessions.all() if one.unused)]
 
 
 def failed_save(session: UserSession, error: Exception, *, retrying: bool) -> SaveFailed:

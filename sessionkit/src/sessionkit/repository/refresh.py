@@ -7,6 +7,8 @@ The caller holds the track's lock.
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from sessionkit.encoding.codec import EncodedParts, SessionCodec
@@ -22,6 +24,7 @@ from sessionkit.repository.tracks import (
     LastSeen,
     SaveContext,
     Track,
+    Tracks,
     gone_reason,
     went_back,
     why_gone,
@@ -44,8 +47,12 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
         NewerFormatError: If a newer release has saved it.
     """
     known = track.stored
-    if known is None or track.attempt is not None:
+    if track.attempt is not None:
         return False  # the next save meets what is stored
+    if known is None:
+        # What was begun while the store was down waits to be saved: that meets what is stored.
+        is_asked = session.unused and not session.provisional
+        return is_asked and _refresh_unstored(context, session, track)
     asked_at = micros_now()
     head = None if context.read_head is None else context.read_head(session.session_id)
     if head is not None and head.save_id in (known.head.save_id, track.unfit):
@@ -64,6 +71,20 @@ def refresh_track(context: SaveContext, session: UserSession, track: Track) -> b
         if seen.head.save_id != known.head.save_id:
             record_seen(context, session, track, seen)
         _record_times(track, known, seen.head)
+        session.owned_at = asked_at
+    return True
+
+
+def _refresh_unstored(context: SaveContext, session: UserSession, track: Track) -> bool:
+    """Record what somebody else has stored under the id of a session that was never stored here."""
+    asked_at = micros_now()
+    seen = _load_parts(context, session, track, None)
+    track.gone = why_gone(context, session, track, seen)
+    if track.gone is not None:
+        context.emit(SessionGone(session_id=session.session_id, reason=track.gone))
+        raise SessionGoneError(session.session_id, track.gone)
+    if seen is not None and seen.usable:
+        record_seen(context, session, track, seen)
         session.owned_at = asked_at
     return True
 
@@ -146,11 +167,14 @@ def record_seen(context: SaveContext, session: UserSession, track: Track, seen: 
         # This very object was saved through another repository.
         track.base, track.stored, track.replaces = seen.parts, seen, None
     elif known is None:
-        # It was never stored by us: its base is the empty session, and nothing is in conflict.
+        # It was never stored by us: its base is what it began as, and nothing is in conflict.
+        if track.base is not None:
+            track.base = _in_common(context.codec, track.base, seen.parts)
         if session.provisional and track.base is not None:
             # What is granted here and not there may have been revoked: nobody could look.
             track.base = {name: part for name, part in track.base.items() if name != GRANTS}
-        track.stored, track.replaces, session.provisional = seen, None, False
+        track.stored, track.replaces = seen, None
+        session.provisional = session.unused = False
     elif not went_back(known.head, seen.head):
         track.stored, track.foreign = seen, True
         track.rewrite = track.rewrite or seen.damaged
@@ -162,6 +186,24 @@ def record_seen(context: SaveContext, session: UserSession, track: Track, seen: 
         )
         context.emit(event)
         _record_went_back(track, known, seen)
+
+
+def _in_common(codec: SessionCodec, base: EncodedParts, theirs: EncodedParts) -> EncodedParts:
+    """Return what is there in theirs, too, of what a session began as: nobody has removed the rest, it is new."""
+    common: EncodedParts = {}
+    for name in base.keys() & theirs.keys():
+        common[name] = base[name]
+        if base[name] != theirs[name]:
+            part, other = (codec.decode_part(name, parts[name]) for parts in (base, theirs))
+            entries = {field: _entries_of(part[field], other.get(field)) for field in part}
+            common[name] = codec.serializer.dumps(entries)
+    return common
+
+
+def _entries_of(value: Any, other: Any) -> Any:  # noqa: ANN401 - what a part holds may be anything
+    if type(value) is not dict or type(other) is not dict:
+        return value
+    return {key: _entries_of(entry, other[key]) for key, entry in value.items() if key in other}
 
 
 def _record_went_back(track: Track, known: LastSeen, seen: LastSeen) -> None:
@@ -206,6 +248,32 @@ def begin_track(context: SaveContext, session: UserSession) -> Track:
     if session.save_id is None:
         return Track(base=_blank(context.codec, session))
     return _begin_stored(context, session, session.save_id)
+
+
+def begin_from(tracks: Tracks, session: UserSession, shown: EncodedParts) -> bool:
+    """
+    Let the changes of a session that was never stored begin from what it was shown with.
+
+    That has no stamps: it loses against any change.
+
+    Args:
+        tracks: What is known of live sessions.
+        session: The session.
+        shown: Its parts, encoded, as they were before anyone did anything in it.
+
+    Returns:
+        False where it is being saved, or is known to be stored: its changes have begun.
+    """
+    track = tracks.get_or_make(session, lambda: Track(base=shown))
+    if not track.lock.acquire(blocking=False):
+        return False
+    try:
+        if track.stored is not None or track.attempt is not None or not session.unused:
+            return False
+        track.base, track.last = shown, None
+    finally:
+        track.lock.release()
+    return True
 
 
 def _begin_stored(context: SaveContext, session: UserSession, save_id: str) -> Track:

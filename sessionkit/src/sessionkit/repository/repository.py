@@ -222,7 +222,7 @@ class Repository:
 
     def try_refresh(self, session: UserSession, *, wait: bool = False) -> bool:
         """
-        Do as :meth:`refresh`, but ask for nothing that is known: what was never stored, or is gone.
+        Do as :meth:`refresh`, but ask for nothing that is known to be gone.
 
         Args:
             session: The session.
@@ -232,6 +232,8 @@ class Repository:
             Whether the store was asked.
         """
         track = self._tracks.get(session)
+        if track is None and session.unused:
+            track = self._track(session)  # nobody has stored it, as far as is known
         if track is None or track.gone is not None or not track.lock.acquire(blocking=wait):
             return False
         try:

@@ -262,7 +262,8 @@ class Save:
             not_read=track.stored.not_read if track.stored else frozenset(),
         )
         track.shared.last_seen = track.stored
-        track.replaces, self.session.provisional = None, False
+        track.replaces = None
+        self.session.provisional = self.session.unused = False
         anew, track.missing, track.rewrite = track.missing, False, False
         self._record_contributed(attempt.ours)
         # After a resent write the newer state follows; otherwise that was all.

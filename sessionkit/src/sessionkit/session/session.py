@@ -54,10 +54,12 @@ class Activity:
     Attributes:
         count: How many interactions there were.
         last: When it was last used, in nanoseconds since the epoch.
+        of_user: Whether its user is known to have done something, though what it holds may say nothing of it.
     """
 
     count: int = 0
     last: int = 0
+    of_user: bool = False
 
     @property
     def micros(self) -> int:
@@ -179,6 +181,7 @@ class UserSession:
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
         provisional: True while nobody could say what the store has under its id. Not stored; set by the manager.
         held_by: The devices whose connections were given this object. Not stored; set by the manager.
+        unused: True while nothing of it is stored, since nothing was done in it. Not stored; set by the manager.
         ended: True when the session has moved to a fresh id: go on with what ``bootstrap_session`` or
             ``rotate_session`` returned; or when it was ended, here or elsewhere, or took the device of those that
             have this object off its list. This object is empty then, and nothing of it is stored any more.
@@ -224,6 +227,7 @@ class UserSession:
     provisional: bool = attrs.field(init=False, repr=False, default=False)
     held_by: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     owned_at: int = attrs.field(init=False, repr=False, factory=micros_now)
+    unused: bool = attrs.field(init=False, repr=False, default=False)
     ended: bool = attrs.field(init=False, repr=False, default=False)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 

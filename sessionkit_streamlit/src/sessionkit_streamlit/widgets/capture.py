@@ -142,6 +142,7 @@ def _take(
     if key in widgets.shown and connection.keeper is not None:
         before = to_keep(widgets.shown[key])
         joined = connection.keeper.joined_input(session, key, before, kept)
+    session.activity.of_user = True  # before: whoever sees the value knows whose it is
     session.set_input(key, joined)
     widgets.agree(key, value)
     widgets.kept[key] = widgets.typed[key] = kept

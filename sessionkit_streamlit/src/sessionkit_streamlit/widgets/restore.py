@@ -253,6 +253,9 @@ def _is_news(widgets: Widgets, key: str, value: Any, current: Any) -> bool:  # n
         return waited or key not in widgets.sent | widgets.deleted
     if current is MISSING:
         return True
+    if is_same(current, value):
+        widgets.agree(key, value)  # there is nothing to put, and nothing that its user has not seen
+        return False
     untouched = is_same(widgets.shown[key], current)
     return untouched and (waited or not is_same(widgets.kept.get(key, MISSING), value))
 
