@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import streamlit as st
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime import get_instance
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -19,21 +20,18 @@ class Held:
 
     def __init__(self) -> None:
         """Begin to hold."""
-        self.waiting: dict[str, AppSession] = {}
         self.released: set[str] = set()
         flush = AppSession.flush_browser_queue
 
         def late(session: AppSession) -> list[ForwardMsg]:
-            if session.id in self.released:
-                return flush(session)
-            self.waiting[session.id] = session
-            return []
+            return flush(session) if session.id in self.released else []
 
         AppSession.flush_browser_queue = late
 
     def release_later(self) -> None:
         """Send what was held, in a while."""
-        session = self.waiting[get_script_run_ctx().session_id]
+        manager = get_instance()._session_mgr
+        session = manager.get_session_info(get_script_run_ctx().session_id).session
 
         def release() -> None:
             self.released.add(session.id)

@@ -72,7 +72,7 @@ def itself() -> list[Any]:
     return cell
 
 
-def deep(levels: int = 100_000) -> list[Any]:
+def deep(levels: int = 10_000) -> list[Any]:
     """Return a list that nests so deeply."""
     cell: list[Any] = [1]
     for _ in range(levels):
