@@ -130,5 +130,23 @@ def test_killed_primary_under_load(
     assert load.retries > 0
 
 
+def test_a_primary_that_has_become_a_replica(
+    cluster: valkeys.Cluster, opened: Callable[..., RedisStorage]
+) -> None:
+    """Saves that still go there go on to its successor: that the key has moved is heard, though WAIT fails there, too."""
+    storage = opened(cluster.url, min_replicas=1)
+    storage.write(first())
+    former = cluster.owner_of(key_slot(Keys().session(b"s")[0]))
+    (successor,) = cluster.replicas_of(former)
+
+    successor.ask("CLUSTER", "FAILOVER")
+    valkeys.wait_until(lambda: cluster.is_led_without(former), "its replica has taken over")
+
+    valkeys.wait_until(lambda: _is_stored(storage), "a save goes to the successor")
+    stored = storage.read("s")
+    assert stored is not None
+    assert following(2).head == stored.head
+
+
 def _is_stored(storage: RedisStorage) -> bool:
     return [None] == storage.write_many([following(2)])

@@ -161,12 +161,15 @@ class Calls:
     def _send_and_wait(self, client: Client, commands: Sequence[Command]) -> list[Any]:
         # WAIT waits for what its own connection has written: it must be in the same packet.
         *answers, acknowledged = self._pipe(client, [*commands, self._wait])
+        unproven: BaseException
         if isinstance(acknowledged, BaseException):
-            return [acknowledged] * len(answers)
-        if acknowledged >= self._min_replicas:
+            unproven = acknowledged
+        elif acknowledged < self._min_replicas:
+            unproven = TooFewReplicasError(acknowledged, self._min_replicas)
+        else:
             return answers
-        few = TooFewReplicasError(acknowledged, self._min_replicas)
-        return [answer if isinstance(answer, BaseException) else few for answer in answers]
+        # A command's own error says more: a former primary says where the key is now, and refuses to WAIT, too.
+        return [answer if isinstance(answer, BaseException) else unproven for answer in answers]
 
 
 # -- connections to one server ---------------------------------------------------------

@@ -140,8 +140,8 @@ class Seat:
             return error
         return None
 
-    def _settled(self, fate: str | None, was: State, now: int, writes: int) -> bool:
-        """Let an oracle save; return whether no answer came."""
+    def _settled(self, fate: str | None, was: State, now: int, writes: int | None) -> bool:
+        """Let an oracle save; return whether no answer came. Without a count of *writes*, there is one if there is news."""
         if self.doubt is None:
             return self._fresh(fate, was, now, writes)
         lost = fate is not None and fate != LANDED
@@ -162,12 +162,14 @@ class Seat:
             if fate == LANDED:
                 return True
             self.landed(doubt.ours)
-        return self._fresh(None, was, now, writes - 1)
+        return self._fresh(None, was, now, None if writes is None else writes - 1)
 
-    def _fresh(self, fate: str | None, was: State, now: int, writes: int) -> bool:
+    def _fresh(self, fate: str | None, was: State, now: int, writes: int | None) -> bool:
         if self.place.seen.version > self.known.version:
             self.meet(self.place.seen)
         self.see(was, now)
+        if writes is None:
+            writes = merged(self.base, self.live, self.known.state) != self.known.state
         if not writes:
             assert merged(self.base, self.live, self.known.state) == self.known.state
             self.base, self.foreign = self.live, False
@@ -232,7 +234,7 @@ class Seat:
         """Let an oracle move the session; return what is to be stored under the new id."""
         self.world.look = lambda _: ("the last one", 0)  # there is a tombstone by now
         if self.doubt is not None or self.foreign:
-            self._settled(None, was, now, 2)
+            self._settled(None, was, now, None)
         self.see(was, now)
         self.live = merged(self.base, self.live, self.known.state)
         return merged(self.known.state, self.live, self.world.stored.state)
