@@ -25,7 +25,8 @@ class Tab:
     def shows(self, *lines: str) -> None:
         """Wait until the page says each of *lines*."""
         for text in lines:
-            expect(self.line(text)).to_be_visible()
+            # While a run replaces the page, Streamlit shows what was there and what is new: one is left in the end.
+            expect(self.line(text).filter(visible=True)).to_have_count(1)
 
     def value(self, name: str) -> str:
         """Return what follows ``name=`` on the page."""
