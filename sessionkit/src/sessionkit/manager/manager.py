@@ -188,7 +188,7 @@ class SessionManager:
         log_event(event)
         try:
             self.plugins.emit(event)
-        except BaseException:
+        except BaseException:  # whatever ends an observer must not end the writer
             if not self.persistence.is_own_thread():
                 raise  # the caller's: a Ctrl-C, a time limit, a page that is stopped
             _LOGGER.exception("an observer of %s ended by what is no error", type(event).__name__)

@@ -134,22 +134,7 @@ class BackgroundSaver:
             self.persistence.schedule_save(None, session)
 
     def save(self, session: UserSession, *, immediate: bool = False) -> None:
-        """
-        Save a session, soon or at once, with all its forms: also those that don't save themselves.
-
-        Args:
-            session: The session.
-            immediate: True to save now, and to raise what went wrong.
-
-        Raises:
-            SerializationError: If a value can't be kept; all else was saved.
-            UnavailableError: If the store can't be reached; it is tried again by itself.
-            QueueFullError: If too many sessions wait to be saved already, and that is the policy.
-            SessionGoneError: If the session was ended, deleted or replaced.
-            ConflictError: If the conflict strategy refused.
-            PluginError: If the strategy failed; nothing was stored.
-            RejectedError: If the store will not take it.
-        """
+        """Save a session, soon or at once, with all its forms; see ``SessionManager.save``."""
         if not isinstance(session, UserSession):
             SESSION.check(session)
         session.unused = False  # whoever asks means it, whatever is in there

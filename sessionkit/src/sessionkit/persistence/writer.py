@@ -216,7 +216,7 @@ class Writer:
                     return False
                 self._attempts.begin(slots)
             self._attempts.run(slots, passing)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: no session stays in flight behind; raised again
             self._attempts.put_back(slots)
             raise
         return True

@@ -75,6 +75,9 @@ def one_of(*words: str) -> Callable[[Any, Any, str], None]:
     return check
 
 
+_WHEN_FULL: Final = one_of("block", "raise")
+
+
 def full_policy(_: object, __: object, value: str) -> None:
     """Refuse what can't be done with a session that has no room to wait."""
     if value == "spill":
@@ -83,7 +86,7 @@ def full_policy(_: object, __: object, value: str) -> None:
             " a journal keeps what waits, whatever this is"
         )
         raise ConfigError(msg)
-    one_of("block", "raise")(_, __, value)
+    _WHEN_FULL(None, None, value)
 
 
 def lifetime(_: object, __: object, value: timedelta | None) -> None:
