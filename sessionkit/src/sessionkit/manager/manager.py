@@ -94,7 +94,9 @@ class SessionManager:
         self._store = Store(settings, self.plugins, now=now, clock=clock, emit=self.emit)
         self._rerun_check = RerunCheck(_interval(settings), self._store, clock=clock)
         self._live = LiveSessions(store=self._store, emit=self.emit, rerun_check=self._rerun_check)
-        self._watcher = Watcher(self._live, self._hosts.imported, wanted=self.watching, clock=clock)
+        self._watcher = (
+            Watcher(self._live, self._hosts.imported, clock=clock) if self.watching else None
+        )
         if settings.conflict.fields:
             _ = self.assembly  # what is wrong with them is an error at start
         self._saver = BackgroundSaver(
@@ -102,11 +104,9 @@ class SessionManager:
         )
         self._recovery = self._saver.recovery
         self.persistence: Final = self._saver.persistence
-        self._store.when_opened(
-            watch=self._watcher.begin,
-            is_unwatched=self._watcher.should_begin,
-            recover=self._saver.replay_journal,
-        )
+        self._store.recover_by(self._saver.replay_journal)
+        if self._watcher is not None:
+            self._store.watch_by(self._watcher.begin, is_unwatched=self._watcher.should_begin)
         self._rotation = LiveRotation(
             live=self._live,
             store=self._store,
@@ -180,7 +180,8 @@ class SessionManager:
         """Log an event and tell the observers; whatever one raises on a thread of our own is logged there."""
         if isinstance(event, SessionSaved) and event.session_id is not None:
             self._live.record_saved(event.session_id, event.version)
-            self._watcher.record_saved(event.session_id, event.version)
+            if self._watcher is not None:
+                self._watcher.record_saved(event.session_id, event.version)
             if self._store.outage.is_known:
                 self._store.outage.record_answer()
         elif isinstance(event, SessionStoredAgain | StoreWentBack) and event.session_id is not None:
@@ -233,7 +234,7 @@ class SessionManager:
         session = self._identity.connect(host, session_id, user_id, restore=restore_from_db)
         _MANAGERS[session] = self
         session.touch()
-        self.schedule_save(session)
+        self._saver.schedule_save(session)
         if _is_connected(host):
             host.connected(session, self)
         return session
@@ -477,7 +478,8 @@ class SessionManager:
     def close(self, timeout: float | None = None) -> None:
         """Save what waits and close the storage; closing twice is fine."""
         self._saver.close(timeout)
-        self._watcher.close()
+        if self._watcher is not None:
+            self._watcher.close()
         self._store.close()
 
     # -- leaving ---------------------------------------------------------------

@@ -222,22 +222,19 @@ class Store:
         self._is_unwatched: Callable[[], bool] = bool
         self._recover: Callable[[Repository], None] = _ignore
 
-    def when_opened(
-        self,
-        *,
-        watch: Callable[[Storage], None],
-        is_unwatched: Callable[[], bool],
-        recover: Callable[[Repository], None],
-    ) -> None:
+    def watch_by(self, begin: Callable[[Storage], None], is_unwatched: Callable[[], bool]) -> None:
         """
-        Say what comes before anyone is given a repository.
+        Have what others save heard of, before anyone is given a repository.
 
         Args:
-            watch: Begins to hear what others save.
+            begin: Begins to hear it.
             is_unwatched: Tells whether that is to be tried again, since it could not begin.
-            recover: Stores what dead processes left.
         """
-        self._watch, self._is_unwatched, self._recover = watch, is_unwatched, recover
+        self._watch, self._is_unwatched = begin, is_unwatched
+
+    def recover_by(self, recover: Callable[[Repository], None]) -> None:
+        """Have what dead processes left stored, after that."""
+        self._recover = recover
 
     @property
     def assembly(self) -> Assembly:

@@ -63,7 +63,6 @@ class Watcher:
         live: LiveSessions,
         hosts: Callable[[], Sequence[Host]],
         *,
-        wanted: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -72,12 +71,11 @@ class Watcher:
         Args:
             live: The live sessions: nobody else's messages cost anything.
             hosts: Returns the hosts whose framework has been imported.
-            wanted: False to never watch.
             clock: Returns seconds that never go back.
         """
         self._live = live
         self._hosts = hosts
-        self._wanted = wanted
+        self._wanted = True
         self._can_watch = True
         self._clock = clock
         self._start_empty()
@@ -100,7 +98,7 @@ class Watcher:
 
     def begin(self, storage: Storage) -> None:
         """
-        Watch a storage, if that is wanted and not done already.
+        Watch a storage, if that is not done already.
 
         With one that can't be watched, tabs are told of what this process saves.
 
@@ -130,7 +128,7 @@ class Watcher:
 
     def record_saved(self, session_id: str, version: int) -> None:
         """Record a save in this process, of which no storage tells."""
-        session = self._live.held(session_id) if self._wanted else None
+        session = self._live.held(session_id)
         if session is None:
             return
         if session.version != version:
