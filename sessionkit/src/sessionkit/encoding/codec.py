@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import attrs
@@ -243,16 +242,23 @@ class SessionCodec:
         self, parts: Mapping[str, bytes], names: Iterable[str], decoded: Decoded | None = None
     ) -> dict[str, PlainPart]:
         """Return the parts of these *names* that this release knows, decoded."""
-        decode = self.decode_part if decoded is None else partial(decoded.part, self)
-        return {name: decode(name, parts[name]) for name in names if is_known(name)}
+        known = {name: parts[name] for name in names if is_known(name)}
+        if decoded is None:
+            return self._loads(known)
+        return {name: decoded.part(self, name, data) for name, data in known.items()}
 
     def decode_part(self, name: str, data: bytes) -> PlainPart:
         """Return the part of this name that *data* encode."""
-        try:
-            part: PlainPart = self.serializer.loads(data)
-        except SerializationError as error:
-            raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
-        return part
+        return self._loads({name: data})[name]
+
+    def _loads(self, parts: Mapping[str, bytes]) -> dict[str, PlainPart]:
+        plain: dict[str, PlainPart] = {}
+        for name, data in parts.items():
+            try:
+                plain[name] = self.serializer.loads(data)
+            except SerializationError as error:
+                raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
+        return plain
 
     def decode_sound(
         self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None

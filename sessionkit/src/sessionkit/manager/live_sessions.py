@@ -60,7 +60,7 @@ class LiveSessions:
     _successors: WeakKeyDictionary[UserSession, UserSession] = attrs.field(
         factory=WeakKeyDictionary
     )
-    _locks: WeakValueDictionary[str, _IdLock] = attrs.field(factory=WeakValueDictionary)
+    _locks: WeakValueDictionary[str, RLock] = attrs.field(factory=WeakValueDictionary)
     _lock: Lock = attrs.field(factory=Lock)
 
     def find(self, session_id: str) -> LoadResult:
@@ -155,10 +155,7 @@ class LiveSessions:
 
     def absorb_for(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
         """
-        Absorb what is known of the store into a live session, for someone who may have it.
-
-        Asks no store. What others changed enters the session only after its
-        owner was checked: it may have become somebody's meanwhile.
+        Absorb what is known of the store into a live session, for someone who may have it; asks no store.
 
         Args:
             session: The session.
@@ -168,12 +165,9 @@ class LiveSessions:
             False when it is not for the caller.
         """
         repository = self.store.if_open
-        if repository is not None and may_have(repository.owner_of(session)):
-            repository.absorb(session)
-        own = Owner(session.user_id, session.authenticated)
-        return may_have(own if repository is None else repository.owner_of(session)) and may_have(
-            own
-        )
+        if repository is None:
+            return may_have(Owner(session.user_id, session.authenticated))
+        return repository.absorb_for(session, may_have)
 
     def held(self, session_id: str) -> UserSession | None:
         """Return the live session of an id, or None; asks no store."""
@@ -240,9 +234,9 @@ class LiveSessions:
         """Return whether the session is written to the store at all."""
         return self._all_saved or session not in self._unsaved
 
-    def _lock_of(self, session_id: str) -> _IdLock:
-        with self._lock:
-            return self._locks.setdefault(session_id, _IdLock())
+    def _lock_of(self, session_id: str) -> RLock:
+        with self._lock:  # whoever is inside the lock that this returns, or waits for it, keeps it in the weak map
+            return self._locks.setdefault(session_id, RLock())
 
     def _refreshed(self, session_id: str) -> LoadResult | None:
         session = self._sessions.get(session_id)
@@ -269,7 +263,7 @@ class LiveSessions:
         try:
             if self.store.outage.is_known:
                 self.store.outage.check()
-            found = self.store.repository.load_result(session_id)
+            found = (self.store.if_open or self.store.repository).load_result(session_id)
         except UnavailableError as error:
             self.store.outage.record_down(error)
             self.emit(StoreUnavailable(session_id=session_id, error=text_of(error, session_id)))
@@ -279,19 +273,6 @@ class LiveSessions:
         if self.store.outage.is_known:
             self.store.outage.record_answer()
         return found
-
-
-class _IdLock:
-    """A lock that a weak map can hold; whoever is inside, or waits, keeps it there."""
-
-    def __init__(self) -> None:
-        self._lock = RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 # -- sessions in which nothing was done yet ------------------------------------

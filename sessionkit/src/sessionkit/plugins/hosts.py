@@ -10,13 +10,13 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from sessionkit.errors import ConfigError, PluginError, SessionKitError
-from sessionkit.plugins.registry import HOST, offers_named, pick
+from sessionkit.plugins.registry import HOST, pick
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from sessionkit.host import Host, ServingHost
-    from sessionkit.plugins.registry import Registry
+    from sessionkit.plugins.registry import Offer, Registry
     from sessionkit.tokens import Tokens
 
 _LOGGER: Final = logging.getLogger("sessionkit")
@@ -94,22 +94,18 @@ class Hosts:
         with self._registry.lock:
             names = self._registry.points.names
             imported = sys.modules.keys() & names
-            hosts = tuple([self._host(name, imported) for name in self._names(sorted(imported))])
+            for name in sorted(imported):
+                self._registry.load(name)
+            offers = self._registry.offers(HOST, imported)
+            offered = {name for offer in offers for name in offer.factories}
+            found = [*sorted((imported & offered) - {_LOCAL}), _LOCAL]
+            hosts = tuple([self._host(name, offers) for name in found])
             self._known = names, imported, hosts
             return hosts
 
-    def _names(self, imported: Sequence[str]) -> list[str]:
-        for name in imported:
-            self._registry.load(name)
-        offers = self._registry.offers(HOST, imported)
-        return [
-            *(name for name in imported if name != _LOCAL and offers_named(name, offers)),
-            _LOCAL,
-        ]
-
-    def _host(self, name: str, imported: AbstractSet[str]) -> Host:
+    def _host(self, name: str, offers: Sequence[Offer]) -> Host:
         if name not in self._made:
-            offer = pick(HOST, name, self._registry.offers(HOST, imported))
+            offer = pick(HOST, name, offers)
             table = self._tables.get(name, _NOTHING)
             # The local host has no browser: a script makes no secret for nothing.
             given = {} if name == _LOCAL else {"tokens": self._tokens()}

@@ -131,11 +131,11 @@ class Repository:
             UnavailableError: If the store can't be reached.
             NewerFormatError: If a newer release wrote it.
         """
+        SESSION_ID.check(session_id)
         return self.load_result(session_id).session
 
     def load_result(self, session_id: str) -> LoadResult:
-        """Do as :meth:`load`, and tell an id that was ended from one that is free."""
-        SESSION_ID.check(session_id)
+        """Do as :meth:`load`, and tell an id that was ended from one that is free; the caller has checked the id."""
         stored = self._stored.read(session_id)
         if stored is None:
             return LoadResult(absence=Absence.FREE)
@@ -241,6 +241,31 @@ class Repository:
         finally:
             track.lock.release()
 
+    def absorb_for(self, session: UserSession, may_have: Callable[[Owner], bool]) -> bool:
+        """
+        Do as :meth:`absorb`, for someone who may have the session.
+
+        What others changed enters it only after its owner was checked: it may have become somebody's meanwhile.
+
+        Args:
+            session: The session.
+            may_have: Tells whether a session of an owner is for the caller.
+
+        Returns:
+            False when it is not for the caller.
+        """
+        track = self._tracks.get(session)
+        owner = _owner(session, track)
+        if not may_have(owner):
+            return False
+        if track is not None and track.diverged:
+            self.absorb(session)
+            owner = _owner(session, track)
+            if not may_have(owner):
+                return False
+        own = Owner(session.user_id, session.authenticated)
+        return own == owner or may_have(own)
+
     def absorb(self, session: UserSession) -> tuple[str, ...]:
         """
         Put what others changed into the live session, change by change.
@@ -278,14 +303,6 @@ class Repository:
         """Return the devices that have this object and that were seen to be struck off elsewhere; asks no store."""
         track = self._tracks.get(session)
         return frozenset() if track is None else track.struck_off & session.held_by
-
-    def owner_of(self, session: UserSession) -> Owner:
-        """Return the owner of a live session as last seen in the store; its own where it never was."""
-        track = self._tracks.get(session)
-        stored = None if track is None else track.stored
-        if stored is None or stored.head.user_id is None:
-            return Owner(session.user_id, session.authenticated)
-        return Owner(stored.head.user_id, stored.authenticated)
 
     # -- what two writers did --------------------------------------------------
 
@@ -413,3 +430,11 @@ class Repository:
 
     def _track(self, session: UserSession) -> Track:
         return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
+
+
+def _owner(session: UserSession, track: Track | None) -> Owner:
+    """Return the owner of a live session as last seen in the store; its own where it never was."""
+    stored = None if track is None else track.stored
+    if stored is None or stored.head.user_id is None:
+        return Owner(session.user_id, session.authenticated)
+    return Owner(stored.head.user_id, stored.authenticated)

@@ -61,6 +61,11 @@ def check_session_id(session_id: object) -> str:
     return session_id
 
 
+def new_or_checked_id(session_id: str | None) -> str:
+    """Return a new session id for None; else do as :func:`check_session_id`."""
+    return new_session_id() if session_id is None else check_session_id(session_id)
+
+
 # -- moments: aware datetimes in UTC, and microseconds since the epoch ---------
 
 

@@ -16,12 +16,11 @@ import attrs
 from sessionkit.records import is_ahead, short_repr
 from sessionkit.session.fields import (
     COUNT,
-    check_session_id,
     from_micros,
     in_utc,
     micros_now,
     new_entry_id,
-    new_session_id,
+    new_or_checked_id,
     of_type,
     set_of_texts,
     to_micros,
@@ -133,10 +132,6 @@ def _note_owner(session: Any, _: attrs.Attribute[Any], user_id: Any) -> Any:
     return user_id
 
 
-def _new_or_checked_id(session_id: str | None) -> str:
-    return new_session_id() if session_id is None else check_session_id(session_id)
-
-
 @_kept_in_activity
 @attrs.define(kw_only=True, eq=False)
 class UserSession:
@@ -193,7 +188,7 @@ class UserSession:
 
     activity: Activity = attrs.field(init=False, repr=False, factory=Activity)
     change_times: ChangeTimes = attrs.field(init=False, repr=False, factory=ChangeTimes)
-    session_id: str = attrs.field(default=None, converter=_new_or_checked_id, repr=short_repr)
+    session_id: str = attrs.field(default=None, converter=new_or_checked_id, repr=short_repr)
     user_id: str | None = attrs.field(
         default=None, validator=_TEXT_OR_NONE, on_setattr=[attrs.setters.validate, _note_owner]
     )
