@@ -4,13 +4,35 @@
 from __future__ import annotations
 
 from importlib import import_module
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    # Kept, each has the signature that it has in Streamlit.
+    from streamlit import checkbox as checkbox
+    from streamlit import color_picker as color_picker
+    from streamlit import date_input as date_input
+    from streamlit import datetime_input as datetime_input
+    from streamlit import feedback as feedback
+    from streamlit import multiselect as multiselect
+    from streamlit import number_input as number_input
+    from streamlit import pagination as pagination
+    from streamlit import pills as pills
+    from streamlit import radio as radio
+    from streamlit import segmented_control as segmented_control
+    from streamlit import select_slider as select_slider
+    from streamlit import selectbox as selectbox
+    from streamlit import slider as slider
+    from streamlit import text_area as text_area
+    from streamlit import text_input as text_input
+    from streamlit import time_input as time_input
+    from streamlit import toggle as toggle
+
     from sessionkit_streamlit.browser.app import app_options
     from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
     from sessionkit_streamlit.tabs.refresh_fragment import refresh_fragment
+    from sessionkit_streamlit.widgets.kept import kept
     from sessionkit_streamlit.widgets.restore import persist
 
 __all__ = [
@@ -18,6 +40,7 @@ __all__ = [
     "StatusTexts",
     "app_options",
     "conflict_notice",
+    "kept",
     "persist",
     "refresh_fragment",
     "save_status",
@@ -28,21 +51,33 @@ _HOMES: Final = {
     "StatusTexts": "sessionkit_streamlit.notices.save_status",
     "app_options": "sessionkit_streamlit.browser.app",
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
+    "kept": "sessionkit_streamlit.widgets.kept",
     "persist": "sessionkit_streamlit.widgets.restore",
     "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",
     "save_status": "sessionkit_streamlit.notices.save_status",
 }
 
+_WIDGETS: Final = "sessionkit_streamlit.widgets.kept"
+
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
-    """Import a public name when it is first asked for: Streamlit takes a second to load."""
-    if name not in _HOMES:
+    """
+    Import a public name when it is first asked for: Streamlit takes a second to load.
+
+    Its value widgets, kept, are those of the installed Streamlit.
+    """
+    if name.startswith("_"):
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        value = import_module(_WIDGETS).value_widget(name)
+    globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     """List the public names, too, before they are imported."""
-    return sorted({*globals(), *_HOMES})
+    widgets = import_module(_WIDGETS).value_widgets() if "streamlit" in modules else ()
+    return sorted({*globals(), *_HOMES, *widgets})

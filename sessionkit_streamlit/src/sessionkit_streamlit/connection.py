@@ -339,6 +339,7 @@ class Page:
 
     Attributes:
         run: The context of the run that bootstrapped last, weakly.
+        has_ended: Whether that run has.
         tab: The tab among those of this process; None before the first bootstrap.
         strayed: Whether the page shows another session, and is to be loaded anew.
         refreshing: The fragments that are to run again by themselves.
@@ -349,6 +350,7 @@ class Page:
     """
 
     run: ref[ScriptRunContext] | None = None
+    has_ended: bool = False
     tab: Tab | None = None
     strayed: bool = False
     refreshing: set[str] = attrs.field(factory=set)
@@ -356,6 +358,10 @@ class Page:
     component: Drawn | None = None
     told: Told | None = attrs.field(default=None, repr=False)
     flushed_by: Keeper | None = None
+
+    def serves(self, run: ScriptRunContext) -> bool:
+        """Return whether a run that is under way has bootstrapped; one context may serve several, one after the other."""
+        return self.run is not None and self.run() is run and not self.has_ended
 
 
 # -- all of it -----------------------------------------------------------------

@@ -361,6 +361,7 @@ def run_finished(run: ScriptRunContext) -> None:
     if not isinstance(connection, Connection):
         return
     connection.is_loading = False
+    connection.page.has_ended |= connection.page.serves(run)
     open_tabs.ended(connection.page.tab, run)
     session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:

@@ -138,6 +138,7 @@ def restore_inputs(
     connection.session, connection.session_id = session, session.session_id
     session.leave_out(*connection.left_out)
     before, connection.page.run = connection.page.run, ref(run)
+    connection.page.has_ended = False
     is_first = before is None
     if before is None:
         widgets.era = sent_era(run)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a type checker tells of widgets that keep themselves; checked by mypy, never run."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import assert_type
+
+import streamlit as st
+
+import sessionkit_streamlit as sk
+
+
+def values() -> None:
+    """Each returns what Streamlit's own returns, by the same arguments."""
+    assert_type(sk.text_input("x", key="x"), str)
+    assert_type(sk.text_input("x", None, key="x"), str | None)
+    assert_type(sk.checkbox("x", key="x"), bool)
+    assert_type(sk.number_input("x", 0, 99, key="x"), int)
+    assert_type(sk.number_input("x", value=1.5, key="x"), float)
+    assert_type(sk.selectbox("x", ["a", "b"], key="x"), str)
+    assert_type(sk.selectbox("x", [1, 2], index=None, key="x"), int | None)
+    assert_type(sk.multiselect("x", [1, 2], key="x"), list[int])
+    assert_type(sk.time_input("x", time(1), key="x"), time)
+
+
+def arguments() -> None:
+    """What a widget does not take is an error."""
+    sk.text_input("x", key="x", no_such=1)  # type: ignore[call-overload]
+    sk.checkbox(key="x")  # type: ignore[call-arg]
+
+
+def kept() -> None:
+    """``kept`` changes no type."""
+    left, _ = st.columns(2)
+    assert_type(sk.kept(left.checkbox)("x", key="x"), bool)
+    assert_type(sk.kept(st.selectbox)("x", [1, 2], key="x"), int)
+    sk.kept(st.toggle)("x", key="x", no_such=1)  # type: ignore[call-arg]
+    sk.kept(1)  # type: ignore[type-var]
