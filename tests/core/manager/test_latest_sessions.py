@@ -604,6 +604,7 @@ def test_each_field_of_a_session_was_thought_of() -> None:
         "never",
         "privacy",
         "encoded_by",
+        "encoded_size",
     }
 
     assert counted | passed_over == {field.name for field in attrs.fields(UserSession)}

@@ -363,7 +363,7 @@ def test_what_is_never_stored_is_not_looked_at(server: Server) -> None:
     tab = server.visited()
     session = tab.run()
     server.manager._live._unsaved.add(session)
-    server.manager._live._all_saved = False
+    server.manager._live.all_saved = False
 
     with server.manager.in_use(session):
         assert not server.manager.persistence._writer.in_use

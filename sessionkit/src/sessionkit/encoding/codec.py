@@ -132,7 +132,9 @@ class SessionCodec:
         Raises:
             RuntimeError: If other threads kept changing it all the time.
         """
-        return until_steady(lambda: self._encode_once(session, last, held))
+        encoded = until_steady(lambda: self._encode_once(session, last, held))
+        session.encoded_size = _size(encoded.parts)
+        return encoded
 
     def _encode_once(
         self, session: UserSession, last: Mapping[str, bytes], held: Collection[str]
@@ -235,7 +237,7 @@ class SessionCodec:
             keep_unread_apart(session)
             if decoded is not None:
                 decoded.forget()
-        session.privacy = self.privacy
+        session.privacy, session.encoded_size = self.privacy, _size(parts)
         return session
 
     def decode_parts(
@@ -400,7 +402,7 @@ class SessionCodec:
         return PLAIN
 
     def _check_size(self, parts: EncodedParts) -> None:
-        size = sum(map(len, parts.values()))
+        size = _size(parts)
         if size > self.max_bytes:
             largest = max(parts, key=lambda name: len(parts[name]))
             msg = (
@@ -408,6 +410,10 @@ class SessionCodec:
                 f"its largest part is {largest!r} with {len(parts[largest])} bytes"
             )
             raise RejectedError(msg)
+
+
+def _size(parts: Mapping[str, bytes]) -> int:
+    return sum(map(len, parts.values()))
 
 
 def _located(stored_name: str, error: SerializationError) -> SerializationError:

@@ -44,6 +44,7 @@ class LiveSessions:
         emit: Takes events.
         rerun_check: Refreshes a session, at most once an interval.
         unused: Those of them in which nothing was done yet.
+        all_saved: Whether all of them are written to the store.
     """
 
     store: Store
@@ -53,9 +54,9 @@ class LiveSessions:
         init=False,
         default=attrs.Factory(lambda own: UnusedSessions(store=own.store), takes_self=True),
     )
+    all_saved: bool = attrs.field(init=False, default=True)
     _sessions: WeakValueDictionary[str, UserSession] = attrs.field(factory=WeakValueDictionary)
     _unsaved: WeakSet[UserSession] = attrs.field(factory=WeakSet)
-    _all_saved: bool = True
     _former_ids: set[str] = attrs.field(factory=set)
     _successors: WeakKeyDictionary[UserSession, UserSession] = attrs.field(
         factory=WeakKeyDictionary
@@ -99,7 +100,7 @@ class LiveSessions:
                 )  # the store was just asked, or knows no such id
                 if not saved:
                     self._unsaved.add(session)
-                    self._all_saved = False
+                    self.all_saved = False
             return session
 
     @contextmanager
@@ -232,7 +233,7 @@ class LiveSessions:
 
     def is_saved(self, session: UserSession) -> bool:
         """Return whether the session is written to the store at all."""
-        return self._all_saved or session not in self._unsaved
+        return self.all_saved or session not in self._unsaved
 
     def _lock_of(self, session_id: str) -> RLock:
         with self._lock:  # whoever is inside the lock that this returns, or waits for it, keeps it in the weak map

@@ -23,7 +23,7 @@ from sessionkit.events import (
     StoreWentBack,
     log_event,
 )
-from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host, InputHost, KeepingHost
+from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host
 from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
 from sessionkit.manager.default_manager import OVERRIDES
 from sessionkit.manager.identity import Identity
@@ -312,9 +312,11 @@ class SessionManager:
         if session is None and ENDED_KEY in state:
             return
         session = session or self.bootstrap()
-        if _can_judge(host) and not host.is_news(session, key, value):
+        # What ``isinstance`` asks of a protocol takes 20 us, at each input.
+        is_news, to_keep = getattr(host, "is_news", None), getattr(host, "to_keep", None)
+        if is_news is not None and not is_news(session, key, value):
             return
-        session.set_input(key, host.to_keep(value) if _gives_own_kinds(host) else value)
+        session.set_input(key, value if to_keep is None else to_keep(value))
         state[key] = value
         self._saver.queue(session)
 
@@ -404,7 +406,7 @@ class SessionManager:
         Raises:
             SessionKitError: If the manager was closed.
         """
-        self._saver.schedule_save(session)
+        self._saver.queue(session, raises=False)
 
     def queue(self, session: UserSession) -> None:
         """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
@@ -638,14 +640,5 @@ def _check_unknown(host: Host, call: str) -> None:
         raise SessionKitError(msg)
 
 
-def _can_judge(host: Host) -> TypeGuard[InputHost]:
-    # What ``isinstance`` asks of a protocol takes 20 us, at each input.
-    return hasattr(host, "is_news")
-
-
 def _is_connected(host: Host) -> TypeGuard[ConnectedHost]:
-    return hasattr(host, "connected")  # as above
-
-
-def _gives_own_kinds(host: Host) -> TypeGuard[KeepingHost]:
-    return hasattr(host, "to_keep")  # as above
+    return hasattr(host, "connected")  # as at each input

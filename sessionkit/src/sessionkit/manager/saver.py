@@ -113,25 +113,31 @@ class BackgroundSaver:
         Raises:
             SessionKitError: If the manager was closed.
         """
-        if not isinstance(session, UserSession):
-            SESSION.check(session)  # says what is wrong; each rerun comes by
-        try:
-            self.queue(session)
-        except QueueFullError as error:
-            self._turned_away[session] = str(error), session.save_id
-            self._store.emit(failed_save(session, error, retrying=False))
+        self.queue(session, raises=False)
 
-    def queue(self, session: UserSession) -> None:
-        """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy."""
+    def queue(self, session: UserSession, *, raises: bool = True) -> None:
+        """Do as :meth:`schedule_save`, and raise :class:`QueueFullError` if that is the policy, unless it *raises* nothing."""
         # Written out, as all that each input and each rerun does.
-        times = session.change_times
+        try:
+            times = session.change_times
+        except AttributeError:
+            SESSION.check(session)  # says what is wrong
+            raise
         times.others = now = self._nanoseconds()
         if times.new:
             for key in times.new:
                 times.inputs[key] = now
             times.new = []
-        if not self.persistence.schedule_again(session) and self._live.is_saved(session):
-            self.persistence.schedule_save(None, session)
+        if not self.persistence.schedule_again(session) and (
+            self._live.all_saved or self._live.is_saved(session)
+        ):
+            try:
+                self.persistence.begin_to_wait(session)
+            except QueueFullError as error:
+                if raises:
+                    raise
+                self._turned_away[session] = str(error), session.save_id
+                self._store.emit(failed_save(session, error, retrying=False))
 
     def save(self, session: UserSession, *, immediate: bool = False) -> None:
         """Save a session, soon or at once, with all its forms; see ``SessionManager.save``."""
@@ -311,9 +317,8 @@ class RepositorySaver:
             self.store.emit(failed_save(session, error, retrying=retrying))
 
     def size_of(self, session: UserSession) -> int:
-        """Return how many bytes a session had when it was last encoded; before the store was opened nothing is known."""
-        repository = self.store.if_open
-        return 0 if repository is None else repository.encoded_size(session)
+        """Return how many bytes a session had when it was last encoded."""
+        return session.encoded_size
 
     def live(self) -> list[UserSession]:
         """Return the live sessions that were stored before, and those in which nothing was done when someone looked last."""

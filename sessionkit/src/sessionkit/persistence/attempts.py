@@ -19,7 +19,7 @@ from sessionkit.errors import (
     text_of,
 )
 from sessionkit.persistence.health import StoreHealth, retry_delay
-from sessionkit.persistence.queue import SaveFunction, SaveQueue, Slot, size_or_zero
+from sessionkit.persistence.queue import SaveFunction, SaveQueue, Slot
 from sessionkit.persistence.refusals import Refusals
 from sessionkit.persistence.saver import SAVED, SaveOutcome, Saver
 from sessionkit.records import short
@@ -124,11 +124,7 @@ class SaveAttempts:
         for slot, error in self._note(pairs):
             if not asked:
                 self._report(slot.session, error)
-        sizes = {
-            slot: size_or_zero(self._saver.size_of, slot.session)
-            for slot, one in pairs
-            if one.is_down
-        }
+        sizes = {slot: self._saver.size_of(slot.session) for slot, one in pairs if one.is_down}
         with self._queue.lock:
             alone = self._judge(pairs, asked=asked)
             told = [

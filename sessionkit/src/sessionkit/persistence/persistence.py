@@ -22,7 +22,6 @@ from sessionkit.persistence.queue import (
     SaveFunction,
     SaveQueue,
     Slot,
-    size_or_zero,
 )
 from sessionkit.persistence.refusals import Refusals
 from sessionkit.persistence.saver import (
@@ -129,6 +128,8 @@ class SessionPersistence:
                 all_live=live,
             )
         )
+        # Looked up once: they are asked at each input.
+        self._debounce_of, self._keep = self._saver.debounce_of, self._saver.keep
         self._debounce, self._max_wait = debounce_ms / 1000, max_wait_ms / 1000
         self._batch_size = batch_size
         self._limits = QueueLimits() if limits is None else limits
@@ -141,6 +142,7 @@ class SessionPersistence:
     def _begin(self, *, closed: bool = False) -> None:
         """Begin with nothing to save; after a fork anew, as the parent still owns what waited."""
         self._queue = SaveQueue(self._debounce, self._max_wait, self._limits, closed=closed)
+        self._slots = self._queue.slots
         self._health = StoreHealth()
         self._refusals = Refusals()
         self._lost_at: datetime | None = None
@@ -193,13 +195,8 @@ class SessionPersistence:
         if session_id is not None and session_id != session.session_id:
             msg = f"session_id is {short(session_id)!r}, but the session's own is {short(session.session_id)!r}"
             raise ConfigError(msg)
-        if self.schedule_again(session, save_fn):
-            return
-        self._enter(session, save_fn, bounded=bounded)
-        if self._saver.keep is not None and save_fn is None:
-            self._saver.keep(session)
-        if EXITS.over or not main_thread().is_alive():
-            self._save_in_the_end(session)
+        if not self.schedule_again(session, save_fn):
+            self.begin_to_wait(session, save_fn, bounded=bounded)
 
     def schedule_again(self, session: UserSession, save_fn: SaveFunction | None = None) -> bool:
         """
@@ -208,7 +205,7 @@ class SessionPersistence:
         Returns:
             False when it doesn't wait, or not for this function: :meth:`schedule_save` queues it.
         """
-        slot, saver = self._queue.slots.get(id(session)), self._saver
+        slot = self._slots.get(id(session))
         # Without the lock: what is seen to wait here is encoded after this, with what was changed
         # before. A save that begins meanwhile has it all.
         if (
@@ -217,20 +214,33 @@ class SessionPersistence:
             or not slot.entry
             or self._writer.thread is None
             or slot.save_fn is not save_fn
-            or saver.debounce_of(session) != slot.own_debounce
+            or self._debounce_of(session) != slot.own_debounce
         ):
             return False
         slot.last = self._clock()
-        if saver.keep is not None and save_fn is None:
-            saver.keep(session)
+        if self._keep is not None and save_fn is None:
+            self._keep(session)
         return True
 
+    def begin_to_wait(
+        self, session: UserSession, save_fn: SaveFunction | None = None, *, bounded: bool = True
+    ) -> None:
+        """
+        Do as :meth:`schedule_save`, where :meth:`schedule_again` has said that the session does not wait.
+
+        One that waits already stays. Of all others a full queue takes one more only as its limits say.
+        """
+        self._enter(session, save_fn, bounded=bounded)
+        if self._keep is not None and save_fn is None:
+            self._keep(session)
+        if EXITS.over or not main_thread().is_alive():
+            self._save_in_the_end(session)
+
     def _enter(self, session: UserSession, save_fn: SaveFunction | None, *, bounded: bool) -> None:
-        """Queue a session, or do what the limits say with one more. One that waits already stays."""
         if save_fn is None:
             self._check_can_save()
         new = id(session) not in self._queue.slots
-        size = size_or_zero(self._saver.size_of, session) if new else 0
+        size = self._saver.size_of(session) if new else 0
         deadline: float | None = None
         while not self._admit(session, save_fn, size if bounded else None):
             # Who saves makes the room that others wait for.
@@ -241,7 +251,7 @@ class SessionPersistence:
             self._await_room(session, size, deadline - now)
 
     def _admit(self, session: UserSession, save_fn: SaveFunction | None, size: int | None) -> bool:
-        debounce = self._saver.debounce_of(session)
+        debounce = self._debounce_of(session)
         queue = self._queue
         with queue.lock:
             queue.check_open(session)
@@ -251,11 +261,10 @@ class SessionPersistence:
                 queue.relieve(self._clock(), self._batch_size)
                 self._writer.wake()
                 return False
+            first = queue.put(session, save_fn, self._clock(), debounce, size if new else None)
             # A thread that could not be started, such as for a limit of the system, may start now.
-            if queue.put(session, save_fn, self._clock(), debounce) or self._writer.thread is None:
+            if first or self._writer.thread is None:
                 self._writer.wake()
-            if new and size:
-                queue.weigh(queue.open(session), size)
             return True
 
     def _await_room(self, session: UserSession, size: int, timeout: float) -> None:
@@ -329,8 +338,8 @@ class SessionPersistence:
                 attempts.begin([slot])
             [error] = attempts.run([slot], _CALLERS, asked=True)
             waits = isinstance(error, UnavailableError) and not isinstance(error, QueueFullError)
-            if waits and slot.save_fn is None and self._saver.keep is not None:
-                self._saver.keep(session)
+            if waits and slot.save_fn is None and self._keep is not None:
+                self._keep(session)
             return error
         finally:
             # What was to be saved is left to others, if something interrupted this thread.

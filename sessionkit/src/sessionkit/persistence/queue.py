@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -28,8 +27,6 @@ SaveFunction = Callable[[UserSession], Any]
 BLOCK: Final = "block"
 RAISE: Final = "raise"
 WHEN_FULL: Final = (BLOCK, RAISE)
-
-_LOGGER: Final = logging.getLogger("sessionkit")
 
 _AT_ONCE: Final = -math.inf
 
@@ -169,6 +166,7 @@ class SaveQueue:
         save_fn: SaveFunction | None,
         now: float,
         debounce: float | None = None,
+        size: int | None = None,
     ) -> Slot | None:
         """
         Queue a session.
@@ -178,12 +176,15 @@ class SaveQueue:
             save_fn: Saves it; None for the batch.
             now: The time.
             debounce: Seconds that it waits for more changes; None for the usual ones.
+            size: How many bytes it holds; None for as many as before.
 
         Returns:
             The slot when the queue has a new earliest time to look at; None when it is enough
             to look when it was to be done before.
         """
         slot = self.open(session)
+        if size is not None:
+            self.weigh(slot, size)
         slot.save_fn = save_fn
         slot.last = now
         slot.own_debounce = debounce
@@ -487,12 +488,3 @@ class AwaitedSave:
         """Whether nothing of it is left to save."""
         slot = self.slot
         return slot.good >= self.number or (slot.bad == self.bad and not slot.waits)
-
-
-def size_or_zero(size_of: Callable[[UserSession], int], session: UserSession) -> int:
-    """Return how many bytes a session holds; 0 where that can't be told. Called without the lock."""
-    try:
-        return size_of(session)
-    except Exception:  # its bug must neither end the writer nor reach the app
-        _LOGGER.exception("the size of session %s is not known", short(session.session_id))
-        return 0

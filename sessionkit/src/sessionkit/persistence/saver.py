@@ -72,7 +72,7 @@ class Saver(Protocol):
         """Return how long a session's save waits for more changes, in seconds; None for as long as usual."""
 
     def size_of(self, session: UserSession) -> int:
-        """Return how many bytes a session holds, encoded, as far as it is known."""
+        """Return how many bytes a session holds, encoded, as far as it is known; raises nothing."""
 
     def live(self) -> Iterable[UserSession]:
         """Return the sessions that are looked at in the end, whatever was scheduled."""
@@ -153,7 +153,13 @@ class FunctionSaver:
 
     def size_of(self, session: UserSession) -> int:
         """Return the session's size; 0 where nobody knows it."""
-        return 0 if self.size is None else self.size(session)
+        if self.size is None:
+            return 0
+        try:
+            return self.size(session)
+        except Exception:  # its bug must neither end the writer nor reach the app
+            _LOGGER.exception("the size of session %s is not known", short(session.session_id))
+            return 0
 
     def live(self) -> Iterable[UserSession]:
         """Return the sessions that are looked at in the end."""

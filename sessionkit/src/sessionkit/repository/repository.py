@@ -423,11 +423,6 @@ class Repository:
         """Set what is known of a session."""
         self._tracks.put(session, track)
 
-    def encoded_size(self, session: UserSession) -> int:
-        """Return how many bytes a session's parts had when they were last encoded; 0 for never. Waits for no save."""
-        track = self._tracks.get(session)
-        return 0 if track is None else sum(map(len, track.last_known.values()))
-
     def _track(self, session: UserSession) -> Track:
         return self._tracks.get_or_make(session, lambda: begin_track(self._context, session))
 

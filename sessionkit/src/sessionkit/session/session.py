@@ -78,7 +78,11 @@ class Activity:
     def count_interaction(self) -> None:
         """Count an interaction, now."""
         self.count += 1
-        self.touch()
+        now = time_ns()
+        if now > self.last:  # as nearly always: each input comes by
+            self.last = now
+        else:
+            self.touch()
 
 
 @attrs.define(eq=False)
@@ -171,6 +175,7 @@ class UserSession:
         never: Patterns of names that are never stored, besides those of the settings. Not stored; see :meth:`leave_out`.
         privacy: What the settings say about that. Not stored; set by the repository.
         encoded_by: By which rules of what is never stored it was last encoded, or None. Not stored; set by the repository.
+        encoded_size: How many bytes its parts had when it was last encoded; 0 for never. Not stored; set by the repository.
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
@@ -218,6 +223,7 @@ class UserSession:
     never: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
     privacy: Privacy = attrs.field(init=False, repr=False, eq=False, default=Privacy())
     encoded_by: Privacy | None = attrs.field(init=False, repr=False, eq=False, default=None)
+    encoded_size: int = attrs.field(init=False, repr=False, eq=False, default=0)
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     provisional: bool = attrs.field(init=False, repr=False, default=False)
     held_by: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())

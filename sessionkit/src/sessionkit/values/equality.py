@@ -62,7 +62,7 @@ def _same(one: Any, other: Any) -> bool:
     try:
         return _ALIKE.get(type(one), _alike)(one, other)
     except Exception:  # noqa: BLE001 - what can't be kept, is changed meanwhile, or is an app's own, raises anything
-        return _equal(one, other, in_doubt=False)
+        return equals(one, other, in_doubt=False)
 
 
 def equals(one: Any, other: Any, *, in_doubt: bool) -> bool:
@@ -79,10 +79,6 @@ def equals(one: Any, other: Any, *, in_doubt: bool) -> bool:
         return True
     if type(one) in _HOLDING and holds_too_much(one):
         return in_doubt  # to compare it might take for ever
-    return _equal(one, other, in_doubt=in_doubt)
-
-
-def _equal(one: Any, other: Any, *, in_doubt: bool) -> bool:
     try:
         return bool(one == other)
     except Exception:  # noqa: BLE001 - what a stranger's == raises is unknown
