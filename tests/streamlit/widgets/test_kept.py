@@ -151,7 +151,6 @@ def test_takes_its_key_as_streamlit_does(browser: Any, write: Write) -> None:
         ("multiselect", "'x', ['a', 'b']", "'x', ['a', 'c']", ["a", "b"], ["a"]),
         ("slider", "'x', 0, 99", "'x', 0, 9", 42, 0),
         ("number_input", "'x', 0, 99", "'x', 0, 9", 42, 0),
-        ("feedback", "'stars'", "'thumbs'", 4, None),
     ],
 )
 def test_tolerates_what_is_no_longer_offered(  # noqa: PLR0913, PLR0917 - a row of the table

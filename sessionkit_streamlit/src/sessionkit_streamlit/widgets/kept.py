@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 W = TypeVar("W", bound=Callable[..., Any])
 
-_VALUE: Final = "persist_state"
-"""The argument that Streamlit gives each widget that holds a value, and no other."""
-
 _BUTTON: Final = "that it was pressed lasts for one run; use it as it is, and keep what it does"
 _CHAT: Final = "what is sent lasts for one run; use it as it is, and keep what was said"
 _UPLOAD: Final = (
@@ -120,11 +117,7 @@ def connected(run: ScriptRunContext) -> Connection:
 def value_widgets() -> Mapping[str, Callable[..., Any]]:
     """Return by name the widgets of the installed Streamlit that hold a value."""
     found = {name: getattr(st, name) for name in dir(st) if not name.startswith("_")}
-    return {
-        name: one
-        for name, one in found.items()
-        if callable(one) and not isinstance(one, type) and _VALUE in _parameters(one)
-    }
+    return {name: one for name, one in found.items() if _holds_value(one, name)}
 
 
 def value_widget(name: str) -> Callable[..., Any]:
@@ -135,12 +128,20 @@ def value_widget(name: str) -> Callable[..., Any]:
         AttributeError: If the installed Streamlit has no such widget that holds a value.
     """
     widget: Callable[..., Any] | None = getattr(st, name, None)
-    if not callable(widget) or _VALUE not in _parameters(widget):
+    if widget is None or not _holds_value(widget, name):
         msg = f"module 'sessionkit_streamlit' has no attribute {name!r}"
-        if callable(widget):
+        if widget is not None:
             msg += ", and it is no widget of Streamlit that holds a value"
         raise AttributeError(msg)
     return kept(widget)
+
+
+def _holds_value(command: Any, name: str) -> bool:  # noqa: ANN401 - whatever Streamlit has
+    """Return whether something of Streamlit's is a widget that holds a value: it can be changed, and is no container."""
+    if isinstance(command, type) or "on_change" not in (parameters := _parameters(command)):
+        return False
+    gives_container = "Container" in str(signature(command).return_annotation)
+    return not gives_container and _reason_against(command, name, parameters) is None
 
 
 class _CallForm(NamedTuple):
