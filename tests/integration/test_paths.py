@@ -209,4 +209,4 @@ def test_the_start_of_a_process(tmp_path: Path) -> None:
     """Settings are read and a manager is made; nothing is opened yet."""
     keys = {"storage": "memory", "security": {"folder": tmp_path}}
 
-    assert_within(Trace(19, 38), lambda _: trace(lambda: SessionManager(load_settings(**keys))))
+    assert_within(Trace(18, 28), lambda _: trace(lambda: SessionManager(load_settings(**keys))))

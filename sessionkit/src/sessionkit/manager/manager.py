@@ -92,10 +92,14 @@ class SessionManager:
         self._override: Token[SessionManager | None] | None = None
         self._hosts = self.plugins.hosts(settings.hosts, self._sign, where=settings.where)
         self._store = Store(settings, self.plugins, now=now, clock=clock, emit=self.emit)
-        self._rerun_check = RerunCheck(_interval(settings), self._store, clock=clock)
+        self._rerun_check = RerunCheck(
+            settings.persistence.seconds_between_refreshes, self._store, clock=clock
+        )
         self._live = LiveSessions(store=self._store, emit=self.emit, rerun_check=self._rerun_check)
         self._watcher = (
-            Watcher(self._live, self._hosts.imported, clock=clock) if self.watching else None
+            Watcher(self._live, self._hosts.imported, clock=clock)
+            if settings.persistence.watch
+            else None
         )
         if settings.conflict.fields:
             _ = self.assembly  # what is wrong with them is an error at start
@@ -618,12 +622,6 @@ def manager_of(session: UserSession) -> SessionManager | None:
     """Return the manager that gave a session out, or None: it is saved through that one."""
     SESSION.check(session)
     return _MANAGERS.get(session)
-
-
-def _interval(settings: Settings) -> float | None:
-    """Return how many seconds are between two refreshes of a session; None to never refresh."""
-    persistence = settings.persistence
-    return persistence.refresh_interval_ms / 1000 if persistence.refresh == "rerun" else None
 
 
 def _check_user(user_id: str | None) -> None:

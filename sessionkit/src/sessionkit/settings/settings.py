@@ -30,6 +30,7 @@ from sessionkit.settings.sources import (
     find_file,
     from_environment,
     from_table,
+    nest,
     overlay,
     own_variables,
     resolve_secret,
@@ -183,6 +184,11 @@ class PersistenceSettings:
     refresh: str = attrs.field(default="rerun", validator=one_of("rerun", "never"))
     refresh_interval_ms: int = attrs.field(default=1000, validator=whole_number(0, _MOST_MS))
     watch: bool = False
+
+    @property
+    def seconds_between_refreshes(self) -> float | None:
+        """How many seconds are between two refreshes of a session; None to never refresh."""
+        return self.refresh_interval_ms / 1000 if self.refresh == "rerun" else None
 
 
 @attrs.frozen(kw_only=True)
@@ -353,13 +359,16 @@ def load_settings(**code: Any) -> Settings:  # noqa: ANN401 - each key has its o
     """
     own = own_variables(os.environ)
     file = find_file(own)
-    entries = check_entries(Settings, from_table(file.table, str(file.path)) if file else {})
-    entries = overlay(entries, check_entries(Settings, from_environment(own)))
-    entries = overlay(entries, check_entries(Settings, from_table(code, CODE)))
-    entries = resolve_secret(entries, os.environ)
-    origins = {".".join(path): entry.origin for path, entry in entries.items()}
-    source = file.path if file else None
-    return attrs.evolve(build_settings(Settings, entries), source=source, origins=origins)
+    said = [from_environment(own), from_table(code, CODE)]
+    if file is not None:
+        said.insert(0, from_table(file.table, str(file.path)))
+    entries = resolve_secret(overlay(check_entries(Settings, said)), os.environ)
+    return build_settings(
+        Settings,
+        nest({path: entry.value for path, entry in entries.items()}),
+        source=file.path if file else None,
+        origins={".".join(path): entry.origin for path, entry in entries.items()},
+    )
 
 
 def check_journal_folder(settings: Settings) -> None:

@@ -8,7 +8,7 @@ that an error has to name. Nothing here knows which keys exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,13 +54,22 @@ class Entry:
 Entries = dict[KeyPath, Entry]
 
 
-def overlay(lower: Entries, upper: Entries) -> Entries:
-    """Return both; a key of *upper* replaces what *lower* says there, an empty table replaces nothing."""
-    said = {path: new for path, new in upper.items() if new.value != {} or not _below(path, lower)}
-    kept = {
-        path: entry for path, entry in lower.items() if not any(_meet(path, new) for new in said)
-    }
-    return kept | said
+def overlay(sources: Iterable[Entries]) -> Entries:
+    """Return what all say, the lowest first; a key replaces what those below say there, an empty table replaces nothing."""
+    all_said: Entries = {}
+    for upper in sources:
+        said = {
+            path: new
+            for path, new in upper.items()
+            if new.value != {} or not _below(path, all_said)
+        }
+        kept = {
+            path: entry
+            for path, entry in all_said.items()
+            if not any(_meet(path, new) for new in said)
+        }
+        all_said = kept | said
+    return all_said
 
 
 def _meet(one: KeyPath, other: KeyPath) -> bool:

@@ -9,7 +9,7 @@ mapping of texts holds what the app itself names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, get_origin
 
 import attrs
@@ -18,7 +18,7 @@ import cattrs
 from sessionkit.conflict import ConflictStrategy, as_strategy
 from sessionkit.errors import ConfigError, WrongKindError
 from sessionkit.serializer import Serializer
-from sessionkit.settings.sources import DERIVED, Entries, Entry, KeyPath, as_variable, nest
+from sessionkit.settings.sources import DERIVED, Entries, Entry, KeyPath, as_variable
 from sessionkit.settings.suggestions import suggest
 from sessionkit.settings.types import FROM_TEXT, TYPED, as_serializer, as_storage, literal, text
 from sessionkit.storage import Storage
@@ -29,27 +29,42 @@ _PLUGIN_KEY: Final = 3
 _TABLE_OF_TEXTS: Final = 2
 
 
-def check_entries(cls: type[Any], entries: Entries) -> Entries:
+def check_entries(cls: type[Any], sources: Iterable[Entries]) -> list[Entries]:
     """
-    Return what one source says, each value of its key's type.
+    Return what each source says, each value of its key's type.
 
     Args:
         cls: The attrs class of all settings.
-        entries: What the source says.
+        sources: What they say.
 
     Raises:
         ConfigError: If a key is unknown or its value doesn't fit.
     """
-    values = {path: _value(cls, path, entry) for path, entry in entries.items()}
-    return {
-        _join_texts(cls, path): attrs.evolve(entry, value=values[path])
-        for path, entry in entries.items()
+    return [
+        dict(_checked(cls, path, entry) for path, entry in entries.items()) for entries in sources
+    ]
+
+
+def _checked(cls: type[Any], path: KeyPath, entry: Entry) -> tuple[KeyPath, Entry]:
+    fitting = attrs.evolve(entry, value=_value(cls, path, entry))
+    return _join_texts(cls, path), fitting
+
+
+def build_settings(cls: type[T], tables: Mapping[str, Any], **derived: Any) -> T:  # noqa: ANN401 - by field
+    """
+    Return the settings.
+
+    Args:
+        cls: The attrs class of all settings.
+        tables: Values that :func:`check_entries` returned, as tables within tables.
+        **derived: What no source can set.
+    """
+    keys = _keys(cls)
+    values = {
+        name: keys[name].type(**value) if attrs.has(keys[name].type) else value
+        for name, value in tables.items()
     }
-
-
-def build_settings(cls: type[T], entries: Entries) -> T:
-    """Return the settings, from entries that :func:`check_entries` returned."""
-    return _TYPED.structure(nest({path: entry.value for path, entry in entries.items()}), cls)
+    return cls(**values, **derived)
 
 
 def _join_texts(cls: type[Any], path: KeyPath) -> KeyPath:
@@ -92,30 +107,35 @@ _FROM_TEXT: Final = _accept_objects(FROM_TEXT)
 
 def _value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
     _check_underscores(cls, path, entry)
-    kind = _field(cls, path, 0, entry).type
+    field = _field(cls, path, 0, entry)
+    kind = field.type
     if _is_tables(kind):
         return _plugin_value(path, entry)
     if not attrs.has(kind):
         _no_deeper(path, 1, entry)
-        return _own_value(cls, path, entry)
+        return _own_value(field, path, entry)
     if len(path) == 1:
         return _table(path, entry)
-    if _is_texts(_field(kind, path, 1, entry).type):
+    field = _field(kind, path, 1, entry)
+    if _is_texts(field.type):
         return _table(path, entry) if len(path) == _TABLE_OF_TEXTS else _text_value(path, entry)
     _no_deeper(path, 2, entry)
-    return _own_value(kind, path, entry)
+    return _own_value(field, path, entry)
 
 
-def _own_value(cls: type[Any], path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
-    converter = _FROM_TEXT if entry.is_text else _TYPED
+def _own_value(field: Any, path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - an attrs.Attribute, and its value
     try:
-        # All other keys have defaults, so whatever is wrong is wrong with this one.
-        return getattr(converter.structure({path[-1]: entry.value}, cls), path[-1])
+        value = (_FROM_TEXT if entry.is_text else _TYPED).structure(entry.value, field.type)
+        if field.converter is not None:
+            value = field.converter(value)
+        if field.validator is not None:
+            field.validator(None, field, value)  # none looks at the other keys
     except ConfigError as error:
         wrong = _wrong(path, entry, str(error))
         raise (
             WrongKindError(*wrong.args) if isinstance(error, WrongKindError) else wrong
         ) from error
+    return value
 
 
 def _plugin_value(path: KeyPath, entry: Entry) -> Any:  # noqa: ANN401 - the key's value
