@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
     from sessionkit_streamlit.tabs.refresh_fragment import refresh_fragment
     from sessionkit_streamlit.widgets.kept import kept
-    from sessionkit_streamlit.widgets.restore import persist
+    from sessionkit_streamlit.widgets.named_keys import persist
 
 __all__ = [
     "NoticeTexts",
@@ -52,7 +52,7 @@ _HOMES: Final = {
     "app_options": "sessionkit_streamlit.browser.app",
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
     "kept": "sessionkit_streamlit.widgets.kept",
-    "persist": "sessionkit_streamlit.widgets.restore",
+    "persist": "sessionkit_streamlit.widgets.named_keys",
     "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",
     "save_status": "sessionkit_streamlit.notices.save_status",
 }

@@ -9,8 +9,10 @@ identity and about its page, and lies in ``st.session_state`` as a hidden entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from datetime import date, datetime, time
+from fnmatch import translate
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakSet, ref
@@ -382,6 +384,36 @@ class KnownKeys(NamedTuple):
     keys: frozenset[str]
 
 
+class KeyPatterns:
+    """
+    Patterns of keys, as for :mod:`fnmatch`, in which capitals count.
+
+    Attributes:
+        texts: They.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.texts: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+        self._others: set[str] = set()
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Add patterns."""
+        self.texts |= frozenset(texts)
+        self._pattern = re.compile("|".join(map(translate, sorted(self.texts))) or "(?!)")
+        self._others.clear()
+
+    def fits(self, key: str) -> bool:
+        """Return whether one fits a key; that none does is found out once."""
+        if self._pattern is None or key in self._others:
+            return False
+        if self._pattern.match(key):
+            return True
+        self._others.add(key)
+        return False
+
+
 @attrs.define(eq=False)
 class Connection:
     """
@@ -391,7 +423,9 @@ class Connection:
         session: The session that the connection shows, or None before the first bootstrap.
         session_id: Its id.
         keeper: The manager, or None before the first bootstrap.
-        persisted: Keys that ``persist`` named.
+        persisted: Keys that ``persist`` or a kept widget named, or that a pattern fits.
+        patterns: Patterns of keys of widgets.
+        value_patterns: Those of them that hold for values that the app sets itself, too.
         left_out: Names of what is never stored, which ``persist`` said or a field for a password is called.
         widgets: What is known about its keyed widgets.
         identity: What the browser was told about its id.
@@ -404,6 +438,8 @@ class Connection:
     session_id: str | None = attrs.field(default=None, repr=short_repr)
     keeper: Keeper | None = None
     persisted: set[str] = attrs.field(factory=set)
+    patterns: KeyPatterns = attrs.field(factory=KeyPatterns)
+    value_patterns: KeyPatterns = attrs.field(factory=KeyPatterns)
     left_out: set[str] = attrs.field(factory=set)
     widgets: Widgets = attrs.field(factory=Widgets)
     identity: Identity = attrs.field(factory=Identity)

@@ -9,15 +9,14 @@ Streamlit finds, which is looked at now and then; where it is not, Streamlit's o
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final
 
 from sessionkit_streamlit.internals.guard import MOVED, moved
 from sessionkit_streamlit.internals.state import (
     MISSING,
     element_prefix,
+    own_prefix,
     value_kind,
     values_of,
 )
@@ -73,7 +72,7 @@ def listed(state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
     new, old, sent = state._new_session_state, state._old_state, state._new_widget_state  # noqa: SLF001
     mapper, held, known = state._key_id_mapper, sent.states, sent.widget_metadata.get  # noqa: SLF001
     id_of, key_of = mapper._key_id_mapping.get, mapper.id_key_mapping.get  # noqa: SLF001
-    of_element, of_streamlit, kind = element_prefix(), _own_prefix(), value_kind()
+    of_element, of_streamlit, kind = element_prefix(), own_prefix(), value_kind()
     names = set(map(id_of, old, old))
     names.update(held, map(id_of, new, new))
     found: dict[str, Any] = {}
@@ -94,13 +93,6 @@ def listed(state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
             found[name] = new[name] if name in new else old[name]
     found.update(values_of(state, rest))
     return found
-
-
-@cache
-def _own_prefix() -> str:
-    """Return what the names of Streamlit's own entries begin with."""
-    prefix: str = importlib.import_module(CONTENTS_MODULE).STREAMLIT_INTERNAL_KEY_PREFIX
-    return prefix
 
 
 def _is_equal(state: Any, found: dict[str, Any], theirs: dict[str, Any]) -> bool:  # noqa: ANN401

@@ -95,6 +95,19 @@ def snapshot(run: ScriptRunContext) -> dict[str, Any]:
     return state
 
 
+def keys_set(run: ScriptRunContext) -> list[str]:
+    """Return the keys under which the app has set values during a run, widgets' among them; never stops the script."""
+
+    def read() -> list[str]:
+        elements = element_prefix()
+        with run.session_state._lock:  # noqa: SLF001
+            named = list(raw(run)._new_session_state)  # noqa: SLF001
+        return [key for key in named if not key.startswith((elements, own_prefix()))]
+
+    effect = "patterns given to persist() hold for widgets alone"
+    return guarded(read, "SessionState._new_session_state", effect, otherwise=[])
+
+
 def values(run: ScriptRunContext, keys: Iterable[str]) -> dict[str, Any]:
     """Return the values of some keys, of the app's own entries and of keyed widgets; never stops the script."""
 
@@ -167,6 +180,14 @@ def element_prefix() -> str:
     prefix: str = importlib.import_module(
         "streamlit.runtime.state.common"
     ).GENERATED_ELEMENT_ID_PREFIX
+    return prefix
+
+
+@cache
+def own_prefix() -> str:
+    """Return what the names of Streamlit's own entries begin with, and of ours."""
+    module = importlib.import_module("streamlit.runtime.state.session_state")
+    prefix: str = module.STREAMLIT_INTERNAL_KEY_PREFIX
     return prefix
 
 

@@ -114,6 +114,17 @@ def at_default(run: ScriptRunContext, key: str, value: Any) -> bool:  # noqa: AN
         return False
 
 
+def widget_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - Streamlit's
+    """Return the metadata of the widget with a key; None if there is none."""
+
+    def read() -> Any:  # noqa: ANN401 - Streamlit's
+        state = raw(run)
+        return state._get_widget_metadata(state._get_widget_id(key))  # noqa: SLF001
+
+    effect = "a pattern given to persist() late misses the widgets that are there"
+    return guarded(read, "SessionState._get_widget_metadata", effect, otherwise=None)
+
+
 def begins_with(run: ScriptRunContext, value: Any) -> bool:  # noqa: ANN401
     """Return whether a widget of the connection has this value, of the same type, and begins with it."""
 

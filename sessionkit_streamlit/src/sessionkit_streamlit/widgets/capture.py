@@ -27,6 +27,7 @@ from sessionkit_streamlit.internals.messages import Field, Form, is_pressed
 from sessionkit_streamlit.internals.state import MISSING, values
 from sessionkit_streamlit.internals.widgets import at_default, to_keep
 from sessionkit_streamlit.widgets.edits import is_late, note_page_sent
+from sessionkit_streamlit.widgets.named_keys import note_values
 from sessionkit_streamlit.widgets.restore import show_joined
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def capture_run(connection: Connection, session: UserSession, run: ScriptRunCont
         return  # the session of the widgets that this run made ended during the run
     # Two runs may end at once: the later look must not be compared first.
     with widgets.lock:
+        note_values(connection, run)
         known = connection.known
         state = values(run, known)
         for key in known:

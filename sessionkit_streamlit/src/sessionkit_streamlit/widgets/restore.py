@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, time
 from glob import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,6 @@ from sessionkit_streamlit.connection import (
     Connection,
     Placed,
     Widgets,
-    current_connection,
     is_plain_same,
     is_same,
 )
@@ -46,6 +45,7 @@ from sessionkit_streamlit.widgets.edits import (
     note_put,
     note_replaced,
 )
+from sessionkit_streamlit.widgets.named_keys import leave_out, note_widget
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -55,60 +55,6 @@ if TYPE_CHECKING:
 _UNSETTABLE: Final = (
     "it is a button, an upload, a chart, a data editor or a form: Streamlit lets nobody set it"
 )
-
-
-def persist(*keys: str, never: Iterable[str] = ()) -> None:
-    """
-    Name keys of ``st.session_state`` to keep, besides those given to ``persist_input``.
-
-    Call it on every page that shows them, before or after ``bootstrap_session()``.
-    What the session holds comes back before widgets are made; what the user or
-    the app changes is taken at the end of every run.
-
-    Args:
-        keys: Keys of widgets, or of values that the app sets itself.
-        never: Names of what is never stored, as inputs, fields of forms, or entries of dicts in
-            them; patterns as in the setting ``privacy.never``, besides those. Call it before the
-            values are there, in every run.
-
-    Raises:
-        TypeError: If a key or a name is no text.
-
-    Example:
-        ::
-
-            bootstrap_session()
-            persist("city", "cart", never=["iban"])
-            st.text_input("City", key="city")
-    """
-    if isinstance(never, str):
-        msg = f"persist(never=...) takes a list of names, such as [{never!r}], not one text"
-        raise TypeError(msg)
-    named, left_out = {_key(one) for one in keys}, {_key(one) for one in never}
-    if context() is not None:
-        connection = current_connection()
-        connection.persisted.update(named)
-        leave_out(connection, left_out)
-
-
-def leave_out(connection: Connection, names: Iterable[str]) -> None:
-    """
-    Have nothing of these names stored, by this connection's session and the next one that it shows.
-
-    Args:
-        connection: What is known about the connection.
-        names: Names or patterns.
-    """
-    connection.left_out.update(names)
-    if connection.session is not None:
-        connection.session.leave_out(*connection.left_out)
-
-
-def _key(one: object) -> str:
-    if not isinstance(one, str):
-        msg = f"persist() takes keys of st.session_state, which are texts; {one!r} is none"
-        raise TypeError(msg)
-    return one
 
 
 def restore_inputs(
@@ -292,6 +238,8 @@ def check_value(state: Any, widget: Any, key: str) -> None:  # noqa: ANN401 - St
     if not isinstance(connection, Connection):
         return
     widgets = connection.widgets
+    if connection.patterns.texts and key not in connection.persisted:
+        note_widget(connection, key, widget)
     widgets.forms.fields.pop(key, None)  # it is there again once it is drawn, if it still is so
     restored = widgets.fresh.pop(key, MISSING)
     lasts = not momentary(widget)
