@@ -31,29 +31,41 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.browser.app import app_options
     from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
+    from sessionkit_streamlit.routes.route import Route
+    from sessionkit_streamlit.routes.router import Router, RouterTexts, current_router, router
     from sessionkit_streamlit.tabs.refresh_fragment import refresh_fragment
     from sessionkit_streamlit.widgets.kept import kept
     from sessionkit_streamlit.widgets.named_keys import persist
 
 __all__ = [
     "NoticeTexts",
+    "Route",
+    "Router",
+    "RouterTexts",
     "StatusTexts",
     "app_options",
     "conflict_notice",
+    "current_router",
     "kept",
     "persist",
     "refresh_fragment",
+    "router",
     "save_status",
 ]
 
 _HOMES: Final = {
     "NoticeTexts": "sessionkit_streamlit.notices.conflict_notice",
+    "Route": "sessionkit_streamlit.routes.route",
+    "Router": "sessionkit_streamlit.routes.router",
+    "RouterTexts": "sessionkit_streamlit.routes.router",
     "StatusTexts": "sessionkit_streamlit.notices.save_status",
     "app_options": "sessionkit_streamlit.browser.app",
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
+    "current_router": "sessionkit_streamlit.routes.router",
     "kept": "sessionkit_streamlit.widgets.kept",
     "persist": "sessionkit_streamlit.widgets.named_keys",
     "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",
+    "router": "sessionkit_streamlit.routes.router",
     "save_status": "sessionkit_streamlit.notices.save_status",
 }
 

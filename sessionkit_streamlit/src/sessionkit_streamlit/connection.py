@@ -334,6 +334,49 @@ class Told(NamedTuple):
     news: Mapping[str, Any]
 
 
+class Visit(NamedTuple):
+    """
+    A page that was opened.
+
+    Attributes:
+        page: What the session's history calls it.
+        params: What stood in its address.
+    """
+
+    page: str
+    params: dict[str, Any]
+
+
+@attrs.define(eq=False)
+class Trail:
+    """
+    The pages that were opened in a tab: what its user goes back and forward in.
+
+    Attributes:
+        session_id: The session that they were opened for.
+        visits: They, oldest first.
+        position: Which of them the tab shows.
+        wanted: Which of them it was asked to show, or None.
+    """
+
+    session_id: str = attrs.field(repr=short_repr)
+    visits: list[Visit]
+    position: int
+    wanted: int | None = None
+
+    def arrive(self, visit: Visit) -> bool:
+        """Note what the tab shows now; return whether it showed another page, or the same with other parameters."""
+        wanted, self.wanted = self.wanted, None
+        if wanted is not None and self.visits[wanted] == visit:
+            self.position = wanted
+            return True
+        if self.visits and self.visits[self.position] == visit:
+            return False
+        self.visits[self.position + 1 :] = [visit]
+        self.position = len(self.visits) - 1
+        return True
+
+
 @attrs.define(eq=False)
 class Page:
     """
@@ -349,6 +392,9 @@ class Page:
         component: The part of ours in the browser, as it was drawn last, or None.
         told: What it was told last.
         flushed_by: The manager that flushes when Streamlit lets go of the page's session, or None.
+        trail: The pages that were opened before it in this tab, or None where the app has no router.
+        router: The app's router in the latest run, or None.
+        asked_for: The page that a callback asked for, or None.
     """
 
     run: ref[ScriptRunContext] | None = None
@@ -360,6 +406,9 @@ class Page:
     component: Drawn | None = None
     told: Told | None = attrs.field(default=None, repr=False)
     flushed_by: Keeper | None = None
+    trail: Trail | None = None
+    router: Any = attrs.field(default=None, repr=False)
+    asked_for: Visit | None = None
 
     def serves(self, run: ScriptRunContext) -> bool:
         """Return whether a run that is under way has bootstrapped; one context may serve several, one after the other."""

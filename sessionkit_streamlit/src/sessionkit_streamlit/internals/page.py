@@ -29,6 +29,16 @@ def mountable(run: ScriptRunContext, key: str) -> bool:
     return guarded(read, "ScriptRunContext.shared", effect, otherwise=True)
 
 
+def in_callback(run: ScriptRunContext) -> bool:
+    """Return whether a callback is called: before the script, which can't be sent to another page yet."""
+
+    def read() -> bool:
+        return not run._has_script_started  # noqa: SLF001
+
+    effect = "router.back() and the like do nothing in callbacks"
+    return guarded(read, "ScriptRunContext._has_script_started", effect, otherwise=False)
+
+
 def current_fragment() -> str | None:
     """Return what Streamlit calls the fragment that the calling code belongs to, or None."""
 

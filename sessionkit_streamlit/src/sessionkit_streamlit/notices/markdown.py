@@ -10,6 +10,7 @@ from typing import Final
 
 _LONGEST: Final = 60
 _PLAIN: Final = re.compile(r"[^\W_][\w ]*")
+_WORD: Final = re.compile(r"[^\W_][\w .-]*")
 _SHORT: Final = Repr()
 _SHORT.maxother = _SHORT.maxstring = _SHORT.maxlong = _LONGEST + 1
 
@@ -28,6 +29,12 @@ def field_name(path: str, key: str | None, labels: Mapping[str, str]) -> str:
     if label is not None:
         return label
     return key.replace("_", " ") if _PLAIN.fullmatch(key) else quote(key)
+
+
+def as_word(value: object) -> str:
+    """Return a value as a part of a sentence: as it is if it holds no markup, else quoted."""
+    text = str(value)
+    return text if len(text) <= _LONGEST and _WORD.fullmatch(text) else quote(value)
 
 
 def quote(value: object, longest: int = _LONGEST) -> str:
