@@ -18,7 +18,7 @@ from sessionkit.session.forms import FORM, UNDO, FormSnapshot, FormState, merge_
 from sessionkit.session.session import UserSession
 from sessionkit.session.unreadable import RECORD_IDS
 from sessionkit.values.dicts import of_one_kind
-from sessionkit.values.equality import same_content
+from sessionkit.values.equality import same_stored
 
 # The app's values may be anything, here as everywhere.
 # ruff: noqa: ANN401
@@ -69,7 +69,7 @@ def _absorb_form(
 def _changed_fields(before: dict[Any, Any], after: dict[Any, Any]) -> list[Any]:
     keys = dict.fromkeys((*before, *after))
     return [
-        key for key in keys if not same_content(before.get(key, _MISSING), after.get(key, _MISSING))
+        key for key in keys if not same_stored(before.get(key, _MISSING), after.get(key, _MISSING))
     ]
 
 
@@ -90,7 +90,7 @@ def _absorb_fields(ours: Any, before: Any, after: Any, fields: Iterable[str]) ->
 
 def _absorbed(field: str, ours: Any, before: Any, after: Any) -> Any:
     """Return what a field becomes: the container that it was, changed, or the new value."""
-    if same_content(before, after):
+    if same_stored(before, after):
         return ours
     if field in RECORD_IDS:
         _absorb_records(ours, before, after, RECORD_IDS[field])
@@ -110,7 +110,7 @@ def _absorb_records(ours: list[Any], before: list[Any], after: list[Any], ident:
     )
     kept = [
         mine[key]
-        if key in mine and same_content(was.get(key), record)
+        if key in mine and same_stored(was.get(key), record)
         else _snapshot_of_others(mine.get(key), record)
         if isinstance(record, FormSnapshot)
         else record
@@ -150,5 +150,5 @@ def _absorb_entry(
         ours.pop(key, None)
     elif of_one_kind(was, becomes) and of_one_kind(ours.get(key), becomes):
         _absorb_dict(ours[key], was, becomes)
-    elif not same_content(was, becomes):
+    elif not same_stored(was, becomes):
         ours[key] = becomes

@@ -20,7 +20,7 @@ from sessionkit.merge.stamps import NO_STAMP, Tree, When, latest
 from sessionkit.session.fields import from_micros, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.values.dicts import of_one_kind
-from sessionkit.values.equality import content, same_content
+from sessionkit.values.equality import content, same_stored
 
 # What a field holds may be anything.
 # ruff: noqa: ANN401
@@ -114,7 +114,7 @@ def _decisions(here: _FieldConflict) -> Iterator[FieldDecision]:
         for key in dict.fromkeys((*here.ours, *here.theirs)):
             yield from _decisions(here.entry(key))
     elif (
-        not same_content(here.ours, here.theirs)
+        not same_stored(here.ours, here.theirs)
         and changed(here.base, here.ours, here.when.base, here.when.ours)
         and changed(here.base, here.theirs, here.when.base, here.when.theirs)
     ):
@@ -135,9 +135,9 @@ def _decision(here: _FieldConflict) -> FieldDecision:
 
 
 def _taken(here: _FieldConflict) -> Literal["ours", "theirs", "merged"]:
-    if same_content(here.result, here.ours):
+    if same_stored(here.result, here.ours):
         return "ours"
-    return "theirs" if same_content(here.result, here.theirs) else "merged"
+    return "theirs" if same_stored(here.result, here.theirs) else "merged"
 
 
 def _time_of_change(value: Any, tree: Tree) -> datetime | None:

@@ -32,7 +32,8 @@ from sessionkit.merge.stamps import NO_STAMPS, When
 from sessionkit.session.forms import FormState
 from sessionkit.settings.suggestions import suggest
 from sessionkit.values.dicts import dict_like, of_one_kind
-from sessionkit.values.equality import same_content
+from sessionkit.values.equality import same_stored
+from sessionkit.values.extent import holds_too_much
 
 # What a field holds may be anything, here as in a merge.
 # ruff: noqa: ANN401
@@ -149,7 +150,9 @@ class Policies:
             ours: What they set.
             theirs: What there is.
         """
-        return self.merging()(base, ours, theirs, NO_STAMPS) if self.joins else ours
+        if not self.joins or any(map(holds_too_much, (base, ours, theirs))):
+            return ours  # to compare it might take for ever
+        return self.merging()(base, ours, theirs, NO_STAMPS)
 
     def at(self, *path: str) -> Policies:
         """Return what is said of a place below this one; the key itself goes before ``*``."""
@@ -221,7 +224,7 @@ def _union(base: Any, ours: Any, theirs: Any, when: When) -> Any:
 
 
 def _among(item: Any, items: Sequence[Any]) -> bool:
-    return any(same_content(item, other) for other in items)
+    return any(same_stored(item, other) for other in items)
 
 
 def _sum(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS) -> Any:
@@ -250,7 +253,7 @@ def _refuse_types(does: str, ours: Any, theirs: Any) -> NoReturn:
 
 def _where_both_changed(rule: Rule) -> Rule:
     def decided(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
-        if same_content(ours, theirs) or not changed(base, theirs, when.base, when.theirs):
+        if same_stored(ours, theirs) or not changed(base, theirs, when.base, when.theirs):
             return ours
         if not changed(base, ours, when.base, when.ours):
             return theirs

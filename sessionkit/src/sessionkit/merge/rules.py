@@ -24,14 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from operator import is_
 from typing import Any, Final
 
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import repr_of
-from sessionkit.merge.stamps import NO_STAMP, NO_STAMPS, When, latest, maybe_changed
+from sessionkit.merge.stamps import NO_STAMP, NO_STAMPS, When, changed_keys, latest
 from sessionkit.session.forms import merge_names
-from sessionkit.values.dicts import dict_like, kind_of_dict, of_one_kind
-from sessionkit.values.equality import same_content, written
+from sessionkit.values.dicts import DICT_TYPES, dict_like, kind_of_dict, of_one_kind
+from sessionkit.values.equality import same_stored, written
 
 # What is merged may be any plain value.
 # ruff: noqa: ANN401
@@ -49,11 +50,11 @@ _OWNER: Final = ("user_id", "authenticated")
 
 def merge_value(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> Any:
     """Take the side that changed; when both did, dicts by key, sets as sets, else the later change."""
-    return ours if same_content(ours, theirs) else _merge_unlike(base, ours, theirs, when)
+    return ours if same_stored(ours, theirs) else _merge_unlike(base, ours, theirs, when)
 
 
 def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
-    if of_one_kind(ours, theirs):
+    if type(ours) is type(theirs) is dict or of_one_kind(ours, theirs):
         merged = merge_dict(base, ours, theirs, when)
         return merged if type(merged) is type(ours) else dict_like(ours, merged)
     if not changed(base, theirs, when.base, when.theirs):
@@ -62,23 +63,25 @@ def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
         return theirs
     if isinstance(ours, set) and isinstance(theirs, set):
         return _merge_sets(base if isinstance(base, set) else set(), ours, theirs)
-    return max(((ours, when.ours), (theirs, when.theirs)), key=_precedence)[0]
+    mine, others = _precedence(ours, latest(when.ours)), _precedence(theirs, latest(when.theirs))
+    if mine == others:
+        return ours if written(ours) >= written(theirs) else theirs
+    return ours if mine > others else theirs
 
 
 def changed(base: Any, side: Any, before: Any, after: Any) -> bool:
     """Return whether a side is a change of *base*; what was changed and changed back is one, too."""
     if base is MISSING or side is MISSING:
         return base is not side
-    return before != after or not same_content(base, side)
+    return before != after or not same_stored(base, side)
 
 
-def _precedence(change: tuple[Any, Any]) -> tuple[int, str, int, str]:
-    value, stamp = change
+def _precedence(value: Any, stamp: int) -> tuple[int, str, int]:
     if value is MISSING:
-        return (0, "", 0, "")  # a change beats a removal
-    dicts = kind_of_dict(value)
-    kind = 3 if dicts is not None else 2 if isinstance(value, set) else 1
-    return (kind, dicts or "", latest(stamp), written(value))
+        return (0, "", 0)  # a change beats a removal
+    if isinstance(value, dict):
+        return (3, kind_of_dict(value) or "", stamp)
+    return (2 if isinstance(value, set) else 1, "", stamp)
 
 
 def merge_dict(
@@ -108,21 +111,38 @@ def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
     theirs: Any,
     when: When,
 ) -> dict[Any, Any]:
-    """Merge what three dicts hold under *keys*, each by its rule of *rules* or the usual one; what goes is left out."""
+    """
+    Merge what three dicts hold under *keys*, each by its rule of *rules* or the usual one; what goes is left out.
+
+    Where that is what one side has, it is that side's dict itself.
+    """
     merged = {}
     # Most entries are alike: then it does not matter to the usual rule what either side was before.
-    alike = ours.keys() - maybe_changed(theirs, ours) - rules.keys()
+    alike = ours.keys() - changed_keys(theirs, ours) - rules.keys()
+    times = when.of(key for key in keys if key not in alike)
     for key in keys:
         if key in alike:
             merged[key] = ours[key]
             continue
         value, others = ours.get(key, MISSING), theirs.get(key, MISSING)
         rule = rules.get(key, _merge_unlike)
-        if rule is not _merge_unlike or not same_content(value, others):
-            value = rule(base.get(key, MISSING), value, others, when.at(key))
+        # Of two dicts it is not known yet whether they are alike.
+        is_same = rule is _merge_unlike and type(value) in DICT_TYPES and same_stored(value, others)
+        if not is_same:
+            value = rule(base.get(key, MISSING), value, others, times[key])
         if value is not MISSING:
             merged[key] = value
-    return merged
+    return next((side for side in (ours, theirs) if _is_made_of(merged, side)), merged)
+
+
+def _is_made_of(merged: dict[Any, Any], side: dict[Any, Any]) -> bool:
+    """Return whether what was merged is just what one side has; in doubt not."""
+    return (
+        len(merged) == len(side)
+        and all(map(is_, merged.values(), side.values()))
+        and list(merged) == list(side)
+        and {str}.issuperset(map(type, side))  # 1 equals True
+    )
 
 
 def key_order(
@@ -198,9 +218,9 @@ def merge_history(base: Any, ours: Any, theirs: Any, _: When = NO_STAMPS, *, ide
         theirs: Records.
         ident: The field that holds a record's id.
     """
-    if same_content(ours, theirs) or same_content(theirs, base):
+    if same_stored(ours, theirs) or same_stored(theirs, base):
         return ours
-    if same_content(ours, base):
+    if same_stored(ours, base):
         return theirs
     by_id = (
         {record[ident]: record for record in _or_empty(side, list)} for side in (base, ours, theirs)
@@ -279,7 +299,7 @@ def merge_part(
     known = base or {}
     fields = merge_entries(dict.fromkeys((*ours, *theirs)), rules, known, ours, theirs, when)
     if "user_id" in fields:
-        fields |= _merge_owner(base, ours, theirs)
+        fields = fields | _merge_owner(base, ours, theirs)
         return {field: value for field, value in fields.items() if value is not MISSING}
     return fields
 
@@ -289,4 +309,4 @@ def _merge_owner(base: PlainPart | None, ours: PlainPart, theirs: PlainPart) -> 
     o, t = ({field: side.get(field, MISSING) for field in _OWNER} for side in (ours, theirs))
     if base is None:
         return o if t["user_id"] is None else t
-    return t if same_content(o, {field: base.get(field, MISSING) for field in _OWNER}) else o
+    return t if same_stored(o, {field: base.get(field, MISSING) for field in _OWNER}) else o

@@ -15,12 +15,12 @@ not as the change that it took.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from sessionkit.values.dicts import of_one_kind
-from sessionkit.values.equality import COMPARED_OR_FLOAT, same_content
+from sessionkit.values.dicts import DICT_TYPES, of_one_kind
+from sessionkit.values.equality import COMPARED_AT_ONCE, same_stored
 
 # What a part holds may be anything, and a tree of stamps is as deep as that.
 # ruff: noqa: ANN401
@@ -66,6 +66,10 @@ class When(NamedTuple):
             return self  # each is the stamp of all that there is
         return When(at(self.base, key), at(self.ours, key), at(self.theirs, key))
 
+    def of(self, keys: Iterable[Any]) -> dict[Any, When]:
+        """Return the same of several entries, by key."""
+        return {key: self.at(key) for key in keys}
+
 
 NO_STAMPS: Final = When()
 """Says nothing about any side."""
@@ -82,35 +86,37 @@ def restamp(before: Any, after: Any, tree: Tree, now: int, times: Times = _NO_TI
         now: Microseconds since the epoch.
         times: When entries were changed, by key, or the same of what is in them; what lacks was changed now.
     """
-    if not of_one_kind(before, after):
+    if not type(before) is type(after) is dict and not of_one_kind(before, after):
         return max(now, latest(tree) + 1)
     most, others = _split(tree)
     others = {key: stamps for key, stamps in others.items() if key in after}
-    for key in maybe_changed(before, after):
+    for key in changed_keys(before, after):
         was, value = before.get(key, _MISSING), after[key]
-        if isinstance(value, dict) or not same_content(was, value):
-            stamps = NO_STAMP if was is _MISSING else others.get(key, most)
-            known = times.get(key, now)
-            if type(known) is int:
-                others[key] = restamp(was, value, stamps, known)
-            else:
-                others[key] = restamp(was, value, stamps, now, known)
+        stamps = NO_STAMP if was is _MISSING else others.get(key, most)
+        known = times.get(key, now)
+        if type(known) is int:
+            others[key] = restamp(was, value, stamps, known)
+        else:
+            others[key] = restamp(was, value, stamps, now, known)
     return _join(most, others)
 
 
-def maybe_changed(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
-    """Return the keys under which *after* may have something else than *before*."""
+def changed_keys(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
+    """Return the keys under which *after* has something else than *before*; of two dicts it may be the same."""
     return [
         key
         for key, value in after.items()
-        # What every save and merge of a form comes by: no call for an entry that is surely what it was.
+        # What every save and merge of a form comes by: hardly a call for an entry that is surely what it was.
         if (was := before.get(key, _MISSING)) is not value
         and (
-            type(was) is not type(value)
+            (kind := type(value)) is not type(was)
             or (
-                was != value or not value  # 0.0 equals -0.0
-                if type(value) in COMPARED_OR_FLOAT
-                else type(value) is not dict or was or value
+                was != value
+                if kind in COMPARED_AT_ONCE
+                else (kind is not dict or was or value)
+                if kind in DICT_TYPES
+                # 0.0 equals -0.0
+                else not (kind is float and value and was == value) and not same_stored(was, value)
             )
         )
     ]
@@ -136,8 +142,8 @@ def merge_stamps(value: Any, base: Any, ours: Any, theirs: Any, when: When) -> T
         return _changed_at(when)
     sides = [
         base if isinstance(base, dict) else {},
-        ours if of_one_kind(ours, value) else {},
-        theirs if of_one_kind(theirs, value) else {},
+        ours if type(ours) is type(value) is dict or of_one_kind(ours, value) else {},
+        theirs if type(theirs) is type(value) is dict or of_one_kind(theirs, value) else {},
     ]
     (most_known, known), (most, mine), (most_others, others) = map(_split, when)
     apart = {*known, *mine, *others}

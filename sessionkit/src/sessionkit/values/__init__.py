@@ -18,7 +18,7 @@ What is stored but can't be read in this process (an enum that isn't registered,
 kind of a newer release) comes as an :class:`Opaque`, which is written back as it was; sessions keep it apart from what apps see.
 
 Others import what stands in ``__all__`` from here, and from the modules: ``equality`` (``same_content``,
-``content``, ``written``, ``equals``, ``is_empty``, ``COMPARED_OR_FLOAT``), ``dicts`` (``of_one_kind``, ``kind_of_dict``,
+``same_stored``, ``content``, ``written``, ``equals``, ``is_empty``, ``COMPARED_AT_ONCE``), ``dicts`` (``of_one_kind``, ``kind_of_dict``,
 ``dict_like``, ``DICT_TYPES``), ``definitions`` (``Definition``, ``defined_alike``), ``extent`` (``holds_too_much``,
 ``too_much``) and ``opaque`` (``opaque_in``).
 A serializer may use the limits of ``simplify``. There is no lock here.

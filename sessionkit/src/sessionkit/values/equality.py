@@ -24,7 +24,7 @@ from sessionkit.values.tagged import to_tagged
 COMPARED_AT_ONCE: Final = frozenset({str, int, bool, bytes, NoneType, date, timedelta, UUID})
 """Types whose values are the same content if they are equal, and else are not."""
 
-COMPARED_OR_FLOAT: Final = COMPARED_AT_ONCE | {float}
+_COMPARED_OR_FLOAT: Final = COMPARED_AT_ONCE | {float}
 """The same, and floats: of two that are equal one may be 0.0 and the other -0.0."""
 
 _PLAIN: Final = frozenset(
@@ -49,10 +49,11 @@ def same_content(one: Any, other: Any) -> bool:
     """
     if type(one) in _HOLDING and one is not other and holds_too_much(one):
         return False  # to compare it might take for ever
-    return _same(one, other)
+    return same_stored(one, other)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same_stored(one: Any, other: Any) -> bool:
+    """Do as :func:`same_content` for values that were decoded, or encoded just now: they hold no more than their bytes."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -123,7 +124,7 @@ def _alike_lists(one: Any, other: Any) -> bool:
         return False
     if _are_plain(kinds, one) and (one == other or float not in kinds):
         return bool(one == other)  # without a step of Python for each item
-    return all(map(_same, one, other))
+    return all(map(same_stored, one, other))
 
 
 def _are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
@@ -137,7 +138,7 @@ def _are_plain(kinds: Collection[type], values: Iterable[Any]) -> bool:
     if float not in kinds:
         return COMPARED_AT_ONCE.issuperset(kinds)
     zeros = [value for value in values if type(value) is float and not value]
-    return not zeros and COMPARED_OR_FLOAT.issuperset(kinds)  # 0.0 equals -0.0
+    return not zeros and _COMPARED_OR_FLOAT.issuperset(kinds)  # 0.0 equals -0.0
 
 
 def _alike_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
@@ -146,7 +147,7 @@ def _alike_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
 
 def _alike_records(one: Any, other: Any) -> bool:
     names = [field.name for field in attrs.fields(type(one)) if field.eq]
-    return all(_same(getattr(one, name), getattr(other, name)) for name in names)
+    return all(same_stored(getattr(one, name), getattr(other, name)) for name in names)
 
 
 def _alike_texts(one: Any, other: Any) -> bool:
