@@ -20,6 +20,8 @@ from sessionkit.encoding.parts import FIELDS
 from sessionkit.errors import NewerFormatError, RejectedError, SerializationError
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession
+from sessionkit.session.forms import FormSnapshot
+from sessionkit.session.session import NavigationEntry
 from sessionkit.testing.serializers import assert_same
 from sessionkit.values import Opaque
 
@@ -151,12 +153,29 @@ def test_a_part_is_decoded_once_while_it_is_remembered() -> None:
 
     decoded.forget(but=data)
 
-    assert first is decoded.get(data)
+    assert first is decoded.part(codec, "inputs", data)
 
     decoded.forget()
 
-    assert decoded.get(data) is None
-    assert first == decoded.part(codec, "inputs", data)
+    again = decoded.part(codec, "inputs", data)
+    assert first == again
+    assert first is not again
+
+
+def test_what_is_over_the_bounds_is_not_stored() -> None:
+    """However it got in."""
+    session = UserSession(max_history_size=1)
+    session.navigation_history.extend(NavigationEntry(page=page) for page in "ab")
+    form = session.get_form_state("f")
+    form.max_snapshots = 1
+    held = form.snapshots
+    held.extend(FormSnapshot(form_id="f", data={"n": n}) for n in range(3))
+    codec = make_codec()
+    encoded = codec.encode(session, {}).parts
+    parts = codec.decode_parts(encoded, encoded)
+
+    assert ["b"] == [entry["page"] for entry in parts["navigation"]["navigation_history"]]
+    assert [{"n": 2}] == [snapshot["data"] for snapshot in parts["undo:f"]["snapshots"]]
 
 
 # -- other threads -------------------------------------------------------------

@@ -24,8 +24,7 @@ from sessionkit.encoding.parts import (
 )
 from sessionkit.errors import SerializationError
 from sessionkit.session import UserSession
-from sessionkit.session.forms import FormSnapshot, FormState
-from sessionkit.session.session import NavigationEntry
+from sessionkit.session.forms import FormState
 from sessionkit.testing.serializers import assert_same
 
 FEW = settings(max_examples=40)
@@ -87,20 +86,6 @@ def test_the_apps_values_are_not_copied() -> None:
 
     assert to_parts(session)["inputs"]["inputs"]["k"] is value
     assert to_parts(session)["x:x"]["value"] is value
-
-
-def test_what_is_over_the_bounds_is_not_stored() -> None:
-    """However it got in."""
-    session = UserSession(max_history_size=1)
-    session.navigation_history.extend(NavigationEntry(page=page) for page in "ab")
-    form = session.get_form_state("f")
-    form.max_snapshots = 1
-    held = form.snapshots
-    held.extend(FormSnapshot(form_id="f", data={"n": n}) for n in range(3))
-    parts = to_parts(session)
-
-    assert ["b"] == [entry["page"] for entry in parts["navigation"]["navigation_history"]]
-    assert [{"n": 2}] == [snapshot["data"] for snapshot in parts["undo:f"]["snapshots"]]
 
 
 def test_missing_parts_have_their_defaults() -> None:

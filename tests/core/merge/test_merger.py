@@ -21,7 +21,7 @@ from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import EncodedParts
 from sessionkit.merge.fields import conflict_of
-from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_tree
+from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_trees
 from sessionkit.merge.stamps import LIFETIME, NO_STAMP, STAMPS, at, latest
 from sessionkit.merge.strategies import Merge
 from sessionkit.serializer import Serializer
@@ -276,8 +276,8 @@ def test_many_stamps_are_kept_for_a_day() -> None:
     """A part of thousands of values does not carry their times for ever."""
     now = 2 * LIFETIME
     old = {f"key {number}": 2 for number in range(1000)}
-    few = write_tree(CODEC, [1, {"a": 2, "b": now}])
-    many = write_tree(CODEC, [1, {**old, "b": now, "c": now - LIFETIME}])
+    few = write_trees(CODEC, {"inputs": [1, {"a": 2, "b": now}]})["inputs"]
+    many = write_trees(CODEC, {"inputs": [1, {**old, "b": now, "c": now - LIFETIME}]})["inputs"]
 
     assert [1, {"a": 2, "b": now}] == read_tree(CODEC, few)
     assert [1, {"b": now, "c": now - LIFETIME}] == read_tree(CODEC, many)

@@ -34,10 +34,10 @@ from sessionkit.encoding.packing import (
 )
 from sessionkit.encoding.parts import (
     PlainPart,
-    fits,
     from_parts,
     in_own_types,
     is_known,
+    misfits,
     to_parts,
     unreadable_fields,
 )
@@ -139,11 +139,10 @@ class SessionCodec:
     def _encode_once(
         self, session: UserSession, last: Mapping[str, bytes], held: Collection[str]
     ) -> Encoded:
-        parts: EncodedParts = {}
         refused: list[SerializationError] = []
-        changed: dict[str, PlainPart] = {}
         with session.lock:
             session.privacy = self.privacy
+            session.trim()
             rules = session.never_stored
             # By other rules, or none of ours, what is never stored may have been stored.
             is_looked_through, session.encoded_by = session.encoded_by == rules, rules
@@ -151,71 +150,87 @@ class SessionCodec:
             # What comes to less than all of them may takes no time without an end to write.
             wide = holds_too_much(plain, self.max_bytes, tuples=False)
             most = self.max_bytes if wide else None
-            for name, part in plain.items():
-                if name in held:
-                    continue
-                if not is_looked_through:
-                    part = rules.public(part)  # noqa: PLW2901 - the same part, as it is stored
-                data, stored = self._encode_part(
-                    name, part, last.get(name), refused, rules if is_looked_through else None, most
-                )
-                if data is not None:
-                    parts[name] = data
-                    if stored is not None:
-                        changed[name] = stored
-        kept = (name for name in last if name not in parts and (name in held or not is_known(name)))
-        parts |= {name: last[name] for name in kept}
-        return Encoded(parts, refused, changed)
+            if held:
+                plain = {name: part for name, part in plain.items() if name not in held}
+            if not is_looked_through:
+                plain = {name: rules.public(part) for name, part in plain.items()}
+            parts, changed = self._dumps(plain, last, most)
+            if is_looked_through:
+                # Only now: what is as it was needs no look for names that are never stored.
+                public = {name: rules.public(part) for name, part in changed.items()}
+                again = {name: part for name, part in public.items() if part is not changed[name]}
+                if again:
+                    parts_again, changed_again = self._dumps(again, last, most)
+                    parts |= parts_again
+                    changed = {
+                        name: part
+                        for name, part in public.items()
+                        if name not in again or name in changed_again
+                    }
+            odd = {*misfits(changed), *(name for name in changed if parts[name] is None)}
+            for name in [name for name in changed if name in odd]:
+                parts[name] = self._repaired(changed, name, last.get(name), refused, most)
+                if parts[name] in {None, last.get(name)}:
+                    del changed[name]
+        encoded = {
+            # What is as it was has been read before; and to compare the same object again costs nothing.
+            name: data if name in changed else last[name]
+            for name, data in parts.items()
+            if data is not None
+        }
+        kept = (
+            name for name in last if name not in encoded and (name in held or not is_known(name))
+        )
+        encoded |= {name: last[name] for name in kept}
+        return Encoded(encoded, refused, changed)
 
-    def _encode_part(  # noqa: PLR0913, PLR0917 - at each save, a call a part
+    def _dumps(
+        self, plain: Mapping[str, PlainPart], last: Mapping[str, bytes], most: int | None
+    ) -> tuple[dict[str, bytes | None], dict[str, PlainPart]]:
+        """
+        Encode parts.
+
+        Returns:
+            Their bytes; None for one with a value that can't be encoded, but most of it can. And
+            those of the parts that are not as they were *last*, or can't be encoded.
+        """
+        dumps = self.serializer.dumps
+        if not self._empty:  # one object for all sessions, encoded once
+            self._empty.update((name, dumps(part)) for name, part in _EMPTY.items())
+        parts: dict[str, bytes | None] = {}
+        changed: dict[str, PlainPart] = {}
+        for name, part in plain.items():
+            data: bytes | None
+            if part == _EMPTY.get(name) and _CONTAINERS.issuperset(map(type, part.values())):
+                data = self._empty[name]
+            elif most is not None and holds_too_much(part, most):
+                data = None
+            else:
+                try:
+                    data = dumps(part)
+                except SerializationError:
+                    data = None
+            parts[name] = data
+            if data is None or data != last.get(name):
+                changed[name] = part
+        return parts, changed
+
+    def _repaired(
         self,
+        parts: dict[str, PlainPart],
         name: str,
-        part: PlainPart,
         last: bytes | None,
         refused: list[SerializationError],
-        rules: Privacy | None,
         most: int | None,
-    ) -> tuple[bytes | None, PlainPart | None]:
-        """Return a part's bytes, and what they hold if that is not what it was."""
-        if part == _EMPTY.get(name) and _CONTAINERS.issuperset(map(type, part.values())):
-            empty = self._empty_part(name, part)
-            return (last, None) if empty == last else (empty, part)
-        data = self._dumps(part, most)
-        if rules is not None and (data is None or data != last):
-            # Only now: what is as it was needs no look for names that are never stored.
-            stored = rules.public(part)
-            if stored is not part:
-                part, data = stored, self._dumps(stored, most)
-        if data is not None and data == last:
-            # It has been read before; and to compare the same object again costs nothing.
-            return last, None
-        if data is not None and fits(name, part):
-            return data, part
-        part = in_own_types(name, part)
-        data = self._dumps(part, most)
-        if data is not None and data == last:
-            return last, None
-        if data is not None and not unreadable_fields(name, part):
-            return data, part
+    ) -> bytes | None:
+        """Return the bytes of a part in which something is not as it should be, and leave in *parts* what they hold."""
+        part = parts[name] = in_own_types(name, parts[name])
+        data = self._dumps({name: part}, {}, most)[0][name]
+        if data is not None and (data == last or not unreadable_fields(name, part)):
+            return data
         before = {} if last is None else self.serializer.loads(last)
-        kept = Fallback(self.serializer, refused, most).part(name, part, before)
-        return (self.serializer.dumps(kept), kept) if kept else (None, None)
-
-    def _empty_part(self, name: str, part: PlainPart) -> bytes:
-        """Return the bytes of an empty part: one object for all sessions, encoded once."""
-        data = self._empty.get(name)
-        if data is None:
-            data = self._empty[name] = self.serializer.dumps(part)
-        return data
-
-    def _dumps(self, part: PlainPart, most: int | None) -> bytes | None:
-        """Return a part's bytes; None where a value can't be encoded, but most of it can."""
-        if most is not None and holds_too_much(part, most):
-            return None
-        try:
-            return self.serializer.dumps(part)
-        except SerializationError:
-            return None
+        kept = parts[name] = Fallback(self.serializer, refused, most).part(name, part, before)
+        return self.serializer.dumps(kept) if kept else None
 
     def decode(
         self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
@@ -244,23 +259,14 @@ class SessionCodec:
         self, parts: Mapping[str, bytes], names: Iterable[str], decoded: Decoded | None = None
     ) -> dict[str, PlainPart]:
         """Return the parts of these *names* that this release knows, decoded."""
-        known = {name: parts[name] for name in names if is_known(name)}
-        if decoded is None:
-            return self._loads(known)
-        return {name: decoded.part(self, name, data) for name, data in known.items()}
+        decoded = Decoded() if decoded is None else decoded
+        known = [name for name in names if is_known(name)]
+        plain = decoded.parts(self, [(name, parts[name]) for name in known])
+        return dict(zip(known, plain, strict=True))
 
     def decode_part(self, name: str, data: bytes) -> PlainPart:
         """Return the part of this name that *data* encode."""
-        return self._loads({name: data})[name]
-
-    def _loads(self, parts: Mapping[str, bytes]) -> dict[str, PlainPart]:
-        plain: dict[str, PlainPart] = {}
-        for name, data in parts.items():
-            try:
-                plain[name] = self.serializer.loads(data)
-            except SerializationError as error:
-                raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
-        return plain
+        return Decoded().part(self, name, data)
 
     def decode_sound(
         self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
@@ -435,20 +441,46 @@ class Decoded:
 
     def part(self, codec: SessionCodec, name: str, data: bytes) -> PlainPart:
         """Return the part of this name that *data* encode."""
-        known = self._known.get(id(data))
-        if known is None:
-            known = self._known[id(data)] = data, codec.decode_part(name, data)
-        part: PlainPart = known[1]
+        part: PlainPart = self.parts(codec, [(name, data)])[0]
         return part
 
-    def get(self, data: bytes) -> Any:  # noqa: ANN401 - whatever was encoded
-        """Return what is remembered of *data*; None for nothing."""
-        known = self._known.get(id(data))
-        return None if known is None else known[1]
+    def parts(self, codec: SessionCodec, wanted: Iterable[tuple[str, bytes | None]]) -> list[Any]:
+        """Return parts, each of a name and the bytes that encode it; None where there are none."""
+        loads = codec.serializer.loads
+        found: list[Any] = []
+        for name, data in wanted:
+            if data is None:
+                found.append(None)
+                continue
+            known = self._known.get(id(data))
+            if known is None:
+                try:
+                    known = self._known[id(data)] = data, loads(data)
+                except SerializationError as error:
+                    raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
+            found.append(known[1])
+        return found
 
-    def put(self, data: bytes, plain: Any) -> None:  # noqa: ANN401 - whatever was encoded
-        """Remember what *data* encode."""
-        self._known[id(data)] = data, plain
+    def values(self, codec: SessionCodec, wanted: Iterable[bytes | None]) -> list[Any]:
+        """Return what these encode, whatever it is; None where there is nothing that can be read."""
+        loads = codec.serializer.loads
+        found: list[Any] = []
+        for data in wanted:
+            if type(data) is not bytes:  # a store may hold anything
+                found.append(None)
+                continue
+            known = self._known.get(id(data))
+            if known is None:
+                try:
+                    known = self._known[id(data)] = data, loads(data)
+                except SerializationError:
+                    known = data, None
+            found.append(known[1])
+        return found
+
+    def put(self, *known: tuple[bytes, Any]) -> None:
+        """Remember what bytes encode, each with its value."""
+        self._known.update((id(one[0]), one) for one in known)
 
     def forget(self, but: bytes | None = None) -> None:
         """Forget all, *but* what these encode, and what is encoded in the values of that."""

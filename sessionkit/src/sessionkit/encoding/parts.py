@@ -110,11 +110,22 @@ def to_parts(
     Raises:
         RuntimeError: If another thread changed a dict meanwhile.
     """
-    session.trim()
     parts = _WRITE_FIELDS(session)
     if session.unknown:
         for name in session.unknown.keys() & parts.keys():
             _with_unknown(parts[name], session, name)
+    if session.form_states:
+        _add_forms(parts, session, refuse)
+    if session.extensions or session.unreadable:
+        _add_extensions(parts, session, refuse)
+    return parts
+
+
+def _add_forms(
+    parts: dict[str, PlainPart],
+    session: UserSession,
+    refuse: Callable[[SerializationError], None],
+) -> None:
     for form_id, state in _valid_entries("form_states", FORM, session.form_states, refuse):
         if not isinstance(state, FormState):
             where = f"form_states[{form_id!r}]"
@@ -126,6 +137,13 @@ def to_parts(
         parts[FORM + form_id] = form
         if any(undo.values()):
             parts[name] = undo
+
+
+def _add_extensions(
+    parts: dict[str, PlainPart],
+    session: UserSession,
+    refuse: Callable[[SerializationError], None],
+) -> None:
     extensions = (
         complete(session, "extensions", session.extensions)
         if session.unreadable
@@ -134,7 +152,6 @@ def to_parts(
     for key, value in _valid_entries("extensions", EXTENSION, extensions, refuse):
         name = EXTENSION + key
         parts[name] = _with_unknown({"value": value}, session, name)
-    return parts
 
 
 def _with_unknown(part: PlainPart, session: UserSession, name: str) -> PlainPart:
@@ -241,11 +258,14 @@ _session_fits: Final = make_check(_SESSION_TYPES)
 _form_fits: Final = make_check(_FORM_TYPES)
 
 
-def fits(name: str, part: PlainPart) -> bool:
-    """Return whether a part's own fields are just of the types that they should be; the app's values may be anything."""
-    if name.startswith(EXTENSION):
-        return True
-    return _session_fits(part) if name in FIELDS else _form_fits(part)
+def misfits(parts: Mapping[str, PlainPart]) -> list[str]:
+    """Return the names of parts whose own fields are not all just of the types that they should be; the app's values may be anything."""
+    return [
+        name
+        for name, part in parts.items()
+        if not name.startswith(EXTENSION)
+        and not (_session_fits if name in FIELDS else _form_fits)(part)
+    ]
 
 
 def in_own_types(name: str, part: PlainPart) -> PlainPart:
@@ -279,7 +299,7 @@ def unreadable_fields(name: str, part: PlainPart) -> dict[str, SerializationErro
     The app may have put anything into a list or a dict; what would be refused
     when the session is loaded must not be stored.
     """
-    if fits(name, part):
+    if not misfits({name: part}):
         return {}
     types = _types_of(name)
     if Opaque.made:  # what was set aside as it was read is stored again as it was

@@ -7,6 +7,7 @@ A history lies in one part, and what it depends on in another: its bound, a form
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -35,7 +36,7 @@ class _Bound(NamedTuple):
 
 
 def bounded(
-    codec: SessionCodec, name: str, merged: EncodedParts, sides: tuple[EncodedParts, ...]
+    codec: SessionCodec, name: str, merged: EncodedParts, sides: Sequence[Mapping[str, bytes]]
 ) -> bytes:
     """
     Return a merged history that is no longer than it may be.
@@ -75,13 +76,15 @@ def _bound_of(name: str) -> _Bound:
     return _Bound("profile", "max_history_size", ("navigation_history",))
 
 
-def _is_within(codec: SessionCodec, whose: list[EncodedParts], bound: _Bound, most: int) -> bool:
+def _is_within(
+    codec: SessionCodec, whose: Sequence[Mapping[str, bytes]], bound: _Bound, most: int
+) -> bool:
     """Return whether a history is that of a writer who had no larger bound."""
     sizes = (_most(codec, one, bound) for one in whose)
     return any(size is not None and size <= most for size in sizes)
 
 
-def _most(codec: SessionCodec, parts: EncodedParts, bound: _Bound) -> int | None:
+def _most(codec: SessionCodec, parts: Mapping[str, bytes], bound: _Bound) -> int | None:
     if bound.holder not in parts:
         return None
     most = codec.decode_part(bound.holder, parts[bound.holder]).get(bound.setting)
@@ -108,8 +111,8 @@ def with_others(
     codec: SessionCodec,
     name: str,
     merged: EncodedParts,
-    sides: tuple[EncodedParts, ...],
-    stamps: tuple[Tree, ...],
+    sides: Sequence[Mapping[str, bytes]],
+    stamps: Sequence[Tree],
 ) -> bytes:
     """
     Return a form's merged snapshots, each with the fields that the other writer has changed.
@@ -142,7 +145,7 @@ def with_others(
     return codec.serializer.dumps(part)
 
 
-def _decoded(codec: SessionCodec, name: str, parts: EncodedParts) -> dict[str, Any]:
+def _decoded(codec: SessionCodec, name: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
     return codec.decode_part(name, parts[name]) if name in parts else {}
 
 

@@ -7,14 +7,14 @@ The rules of :mod:`sessionkit.merge.rules` decide, where no policy says otherwis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
 
 import attrs
 
 from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION, FIELDS, PlainPart, is_known
-from sessionkit.errors import SerializationError
 from sessionkit.merge.histories import HISTORIES, bounded, with_others
 from sessionkit.merge.policies import FORMS, Policies
 from sessionkit.merge.rules import RULES, UNSTAMPED, Rule, merge_part, merge_value
@@ -89,64 +89,43 @@ class Merger:
             decoded: What is decoded already; remembers what is decoded here.
         """
         decoded = Decoded() if decoded is None else decoded
-        known = base or {}
-        states = (known, ours, theirs)
-        before, mine, others = (read_stamps(codec, parts, decoded) for parts in states)
-        sides = ((known, before), (ours, mine), (theirs, others))
-        merged: EncodedParts = {}
-        stamps: dict[str, bytes] = {}
-        histories: list[str] = []
+        sides = _sides(codec, (base or {}, ours, theirs), decoded)
+        taken: dict[str, _Part] = {}
+        met: list[str] = []
         for name in dict.fromkeys((*ours, *theirs)):
             if name == STAMPS:
                 continue
+            before, mine, others = (side.at(name) for side in sides)
+            taken[name] = mine
+            if others == before:
+                continue
+            if mine == before or not is_known(name):
+                taken[name] = others
+            elif mine != others or self._counts(name):
+                met.append(name)
+        if met:
+            taken |= self._merged(codec, _gathered(codec, met, sides, decoded), decoded)
+        merged = {name: part.data for name, part in taken.items() if part.data is not None}
+        stamps = {name: one for name in merged if (one := taken[name].stamps) is not None}
+        for name in merged:
             if name.startswith(HISTORIES) and ours.get(name) != theirs.get(name):
-                histories.append(name)
-            if theirs.get(name) == known.get(name) and others.get(name) == before.get(name):
-                data, stamp = ours.get(name), mine.get(name)
-            else:
-                each = [_Part(parts.get(name), trees.get(name)) for parts, trees in sides]
-                data, stamp = self._encoded_part(codec, decoded, name, *each)
-            if data is not None:
-                merged[name] = data
-                if stamp is not None:
-                    stamps[name] = stamp
-        trees = (before, mine, others) if base is not None else None
-        for name in histories:
-            if name in merged:
-                merged[name] = _history(codec, decoded, name, merged, states, trees)
-        written = write_stamps(codec, merged, stamps, decoded)
-        if STAMPS in written and written[STAMPS] == theirs.get(STAMPS):
-            written[STAMPS] = theirs[STAMPS]
-        return written
+                known = sides if base is not None else None
+                states = [side.parts for side in sides]
+                merged[name] = _history(codec, decoded, name, merged, states, known)
+        return _with_stamps(codec, merged, stamps, sides[::-1], decoded)
 
-    def _encoded_part(  # noqa: PLR0913, PLR0917 - the sides, and what decodes them
-        self,
-        codec: SessionCodec,
-        decoded: Decoded,
-        name: str,
-        base: _Part,
-        ours: _Part,
-        theirs: _Part,
-    ) -> _Part:
-        if ours == base or not is_known(name):
-            return theirs
-        if ours == theirs and not self._counts(name):
-            return ours
-        sides = (base, ours, theirs)
-        b, o, t = (
-            None if side.data is None else decoded.part(codec, name, side.data) for side in sides
-        )
-        when = When(*(read_tree(codec, side.stamps, decoded) for side in sides))
-        merged = self.part(name, b, o, t, when)
-        if merged is None:
-            return _Part(None, None)
-        stamps = write_tree(codec, merge_stamps(merged, b, o, t, when), decoded)
-        data = codec.serializer.dumps(merged)
-        # What is equal is one object: it takes no memory of its own, and is compared at once.
-        same = next((side.data for side in sides[1:] if side.data == data), None)
-        if same is None:
-            decoded.put(data, merged)
-        return _Part(data if same is None else same, stamps)
+    def _merged(
+        self, codec: SessionCodec, met: Sequence[_Met], decoded: Decoded
+    ) -> dict[str, _Part]:
+        rules = [self._rules(one.name, *one.plain[1:]) for one in met]
+        parts = [
+            merge_part(*one.plain, one.when, rule) for one, rule in zip(met, rules, strict=True)
+        ]
+        trees = [
+            NO_STAMP if part is None else merge_stamps(part, *one.plain, one.when)
+            for one, part in zip(met, parts, strict=True)
+        ]
+        return _encoded(codec, met, parts, trees, decoded)
 
     def _rules(self, name: str, *sides: PlainPart | None) -> Mapping[str, Rule]:
         if not self.policies.below:
@@ -162,27 +141,108 @@ class Merger:
         return name in _COUNTING or self.policies.at(*_path(name)).sums
 
 
-def _history(  # noqa: PLR0913, PLR0917 - the sides, and what decodes them
-    codec: SessionCodec,
-    decoded: Decoded,
-    name: str,
-    merged: EncodedParts,
-    sides: tuple[EncodedParts, ...],
-    stamps: tuple[Mapping[str, bytes], ...] | None,
-) -> bytes:
-    """Return a history that was merged, as it stands beside the other parts; without stamps where the base is unknown."""
-    if name.startswith(UNDO) and stamps is not None:
-        form = FORM + name.removeprefix(UNDO)
-        trees = tuple(read_tree(codec, one.get(form), decoded) for one in stamps)
-        merged = {**merged, name: with_others(codec, name, merged, sides, trees)}
-    return bounded(codec, name, merged, sides)
-
-
 class _Part(NamedTuple):
     """A part as one side has it, with its stamps; both encoded."""
 
     data: bytes | None
     stamps: bytes | None
+
+
+class _Side(NamedTuple):
+    """What one side has, with the stamps of its parts; all encoded."""
+
+    parts: Mapping[str, bytes]
+    stamps: Mapping[str, bytes]
+
+    def at(self, name: str) -> _Part:
+        return _Part(self.parts.get(name), self.stamps.get(name))
+
+
+class _Met(NamedTuple):
+    """A part that both sides changed: as base, ours and theirs have it, encoded and decoded."""
+
+    name: str
+    encoded: tuple[_Part, ...]
+    plain: tuple[PlainPart | None, PlainPart | None, PlainPart | None]
+    when: When
+
+
+def _sides(
+    codec: SessionCodec, states: Iterable[Mapping[str, bytes]], decoded: Decoded
+) -> list[_Side]:
+    states = list(states)
+    stamps = decoded.values(codec, [parts.get(STAMPS) for parts in states])
+    return [
+        _Side(parts, one if isinstance(one, dict) else {})
+        for parts, one in zip(states, stamps, strict=True)
+    ]
+
+
+def _gathered(
+    codec: SessionCodec, names: Iterable[str], sides: Sequence[_Side], decoded: Decoded
+) -> list[_Met]:
+    """Return parts decoded, with their stamps: all of them before anything is merged."""
+    encoded = [(name, tuple(side.at(name) for side in sides)) for name in names]
+    each = [(name, one) for name, three in encoded for one in three]
+    parts = iter(decoded.parts(codec, [(name, one.data) for name, one in each]))
+    trees = iter(decoded.values(codec, [one.stamps for _, one in each]))
+    return [
+        _Met(
+            name,
+            three,
+            (next(parts), next(parts), next(parts)),
+            When(*(tree or NO_STAMP for tree in islice(trees, len(three)))),
+        )
+        for name, three in encoded
+    ]
+
+
+def _encoded(
+    codec: SessionCodec,
+    met: Sequence[_Met],
+    parts: Sequence[PlainPart | None],
+    trees: Sequence[Tree],
+    decoded: Decoded,
+) -> dict[str, _Part]:
+    """Return parts that were merged, encoded; what is as one side has it is taken as it is there."""
+    new = {one.name: tree for one, tree in zip(met, trees, strict=True) if tree not in one.when[1:]}
+    written = write_trees(codec, new, decoded)
+    dumps = codec.serializer.dumps
+    taken: dict[str, _Part] = {}
+    fresh: list[tuple[bytes, PlainPart]] = []
+    for one, part, tree in zip(met, parts, trees, strict=True):
+        (_, *sides), (_, *plain) = one.encoded, one.plain
+        data = next(
+            (side.data for side, has in zip(sides, plain, strict=True) if has is part), None
+        )
+        if data is None and part is not None:
+            made = dumps(part)
+            # What is equal is one object: it takes no memory of its own, and is compared at once.
+            data = next((side.data for side in sides if side.data == made), made)
+            fresh.append((data, part))
+        stamps = written.get(one.name)
+        if stamps is None and tree != NO_STAMP:
+            stamps = sides[0 if tree == one.when.ours else 1].stamps
+        taken[one.name] = _Part(data, stamps)
+    decoded.put(*fresh)
+    return taken
+
+
+def _history(  # noqa: PLR0913, PLR0917 - the sides, and what decodes them
+    codec: SessionCodec,
+    decoded: Decoded,
+    name: str,
+    merged: EncodedParts,
+    states: Sequence[Mapping[str, bytes]],
+    sides: Sequence[_Side] | None,
+) -> bytes:
+    """Return a history that was merged, as it stands beside the other parts; without stamps where the base is unknown."""
+    if name.startswith(UNDO) and sides is not None:
+        form = FORM + name.removeprefix(UNDO)
+        trees = decoded.values(codec, [side.stamps.get(form) for side in sides])
+        stamps = [tree or NO_STAMP for tree in trees]
+        merged = {**merged, name: with_others(codec, name, merged, states, stamps)}
+    return bounded(codec, name, merged, states)
 
 
 def _path(name: str, *field: str) -> tuple[str, ...]:
@@ -235,21 +295,20 @@ def stamped(
     gone = any(name not in after and is_known(name) for name in before)
     if not changed and not gone:
         return after
-    known = read_stamps(codec, before, decoded)
-    stamps = {name: data for name, data in known.items() if name in after}
-    for name, part in changed.items():
-        data = before.get(name)
-        was = None if data is None else decoded.part(codec, name, data)
+    sides = _sides(codec, [before], decoded)
+    known = sides[0].stamps
+    was = decoded.parts(codec, [(name, before.get(name)) for name in changed])
+    trees = decoded.values(codec, [known.get(name) for name in changed])
+    new: dict[str, Tree] = {}
+    for (name, part), part_was, tree in zip(changed.items(), was, trees, strict=True):
         fields = {field: part[field] for field in part if field not in UNSTAMPED}
         times = {name: changes.inputs} if name == "inputs" else _NO_TIMES
-        before_it = read_tree(codec, known.get(name), decoded)
-        tree = restamp(was, fields, before_it, changes.at, times)
+        restamped = restamp(part_was, fields, tree or NO_STAMP, changes.at, times)
         # A tree has at least the stamps of the change; where it is as it was, nothing stamped has changed.
-        if tree != before_it and (new := write_tree(codec, tree, decoded)) is not None:
-            stamps[name] = new
-    if stamps == known and after.get(STAMPS) == before.get(STAMPS):
-        return after
-    return write_stamps(codec, after, stamps, decoded)
+        if restamped != (tree or NO_STAMP):
+            new[name] = restamped
+    stamps = {name: data for name, data in known.items() if name in after}
+    return _with_stamps(codec, after, stamps | write_trees(codec, new, decoded), sides, decoded)
 
 
 def _is_stamped(name: str) -> bool:
@@ -272,61 +331,53 @@ def stamp_changes(
     return stamped(codec, before, after, Changes(codec.decode_parts(after, changed), now))
 
 
-def read_stamps(
-    codec: SessionCodec, parts: Mapping[str, bytes], decoded: Decoded | None = None
-) -> Mapping[str, bytes]:
+def read_stamps(codec: SessionCodec, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """Return the stamps of a session's parts, each encoded, by part name."""
-    data = parts.get(STAMPS)
-    stamps = {} if data is None else _load(codec, data, decoded)
-    return stamps if isinstance(stamps, dict) else {}
+    [side] = _sides(codec, [parts], Decoded())
+    return side.stamps
 
 
-def write_stamps(
-    codec: SessionCodec,
-    parts: Mapping[str, bytes],
-    stamps: Mapping[str, bytes],
-    decoded: Decoded | None = None,
-) -> EncodedParts:
-    """Return *parts* with these stamps."""
-    written = dict(parts)
-    written.pop(STAMPS, None)
-    if stamps:
-        plain = dict(sorted(stamps.items()))
-        written[STAMPS] = codec.serializer.dumps(plain)
-        if decoded is not None:
-            decoded.put(written[STAMPS], plain)
+def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
+    """Return the stamps of one part."""
+    [tree] = Decoded().values(codec, [data])
+    return tree or NO_STAMP
+
+
+def write_trees(
+    codec: SessionCodec, trees: Mapping[str, Tree], decoded: Decoded | None = None
+) -> dict[str, bytes]:
+    """Return the stamps of parts, encoded; of many those that are far older than the latest are left out."""
+    dumps = codec.serializer.dumps
+    written: dict[str, bytes] = {}
+    fresh: list[tuple[bytes, Tree]] = []
+    for name, tree in trees.items():
+        if tree == NO_STAMP:
+            continue
+        kept, data = tree, dumps(tree)
+        if len(data) > _LARGE:
+            kept = prune(tree, latest(tree) - LIFETIME)
+            data = dumps(kept)
+        written[name] = data
+        fresh.append((data, kept))
+    if decoded is not None:
+        decoded.put(*fresh)
     return written
 
 
-def read_tree(codec: SessionCodec, data: bytes | None, decoded: Decoded | None = None) -> Tree:
-    """Return the stamps of one part."""
-    return NO_STAMP if data is None else _load(codec, data, decoded)
-
-
-def write_tree(codec: SessionCodec, tree: Tree, decoded: Decoded | None = None) -> bytes | None:
-    """Return the stamps of one part, encoded; of many those that are far older than the latest are left out."""
-    if tree == NO_STAMP:
-        return None
-    data = codec.serializer.dumps(tree)
-    if len(data) > _LARGE:
-        tree = prune(tree, latest(tree) - LIFETIME)
-        data = codec.serializer.dumps(tree)
-    if decoded is not None:
-        decoded.put(data, tree)
-    return data
-
-
-def _load(codec: SessionCodec, data: bytes, decoded: Decoded | None) -> Any:  # noqa: ANN401 - whatever a store has
-    # They only say which of two changes was later: without them no value is lost.
-    if not isinstance(data, bytes):
-        return NO_STAMP
-    known = None if decoded is None else decoded.get(data)
-    if known is not None:
-        return known
-    try:
-        plain = codec.serializer.loads(data)
-    except SerializationError:
-        return NO_STAMP
-    if decoded is not None:
-        decoded.put(data, plain)
-    return plain
+def _with_stamps(
+    codec: SessionCodec,
+    parts: EncodedParts,
+    stamps: Mapping[str, bytes],
+    sides: Sequence[_Side],
+    decoded: Decoded,
+) -> EncodedParts:
+    """Return *parts* with these stamps: those of a side, where they are the same."""
+    written = {name: data for name, data in parts.items() if name != STAMPS}
+    if stamps:
+        data = next((side.parts[STAMPS] for side in sides if side.stamps == stamps), None)
+        if data is None:
+            plain = dict(sorted(stamps.items()))
+            data = codec.serializer.dumps(plain)
+            decoded.put((data, plain))
+        written[STAMPS] = data
+    return written

@@ -78,9 +78,7 @@ def intend(context: SaveContext, session: UserSession, track: Track, encoded: En
         return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
     sealed = context.codec.seal(target, before, under.layout if under else {})
-    profile = encoded.changed.get("profile")
-    if profile is None or target["profile"] is not ours["profile"]:
-        profile = track.decoded.part(context.codec, "profile", target["profile"])
+    profile = track.decoded.part(context.codec, "profile", target["profile"])
     write = SessionWrite(
         head=_head(context, session, stored.head if stored else None, profile),
         expected=under.head.save_id if under and not track.missing else None,
@@ -223,9 +221,13 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
             dumps = context.codec.serializer.dumps
             known = last | {name: dumps(part) for name, part in marked.items()}
         encoded = context.codec.encode(session, known, held)
+        if "profile" in encoded.changed:  # nothing in there is the app's own: it stays as it is
+            track.decoded.put((encoded.parts["profile"], encoded.changed["profile"]))
         changes = Changes(marked | encoded.changed, now, inputs)
         # Under the lock: by it a journal knows what it kept before, and what after.
-        track.last = _stamped(context, track, last, encoded.parts, changes)
+        track.last = until_steady(
+            lambda: stamped(context.codec, last, encoded.parts, changes, track.decoded)
+        )
         if session.forms_asked_for:
             session.forms_asked_for = frozenset()
         times.others, times.inputs, times.new = 0, {}, []
@@ -251,13 +253,7 @@ def encode_held(
         return None
     encoded = context.codec.encode(session, live)
     changes = Changes(encoded.changed, to_micros(context.now()))
-    return _stamped(context, track, live, encoded.parts, changes)
-
-
-def _stamped(
-    context: SaveContext, track: Track, before: EncodedParts, after: EncodedParts, changes: Changes
-) -> EncodedParts:
-    return until_steady(lambda: stamped(context.codec, before, after, changes, track.decoded))
+    return until_steady(lambda: stamped(context.codec, live, encoded.parts, changes, track.decoded))
 
 
 def _held_from_now(
