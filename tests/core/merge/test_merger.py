@@ -19,9 +19,9 @@ from session_harness.data import APP_VALUES, KINDS_OF_DICT, NAMES, SESSIONS, mak
 
 from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
-from sessionkit.encoding.codec import EncodedParts
+from sessionkit.encoding.codec import Decoded, EncodedParts
 from sessionkit.merge.fields import conflict_of
-from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_trees
+from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_stamps
 from sessionkit.merge.stamps import LIFETIME, NO_STAMP, STAMPS, at, latest
 from sessionkit.merge.strategies import Merge
 from sessionkit.serializer import Serializer
@@ -276,11 +276,14 @@ def test_many_stamps_are_kept_for_a_day() -> None:
     """A part of thousands of values does not carry their times for ever."""
     now = 2 * LIFETIME
     old = {f"key {number}": 2 for number in range(1000)}
-    few = write_trees(CODEC, {"inputs": [1, {"a": 2, "b": now}]})["inputs"]
-    many = write_trees(CODEC, {"inputs": [1, {**old, "b": now, "c": now - LIFETIME}]})["inputs"]
+    trees = {
+        "form:few": [1, {"a": 2, "b": now}],
+        "form:many": [1, {**old, "b": now, "c": now - LIFETIME}],
+    }
+    stamps = read_stamps(CODEC, write_stamps(CODEC, {}, {}, trees, Decoded()))
 
-    assert [1, {"a": 2, "b": now}] == read_tree(CODEC, few)
-    assert [1, {"b": now, "c": now - LIFETIME}] == read_tree(CODEC, many)
+    assert [1, {"a": 2, "b": now}] == read_tree(CODEC, stamps["form:few"])
+    assert [1, {"b": now, "c": now - LIFETIME}] == read_tree(CODEC, stamps["form:many"])
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", CODEC.serializer.dumps([1])])

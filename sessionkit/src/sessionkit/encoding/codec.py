@@ -154,55 +154,51 @@ class SessionCodec:
                 plain = {name: part for name, part in plain.items() if name not in held}
             if not is_looked_through:
                 plain = {name: rules.public(part) for name, part in plain.items()}
-            parts, changed = self._dumps(plain, last, most)
+            parts: dict[str, bytes | None] = {}
+            changed = self._dumps(plain, last, most, parts)
+            # What is as it was, or empty, needs no look at what it holds.
+            fresh = {
+                name: part
+                for name, part in changed.items()
+                if (data := parts[name]) is None or data is not self._empty.get(name)
+            }
             if is_looked_through:
-                # Only now: what is as it was needs no look for names that are never stored.
-                public = {name: rules.public(part) for name, part in changed.items()}
-                again = {name: part for name, part in public.items() if part is not changed[name]}
+                again = _public(rules, fresh)
+                for name in again:
+                    del changed[name], fresh[name]
                 if again:
-                    parts_again, changed_again = self._dumps(again, last, most)
-                    parts |= parts_again
-                    changed = {
-                        name: part
-                        for name, part in public.items()
-                        if name not in again or name in changed_again
-                    }
-            odd = {*misfits(changed), *(name for name in changed if parts[name] is None)}
-            for name in [name for name in changed if name in odd]:
-                parts[name] = self._repaired(changed, name, last.get(name), refused, most)
-                if parts[name] in {None, last.get(name)}:
-                    del changed[name]
-        encoded = {
-            # What is as it was has been read before; and to compare the same object again costs nothing.
-            name: data if name in changed else last[name]
-            for name, data in parts.items()
-            if data is not None
-        }
-        kept = (
-            name for name in last if name not in encoded and (name in held or not is_known(name))
-        )
-        encoded |= {name: last[name] for name in kept}
+                    again = self._dumps(again, last, most, parts)
+                    changed |= again
+                    fresh |= again
+            kept = [n for n in last if n not in plain and (n in held or not is_known(n))]
+            odd = misfits(fresh)
+            if None in parts.values():
+                odd += [name for name in fresh if parts[name] is None and name not in odd]
+            for name in odd:
+                part = in_own_types(name, changed.pop(name))
+                changed |= self._dumps_sound(name, part, last, most, parts, refused)
+        encoded = {name: data for name, data in parts.items() if data is not None}
+        for name in kept:
+            encoded[name] = last[name]
         return Encoded(encoded, refused, changed)
 
     def _dumps(
-        self, plain: Mapping[str, PlainPart], last: Mapping[str, bytes], most: int | None
-    ) -> tuple[dict[str, bytes | None], dict[str, PlainPart]]:
-        """
-        Encode parts.
-
-        Returns:
-            Their bytes; None for one with a value that can't be encoded, but most of it can. And
-            those of the parts that are not as they were *last*, or can't be encoded.
-        """
+        self,
+        plain: Mapping[str, PlainPart],
+        last: Mapping[str, bytes],
+        most: int | None,
+        parts: dict[str, bytes | None],
+    ) -> dict[str, PlainPart]:
+        """Encode into *parts*, None for one with a value that can't be; return those that are not as they were."""
         dumps = self.serializer.dumps
-        if not self._empty:  # one object for all sessions, encoded once
-            self._empty.update((name, dumps(part)) for name, part in _EMPTY.items())
-        parts: dict[str, bytes | None] = {}
         changed: dict[str, PlainPart] = {}
         for name, part in plain.items():
+            before = last.get(name)
             data: bytes | None
             if part == _EMPTY.get(name) and _CONTAINERS.issuperset(map(type, part.values())):
-                data = self._empty[name]
+                data = self._empty.get(name)
+                if data is None:  # one object for all sessions, encoded once
+                    data = self._empty[name] = dumps(part)
             elif most is not None and holds_too_much(part, most):
                 data = None
             else:
@@ -210,27 +206,31 @@ class SessionCodec:
                     data = dumps(part)
                 except SerializationError:
                     data = None
-            parts[name] = data
-            if data is None or data != last.get(name):
+            if data is None or data != before:
                 changed[name] = part
-        return parts, changed
+                parts[name] = data
+            else:
+                # It has been read before; and to compare the same object again costs nothing.
+                parts[name] = before
+        return changed
 
-    def _repaired(
+    def _dumps_sound(  # noqa: PLR0913, PLR0917 - as _dumps
         self,
-        parts: dict[str, PlainPart],
         name: str,
-        last: bytes | None,
-        refused: list[SerializationError],
+        part: PlainPart,
+        last: Mapping[str, bytes],
         most: int | None,
-    ) -> bytes | None:
-        """Return the bytes of a part in which something is not as it should be, and leave in *parts* what they hold."""
-        part = parts[name] = in_own_types(name, parts[name])
-        data = self._dumps({name: part}, {}, most)[0][name]
-        if data is not None and (data == last or not unreadable_fields(name, part)):
-            return data
-        before = {} if last is None else self.serializer.loads(last)
-        kept = parts[name] = Fallback(self.serializer, refused, most).part(name, part, before)
-        return self.serializer.dumps(kept) if kept else None
+        parts: dict[str, bytes | None],
+        refused: list[SerializationError],
+    ) -> dict[str, PlainPart]:
+        """Do as :meth:`_dumps` for a part in which something is not as it should be: of that there is what was *last*."""
+        changed = self._dumps({name: part}, last, most, parts)
+        if not changed or (parts[name] is not None and not unreadable_fields(name, part)):
+            return changed
+        before = {} if name not in last else self.serializer.loads(last[name])
+        kept = Fallback(self.serializer, refused, most).part(name, part, before)
+        parts[name] = data = self.serializer.dumps(kept) if kept else None
+        return {} if data is None else {name: kept}
 
     def decode(
         self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
@@ -418,6 +418,16 @@ class SessionCodec:
             raise RejectedError(msg)
 
 
+def _public(rules: Privacy, parts: Mapping[str, PlainPart]) -> dict[str, PlainPart]:
+    """Return those of the parts in which something is never stored, without that."""
+    found = {}
+    for name, part in parts.items():
+        public = rules.public(part)
+        if public is not part:
+            found[name] = public
+    return found
+
+
 def _size(parts: Mapping[str, bytes]) -> int:
     return sum(map(len, parts.values()))
 
@@ -480,7 +490,8 @@ class Decoded:
 
     def put(self, *known: tuple[bytes, Any]) -> None:
         """Remember what bytes encode, each with its value."""
-        self._known.update((id(one[0]), one) for one in known)
+        for one in known:
+            self._known[id(one[0])] = one
 
     def forget(self, but: bytes | None = None) -> None:
         """Forget all, *but* what these encode, and what is encoded in the values of that."""

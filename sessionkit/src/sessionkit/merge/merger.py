@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -44,6 +44,8 @@ _LARGE: Final = 4_096
 
 
 _NO_TIMES: Final[Mapping[str, int]] = {}
+
+_NO_STAMPS: Final[Mapping[str, bytes]] = {}
 
 
 @attrs.frozen
@@ -90,21 +92,10 @@ class Merger:
         """
         decoded = Decoded() if decoded is None else decoded
         sides = _sides(codec, (base or {}, ours, theirs), decoded)
-        taken: dict[str, _Part] = {}
-        met: list[str] = []
-        for name in dict.fromkeys((*ours, *theirs)):
-            if name == STAMPS:
-                continue
-            before, mine, others = (side.at(name) for side in sides)
-            taken[name] = mine
-            if others == before:
-                continue
-            if mine == before or not is_known(name):
-                taken[name] = others
-            elif mine != others or self._counts(name):
-                met.append(name)
+        taken, met = self._sorted_out(sides)
+        trees: dict[str, Tree] = {}
         if met:
-            taken |= self._merged(codec, _gathered(codec, met, sides, decoded), decoded)
+            self._merge(codec, _gathered(codec, met, sides, decoded), decoded, taken, trees)
         merged = {name: part.data for name, part in taken.items() if part.data is not None}
         stamps = {name: one for name in merged if (one := taken[name].stamps) is not None}
         for name in merged:
@@ -112,20 +103,71 @@ class Merger:
                 known = sides if base is not None else None
                 states = [side.parts for side in sides]
                 merged[name] = _history(codec, decoded, name, merged, states, known)
-        return _with_stamps(codec, merged, stamps, sides[::-1], decoded)
+        if not trees:
+            for side in (sides[2], sides[1]):
+                if stamps and stamps == side.stamps:
+                    return merged | {STAMPS: side.parts[STAMPS]}
+        return write_stamps(codec, merged, stamps, trees, decoded)
 
-    def _merged(
-        self, codec: SessionCodec, met: Sequence[_Met], decoded: Decoded
-    ) -> dict[str, _Part]:
+    def _sorted_out(self, sides: Sequence[_Side]) -> tuple[dict[str, _Part], list[str]]:
+        """Return the parts as the side has them that changed them, and the names of those that both did."""
+        base, ours, theirs = sides
+        taken: dict[str, _Part] = {}
+        met: list[str] = []
+        for name in dict.fromkeys((*ours.parts, *theirs.parts)):
+            if name == STAMPS:
+                continue
+            before, mine, others = base.at(name), ours.at(name), theirs.at(name)
+            taken[name] = mine
+            if others == before:
+                continue
+            if mine == before or not is_known(name):
+                taken[name] = others
+            elif mine != others or self._counts(name):
+                met.append(name)
+        return taken, met
+
+    def _merge(
+        self,
+        codec: SessionCodec,
+        met: Sequence[_Met],
+        decoded: Decoded,
+        taken: dict[str, _Part],
+        trees: dict[str, Tree],
+    ) -> None:
+        """
+        Merge parts that both sides changed: all of them before any is encoded.
+
+        What is as one side has it is taken as it is there. What is not goes encoded into *taken*, and its stamps
+        into *trees*.
+        """
         rules = [self._rules(one.name, *one.plain[1:]) for one in met]
         parts = [
             merge_part(*one.plain, one.when, rule) for one, rule in zip(met, rules, strict=True)
         ]
-        trees = [
+        stamps = [
             NO_STAMP if part is None else merge_stamps(part, *one.plain, one.when)
             for one, part in zip(met, parts, strict=True)
         ]
-        return _encoded(codec, met, parts, trees, decoded)
+        dumps = codec.serializer.dumps
+        fresh: list[tuple[bytes, PlainPart]] = []
+        for one, part, tree in zip(met, parts, stamps, strict=True):
+            (_, mine, others), (_, ours, theirs) = one.encoded, one.plain
+            data = mine.data if part is ours else others.data if part is theirs else None
+            if data is None and part is not None:
+                data = dumps(part)
+                # What is equal is one object: it takes no memory of its own, and is compared at once.
+                data = next((side.data for side in (mine, others) if side.data == data), data)
+                fresh.append((data, part))
+            known = None
+            if tree == one.when.ours:
+                known = mine.stamps
+            elif tree == one.when.theirs:
+                known = others.stamps
+            elif tree != NO_STAMP:
+                trees[one.name] = tree
+            taken[one.name] = _Part(data, None if tree == NO_STAMP else known)
+        decoded.put(*fresh)
 
     def _rules(self, name: str, *sides: PlainPart | None) -> Mapping[str, Rule]:
         if not self.policies.below:
@@ -162,27 +204,23 @@ class _Met(NamedTuple):
     """A part that both sides changed: as base, ours and theirs have it, encoded and decoded."""
 
     name: str
-    encoded: tuple[_Part, ...]
+    encoded: tuple[_Part, _Part, _Part]
     plain: tuple[PlainPart | None, PlainPart | None, PlainPart | None]
     when: When
 
 
 def _sides(
-    codec: SessionCodec, states: Iterable[Mapping[str, bytes]], decoded: Decoded
+    codec: SessionCodec, states: Sequence[Mapping[str, bytes]], decoded: Decoded
 ) -> list[_Side]:
-    states = list(states)
-    stamps = decoded.values(codec, [parts.get(STAMPS) for parts in states])
-    return [
-        _Side(parts, one if isinstance(one, dict) else {})
-        for parts, one in zip(states, stamps, strict=True)
-    ]
+    return [*map(_Side, states, _stamps_of(codec, states, decoded))]
 
 
 def _gathered(
     codec: SessionCodec, names: Iterable[str], sides: Sequence[_Side], decoded: Decoded
 ) -> list[_Met]:
     """Return parts decoded, with their stamps: all of them before anything is merged."""
-    encoded = [(name, tuple(side.at(name) for side in sides)) for name in names]
+    base, ours, theirs = sides
+    encoded = [(name, (base.at(name), ours.at(name), theirs.at(name))) for name in names]
     each = [(name, one) for name, three in encoded for one in three]
     parts = iter(decoded.parts(codec, [(name, one.data) for name, one in each]))
     trees = iter(decoded.values(codec, [one.stamps for _, one in each]))
@@ -195,37 +233,6 @@ def _gathered(
         )
         for name, three in encoded
     ]
-
-
-def _encoded(
-    codec: SessionCodec,
-    met: Sequence[_Met],
-    parts: Sequence[PlainPart | None],
-    trees: Sequence[Tree],
-    decoded: Decoded,
-) -> dict[str, _Part]:
-    """Return parts that were merged, encoded; what is as one side has it is taken as it is there."""
-    new = {one.name: tree for one, tree in zip(met, trees, strict=True) if tree not in one.when[1:]}
-    written = write_trees(codec, new, decoded)
-    dumps = codec.serializer.dumps
-    taken: dict[str, _Part] = {}
-    fresh: list[tuple[bytes, PlainPart]] = []
-    for one, part, tree in zip(met, parts, trees, strict=True):
-        (_, *sides), (_, *plain) = one.encoded, one.plain
-        data = next(
-            (side.data for side, has in zip(sides, plain, strict=True) if has is part), None
-        )
-        if data is None and part is not None:
-            made = dumps(part)
-            # What is equal is one object: it takes no memory of its own, and is compared at once.
-            data = next((side.data for side in sides if side.data == made), made)
-            fresh.append((data, part))
-        stamps = written.get(one.name)
-        if stamps is None and tree != NO_STAMP:
-            stamps = sides[0 if tree == one.when.ours else 1].stamps
-        taken[one.name] = _Part(data, stamps)
-    decoded.put(*fresh)
-    return taken
 
 
 def _history(  # noqa: PLR0913, PLR0917 - the sides, and what decodes them
@@ -295,20 +302,22 @@ def stamped(
     gone = any(name not in after and is_known(name) for name in before)
     if not changed and not gone:
         return after
-    sides = _sides(codec, [before], decoded)
-    known = sides[0].stamps
-    was = decoded.parts(codec, [(name, before.get(name)) for name in changed])
+    [known] = _stamps_of(codec, [before], decoded)
     trees = decoded.values(codec, [known.get(name) for name in changed])
+    was = decoded.parts(codec, [(name, before.get(name)) for name in changed])
     new: dict[str, Tree] = {}
     for (name, part), part_was, tree in zip(changed.items(), was, trees, strict=True):
         fields = {field: part[field] for field in part if field not in UNSTAMPED}
         times = {name: changes.inputs} if name == "inputs" else _NO_TIMES
-        restamped = restamp(part_was, fields, tree or NO_STAMP, changes.at, times)
+        before_it = tree or NO_STAMP
+        restamped = restamp(part_was, fields, before_it, changes.at, times)
         # A tree has at least the stamps of the change; where it is as it was, nothing stamped has changed.
-        if restamped != (tree or NO_STAMP):
+        if restamped not in (before_it, NO_STAMP):
             new[name] = restamped
     stamps = {name: data for name, data in known.items() if name in after}
-    return _with_stamps(codec, after, stamps | write_trees(codec, new, decoded), sides, decoded)
+    if not new and len(stamps) == len(known) and after.get(STAMPS) == before.get(STAMPS):
+        return after
+    return write_stamps(codec, after, stamps, new, decoded)
 
 
 def _is_stamped(name: str) -> bool:
@@ -333,8 +342,15 @@ def stamp_changes(
 
 def read_stamps(codec: SessionCodec, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """Return the stamps of a session's parts, each encoded, by part name."""
-    [side] = _sides(codec, [parts], Decoded())
-    return side.stamps
+    [stamps] = _stamps_of(codec, [parts], Decoded())
+    return stamps
+
+
+def _stamps_of(
+    codec: SessionCodec, states: Sequence[Mapping[str, bytes]], decoded: Decoded
+) -> list[Mapping[str, bytes]]:
+    found = decoded.values(codec, [parts.get(STAMPS) for parts in states])
+    return [stamps if type(stamps) is dict else _NO_STAMPS for stamps in found]
 
 
 def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
@@ -343,41 +359,36 @@ def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
     return tree or NO_STAMP
 
 
-def write_trees(
-    codec: SessionCodec, trees: Mapping[str, Tree], decoded: Decoded | None = None
-) -> dict[str, bytes]:
-    """Return the stamps of parts, encoded; of many those that are far older than the latest are left out."""
+def write_stamps(
+    codec: SessionCodec,
+    parts: EncodedParts,
+    stamps: Mapping[str, bytes],
+    trees: Mapping[str, Tree],
+    decoded: Decoded,
+) -> EncodedParts:
+    """
+    Return *parts* with the stamps of them.
+
+    Args:
+        codec: Encodes.
+        parts: The parts.
+        stamps: Stamps, each encoded, by part name.
+        trees: Those that are new; of many in one part those that are far older than the latest are left out.
+        decoded: Remembers what is encoded here.
+    """
     dumps = codec.serializer.dumps
-    written: dict[str, bytes] = {}
-    fresh: list[tuple[bytes, Tree]] = []
+    written = {name: data for name, data in parts.items() if name != STAMPS}
+    new = dict(stamps)
+    known: list[tuple[bytes, Any]] = []
     for name, tree in trees.items():
-        if tree == NO_STAMP:
-            continue
         kept, data = tree, dumps(tree)
         if len(data) > _LARGE:
             kept = prune(tree, latest(tree) - LIFETIME)
             data = dumps(kept)
-        written[name] = data
-        fresh.append((data, kept))
-    if decoded is not None:
-        decoded.put(*fresh)
-    return written
-
-
-def _with_stamps(
-    codec: SessionCodec,
-    parts: EncodedParts,
-    stamps: Mapping[str, bytes],
-    sides: Sequence[_Side],
-    decoded: Decoded,
-) -> EncodedParts:
-    """Return *parts* with these stamps: those of a side, where they are the same."""
-    written = {name: data for name, data in parts.items() if name != STAMPS}
-    if stamps:
-        data = next((side.parts[STAMPS] for side in sides if side.stamps == stamps), None)
-        if data is None:
-            plain = dict(sorted(stamps.items()))
-            data = codec.serializer.dumps(plain)
-            decoded.put((data, plain))
-        written[STAMPS] = data
+        new[name] = data
+        known.append((data, kept))
+    if new:
+        new = dict(sorted(new.items()))
+        written[STAMPS] = dumps(new)
+        decoded.put(*known, (written[STAMPS], new))
     return written
