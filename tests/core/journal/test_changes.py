@@ -15,6 +15,7 @@ from sessionkit.journal.changes import (
     LineState,
     SentWrite,
     Step,
+    base_of,
     pack,
     thin_out,
     unpack,
@@ -40,7 +41,9 @@ def test_heads_are_read_as_they_were_written(head: LineHead) -> None:
 @pytest.mark.parametrize("parts", ODD)
 def test_changes_are_read_as_they_were_written(parts: Mapping[str, Any]) -> None:
     """Parts that are not there any more, too."""
-    change = LineChange(at=5, parts=dict(parts), over=("form:y",))
+    change = LineChange(
+        at=5, parts=dict(parts), over=("form:y",), patches={"x:a": (1, 2, b"3")}, base={"x:a": None}
+    )
 
     assert change == unpack(pack(change), LineChange)
 
@@ -54,23 +57,79 @@ def test_other_bytes_are_no_record(data: bytes) -> None:
         unpack(data, LineChange)
 
 
+def state_of(head: LineHead, changes: Sequence[LineChange]) -> LineState:
+    """Return what records say, each in its place."""
+    base = base_of(head, changes)
+    return LineState.of(
+        attrs.evolve(head, sent=head.sent and head.sent.whole(base)),
+        base,
+        [(place, change.whole(base)) for place, change in enumerate(changes, 1)],
+    )
+
+
+def read_again(state: LineState) -> LineState:
+    """Return what the records of a state say after they were bytes."""
+    head, *changes = map(pack, state.records())
+    return state_of(unpack(head, LineHead), [unpack(change, LineChange) for change in changes])
+
+
 def test_records_that_are_written_anew_say_the_same() -> None:
     """What the write holds that was sent stays apart from what came after it."""
     changes = [
-        (1, LineChange(at=1, parts={"a": b"1", "b": b"1"})),
-        (2, LineChange(at=2, parts={"a": b"2"}, over=("a",))),
-        (3, LineChange(at=3, parts={"a": b"3"})),
+        LineChange(at=1, parts={"a": b"1", "b": b"1"}, base={"b": b"0"}),
+        LineChange(at=2, parts={"a": b"2"}, over=("a",)),
+        LineChange(at=3, parts={"a": b"3"}),
     ]
-    state = LineState.of(SENT, changes)
-    head, *rest = state.records()
-    assert isinstance(head, LineHead)
-    again = LineState.of(
-        head, [(place, one) for place, one in enumerate(rest, 1) if isinstance(one, LineChange)]
-    )
+    state = state_of(SENT, changes)
 
-    assert [Step(1, {"b": b"1"}), Step(2, {"a": b"2"})] == state.steps == again.steps
-    assert [Step(3, {"a": b"3"})] == state.after == again.after
-    assert {"a": b"3", "b": b"1"} == state.recorded().ours
+    for one in (state, read_again(state)):
+        assert [Step(1, {"b": b"1"}), Step(2, {"a": b"2"})] == one.steps
+        assert [Step(3, {"a": b"3"})] == one.after
+        assert {"a": None, "b": b"0"} == one.base
+        assert {"a": b"3", "b": b"1"} == one.recorded().ours
+
+
+LARGE = b"".join(b"%05d" % number for number in range(4000))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        LARGE + b"more",
+        b"more" + LARGE,
+        LARGE[:9000] + b"other" + LARGE[9005:],
+        LARGE[:9000] + LARGE[9500:],
+        LARGE[:9000] * 2 + LARGE[9000:],
+        LARGE[:2000],
+        LARGE[-2000:],
+        LARGE[::-1],
+        b"",
+        None,
+    ],
+)
+def test_of_a_large_part_only_what_changed_is_recorded(now: bytes | None) -> None:
+    """Once what it was, and then what is another; whatever that is, all is read again."""
+    state = LineState(
+        head=attrs.evolve(BARE, known=HEAD, sent=SentWrite(HEAD, {"a": now})),
+        base={"a": LARGE},
+        steps=[Step(at, {"a": now}) for at in range(5)],
+        after=[Step(9, {"a": LARGE + b"after"})],
+    )
+    again = read_again(state)
+
+    assert (state.base, state.steps, state.after) == (again.base, again.steps, again.after)
+    assert state.recorded().head == again.recorded().head
+    if now in {LARGE + b"more", b"more" + LARGE}:
+        assert sum(len(pack(record)) for record in state.records()) < len(LARGE) + 2000
+
+
+def test_a_patch_without_what_it_was_made_for_is_told() -> None:
+    """It would be other bytes than anybody wrote."""
+    change = LineChange(at=1, parts={}, patches={"a": (0, 5, b"other")})
+
+    for base in (None, {}, {"a": None}, {"a": b"1234"}):
+        with pytest.raises(ValueError, match="patch"):
+            change.whole(base)
 
 
 def test_fewer_moments_lead_to_the_same() -> None:

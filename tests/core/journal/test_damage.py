@@ -175,7 +175,7 @@ def test_a_damaged_database_is_never_misread_or_lost(
     recorded: Recorded, chance: random.Random, last: dict[str, Inputs]
 ) -> None:
     """Wherever a bit is flipped, a page is empty or the end is missing: what is not restored is kept."""
-    size, page = len(recorded.whole), 8192
+    size, page = len(recorded.whole), 4096
     header = [flip(chance, position) for position in range(0, 108, 3)]
     flips = [flip(chance, chance.randrange(size)) for _ in range(100)]
     zeros: list[Change] = [
@@ -239,7 +239,7 @@ def test_a_newer_release_is_left_to_itself(
     recorded: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing of it is read or removed, and the log says what to do."""
-    newer = recorded.damaged(lambda data: data.__setitem__(63, 2))
+    newer = recorded.damaged(lambda data: data.__setitem__(63, 3))
 
     assert {"town": "London"} == recorded.restored(newer)["second"]
     assert (["1-dead.db"], []) == (recorded.left(), recorded.told())
@@ -288,6 +288,18 @@ ODD: dict[str, tuple[int, Any]] = {
     "a change at a text": (1, {**CHANGE, "at": "now"}),
     "a change of a list": (1, {**CHANGE, "parts": []}),
     "a change of a number": (1, {**CHANGE, "over": [1]}),
+    "a patch that is a number": (1, {**CHANGE, "patches": {"inputs": 7}}),
+    "a patch without an end": (1, {**CHANGE, "patches": {"inputs": [0, b"x"]}}),
+    "a patch of what is not there": (1, {**CHANGE, "patches": {"inputs": [0, 1, b"x"]}}),
+    "a patch beyond the end": (
+        1,
+        {**CHANGE, "base": {"inputs": b"abc"}, "patches": {"inputs": [2, 10**15, b"x"]}},
+    ),
+    "a patch from the end on": (
+        1,
+        {**CHANGE, "base": {"inputs": b"abc"}, "patches": {"inputs": [2, 1, b"x"]}},
+    ),
+    "a base that is a list": (1, {**CHANGE, "base": [1]}),
 }
 
 

@@ -39,7 +39,8 @@ class JournalMachine(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self.process = JournaledProcess(Path(self._folder.name))
-        self.session = self.process.new()
+        # So large that of its part not all is recorded again.
+        self.session = self.process.new(text="text" * 500)
         self.other = self.process.next()
         self.ours = self.safe = self.theirs = self.number = 0
         self.foreign = 0

@@ -7,17 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from session_harness.journals import JournaledProcess
 from session_harness.stores import PATIENCE, Gate
 
 from sessionkit.journal import ReplayReport
-from sessionkit.journal.store import JournalFile, take_turn
+from sessionkit.journal.store import JournalFile, LineWrite, take_turn
 from sessionkit.session import UserSession
 
 Start = Callable[..., JournaledProcess]
@@ -222,6 +222,33 @@ def test_a_child_writes_into_a_journal_of_its_own(tmp_path: Path) -> None:
     process = process.killed()
     assert ReplayReport(saved=1) == process.replay()
     assert "later" == process.load().inputs["name"]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_waits_for_who_writes_into_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock inside SQLite that another thread has would stay locked in the child."""
+    process = JournaledProcess(tmp_path)
+    inside: list[str] = []
+    reached, never = Event(), Event()
+    write = JournalFile.write
+
+    def slow(file: JournalFile, writes: Sequence[LineWrite]) -> None:
+        inside.append("SQLite")
+        reached.set()
+        never.wait(0.2)
+        write(file, writes)
+        inside.clear()
+
+    monkeypatch.setattr(JournalFile, "write", slow)
+    writing = Thread(target=lambda: process.journal.keep(UserSession(session_id="s")))
+    writing.start()
+    assert reached.wait(PATIENCE)
+
+    in_a_child(lambda: os._exit(len(inside)))
+    writing.join()
+    assert process.journal.keep(UserSession(session_id="other")), "the parent goes on"
 
 
 ENDING_CHILD = """

@@ -17,7 +17,7 @@ A sealed part says how to read itself::
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import ormsgpack
 
@@ -66,6 +66,10 @@ _NEAR: Final = 512
 
 _DEPTH: Final = 8
 """How often a change is taken apart, at most: each time may take as long as to look all of it through."""
+
+
+Splice: TypeAlias = tuple[int, int, bytes]
+"""Beginning and end of what is replaced, and what is there then."""
 
 
 class StoredPart(NamedTuple):
@@ -167,12 +171,12 @@ class Patch(NamedTuple):
     Attributes:
         part: The part's name.
         place: How many patches are applied before it.
-        splices: Beginning and end of what is replaced, and what is there then; in order, none over another.
+        splices: What is replaced; in order, none over another.
     """
 
     part: str
     place: int
-    splices: list[tuple[int, int, bytes]]
+    splices: list[Splice]
 
 
 def patch_name(number: int) -> str:
@@ -205,15 +209,23 @@ def may_patch(data: bytes, stored: StoredPart) -> bool:
     )
 
 
-def differences(before: bytes, after: bytes) -> list[tuple[int, int, bytes]]:
+def difference(before: bytes, after: bytes) -> Splice:
+    """Return the one splice that makes *after* of *before*."""
+    most = min(len(before), len(after))
+    begin = _same_from(before, after, 0, 0, most)
+    same = _same_until(before, after, len(before), len(after), most - begin)
+    return begin, len(before) - same, after[begin : len(after) - same]
+
+
+def differences(before: bytes, after: bytes) -> list[Splice]:
     """Return the splices that make *after* of *before*."""
-    found: list[tuple[int, int, bytes]] = []
+    found: list[Splice] = []
     _add_differences(found, before, after, (0, len(before), 0, len(after)), _DEPTH)
     return found
 
 
 def _add_differences(
-    found: list[tuple[int, int, bytes]],
+    found: list[Splice],
     before: bytes,
     after: bytes,
     where: tuple[int, int, int, int],
@@ -242,7 +254,7 @@ def _add_differences(
 
 def _same_from(one: bytes, other: bytes, begin: int, there: int, most: int) -> int:
     """Return how many bytes, at *most*, are the same from these places on."""
-    same, step = 0, _STRIDE
+    same, step = 0, min(_STRIDE, 1 << most.bit_length() >> 1)
     while step:
         while same + step <= most and (
             one[begin + same : begin + same + step] == other[there + same : there + same + step]
@@ -254,7 +266,7 @@ def _same_from(one: bytes, other: bytes, begin: int, there: int, most: int) -> i
 
 def _same_until(one: bytes, other: bytes, end: int, there: int, most: int) -> int:
     """Return how many bytes, at *most*, are the same before these places."""
-    same, step = 0, _STRIDE
+    same, step = 0, min(_STRIDE, 1 << most.bit_length() >> 1)
     while step:
         while same + step <= most and (
             one[end - same - step : end - same] == other[there - same - step : there - same]
@@ -309,6 +321,16 @@ def patched(data: bytes, patches: Sequence[Patch]) -> bytes:
             raise SerializationError(msg)
         data = _spliced(data, patch)
     return data
+
+
+def spliced(data: bytes, splice: Splice) -> bytes:
+    """
+    Return what one splice makes of bytes.
+
+    Raises:
+        SerializationError: If it is none of these bytes.
+    """
+    return _spliced(data, Patch("", 0, [splice]))
 
 
 def _spliced(data: bytes, patch: Patch) -> bytes:

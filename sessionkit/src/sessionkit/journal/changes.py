@@ -3,7 +3,8 @@
 What a journal says of a session: its records, their bytes, what they add up to, and what is new to record.
 
 A *line* is what one live session does to one id. Its record 0 is a :class:`LineHead`, which is written over; those
-after it are :class:`LineChange`, in their order. The values in them are the serializer's bytes, as a store has them.
+after it are :class:`LineChange`, in their order. The values in them are the serializer's bytes, as a store has them:
+once what a part was before it changed, and then, of a large one, the bytes that are others now.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import attrs
 import ormsgpack
 
 from sessionkit.encoding.codec import EncodedParts
+from sessionkit.encoding.packing import Splice, difference, spliced
 from sessionkit.encoding.parts import is_known
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead, short_repr
@@ -26,8 +28,14 @@ T = TypeVar("T")
 Parts = dict[str, bytes | None]
 """Encoded parts by name; None where a part is not there."""
 
+Patches = dict[str, Splice]
+"""What of a part's bytes is not as before the line's first change of it, by name."""
+
 _STEPS: Final = 5
 """Moments of which a line that is written anew remembers the parts."""
+
+_LARGE: Final = 1024
+"""Bytes above which not all of a part is recorded again: to look for what is another costs more than to write it."""
 
 _NO_PART: Final = b"\xc1"
 """Bytes that no serializer makes: a part that isn't named equals none."""
@@ -44,10 +52,16 @@ class SentWrite:
     Attributes:
         head: What it stores; the store knows it by its ``save_id``.
         parts: The parts that it changes, and the stamps of all.
+        patches: Of further ones what is not as in the line's base.
     """
 
     head: SessionHead
     parts: Parts
+    patches: Patches = attrs.field(factory=dict)
+
+    def whole(self, base: Parts | None) -> SentWrite:
+        """Return the same with all parts whole; raises as :meth:`LineChange.whole`."""
+        return SentWrite(self.head, _joined(self.parts, self.patches, base))
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +74,8 @@ class LineHead:
         serializer: The name of what encoded the parts.
         created_at: When the session began, in microseconds since the epoch.
         save_id: The save that the session was read from, where nothing else is known of it.
-        base: What the parts that changed were before; None when that is unknown.
+        base: The stamps before the changes, where there are some (format 1: and the parts that changed); None
+            when nothing is known of what was before.
         known: The record that was last seen in the store; None when the session was never there.
         foreign: True when that is someone else's save that no strategy has decided on yet.
         sent: A write whose answer is not known.
@@ -77,14 +92,6 @@ class LineHead:
     sent: SentWrite | None = None
     sent_place: int = 0
 
-    def landed(self) -> LineHead:
-        """Return what further changes rest on when the write that was sent is stored."""
-        if self.sent is None:
-            return self
-        base = {**(self.base or {}), **self.sent.parts}
-        known = self.sent.head
-        return attrs.evolve(self, base=base, known=known, foreign=False, sent=None, sent_place=0)
-
 
 @attrs.frozen(kw_only=True)
 class LineChange:
@@ -95,14 +102,64 @@ class LineChange:
         at: Microseconds since the epoch.
         parts: Parts as they are now.
         over: Parts of which earlier changes don't count any more: what they changed is another one now.
+        patches: Of further parts what is not as in the line's base.
+        base: What parts were before, of which this is the line's first change.
     """
 
     at: int
     parts: Parts
     over: tuple[str, ...] = ()
+    patches: Patches = attrs.field(factory=dict)
+    base: Parts = attrs.field(factory=dict)
+
+    def whole(self, base: Parts | None) -> LineChange:
+        """
+        Return the same with all parts whole.
+
+        Raises:
+            ValueError: If the line's *base* lacks what a patch is made for.
+        """
+        parts = _joined(self.parts, self.patches, base)
+        return LineChange(at=self.at, parts=parts, over=self.over)
 
 
 Record = LineHead | LineChange
+
+
+def base_of(head: LineHead, changes: Iterable[LineChange]) -> Parts | None:
+    """Return what parts were before a line's records; None when that is unknown."""
+    if head.base is None:
+        return None
+    base = dict(head.base)
+    for change in changes:
+        base.update(change.base)
+    return base
+
+
+def _joined(parts: Parts, patches: Patches, base: Parts | None) -> Parts:
+    joined = dict(parts)
+    for name, splice in patches.items():
+        before = (base or {}).get(name)
+        if before is None:
+            msg = f"a patch of {name!r}, of which there is nothing"
+            raise ValueError(msg)
+        joined[name] = spliced(before, splice)
+    return joined
+
+
+def _apart(parts: Parts, base: Parts | None) -> tuple[Parts, Patches]:
+    """Return which parts are recorded whole, and the patches of the others."""
+    whole: Parts = {}
+    patches: Patches = {}
+    for name, data in parts.items():
+        before = base.get(name) if base and data is not None and len(data) > _LARGE else None
+        if before is not None and data is not None:
+            splice = difference(before, data)
+            if 2 * len(splice[2]) < len(data):
+                patches[name] = splice
+                continue
+        whole[name] = data
+    return whole, patches
 
 
 # -- their bytes -------------------------------------------------------------
@@ -128,6 +185,37 @@ def unpack(data: bytes, kind: type[T]) -> T:
     return structure(STORED, plain, kind, "record")
 
 
+def head_record(head: LineHead, base: Parts | None) -> LineHead:
+    """Return a head as it is recorded, in a line whose changes have the rest of *base*."""
+    sent = head.sent
+    if sent is not None:
+        sent = SentWrite(sent.head, *_apart(sent.parts, base))
+    return attrs.evolve(head, base=None if base is None else stamps_of(base), sent=sent)
+
+
+def change_record(
+    at: int,
+    parts: Parts,
+    base: Parts | None,
+    *,
+    first: Iterable[str] = (),
+    over: tuple[str, ...] = (),
+) -> LineChange:
+    """
+    Return a change as it is recorded.
+
+    Args:
+        at: Microseconds since the epoch.
+        parts: Parts as they are now.
+        base: What they were before the line's first change of each; None when that is unknown.
+        first: The parts of which this is the first one.
+        over: As in :class:`LineChange`.
+    """
+    whole, patches = _apart(parts, base)
+    before = {} if base is None else {name: base[name] for name in first}
+    return LineChange(at=at, parts=whole, over=over, patches=patches, base=before)
+
+
 # -- what the records of a line add up to ------------------------------------
 
 
@@ -151,49 +239,81 @@ class LineState:
 
     Attributes:
         head: What its changes rest on.
+        base: What the parts that changed were before, and the stamps; None when that is unknown.
         steps: How the parts changed; before the write was sent, if one was.
         after: How they changed since.
     """
 
     head: LineHead
+    base: Parts | None = None
     steps: list[Step] = attrs.field(factory=list)
     after: list[Step] = attrs.field(factory=list)
 
     @classmethod
-    def of(cls, head: LineHead, changes: Iterable[tuple[int, LineChange]]) -> Self:
-        """Return what records add up to, the changes with their places, in order."""
-        state = cls(head=head)
+    def of(
+        cls, head: LineHead, base: Parts | None, changes: Iterable[tuple[int, LineChange]]
+    ) -> Self:
+        """Return what records add up to, whole, the changes with their places, in order."""
+        state = cls(head=attrs.evolve(head, base=None), base=base)
         for place, change in changes:
-            for step in (*state.steps, *state.after):
-                for name in change.over:
-                    step.parts.pop(name, None)
+            state.drop(change.over)
             is_later = head.sent is not None and place > head.sent_place
             steps = state.after if is_later else state.steps
             steps.append(Step(change.at, dict(change.parts)))
+        state.drop(())
         return state
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Have changes of some parts not count any more."""
+        for steps in (self.steps, self.after):
+            for step in steps:
+                for name in names:
+                    step.parts.pop(name, None)
+            steps[:] = [step for step in steps if step.parts]
 
     def land(self) -> None:
         """Note that what was sent is stored: it is what further changes rest on."""
-        if self.head.sent is not None:
-            self.head = self.head.landed()
+        sent = self.head.sent
+        if sent is not None:
+            self.base = {**(self.base or {}), **sent.parts}
+            self.head = attrs.evolve(self.head, known=sent.head, foreign=False, sent=None)
             self.steps, self.after = self.after, []
+
+    def rest_on(self, view: SessionView) -> None:
+        """Have the changes rest on what those of a session rest on now; one of a part that was another before is none any more."""
+        changed = _latest((*self.steps, *self.after))
+        if self.base is None or view.base is None:
+            self.drop(changed if self.base is not view.base else ())
+        else:
+            self.drop([name for name in changed if self.base.get(name) != view.base.get(name)])
+        self.head, self.base = view.head(None), view.base_of(changed)
+        self.steps, self.after = [*self.steps, *self.after], []
 
     def records(self) -> list[Record]:
         """Return the records that say as much, each in its place."""
-        changes = [LineChange(at=step.at, parts=step.parts) for step in (*self.steps, *self.after)]
-        return [self.recorded().head, *changes]
+        now = self.recorded()
+        first = now.ours if now.base is not None else ()
+        changes: list[Record] = []
+        for step in (*self.steps, *self.after):
+            changes.append(change_record(step.at, step.parts, now.base, first=first))
+            first = ()
+        return [head_record(now.head, now.base), *changes]
 
     def recorded(self) -> Recorded:
         """Return what a line says that has these records, for its live session."""
         after = _latest(self.after)
+        ours = {**_latest(self.steps), **after}
+        base = self.base
+        if base is not None:
+            base = {name: base.get(name) for name in ours} | stamps_of(base)
         place = 0 if self.head.sent is None else len(self.steps)
         head = attrs.evolve(self.head, sent_place=place)
-        return Recorded(head=head, ours={**_latest(self.steps), **after}, after=after)
+        return Recorded(head=head, base=base, ours=ours, after=after)
 
     def thinned(self) -> LineState:
         """Return what says as much of fewer moments."""
         steps, after = thin_out(self.steps, _STEPS), thin_out(self.after, _STEPS)
-        return LineState(head=self.head, steps=steps, after=after)
+        return LineState(head=self.head, base=self.base, steps=steps, after=after)
 
 
 def _latest(steps: Iterable[Step]) -> Parts:
@@ -277,26 +397,30 @@ class SessionView:
     def send(self, head: SessionHead, also: Iterable[str]) -> SentWrite:
         """Return what a write contributes that is made of the session as it stands: what changed, and *also* what may have."""
         parts: Parts = {name: self.ours.get(name) for name in also}
-        return SentWrite(head, {**parts, **self.changed(), **_stamps(self.ours)})
+        return SentWrite(head, {**parts, **self.changed(), **stamps_of(self.ours)})
 
-    def head(self, changed: Iterable[str], sent: SentWrite | None) -> LineHead:
-        """Return the head of a line in which some parts have changed."""
-        base: Parts | None = None
-        if self.base is not None:
-            base = {name: self.base.get(name) for name in changed} | _stamps(self.base)
+    def head(self, sent: SentWrite | None) -> LineHead:
+        """Return the head of a line, without a base."""
         return LineHead(
             session_id=self.session_id,
             serializer=self.serializer,
             created_at=self.created_at,
             save_id=self.save_id,
-            base=base,
             known=self.known,
             foreign=self.foreign,
             sent=sent,
         )
 
+    def base_of(self, names: Iterable[str]) -> Parts | None:
+        """Return what parts were before they changed, and the stamps; None when that is unknown."""
+        base = self.base
+        if base is None:
+            return None
+        return {name: base.get(name) for name in names} | stamps_of(base)
 
-def _stamps(parts: Mapping[str, bytes]) -> Parts:
+
+def stamps_of(parts: Mapping[str, bytes | None]) -> Parts:
+    """Return the stamps among parts, if there are some."""
     return {STAMPS: parts[STAMPS]} if STAMPS in parts else {}
 
 
@@ -315,71 +439,65 @@ class Recorded:
     What a line says, as its live session knows it.
 
     Attributes:
-        head: What its changes rest on.
+        head: What its changes rest on, but for the base.
+        base: What the parts that changed were before, and the stamps; None when that is unknown.
         ours: The parts that changed, as they are now.
         after: Those of them that changed since the write was sent, if one was.
-        base: All parts that the head was made of, where that is known.
+        source: All parts of the session that the base is of, where that is known.
     """
 
     head: LineHead
+    base: Parts | None
     ours: Parts
     after: Parts = attrs.field(factory=dict)
-    base: EncodedParts | None = None
+    source: EncodedParts | None = None
 
-    def head_for(self, view: SessionView, ours: Parts, sent: SentWrite | None) -> LineHead:
-        """Return the head for a session as it stands: that which is there, if it says the same."""
-        head = self.head
-        if (
-            self.base is view.base is not None
-            and head.known is view.known
-            and head.foreign is view.foreign
-            and head.sent is sent
-            and ours.keys() == self.ours.keys()
-        ):
-            return head
-        return view.head(ours, sent)
+    def has_moved(self, view: SessionView) -> bool:
+        """Return whether a session's changes rest on something else now than the line says."""
+        base = view.base
+        if self.source is base:
+            return False
+        if self.base is None or base is None:
+            return self.base is not base
+        return any(base.get(name) != data for name, data in self.base.items())
 
-    def landed(self) -> Recorded:
-        """Return what it says once the write that was sent is stored."""
-        if self.head.sent is None:
-            return self
-        return Recorded(head=self.head.landed(), ours=self.after)
-
-    @property
-    def places_sent(self) -> tuple[int, int] | None:
-        """The places of the changes that the write holds that was sent, or None."""
-        return None if self.head.sent is None else (1, self.head.sent_place)
+    def still(self, *, landed: bool) -> Parts:
+        """Return the parts that the store may lack, where it is known whether the write that was sent has landed."""
+        return self.after if landed and self.head.sent is not None else self.ours
 
     def has_sent(self, sent: SentWrite) -> bool:
         """Return whether the line says that this write was sent."""
         return self.head.sent is not None and self.head.sent.head.save_id == sent.head.save_id
 
-    def after_change(self, change: LineChange | None) -> Parts:
-        """Return what has changed since the write was sent, after one more change."""
-        if change is None:
-            return self.after
-        kept = {name: data for name, data in self.after.items() if name not in change.over}
-        return {**kept, **change.parts}
+    def head_for(self, view: SessionView, sent: SentWrite | None) -> LineHead:
+        """Return the head for a session as it stands: that which is there, if it says the same."""
+        head = self.head
+        if head.known is view.known and head.foreign is view.foreign and head.sent is sent:
+            return head
+        made = attrs.evolve(view.head(sent), sent_place=0 if sent is None else head.sent_place)
+        return head if made == head else made
 
-    def change(self, head: LineHead, ours: Parts, at: int) -> LineChange | None:
+    def next(
+        self, view: SessionView, ours: Parts, at: int, sent: SentWrite | None
+    ) -> tuple[LineChange | None, Recorded]:
         """
-        Return what is new; None when nothing is.
+        Return what is new of a session, and what the line says with it.
 
         Args:
-            head: What the changes rest on now.
-            ours: The parts that changed, as they are now.
+            view: How the session stands.
+            ours: Its parts that changed, as they are now.
             at: Microseconds since the epoch.
+            sent: A write whose answer is not known.
         """
-        if head is self.head:
-            parts = unlike(ours, self.ours)
-            return LineChange(at=at, parts=parts) if parts else None
-        before, now = self.head.base, head.base
-        if before is None or now is None:
-            anew = set() if before is now else set(self.ours)
-        else:
-            anew = {
-                name for name in self.ours if before.get(name, _NO_PART) != now.get(name, _NO_PART)
-            }
-        over = tuple(sorted(anew | (self.ours.keys() - ours.keys())))
-        parts = unlike(ours, self.ours) | {name: ours[name] for name in over if name in ours}
-        return LineChange(at=at, parts=parts, over=over) if parts or over else None
+        over = tuple(sorted(self.ours.keys() - ours.keys()))
+        parts = unlike(ours, self.ours)
+        base, after, change = self.base, self.after, None
+        if parts or over:
+            first = () if base is None else [name for name in parts if name not in base]
+            if base is not None and first:
+                base = {**base, **(view.base_of(first) or {})}
+            change = change_record(at, parts, base, first=first, over=over)
+            if sent is not None:
+                after = {name: data for name, data in after.items() if name not in over} | parts
+        head = self.head_for(view, sent)
+        return change, Recorded(head=head, base=base, ours=ours, after=after, source=view.base)

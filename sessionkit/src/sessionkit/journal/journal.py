@@ -23,27 +23,29 @@ from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.errors import SessionGoneError, UnavailableError
 from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
 from sessionkit.journal.changes import (
-    LineChange,
     LineState,
     Parts,
     Record,
     Recorded,
     SentWrite,
     SessionView,
+    change_record,
+    head_record,
     unlike,
 )
 from sessionkit.journal.store import (
-    ALL,
     ASIDE,
     DamageError,
     JournalFile,
     JournalLine,
     LineWrite,
+    anew,
     end_of,
     files_in,
     former_folders,
     move_aside,
 )
+from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks
 from sessionkit.session.fields import to_micros
@@ -51,6 +53,10 @@ from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import UserSession
 
 _LIVE: Final[WeakSet[Journal]] = WeakSet()
+_HELD: Final[list[Lock]] = []
+_PATIENCE: Final = 2.0
+"""Seconds that a fork waits for a thread that writes into a journal, at most."""
+
 _MOST_PLACES: Final = 64
 _MOST_BYTES: Final = 2**18
 
@@ -141,13 +147,32 @@ class Journal:
             ours = codec.encode(session, track.last_known, held=held_parts(session)).parts
             at = to_micros(self._now())
             with self._lock:
-                live = self._live_entries.setdefault(session, LiveEntry())
+                removed = self._let_go_of_removed()
+                live = self._entry(session)
                 live.seen = track.last
+                file = self._own_file()
                 view = view_of(session, track, ours, codec.name)
-                line = live.line
-                file = self._own_file() if line is None or line.done else line.file
                 self._write([(live, news_when_kept(live, view, file, at))])
+        if removed is not None:
+            self._failed(
+                OSError(f"{removed} was removed; changes are recorded in a new file"), None
+            )
         return file
+
+    def _entry(self, session: UserSession) -> LiveEntry:
+        live = self._live_entries.get(session)
+        if live is None:
+            live = self._live_entries[session] = LiveEntry()
+        return live
+
+    def _let_go_of_removed(self) -> Path | None:
+        """Let go of this process's file if somebody has removed it, and return its path."""
+        own = self._own
+        if own is None or not own.is_removed():
+            return None
+        self._own = None
+        own.abandon()
+        return own.path
 
     def _own_file(self) -> JournalFile:
         if self._own is None:
@@ -182,10 +207,7 @@ class Journal:
     ) -> None:
         try:
             with self._lock:
-                entries = [
-                    (self._live_entries.setdefault(save.session, LiveEntry()), save)
-                    for save in saves
-                ]
+                entries = [(self._entry(save.session), save) for save in saves]
                 files = self._write([(live, news(live, save)) for live, save in entries])
             for file in files:
                 file.sync()
@@ -217,13 +239,15 @@ class Journal:
 
     def _shorten(self, live: LiveEntry, line: JournalLine) -> None:
         """Write a line anew that has become long: of its changes a few moments are told apart."""
+        recorded, live.recorded = (
+            live.recorded,
+            None,
+        )  # what the file says is not known till it is written
         state = line.file.state(line).thinned()
-        try:
-            line.file.write([LineWrite(line, dict(enumerate(state.records())), ALL)])
-        except BaseException:  # as above
-            live.recorded = None
-            raise
+        line.file.write([anew(line, state)])
         live.recorded = state.recorded()
+        if recorded is not None:
+            live.recorded.source = recorded.source
 
     def _failed(self, error: Exception, session_id: str | None) -> None:
         if not self._failing:  # once, until it works again
@@ -282,9 +306,7 @@ class Journal:
         file = JournalFile.make(self.folder, fsync=self._fsync)
         for number, line in damaged.lines.items():
             with suppress(ValueError):  # it is told of the file
-                records = damaged.state(line).records()
-                copy = JournalLine(file, number, line.session_id)
-                file.write([LineWrite(copy, dict(enumerate(records)))])
+                file.write([anew(JournalLine(file, number, line.session_id), damaged.state(line))])
         file.sync()
         self._tell_aside(None, damaged.move_aside(), str(damaged.damage))
         return file
@@ -297,9 +319,9 @@ class Journal:
             OSError: If that can't be written.
         """
         with self._lock:
-            records = line.file.state(line).records()
+            state = line.file.state(line)
         file = JournalFile.make(self.folder / ASIDE, fsync=self._fsync)
-        file.write([LineWrite(file.new_line(line.session_id), dict(enumerate(records)))])
+        file.write([anew(file.new_line(line.session_id), state)])
         file.close()
         self._tell_aside(line.session_id, file.path, reason)
 
@@ -331,10 +353,9 @@ class Journal:
         Raises:
             UnavailableError: If it can't be written: what is sent then could count twice.
         """
-        records = state.records()
         with self._lock:
             try:
-                line.file.write([LineWrite(line, dict(enumerate(records)), ALL)])
+                line.file.write([anew(line, state)])
             except OSError as error:
                 msg = f"the journal {line.file.path} can't be written: {error}"
                 raise UnavailableError(msg) from error
@@ -385,6 +406,10 @@ class Journal:
     def _files(self) -> list[JournalFile]:
         return [*self._taken_over, *([] if self._own is None else [self._own])]
 
+    def hold(self) -> Lock | None:
+        """Return the journal's lock, taken: no thread is inside SQLite then; None if it can't be had."""
+        return self._lock if self._lock.acquire(timeout=_PATIENCE) else None
+
     def _in_child(self) -> None:
         """Begin anew in a child: all there is belongs to the parent."""
         for file in self._files():
@@ -392,13 +417,26 @@ class Journal:
         self._start_empty()
 
 
+def _hold_all() -> None:
+    """Before a fork: a lock inside SQLite that another thread has would stay locked in the child."""
+    _HELD.extend(lock for journal in list(_LIVE) if (lock := journal.hold()) is not None)
+
+
+def _let_go_of_all() -> None:
+    while _HELD:
+        _HELD.pop().release()
+
+
 def _begin_anew() -> None:
+    _HELD.clear()
     for journal in list(_LIVE):
         journal._in_child()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(
+        before=_hold_all, after_in_parent=_let_go_of_all, after_in_child=_begin_anew
+    )
 
 
 # -- live sessions and their lines; the caller holds the journal's lock ------
@@ -512,15 +550,14 @@ def news_when_kept(live: LiveEntry, view: SessionView, file: JournalFile, at: in
     line, recorded = live.line, live.recorded
     if line is None or line.done or recorded is None:
         return _begun(live, view, ours, sent=sent, file=file, at=at)
-    if line.session_id != view.session_id or not (sent is None or recorded.has_sent(sent)):
+    if line.session_id != view.session_id or (
+        sent is not None and (not recorded.has_sent(sent) or recorded.has_moved(view))
+    ):
         begun = _begun(live, view, ours, sent=sent, file=file, at=at)
         others = [one for one in (*live.former, line) if one is not begun.line]
         return begun._replace(writes=[*begun.writes, *_ends(others)])
-    if live.has_landed(view.base, view.known):
-        drop, recorded = recorded.places_sent, recorded.landed()
-    else:
-        drop = None
-    return _gone_on(line, recorded, view, ours, at=at, sent=sent, drop=drop)
+    landed = live.has_landed(view.base, view.known)
+    return _gone_on(line, recorded, view, ours, at=at, sent=sent, landed=landed)
 
 
 def news_when_sent(
@@ -531,11 +568,11 @@ def news_when_sent(
     if attempt is None or (live.pending is not None and live.pending.attempt is attempt):
         return None  # the very same write is sent again
     view = view_of(session, track, attempt.ours, serializer)
-    line, recorded, drop = live.line, live.recorded, None
-    if recorded is not None and live.has_landed(view.base, view.known):
-        drop, recorded = recorded.places_sent, recorded.landed()
+    line, recorded = live.line, live.recorded
+    landed = live.has_landed(view.base, view.known)
     # What was kept since the write was encoded is not in it.
-    ahead = recorded.ours if recorded is not None and live.seen is attempt.ours else {}
+    is_ahead = recorded is not None and live.seen is attempt.ours
+    ahead = recorded.still(landed=landed) if recorded is not None and is_ahead else {}
     sent = view.send(attempt.write.head, ahead)
     live.pending = PendingWrite(attempt, sent, view.base)
     if line is None or line.done or recorded is None:
@@ -544,7 +581,7 @@ def news_when_sent(
     if line.session_id != view.session_id:
         live.former.append(line)  # the session may come back to the id that it had
         return _begun(live, view, ours, sent=sent, file=line.file, at=at)
-    return _gone_on(line, recorded, view, ours, at=at, sent=sent, drop=drop, sending=True)
+    return _gone_on(line, recorded, view, ours, at=at, sent=sent, landed=landed, is_sent_now=True)
 
 
 def news_when_settled(live: LiveEntry, track: Track, error: Exception | None) -> News | None:
@@ -563,9 +600,9 @@ def news_when_settled(live: LiveEntry, track: Track, error: Exception | None) ->
         return _done(live)
     if not landed or recorded.head.sent is None:
         return None
-    now = recorded.landed()
-    write = LineWrite(line, {0: now.head}, recorded.places_sent)
-    return News([write, *_ends(live.former)], line, now)
+    state = line.file.state(line)
+    state.land()
+    return News([anew(line, state), *_ends(live.former)], line, state.recorded())
 
 
 def _begun(  # noqa: PLR0913 - each is another fact about one line
@@ -581,16 +618,23 @@ def _begun(  # noqa: PLR0913 - each is another fact about one line
     line = live.line
     if line is None or line.done or line.session_id != view.session_id:
         line = file.new_line(view.session_id)
-    first = ours if sent is None else unlike(sent.parts, {})
-    after = unlike(ours, first)
-    head = attrs.evolve(view.head(ours, sent), sent_place=0 if sent is None else 1)
-    records: dict[int, Record] = {0: head, 1: LineChange(at=at, parts=first)}
+    base, head = view.base_of(ours), view.head(sent)
+    first, after = ours, {}
+    if sent is not None:
+        first = unlike(sent.parts, {})
+        after = unlike(ours, first)
+        base = view.base_of(ours.keys() | first.keys())
+        head = attrs.evolve(head, sent_place=1)
+    records: list[Record] = [
+        head_record(head, base),
+        change_record(at, first, base, first=() if base is None else base.keys() - {STAMPS}),
+    ]
     if after:
-        records[2] = LineChange(at=at, parts=after)
+        records.append(change_record(at, after, base))
     return News(
-        [LineWrite(line, records, ALL)],
+        [LineWrite(line, dict(enumerate(records)), anew=True)],
         line,
-        Recorded(head=head, ours=ours, after=after, base=view.base),
+        Recorded(head=head, base=base, ours=ours, after=after, source=view.base),
     )
 
 
@@ -602,44 +646,47 @@ def _gone_on(  # noqa: PLR0913 - each is another fact about one line
     *,
     at: int,
     sent: SentWrite | None,
-    drop: tuple[int, int] | None,
-    sending: bool = False,
+    landed: bool,
+    is_sent_now: bool = False,
 ) -> News | None:
     """
     Return what is new since a line was last written to; None when nothing is.
 
     Args:
         line: The line.
-        recorded: What it says, after what is dropped.
+        recorded: What it says.
         view: How the session stands; for a write that is being sent, as that one has it.
         ours: Its parts that changed.
         at: Microseconds since the epoch.
         sent: A write whose answer is not known.
-        drop: The places of what has been stored.
-        sending: True when *sent* is about to be sent.
+        landed: True when the write that was sent before is stored.
+        is_sent_now: True when *sent* is about to be sent.
     """
-    head = recorded.head_for(view, ours, sent)
-    change = recorded.change(head, ours, at)
-    changes = [] if change is None else [change]
-    after: Parts = {}
-    if sent is not None and sending:
-        head = attrs.evolve(head, sent_place=line.place + len(changes) - 1)
-        after = unlike(ours, sent.parts)
-        changes += [LineChange(at=at, parts=after)] if after else []
-    elif sent is not None:
-        if head is not recorded.head:
-            head = attrs.evolve(head, sent_place=recorded.head.sent_place)
-        after = recorded.after_change(change)
-    records: dict[int, Record] = dict(enumerate(changes, line.place))
-    if drop is not None or (head is not recorded.head and head != recorded.head):
-        records[0] = head
+    records: dict[int, Record] = {}
+    place = line.place
+    if landed or recorded.has_moved(view):
+        # What the changes rest on is another one: the line is written anew.
+        state = line.file.state(line)
+        if landed:
+            state.land()
+        state.rest_on(view)
+        records, recorded = dict(enumerate(state.records())), state.recorded()
+        place = len(records)
+    is_anew = bool(records)
+    change, now = recorded.next(view, ours, at, sent)
+    if change is not None:
+        records[place] = change
+        place += 1
+    if is_sent_now and sent is not None:
+        now.head = attrs.evolve(now.head, sent_place=place - 1)
+        now.after = unlike(ours, sent.parts)
+        if now.after:
+            records[place] = change_record(at, now.after, now.base)
+    if now.head is not recorded.head:
+        records[0] = head_record(now.head, now.base)
     if not records:
         return None
-    return News(
-        [LineWrite(line, records, drop)],
-        line,
-        Recorded(head=head, ours=ours, after=after, base=view.base),
-    )
+    return News([LineWrite(line, records, anew=is_anew)], line, now)
 
 
 def _done(live: LiveEntry) -> News | None:

@@ -242,10 +242,10 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
         if repository.head_has_expired(seen.head):
             return None
         # It can't be read: what we have is all there is.
-        state.head = attrs.evolve(head, known=None, base=None)
+        state.head, state.base = attrs.evolve(head, known=None), {}
         track = Track(base={}, replaces=seen)
     else:
-        track = _track(head, seen)
+        track = _track(state, seen)
     track.last = _stamped(codec, state, track)
     session = _session(codec, state, track.last)
     if track.base is not None or track.stored is not None:
@@ -259,13 +259,14 @@ def _has_landed(head: LineHead, seen: LastSeen | None) -> bool:
     return head.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
 
 
-def _track(head: LineHead, seen: LastSeen | None) -> Track:
+def _track(state: LineState, seen: LastSeen | None) -> Track:
+    head = state.head
     if head.known is None:
         # Never stored: all its parts are in the line. Without a base, the app had read it
         # from somewhere, and the repository finds where it stands.
-        return Track(base=None if head.base is None else _over({}, head.base))
+        return Track(base=None if state.base is None else _over({}, state.base))
     start = {} if seen is None else seen.parts
-    base = None if head.base is None else _over(start, head.base)
+    base = None if state.base is None else _over(start, state.base)
     foreign = head.foreign or base is None
     if seen is not None and seen.head.save_id == head.known.save_id:
         return Track(base=base, stored=seen, foreign=foreign)
@@ -320,8 +321,8 @@ def _translate(codec: SessionCodec, state: LineState) -> None:
     state.head = attrs.evolve(
         head,
         serializer=codec.name,
-        base=None if head.base is None else translated(head.base),
         sent=head.sent and SentWrite(head.sent.head, translated(head.sent.parts)),
     )
+    state.base = None if state.base is None else translated(state.base)
     state.steps = [Step(step.at, translated(step.parts)) for step in state.steps]
     state.after = [Step(step.at, translated(step.parts)) for step in state.after]

@@ -28,6 +28,7 @@ from sessionkit.journal.changes import (
     LineHead,
     LineState,
     Record,
+    base_of,
     pack,
     unpack,
 )
@@ -39,11 +40,13 @@ ASIDE: Final = "aside"
 _SUFFIX: Final = ".db"
 _LOG: Final = "-wal"
 _TURN: Final = "turn"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+"""1 records parts whole, and what they were before in a line's head; both are read."""
+
 _SCHEMA: Final = (
     "CREATE TABLE record (id INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, data BLOB NOT NULL)"
 )
-_PAGE: Final = 8192
+_PAGE: Final = 4096
 _SETUP: Final = (
     f"PRAGMA page_size = {_PAGE}",
     "PRAGMA locking_mode = EXCLUSIVE",
@@ -59,6 +62,9 @@ _LINES: Final = 2**22
 _FILES: Final = 2**31
 _DELETE: Final = "DELETE FROM record WHERE id BETWEEN ? AND ?"
 _PUT: Final = "INSERT OR REPLACE INTO record VALUES (?, ?, ?)"
+_PUTS: Final = {1: _PUT, 2: f"{_PUT}, (?, ?, ?)"}
+"""How one row is put, and two."""
+
 _ATTEMPTS: Final = 10
 
 _MUCH: Final = 2**20
@@ -110,21 +116,22 @@ class LineWrite(NamedTuple):
     Attributes:
         line: The line.
         records: Records by their places; one that is there already is replaced.
-        drop: The first and the last place of what is removed before.
+        anew: True when all that is there of the line is removed before.
     """
 
     line: JournalLine
     records: Mapping[int, Record]
-    drop: tuple[int, int] | None = None
+    anew: bool = False
 
 
-ALL: Final = (0, _PLACES - 1)
-"""The places of all records of a line."""
+def anew(line: JournalLine, state: LineState) -> LineWrite:
+    """Return what is written to have a line say what a state does, and nothing else."""
+    return LineWrite(line, dict(enumerate(state.records())), anew=True)
 
 
 def end_of(line: JournalLine) -> LineWrite:
     """Return what is written when nothing is left to do for a line."""
-    return LineWrite(line, {}, ALL)
+    return LineWrite(line, {}, anew=True)
 
 
 class DamageError(ValueError):
@@ -144,6 +151,7 @@ class JournalFile:
     def __init__(self, path: Path, connection: sqlite3.Connection, *, fsync: bool) -> None:
         """Take a file that is open and locked; *fsync* says whether the disk must hold a change before it counts."""
         self.path = path
+        self._name = str(path)
         self.lines: dict[int, JournalLine] = {}
         self.damage: str | None = None
         self._connection = connection
@@ -218,6 +226,7 @@ class JournalFile:
         try:
             if path.exists() and not file.is_newer():
                 file.read_lines()
+                file.take_format()
                 return file
         except BaseException:  # Ctrl-C too: it must not stay locked; raised again
             file.let_go()
@@ -236,6 +245,12 @@ class JournalFile:
             )
         return bool(version > _FORMAT)
 
+    def take_format(self) -> None:
+        """Have older releases leave the file alone from now on: they can't read what is written into it."""
+        ((version,),) = self._read("PRAGMA user_version")
+        if version < _FORMAT and self.lines and self.damage is None:
+            self._read(f"PRAGMA user_version = {_FORMAT}")
+
     def read_lines(self) -> None:
         """Find the lines that a dead process left; raises as :meth:`take_over`."""
         self._open_log()
@@ -250,16 +265,15 @@ class JournalFile:
             ((sound,),) = self._read("PRAGMA quick_check(1)")
             if sound != b"ok":
                 self.damage = sound.decode(errors="replace")
+        ends: dict[int, int] = {}
         for key in self._keys((0, 2**63 - 1)):
             number, place = divmod(key, _PLACES)
+            ends[number] = place + 1
+        for number, end in ends.items():
             with self._noting_damage():
-                record = self._record(key)
-                if isinstance(record, LineHead):
-                    self.lines[number] = JournalLine(self, number, record.session_id)
-                if number not in self.lines:
-                    msg = "it has changes without their beginning"
-                    raise DamageError(msg)
-                self.lines[number].place = place + 1
+                line = JournalLine(self, number, "", place=end)
+                line.session_id = self.state(line).head.session_id
+                self.lines[number] = line
 
     @contextmanager
     def _noting_damage(self) -> Iterator[None]:
@@ -286,16 +300,20 @@ class JournalFile:
         Raises:
             OSError: If it could not be written.
         """
-        statements: list[tuple[str, tuple[object, ...]]] = []
+        drops: list[tuple[int, int]] = []
+        rows: list[_Row] = []
         sizes: list[int] = []
-        for write in writes:
-            rows = _rows(write)
-            if write.drop is not None and write.line.place:
-                begin = write.line.number * _PLACES
-                statements.append((_DELETE, (begin + write.drop[0], begin + write.drop[1])))
-            statements += [(_PUT, row) for row in rows]
-            sizes.append(sum(len(data) for _, _, data in rows))
-        self._run(statements)
+        for line, records, is_anew in writes:
+            begin = line.number * _PLACES
+            if is_anew and line.place:
+                drops.append((begin, begin + _PLACES - 1))
+            size = 0
+            for place, record in records.items():
+                key, data = begin + place, pack(record)
+                rows.append((key, _checksum(key, data), data))
+                size += len(data)
+            sizes.append(size)
+        self._run(drops, rows)
         self._written += 1
         self._stale = True
         for write, size in zip(writes, sizes, strict=True):
@@ -303,15 +321,17 @@ class JournalFile:
         if self._size > _MOST:
             self.tidy()
 
-    def _run(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+    def _run(self, drops: Sequence[tuple[int, int]], rows: Sequence[_Row]) -> None:
         execute = self._connection.execute
         try:
-            if len(statements) == 1:
-                execute(*statements[0])  # it is a transaction by itself
+            if not drops and len(rows) in _PUTS:  # one statement is a transaction by itself
+                execute(_PUTS[len(rows)], [value for row in rows for value in row])
                 return
             execute("BEGIN")
-            for statement in statements:
-                execute(*statement)
+            for drop in drops:
+                execute(_DELETE, drop)
+            for row in rows:
+                execute(_PUT, row)
             execute("COMMIT")
         except sqlite3.Error as error:
             self._take_back()
@@ -327,9 +347,9 @@ class JournalFile:
 
     def _note(self, write: LineWrite, size: int) -> None:
         line = write.line
-        removed = 0 if write.drop is None else line.size  # it is written over, too
+        removed = line.size if write.anew else 0  # it is written over, too
         self._size += size + removed + 2 * _PAGE
-        if write.drop == ALL:
+        if write.anew:
             line.place = line.size = line.begin = 0
         line.size += size
         line.begin = line.begin or line.size
@@ -359,7 +379,14 @@ class JournalFile:
                 record = self._record(key)
                 if isinstance(record, LineChange):
                     changes.append((key - first, record))
-        return LineState.of(head, changes)
+        base = base_of(head, [change for _, change in changes])
+        if head.sent is not None:
+            head = attrs.evolve(head, sent=head.sent.whole(base))
+        whole: list[tuple[int, LineChange]] = []
+        for place, change in changes:
+            with self._noting_damage():
+                whole.append((place, change.whole(base)))
+        return LineState.of(head, base, whole)
 
     def _keys(self, ends: tuple[int, int]) -> list[int]:
         """Return the ids of rows, in order; of a damaged tree those before the damage, and those behind it."""
@@ -427,6 +454,21 @@ class JournalFile:
             # On a full disk: what was not moved stays in the log, where it counts as much.
             _LOGGER.info("%s can't be tidied now: %s", self.path, error)
 
+    def is_removed(self) -> bool:
+        """Return whether somebody has removed the file: what is written then is written nowhere."""
+        try:
+            os.stat(self._name)  # noqa: PTH116 - at each change; a Path takes twice as long
+        except FileNotFoundError:
+            return True
+        return False
+
+    def abandon(self) -> None:
+        """Let go of the file that was removed, and of its lines."""
+        for line in self.lines.values():
+            line.done = True
+        self.lines = {}
+        self.let_go()
+
     def close(self) -> None:
         """Let go of the file; it goes, too, when nothing in it is needed."""
         self.let_go()
@@ -457,12 +499,6 @@ class JournalFile:
         """Keep the file beside the others, as it is, and let go of it; return where."""
         self.let_go()
         return move_aside(self.path)
-
-
-def _rows(write: LineWrite) -> list[_Row]:
-    begin = write.line.number * _PLACES
-    packed = [(begin + place, pack(record)) for place, record in write.records.items()]
-    return [(key, _checksum(key, data), data) for key, data in packed]
 
 
 def _checksum(key: int, data: bytes) -> int:

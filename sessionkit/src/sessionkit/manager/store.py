@@ -154,7 +154,7 @@ class Assembly:
 
     def tracks(self, serializer: str) -> Tracks:
         """Return what is known of live sessions that the serializer of a name encodes."""
-        return self._tracks.setdefault(serializer, Tracks())
+        return self._tracks.get(serializer) or self._tracks.setdefault(serializer, Tracks())
 
     def close(self) -> None:
         """Close what was opened here: an open storage that the settings were given is whose who opened it."""
