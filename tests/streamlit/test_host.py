@@ -75,6 +75,22 @@ def test_a_browser_whose_cookie_is_filtered_out_keeps_its_own_token(
     assert "kept" == tab.run().text[0].value
 
 
+def test_what_a_browser_said_once_stands_until_it_says_otherwise(
+    browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is left by ``st.switch_page`` takes the report along: the next run has none."""
+    monkeypatch.setattr(gate, "middleware", False)
+    browser.cookies.clear()
+    browser.manager.repository.save(UserSession(session_id="kept"))
+    tab = browser.open(page(SHOW)).run()
+    kept = browser.manager.tokens.issue("kept", readable=True)
+    for reported in (kept, None, kept):
+        monkeypatch.setattr(
+            "sessionkit_streamlit.host.reported_token", lambda token=reported: token
+        )
+        assert "kept" == tab.run().text[0].value
+
+
 def test_an_ended_session_is_replaced_by_ticket(
     browser: Any, page: Page, told: list[dict[str, Any]]
 ) -> None:

@@ -208,7 +208,7 @@ class Identity:
     What the browser was told about its id.
 
     Attributes:
-        granted: The token that the manager gave last; None when the browser's own stands.
+        granted: The token that the manager gave last, or the browser said and was believed; None when its cookie stands.
         replaced: Tokens that were presented once and count no more.
         ticket: What the browser is to trade for a cookie, or None.
         traded: What the cookies say that tickets were issued for, oldest first.

@@ -306,7 +306,8 @@ class StreamlitHost:
             return
         told = self._content_of(reported)
         if told is not None and told.session_id == session_id:
-            identity.readable = reported
+            # It stands also in a run that Streamlit forgets the report for: st.switch_page empties the page's state.
+            identity.granted = identity.readable = reported
         else:
             identity.replaced.add(reported)
 
