@@ -10,6 +10,7 @@ import attrs
 
 from sessionkit.encoding.fallback import Fallback
 from sessionkit.encoding.packing import (
+    IN_ONE,
     PACKED,
     PATCH,
     PATCH_BEGINS,
@@ -190,15 +191,13 @@ class SessionCodec:
         parts: dict[str, bytes | None],
     ) -> dict[str, PlainPart]:
         """Encode into *parts*, None for one with a value that can't be; return those that are not as they were."""
-        dumps = self.serializer.dumps
+        dumps, empty = self.serializer.dumps, self._empty_parts()
         changed: dict[str, PlainPart] = {}
         for name, part in plain.items():
             before = last.get(name)
             data: bytes | None
             if part == _EMPTY.get(name) and _CONTAINERS.issuperset(map(type, part.values())):
-                data = self._empty.get(name)
-                if data is None:  # one object for all sessions, encoded once
-                    data = self._empty[name] = dumps(part)
+                data = empty[name]
             elif most is not None and holds_too_much(part, most):
                 data = None
             else:
@@ -231,6 +230,19 @@ class SessionCodec:
         kept = Fallback(self.serializer, refused, most).part(name, part, before)
         parts[name] = data = self.serializer.dumps(kept) if kept else None
         return {} if data is None else {name: kept}
+
+    def _empty_parts(self) -> Mapping[str, bytes]:
+        """Return the bytes of empty parts: one object each for all sessions, encoded once."""
+        if not self._empty:
+            self._empty.update({name: self.serializer.dumps(part) for name, part in _EMPTY.items()})
+        return self._empty
+
+    def _share_empty(self, parts: EncodedParts) -> EncodedParts:
+        """Let the bytes of empty parts be those that all sessions have; a live session keeps its own for long."""
+        for name, empty in self._empty_parts().items():
+            if parts.get(name) == empty:
+                parts[name] = empty
+        return parts
 
     def decode(
         self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
@@ -303,9 +315,7 @@ class SessionCodec:
             raise damage
         return parts
 
-    def open_sound(
-        self, stored: Mapping[str, bytes]
-    ) -> tuple[EncodedParts, Damages, dict[str, StoredPart]]:
+    def open_sound(self, stored: Mapping[str, bytes]) -> tuple[EncodedParts, Damages, Layout]:
         """
         Return those parts that can be read, why others can't, and how all are stored.
 
@@ -342,7 +352,7 @@ class SessionCodec:
                     damages[name] = _located(stored_name, error)
         for name in damages.keys() & layout.keys():
             layout[name] = layout[name]._replace(is_known=False)
-        return parts, damages, layout
+        return self._share_empty(parts), damages, IN_ONE if layout == IN_ONE else layout
 
     def _reencoded(self, serializer: str, data: bytes) -> bytes:
         if serializer == self.name:
@@ -375,11 +385,11 @@ class SessionCodec:
         """
         self._check_size(parts)
         put: dict[str, bytes] = {}
-        now: dict[str, StoredPart] = {}
         if not is_split(parts, layout):
             put = {PACKED: seal(pack(parts, split=False)[PACKED], self.name)}
-            now = {PACKED: PLAIN}
+            now = IN_ONE
         else:
+            now = {}
             stored = {} if PACKED in layout else before
             for name, data in parts.items():
                 now[name] = layout.get(name, PLAIN)

@@ -96,6 +96,9 @@ PLAIN: Final = StoredPart()
 UNKNOWN: Final = StoredPart(is_known=False)
 """A part that is stored in other bytes, or that can't be read."""
 
+IN_ONE: Final[Layout] = {PACKED: PLAIN}
+"""All parts packed, as in most sessions: one object for all of them."""
+
 
 # -- packed or split -----------------------------------------------------------
 

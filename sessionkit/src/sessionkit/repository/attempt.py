@@ -20,7 +20,7 @@ from sessionkit.merge.merger import Changes, stamp_changes, stamped
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.tracks import Attempt, ResolvedConflict, SaveContext, Track
-from sessionkit.session.fields import new_save_id, to_micros
+from sessionkit.session.fields import NOTHING, new_save_id, to_micros
 from sessionkit.session.forms import FORM
 from sessionkit.session.held_forms import held_parts
 from sessionkit.session.session import NotKept, UserSession
@@ -229,7 +229,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
             lambda: stamped(context.codec, last, encoded.parts, changes, track.decoded)
         )
         if session.forms_asked_for:
-            session.forms_asked_for = frozenset()
+            session.forms_asked_for = NOTHING
         times.others, times.inputs, times.new = 0, {}, []
     return Encoded(track.last, encoded.refused, encoded.changed)
 

@@ -36,6 +36,7 @@ from sessionkit.repository.tracks import (
     Tracks,
 )
 from sessionkit.session.arguments import SESSION, SESSION_ID
+from sessionkit.session.fields import NOTHING
 from sessionkit.session.held_forms import ask_for_forms
 from sessionkit.session.session import UserSession
 from sessionkit.storage import HeadStorage, Storage
@@ -302,7 +303,7 @@ class Repository:
     def struck_off(self, session: UserSession) -> frozenset[str]:
         """Return the devices that have this object and that were seen to be struck off elsewhere; asks no store."""
         track = self._tracks.get(session)
-        return frozenset() if track is None else track.struck_off & session.held_by
+        return NOTHING if track is None else track.struck_off & session.held_by
 
     # -- what two writers did --------------------------------------------------
 

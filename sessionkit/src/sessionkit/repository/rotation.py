@@ -35,7 +35,7 @@ from sessionkit.repository.tracks import (
     went_back,
 )
 from sessionkit.session.ended import empty
-from sessionkit.session.fields import micros_now, new_save_id
+from sessionkit.session.fields import NOTHING, micros_now, new_save_id
 from sessionkit.session.session import UserSession
 
 
@@ -287,7 +287,7 @@ def _leave(session: UserSession, track: Track) -> None:
     empty(session)
     track.gone = "moved"
     track.base = track.last = track.stored = track.replaces = track.attempt = None
-    track.reports, track.settled = (), frozenset()
+    track.reports, track.settled = (), NOTHING
 
 
 class State(NamedTuple):

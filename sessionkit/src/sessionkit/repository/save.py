@@ -43,7 +43,7 @@ from sessionkit.repository.tracks import (
     why_gone,
 )
 from sessionkit.session.ended import empty
-from sessionkit.session.fields import micros_now, to_micros
+from sessionkit.session.fields import NOTHING, micros_now, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.storage import BatchStorage, Storage
 
@@ -259,7 +259,7 @@ class Save:
             parts=attempt.target,
             layout=attempt.layout,
             authenticated=attempt.authenticated,
-            not_read=track.stored.not_read if track.stored else frozenset(),
+            not_read=track.stored.not_read if track.stored else NOTHING,
         )
         track.shared.last_seen = track.stored
         track.replaces = None

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.encoding.codec import Damages, Decoded, SessionCodec
-from sessionkit.encoding.packing import PACKED, UNKNOWN, cut_out
+from sessionkit.encoding.packing import PACKED, UNKNOWN, Layout, cut_out
 from sessionkit.errors import (
     ConflictError,
     NewerFormatError,
@@ -37,7 +37,7 @@ from sessionkit.records import (
 from sessionkit.repository.expiry import Expiry
 from sessionkit.repository.tracks import LastSeen, Owner
 from sessionkit.session.arguments import SESSION_ID, USER_ID
-from sessionkit.session.fields import micros_now, new_save_id, to_micros
+from sessionkit.session.fields import NOTHING, micros_now, new_save_id, to_micros
 from sessionkit.session.session import UserSession
 from sessionkit.session.unreadable import values_not_read
 from sessionkit.storage import Storage
@@ -123,7 +123,8 @@ class StoredSessions:
 
         Who has the parts remembered as they are *decoded* leaves the session alone: both hold the same values.
         """
-        head, layout = stored.head, dict.fromkeys(stored.parts, UNKNOWN)
+        head = stored.head
+        layout: Layout = dict.fromkeys(stored.parts, UNKNOWN)
         try:
             _refuse_newer(head)
             if head.ended or self.has_expired(head):
@@ -158,13 +159,13 @@ class StoredSessions:
             layout=layout,
             authenticated=vouched,
             damaged=bool(damages),
-            not_read=self._tell_not_read(session, known) if Opaque.made else frozenset(),
+            not_read=self._tell_not_read(session, known) if Opaque.made else NOTHING,
         )
         return seen, session
 
     def _tell_not_read(self, session: UserSession, known: LastSeen | None) -> frozenset[str]:
         """Tell of each value that can't be read here, once; return the paths that were told."""
-        told = frozenset() if known is None else known.not_read
+        told = NOTHING if known is None else known.not_read
         values = {value.path: value.reason for value in values_not_read(session)}
         for path in values.keys() - told:
             self.emit(ValueNotRead(session_id=session.session_id, path=path, reason=values[path]))

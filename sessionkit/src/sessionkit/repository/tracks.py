@@ -31,6 +31,7 @@ from sessionkit.merge.strategies import Merge
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.expiry import Expiry
 from sessionkit.session import devices
+from sessionkit.session.fields import NOTHING
 from sessionkit.session.session import UserSession
 from sessionkit.storage import Storage
 
@@ -73,7 +74,7 @@ class LastSeen:
     usable: bool = True
     authenticated: bool = False
     damaged: bool = False
-    not_read: frozenset[str] = frozenset()
+    not_read: frozenset[str] = NOTHING
 
 
 class ResolvedConflict(NamedTuple):
@@ -163,9 +164,9 @@ class Track:
     missing: bool = False
     unfit: str | None = None
     gone: str | None = None
-    struck_off: frozenset[str] = frozenset()
+    struck_off: frozenset[str] = NOTHING
     reports: tuple[ConflictReport, ...] = ()
-    settled: frozenset[FieldDecision] = frozenset()
+    settled: frozenset[FieldDecision] = NOTHING
     decoded: Decoded = attrs.field(factory=Decoded)
     shared: SharedState = attrs.field(factory=SharedState)
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from sessionkit.session.fields import from_micros, to_micros
+from sessionkit.session.fields import NOTHING, from_micros, to_micros
 from sessionkit.session.session import UserSession
 
 EXTENSION: Final = "sessionkit.devices"
@@ -73,7 +73,7 @@ def is_struck_off(session: UserSession, device_id: str | None) -> bool:
 def struck_off_in(extension: object) -> frozenset[str]:
     """Return the devices that an extension, as it is stored, has struck off."""
     struck = extension.get(_STRUCK) if isinstance(extension, dict) else None
-    return frozenset(struck) if isinstance(struck, dict) else frozenset()
+    return frozenset(struck) if isinstance(struck, dict) else NOTHING
 
 
 def replacement_of(session: UserSession, device_id: str | None) -> str | None:

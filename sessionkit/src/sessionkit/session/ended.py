@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sessionkit.session.fields import NOTHING
 from sessionkit.session.forms import FormState
 from sessionkit.session.session import UserSession
 
@@ -31,7 +32,7 @@ def empty(session: UserSession) -> bool:
         session.user_id, session.authenticated = None, False
         session.theme = session.language = session.timezone = None
         session.version, session.save_id = 0, None
-        session.forms_asked_for, session.not_kept = frozenset(), ()
+        session.forms_asked_for, session.not_kept = NOTHING, ()
         session.ended = True
     return held
 

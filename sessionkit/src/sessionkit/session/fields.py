@@ -131,6 +131,10 @@ COUNT: Final = _count
 """A validator that takes whole numbers from 0 on."""
 
 
+NOTHING: Final[frozenset[Any]] = frozenset()
+"""An empty set for all that have nothing: Python makes a new one of 216 bytes each time it is asked for one."""
+
+
 SELDOM: Final = {"seldom": True}
 """Marks a field, by its metadata, that is written only when it holds something."""
 

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from sessionkit.session.fields import NOTHING
 from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.session import UserSession
-
-_NONE: Final[frozenset[str]] = frozenset()
 
 
 def form_debounce(session: UserSession) -> float | None:
@@ -35,16 +32,18 @@ def ask_for_forms(session: UserSession) -> None:
     """Have the next save include all forms as they are then, also those that don't save themselves."""
     if session.form_states:
         with session.lock:
-            session.forms_asked_for |= _held(session)
+            held = _held(session)
+            if held:
+                session.forms_asked_for |= held
 
 
 def held_parts(session: UserSession) -> frozenset[str]:
     """Return the names of the parts that an automatic save leaves as they are stored; the caller has the lock."""
     if not session.form_states:
-        return _NONE
+        return NOTHING
     held = _held(session)
     if not held:
-        return _NONE
+        return NOTHING
     held -= session.forms_asked_for
     return frozenset(f"{kind}{form_id}" for form_id in held for kind in (FORM, UNDO))
 
@@ -53,4 +52,4 @@ def _held(session: UserSession) -> frozenset[str]:
     forms = tuple(session.form_states.items())
     # The app may have put anything there: what is no form is refused when it is saved.
     held = [form_id for form_id, form in forms if not getattr(form, "auto_save", True)]
-    return frozenset(held) if held else _NONE
+    return frozenset(held) if held else NOTHING

@@ -16,6 +16,7 @@ import attrs
 from sessionkit.records import is_ahead, short_repr
 from sessionkit.session.fields import (
     COUNT,
+    NOTHING,
     from_micros,
     in_utc,
     micros_now,
@@ -219,14 +220,14 @@ class UserSession:
     save_id: str | None = None
     unknown: dict[str, Any] = attrs.field(factory=dict, repr=False)
     unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
-    forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
-    never: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    forms_asked_for: frozenset[str] = attrs.field(init=False, repr=False, default=NOTHING)
+    never: frozenset[str] = attrs.field(init=False, repr=False, default=NOTHING)
     privacy: Privacy = attrs.field(init=False, repr=False, eq=False, default=Privacy())
     encoded_by: Privacy | None = attrs.field(init=False, repr=False, eq=False, default=None)
     encoded_size: int = attrs.field(init=False, repr=False, eq=False, default=0)
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
     provisional: bool = attrs.field(init=False, repr=False, default=False)
-    held_by: frozenset[str] = attrs.field(init=False, repr=False, default=frozenset())
+    held_by: frozenset[str] = attrs.field(init=False, repr=False, default=NOTHING)
     owned_at: int = attrs.field(init=False, repr=False, factory=micros_now)
     unused: bool = attrs.field(init=False, repr=False, default=False)
     ended: bool = attrs.field(init=False, repr=False, default=False)
