@@ -364,6 +364,16 @@ def test_serialization(run: Run) -> None:
     assert session.to_dict() == UserSession.from_dict(names["session_dict"]).to_dict()
 
 
+def test_typed_state(run: Run, written: Callable[[str], UserSession]) -> None:
+    """What was put into the object is stored by the next save."""
+    session = bootstrap_session()
+    names = run("Typed state", session=session, save_session=save_session)
+    again = written(session.session_id).state(names["Wishlist"])
+
+    assert ["teapot"] == again.items
+    assert session.state(names["Wishlist"]) is names["wishlist"]
+
+
 def test_configuration(run: Run) -> None:
     """Preferences and bounds are kept, and the bounds hold."""
     names = run("Configuration", UserSession=UserSession)

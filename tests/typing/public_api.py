@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
+from attrs import define, field
+
 from sessionkit import (
     Conflict,
     ConflictError,
@@ -41,6 +43,39 @@ from sessionkit import (
     rotate_session,
     save_session,
 )
+
+
+@define
+class Line:
+    """An app's own class."""
+
+    sku: str = ""
+    amount: int = 1
+
+
+@define
+class Cart:
+    """Another one, which holds it."""
+
+    lines: list[Line] = field(factory=list)
+
+
+def states() -> None:
+    """A state is an object of its class, so that its fields are known."""
+    session = get_current_session()
+    cart = session.state(Cart)
+    assert_type(cart, Cart)
+    assert_type(cart.lines, list[Line])
+    cart.lines.append(Line("tea"))
+    assert_type(session.state(Cart, name="wishlist").lines[0].amount, int)
+
+    def migrate(old: dict[str, Any], version: int) -> dict[str, Any]:
+        return {**old, "version": version}
+
+    assert_type(session.state(Cart, version=2, migrate=migrate), Cart)
+    cart.line = []  # type: ignore[attr-defined]  # it has no such field
+    session.state(Cart, version="2")  # type: ignore[arg-type]  # versions are counted
+    session.state("Cart")  # type: ignore[arg-type]  # a class is needed
 
 
 def sessions() -> None:

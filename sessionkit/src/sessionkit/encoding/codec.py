@@ -144,6 +144,8 @@ class SessionCodec:
         with session.lock:
             session.privacy = self.privacy
             session.trim()
+            if session.states is not None:
+                session.capture_states(refused.append)
             rules = session.never_stored
             # By other rules, or none of ours, what is never stored may have been stored.
             is_looked_through, session.encoded_by = session.encoded_by == rules, rules

@@ -33,6 +33,7 @@ from sessionkit.session.plain import (
     typed_fields,
 )
 from sessionkit.session.session import UserSession
+from sessionkit.session.typed_state import place_of
 from sessionkit.session.unreadable import complete, set_typed_aside
 from sessionkit.values import Opaque
 
@@ -82,7 +83,8 @@ def path_of(name: str, field: str) -> str:
     """Return where a field of a part lies in a session, as users write it."""
     kind, _, key = name.partition(":")
     if kind == "x":
-        return f"extensions[{key!r}]"
+        state = place_of(key)
+        return f"extensions[{key!r}]" if state is None else f"{state[0]}[{state[1]!r}]"
     return f"form_states[{key!r}].{field}" if key else field
 
 

@@ -252,6 +252,7 @@ def is_blank(session: UserSession, host: Host | None = None) -> bool:
     """
     shown = host if isinstance(host, ShowingHost) else None
     with session.lock:
+        session.capture_states()
         said = (session.theme, session.language, session.timezone)
         held = (
             session.roles,

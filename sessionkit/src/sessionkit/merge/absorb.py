@@ -47,6 +47,9 @@ def absorb_changes(
             _absorb_form(session, before, after, key)
         elif name.startswith(EXTENSION):
             _absorb_entry(session.extensions, before.extensions, after.extensions, key)
+            if session.states is not None:
+                was, becomes = before.extensions.get(key), after.extensions.get(key)
+                session.states.absorb(session.extensions, key, was, becomes)
         _absorb_entry(session.unknown, before.unknown, after.unknown, name)
     _absorb_dict(session.unreadable, before.unreadable, after.unreadable)
 

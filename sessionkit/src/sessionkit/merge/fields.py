@@ -166,6 +166,7 @@ def choose(session: UserSession, field: FieldDecision, side: Side) -> None:
     """
     value = getattr(field, side)
     with session.lock:
+        session.capture_states()
         part = to_parts(session).get(field.part)
         before, after = (
             _session_of(session, field.part, one) for one in (part, _put(part, field.keys, value))
@@ -175,6 +176,7 @@ def choose(session: UserSession, field: FieldDecision, side: Side) -> None:
 
 def value_at(session: UserSession, field: FieldDecision) -> Any:
     """Return what a session holds where two writers met, or ``REMOVED``."""
+    session.capture_states()
     here: Any = to_parts(session).get(field.part, REMOVED)
     for key in field.keys:
         here = here.get(key, REMOVED) if isinstance(here, dict) else REMOVED

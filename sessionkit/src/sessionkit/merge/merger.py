@@ -31,6 +31,7 @@ from sessionkit.merge.stamps import (
     restamp,
 )
 from sessionkit.session.forms import FORM, UNDO
+from sessionkit.session.typed_state import place_of
 
 _COUNTING: Final = frozenset({"profile", "navigation"})
 """Parts that hold counters: two equal changes of a counter are two changes."""
@@ -257,8 +258,10 @@ def _path(name: str, *field: str) -> tuple[str, ...]:
     if name in FIELDS:
         return field or FIELDS[name][:1]
     kind, _, key = name.partition(":")
+    if f"{kind}:" != EXTENSION:
+        return (FORMS, key, *field)
     # The one field of an extension is its value.
-    return ("extensions", key) if f"{kind}:" == EXTENSION else (FORMS, key, *field)
+    return place_of(key) or ("extensions", key)
 
 
 # -- stamps of encoded sessions ------------------------------------------------

@@ -7,6 +7,7 @@ A policy stands in the settings under a path, as users write it::
     [conflict.fields]
     "inputs.cart" = "union"
     "inputs.visits" = "sum"
+    "state.Cart.lines" = "union"
     "forms.*.data" = "ours"
     theme = "theirs"
 
@@ -49,7 +50,7 @@ FORMS: Final = "forms"
 Path: TypeAlias = tuple[str, ...]
 """The keys from a field of the session down."""
 
-_DEEP: Final = ("inputs", "extensions", "page_views", "cache_dependencies")
+_DEEP: Final = ("inputs", "state", "extensions", "page_views", "cache_dependencies")
 
 _FLAT: Final = (
     "theme",

@@ -14,7 +14,7 @@ from sessionkit.conflict import ConflictReport, resolve
 from sessionkit.encoding.codec import Encoded, EncodedParts, SessionCodec, until_steady
 from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import ConflictError
-from sessionkit.events import ValueNotSaved
+from sessionkit.events import ValueNotRead, ValueNotSaved
 from sessionkit.merge.fields import conflict_of, conflicting_fields
 from sessionkit.merge.merger import Changes, stamp_changes, stamped
 from sessionkit.merge.stamps import STAMPS
@@ -50,6 +50,9 @@ def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> 
                 session_id=session.session_id, path=value.path, reason=value.reason
             )
             context.emit(event)
+    if session.states is not None:
+        for path, reason in session.states.take_not_read().items():
+            context.emit(ValueNotRead(session_id=session.session_id, path=path, reason=reason))
     return encoded
 
 

@@ -14,7 +14,8 @@ def empty(session: UserSession) -> bool:
     """
     Empty a session object for good, with the containers in it: whoever still holds one of them holds nothing.
 
-    The app's own values stay as they are: they may be the app's, too.
+    The app's own values stay as they are: they may be the app's, too. Objects that ``session.state`` has returned
+    hold nothing but defaults.
 
     Args:
         session: The session; it is ``ended`` from now on.
@@ -27,6 +28,8 @@ def empty(session: UserSession) -> bool:
         for form in session.form_states.values():
             if isinstance(form, FormState):  # an app may put anything there
                 _empty_form(form)
+        if session.states is not None:
+            session.states.empty()
         for container in _containers(session):
             container.clear()
         session.user_id, session.authenticated = None, False

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import RLock
 from time import time_ns
@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeVar
 
 import attrs
 
+from sessionkit.errors import SerializationError
 from sessionkit.records import is_ahead, short_repr
 from sessionkit.session.fields import (
     COUNT,
@@ -29,6 +30,7 @@ from sessionkit.session.fields import (
 )
 from sessionkit.session.forms import FormState
 from sessionkit.session.privacy import Privacy
+from sessionkit.session.typed_state import Migrate, TypedStates
 from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values import parse_json, to_tagged
 from sessionkit.values.equality import equals
@@ -187,6 +189,8 @@ class UserSession:
             ``rotate_session`` returned; or when it was ended, here or elsewhere, or took the device of those that
             have this object off its list. This object is empty then, and nothing of it is stored any more.
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
+        states: The objects of the app's classes that :meth:`state` has returned, or None. Not stored themselves: ``extensions``
+            holds their fields.
         owned_at: When the session was last known to be its owner's: made or assigned so, or found in the store as theirs, in
             microseconds since the epoch. Not stored.
         change_times: When what is not saved yet was changed. Not stored itself.
@@ -231,6 +235,7 @@ class UserSession:
     owned_at: int = attrs.field(init=False, repr=False, factory=micros_now)
     unused: bool = attrs.field(init=False, repr=False, default=False)
     ended: bool = attrs.field(init=False, repr=False, default=False)
+    states: TypedStates | None = attrs.field(init=False, repr=False, default=None)
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
     @property
@@ -298,6 +303,51 @@ class UserSession:
             self.forms_asked_for |= {form_id}
             self.activity.count_interaction()
 
+    def state(
+        self,
+        cls: type[T],
+        *,
+        name: str | None = None,
+        version: int = 1,
+        migrate: Migrate | None = None,
+    ) -> T:
+        """
+        Return the session's one object of a class: the same one at each call, for as long as the session lives here.
+
+        Change it as you like: what changed is found when the session is saved, as with inputs,
+        and stored and merged field by field. What others change enters this very object.
+
+        Args:
+            cls: An attrs class, a dataclass or a pydantic model; each field has a default.
+            name: What its fields are stored under: a text of at most 100 characters without a colon. The class's own name
+                if it is not given.
+            version: Counts up, from 1, where a release gives fields another meaning. Each version's fields are stored apart.
+            migrate: Takes the fields that an older version has stored (those that were ever changed, by name) and that
+                version, and returns them as this one has them. Without it they are taken as they are.
+
+        Raises:
+            TypeError: If *cls* is no such class, is frozen, or can't be made without arguments.
+            ValueError: If another class has this name in the session, or name or version can't be one.
+        """
+        with self.lock:
+            if self.states is None:
+                self.states = TypedStates()
+            return self.states.get(self.extensions, cls, name, version, migrate)
+
+    def capture_states(self, refuse: Callable[[SerializationError], None] = lambda _: None) -> None:
+        """
+        Put what has changed in the objects of :meth:`state` into ``extensions``; each save does it.
+
+        Args:
+            refuse: Takes an error for each value that can't be kept in its field.
+
+        Raises:
+            RuntimeError: If another thread changed a container in one meanwhile.
+        """
+        if self.states is not None:
+            with self.lock:
+                self.states.capture(self.extensions, refuse)
+
     def add_cache_key(self, key: str, dependencies: Iterable[str] = ()) -> None:
         """Track a cache key and what it depends on; calling it again replaces the dependencies."""
         needed = set_of_texts(dependencies)
@@ -348,6 +398,7 @@ class UserSession:
 
         with self.lock:
             self.trim()
+            self.capture_states()
             return _exported(to_plain(self), self.never_stored)
 
     @classmethod
