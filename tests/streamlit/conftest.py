@@ -118,6 +118,7 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser
     monkeypatch.setattr(gate, "middleware", True)
     monkeypatch.setattr(gate, "options", None)
     monkeypatch.setattr(gate, "given", {})
+    monkeypatch.setattr(gate, "keeps_pages", False)
     monkeypatch.setattr(sessionkit.manager.default_manager._DEFAULT, "manager", None)
     moved.cache_clear()
     browser.restart()

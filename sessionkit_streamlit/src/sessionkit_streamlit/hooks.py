@@ -24,6 +24,8 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
     *,
     resync: bool = True,
     handshake: bool = True,
+    persist: tuple[str, ...] = (),
+    never: tuple[str, ...] = (),
     cookie_prefix: str = "",
     cookie_domain: str | None = None,
     cookie_path: str | None = None,
@@ -38,6 +40,8 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
         tokens: The app's own, given by the manager.
         resync: Whether a tab that was left open through a restart rebuilds by itself.
         handshake: Whether a browser without our middleware's cookie keeps its id by script.
+        persist: Keys that are kept of all pages, without a line of ours in them, or patterns of keys.
+        never: Names of what is never stored of any page, or patterns of them.
         cookie_prefix: What stands before the cookie's name, such as ``__Host-``.
         cookie_domain: The domain whose hosts get the cookie, too; None for this host alone.
         cookie_path: The path that the cookie is sent to; None for the app's base path.
@@ -47,7 +51,8 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
     """
     from sessionkit_streamlit.browser.cookie_options import cookie_options  # noqa: PLC0415 - with the host
     from sessionkit_streamlit.browser.gate import gate  # noqa: PLC0415 - the same
-    from sessionkit_streamlit.host import StreamlitHost  # noqa: PLC0415 - loads Streamlit
+    from sessionkit_streamlit.browser.unchanged import check_names  # noqa: PLC0415 - loads Streamlit
+    from sessionkit_streamlit.host import StreamlitHost  # noqa: PLC0415 - the same
 
     said: dict[str, Any] = {
         "cookie_prefix": cookie_prefix,
@@ -58,7 +63,10 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
         "cookie_max_age": cookie_max_age,
     }
     options = cookie_options(**{**said, **gate.given})
-    return StreamlitHost(tokens, resync=resync, handshake=handshake, cookie=options)
+    check_names(persist=persist, never=never)
+    return StreamlitHost(
+        tokens, resync=resync, handshake=handshake, cookie=options, persist=persist, never=never
+    )
 
 
 def _run() -> click.Command:

@@ -14,6 +14,7 @@ from sessionkit.errors import InvalidTokenError
 from sessionkit_streamlit.browser.cookie_options import CookieOptions
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.browser.handshake import mount, reported_page, reported_token
+from sessionkit_streamlit.browser.unchanged import keep_pages
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
@@ -43,6 +44,7 @@ from sessionkit_streamlit.widgets.edits import (
     overwrites_unseen,
     shows_another_session,
 )
+from sessionkit_streamlit.widgets.named_keys import leave_out, name_keys
 from sessionkit_streamlit.widgets.restore import (
     check_settable,
     check_slider,
@@ -79,13 +81,15 @@ class StreamlitHost:
     trusted = False
     notes = EXTENSION
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords, as the settings have them
         self,
         tokens: Tokens,
         *,
         resync: bool = True,
         handshake: bool = True,
         cookie: CookieOptions = _COOKIE,
+        persist: tuple[str, ...] = (),
+        never: tuple[str, ...] = (),
     ) -> None:
         """
         Begin to observe Streamlit.
@@ -95,11 +99,16 @@ class StreamlitHost:
             resync: Whether a tab that was left open through a restart rebuilds by itself.
             handshake: Whether a browser without the middleware's cookie keeps its id by script.
             cookie: How the cookie is set.
+            persist: Keys that are kept of all pages, or patterns of keys.
+            never: Names of what is never stored of any page, or patterns of them.
         """
         self._tokens = tokens
         self._resync = resync
         self._handshake = handshake
         self._options = cookie
+        self._persist = persist
+        self._never = never
+        keep_pages(persist)
         # The middleware may have begun with other settings.
         gate.tokens, gate.options = tokens, cookie
 
@@ -200,6 +209,9 @@ class StreamlitHost:
         if not seen and connection.session is session:
             run_finished(run)
         connection.keeper = gate.keeper = keeper
+        if connection.page.run is None:
+            leave_out(connection, self._never)
+            name_keys(connection, run, self._persist)
         if seen:
             runs.use(run, keeper, session)
         connection.page.tab = open_tabs.began(connection.page.tab, run, session.session_id)

@@ -14,6 +14,7 @@ import click
 from sessionkit.errors import ConfigError, NewerFormatError, PluginError, UnavailableError
 from sessionkit.settings import load_settings
 from sessionkit_streamlit.browser.app import app_options
+from sessionkit_streamlit.browser.unchanged import read_names
 from sessionkit_streamlit.internals.command import holds_app, load_secrets, run_options
 
 
@@ -153,6 +154,7 @@ def _check_settings(script: Path) -> None:
 
     try:
         settings, plugins = load_settings(), Plugins()
+        read_names(settings)
         if b"configure" not in script.read_bytes():
             plugins.observe(settings.plugins, where=settings.where)
             load_secret(settings.security)

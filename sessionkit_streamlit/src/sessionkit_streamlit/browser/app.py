@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from sessionkit.errors import ConfigError
+from sessionkit.errors import ConfigError, SessionKitError
+from sessionkit.settings import load_settings
 from sessionkit_streamlit.browser.cookie_options import SameSite, cookie_options
 from sessionkit_streamlit.browser.cookies import CookieMiddleware, TicketRoute
 from sessionkit_streamlit.browser.gate import TICKET_PATH, gate
+from sessionkit_streamlit.browser.unchanged import read_names
 
 if TYPE_CHECKING:
     from streamlit import App
@@ -90,6 +92,7 @@ def _flushed_lifespan(inner: Lifespan | None) -> Lifespan:
     async def lifespan(app: App) -> AsyncIterator[Mapping[str, Any] | None]:
         import anyio  # noqa: PLC0415 - comes with starlette
 
+        _read_settings()
         async with nullcontext() if inner is None else inner(app) as state:
             try:
                 yield state
@@ -97,3 +100,11 @@ def _flushed_lifespan(inner: Lifespan | None) -> Lifespan:
                 await anyio.to_thread.run_sync(gate.flush)
 
     return lifespan
+
+
+def _read_settings() -> None:
+    """Look what the settings name, before any page runs; Streamlit has read its secrets by now."""
+    try:
+        read_names(load_settings())
+    except SessionKitError:
+        return  # said with the first page that is asked for

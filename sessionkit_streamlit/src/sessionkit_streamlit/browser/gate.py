@@ -37,6 +37,7 @@ class Gate:
         keeper: The manager that the scripts use, once there is one.
         given: What the app said of the cookie where it made its ``st.App``, before the settings.
         options: How the cookie is set; the scripts' own once there is a manager.
+        keeps_pages: Whether the settings name what is kept of pages without a line of ours.
     """
 
     middleware: bool = False
@@ -44,6 +45,7 @@ class Gate:
     keeper: Keeper | None = None
     given: Mapping[str, Any] = attrs.field(factory=dict)
     options: CookieOptions | None = None
+    keeps_pages: bool = False
 
     def cookie_options(self) -> CookieOptions:
         """

@@ -80,6 +80,26 @@ def install(observer: Observer) -> bool:
     return ends
 
 
+def install_start(begin: Callable[[ScriptRunContext], None]) -> None:
+    """
+    Have *begin* called as each run begins, before the first line of its script; calling it again changes nothing.
+
+    What it does may end the run, as ``st.stop()`` does; errors are logged.
+    """
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def start(self: ScriptRunContext) -> Any:  # noqa: ANN401
+            started = original(self)
+            _call(begin, self)
+            return started
+
+        return start
+
+    module = importlib.import_module("streamlit.runtime.scriptrunner_utils.script_run_context")
+    effect = "pages are kept only where they call bootstrap_session()"
+    _wrap(getattr(module, "ScriptRunContext", None), "on_script_start", effect, make, [])
+
+
 _PLACES: Final = 5 + len(_RULES)
 """How many hooks there are, besides those of the runners."""
 
