@@ -139,6 +139,19 @@ def test_full_disk_may_be_tried_again(file: Path, monkeypatch: pytest.MonkeyPatc
         open_sqlite(url=f"sqlite:///{file}")
 
 
+def test_other_databases_are_not_loaded(run_python: Callable[..., str], tmp_path: Path) -> None:
+    """A process on SQLite does not wait until SQLAlchemy knows all about PostgreSQL and MySQL."""
+    code = (
+        "import sys; from sessionkit_sqlite.storage import SqliteStorage;"
+        "storage = SqliteStorage.open(sys.argv[1]); storage.setup(); storage.read('s'); storage.close();"
+        "print(*(name for name in sys.modules if name.startswith('sqlalchemy.dialects.')))"
+    )
+    loaded = run_python(code, f"sqlite:///{tmp_path}/sessions.db").split()
+
+    assert "sqlalchemy.dialects.sqlite" in loaded
+    assert {"sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.mysql"}.isdisjoint(loaded)
+
+
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="this system has no users to change to")
 def test_missing_rights_are_named(run_python: Callable[..., str]) -> None:
     """A folder that can't be written to and a file that can't be read are named, with the missing right."""

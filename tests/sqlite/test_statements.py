@@ -24,7 +24,7 @@ from sessionkit_sqlite.storage import SqliteStorage
 def _compiled(file: Path) -> Iterator[Statements]:
     """Return the statements for a file."""
     engine = sa.create_engine(f"sqlite:///{file}")
-    yield compile_statements(SqliteDialect(engine, kept=0), Tables())
+    yield compile_statements(SqliteDialect(engine, kept=0), Tables(database="sqlite"))
     engine.dispose()
 
 

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from sessionkit.errors import ConfigError
 
@@ -20,27 +20,38 @@ LONGEST_NAME: Final = 190
 """How many characters a part's name may have; with the session's id a key of InnoDB's size."""
 
 
-def _bytes() -> sa.LargeBinary:
+_MYSQL: Final = ("mysql", "mariadb")
+"""Either may be at the other's address: which one it is, is known when the tables are created."""
+
+_WITH_PARTIAL_INDICES: Final = ("sqlite", "postgresql")
+
+
+def _bytes(database: str) -> sa.LargeBinary:
     """Return a type for a part's data: MySQL's BLOB ends at 64 kB."""
-    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+    if database not in _MYSQL:
+        return sa.LargeBinary()
+    from sqlalchemy.dialects import mysql  # noqa: PLC0415 - the others need it not
+
+    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
 
 
-def _text(length: int) -> sa.String:
+def _text(database: str, length: int) -> sa.String:
     """
     Return a type for text that is compared byte for byte.
 
     The usual collations of MySQL and MariaDB take ``A`` for ``a``, and their
     ``_bin`` ones still ignore blanks at the end: ``'Ab '`` would load ``'Ab'``.
     """
+    if database == "postgresql":
+        return sa.String(length, collation="C")
+    if database not in _MYSQL:
+        return sa.String(length)
+    from sqlalchemy.dialects.mysql import VARCHAR  # noqa: PLC0415 - as above
+
     return (
         sa.String(length)
-        .with_variant(sa.String(length, collation="C"), "postgresql")
-        .with_variant(
-            mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_0900_bin"), "mysql"
-        )
-        .with_variant(
-            mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mariadb"
-        )
+        .with_variant(VARCHAR(length, charset="utf8mb4", collation="utf8mb4_0900_bin"), "mysql")
+        .with_variant(VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mariadb")
     )
 
 
@@ -62,9 +73,14 @@ class Tables:
         indices: Their indices.
     """
 
-    def __init__(self, namespace: Any = "") -> None:  # noqa: ANN401 - what a settings file says
+    def __init__(self, namespace: Any = "", database: str = "") -> None:  # noqa: ANN401 - what a settings file says
         """
         Name the tables.
+
+        Args:
+            namespace: What tells one app's tables from another's.
+            database: The kind of database that they are for, as SQLAlchemy calls it. What is said for another
+                one would make SQLAlchemy load all that it knows of that, which takes some 40 ms.
 
         Raises:
             ConfigError: If *namespace* would not do in the names of tables, on every database.
@@ -77,8 +93,8 @@ class Tables:
             raise ConfigError(msg)
         self.namespace: str = namespace
         metadata = sa.MetaData()
-        self.session = _session_table(self.named("sessionkit_session"), metadata)
-        self.part = _part_table(self.named("sessionkit_part"), metadata, self.session)
+        self.session = _session_table(self.named("sessionkit_session"), metadata, database)
+        self.part = _part_table(self.named("sessionkit_part"), metadata, self.session, database)
         self.schema = sa.Table(
             self.named("sessionkit_schema"),
             metadata,
@@ -87,7 +103,7 @@ class Tables:
         )
         self.head: tuple[sa.Column[Any], ...] = tuple(self.session.c)[:10]
         self.living = self.session.c.ended == sa.false()
-        self.indices = _indices(self.session, self.living)
+        self.indices = _indices(self.session, self.living, database)
 
     @property
     def data(self) -> tuple[sa.Table, sa.Table]:
@@ -99,15 +115,16 @@ class Tables:
         return text.replace(_PREFIX, f"{_PREFIX}{self.namespace}_") if self.namespace else text
 
 
-def _session_table(name: str, metadata: sa.MetaData) -> sa.Table:
+def _session_table(name: str, metadata: sa.MetaData, database: str) -> sa.Table:
+    text = partial(_text, database)
     return sa.Table(
         name,
         metadata,
-        sa.Column("session_id", _text(LONGEST_ID), primary_key=True),
+        sa.Column("session_id", text(LONGEST_ID), primary_key=True),
         sa.Column("version", sa.BigInteger, nullable=False),
-        sa.Column("save_id", _text(64), nullable=False),
+        sa.Column("save_id", text(64), nullable=False),
         sa.Column("recent", sa.Text, nullable=False),
-        sa.Column("user_id", _text(LONGEST_USER_ID)),
+        sa.Column("user_id", text(LONGEST_USER_ID)),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("last_activity", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger),
@@ -115,27 +132,33 @@ def _session_table(name: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("schema_version", sa.Integer, nullable=False),
         # The part that a session began with, if it was alone: most sessions are small, have
         # no other, and are saved and loaded as one row. No part is in both places.
-        sa.Column("part_name", _text(LONGEST_NAME)),
-        sa.Column("part_data", _bytes()),
+        sa.Column("part_name", text(LONGEST_NAME)),
+        sa.Column("part_data", _bytes(database)),
     )
 
 
-def _part_table(name: str, metadata: sa.MetaData, session: sa.Table) -> sa.Table:
+def _part_table(name: str, metadata: sa.MetaData, session: sa.Table, database: str) -> sa.Table:
+    text = partial(_text, database)
     return sa.Table(
         name,
         metadata,
         sa.Column(
             "session_id",
-            _text(LONGEST_ID),
+            text(LONGEST_ID),
             sa.ForeignKey(session.c.session_id, ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column("name", _text(LONGEST_NAME), primary_key=True),
-        sa.Column("data", _bytes(), nullable=False),
+        sa.Column("name", text(LONGEST_NAME), primary_key=True),
+        sa.Column("data", _bytes(database), nullable=False),
     )
 
 
-def _indices(session: sa.Table, living: sa.ColumnElement[bool]) -> tuple[sa.Index, ...]:
+def _indices(
+    session: sa.Table, living: sa.ColumnElement[bool], database: str
+) -> tuple[sa.Index, ...]:
+    def only(rows: sa.ColumnElement[bool]) -> dict[str, Any]:
+        return {f"{database}_where": rows} if database in _WITH_PARTIAL_INDICES else {}
+
     owned = session.c.user_id.is_not(None)
     ending = session.c.expires_at.is_not(None)
     return (
@@ -144,21 +167,18 @@ def _indices(session: sa.Table, living: sa.ColumnElement[bool]) -> tuple[sa.Inde
             session.c.user_id,
             session.c.last_activity,
             session.c.session_id,
-            sqlite_where=owned,
-            postgresql_where=owned,
+            **only(owned),
         ),
         # With ``ended``, counting reads nothing but the index.
         sa.Index(
             f"{session.name}_activity",
             session.c.last_activity,
             session.c.ended,
-            sqlite_where=living,
-            postgresql_where=living,
+            **only(living),
         ),
         sa.Index(
             f"{session.name}_expiry",
             session.c.expires_at,
-            sqlite_where=ending,
-            postgresql_where=ending,
+            **only(ending),
         ),
     )

@@ -81,7 +81,7 @@ class SqlStorage:
         Raises:
             ConfigError: If the engine or *namespace* can't be used.
         """
-        tables = Tables(namespace)
+        tables = Tables(namespace, engine.dialect.name)
         self._engine = engine
         self._owned = _owned
         self._dialect = _dialect or _dialect_for(engine, kept=KEPT if _owned else 0)
