@@ -347,31 +347,37 @@ class SessionCodec:
             except SerializationError as error:
                 damages[stored_name] = _located(stored_name, error)
                 continue
-            for name, data in inner.items():
-                try:
-                    parts[name] = self._reencoded(opened.serializer, data)
-                except SerializationError as error:
-                    damages[name] = _located(stored_name, error)
+            if opened.serializer != self.name:
+                inner = self._reencoded(opened.serializer, inner, stored_name, damages)
+            parts |= inner
         for name in damages.keys() & layout.keys():
             layout[name] = layout[name]._replace(is_known=False)
         return self._share_empty(parts), damages, IN_ONE if layout == IN_ONE else layout
 
-    def _reencoded(self, serializer: str, data: bytes) -> bytes:
-        if serializer == self.name:
-            return data
+    def _reencoded(
+        self, serializer: str, inner: EncodedParts, stored_name: str, damages: Damages
+    ) -> EncodedParts:
+        """Return parts of another serializer in the bytes of this one; why some can't be read goes into *damages*."""
         try:
             other = self.others(serializer)
         except UnknownPluginError as error:
             # Not damage: the bytes are fine where that plugin is installed.
             msg = f"written by serializer {serializer!r}, which is not installed here"
             raise NewerFormatError(msg) from error
-        plain = other.loads(data)
-        try:
-            return self.serializer.dumps(plain)
-        except SerializationError as error:
-            # Not damage either: a value of a newer release, which only that serializer can carry.
-            msg = f"written by serializer {serializer!r}: {error}"
-            raise NewerFormatError(msg) from error
+        parts: EncodedParts = {}
+        for name, data in inner.items():
+            try:
+                plain = other.loads(data)
+            except SerializationError as error:
+                damages[name] = _located(stored_name, error)
+                continue
+            try:
+                parts[name] = self.serializer.dumps(plain)
+            except SerializationError as error:
+                # Not damage either: a value of a newer release, which only that serializer can carry.
+                msg = f"written by serializer {serializer!r}: {error}"
+                raise NewerFormatError(msg) from error
+        return parts
 
     def seal(self, parts: EncodedParts, before: Mapping[str, bytes], layout: Layout) -> Sealed:
         """

@@ -284,7 +284,7 @@ class RepositorySaver:
         repository = self.store.if_open or self.store.repository
         before, error = session.save_id, None
         try:
-            repository.save(session)
+            repository.save(session, whole=False)  # whoever waits has asked for the forms
         except PartlySavedError as partly:
             error = partly
         if error is None:

@@ -122,10 +122,14 @@ class Merger:
             taken[name] = mine
             if others == before:
                 continue
-            if mine == before or not is_known(name):
+            if mine == before:
                 taken[name] = others
             elif mine != others or self._counts(name):
                 met.append(name)
+        unknown = [name for name in met if not is_known(name)]
+        for name in unknown:  # as a newer release has stored it
+            taken[name] = theirs.at(name)
+            met.remove(name)
         return taken, met
 
     def _merge(

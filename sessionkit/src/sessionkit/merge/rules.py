@@ -54,7 +54,7 @@ def merge_value(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> An
 
 
 def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
-    if type(ours) is type(theirs) is dict or of_one_kind(ours, theirs):
+    if isinstance(ours, dict) and of_one_kind(ours, theirs):
         merged = merge_dict(base, ours, theirs, when)
         return merged if type(merged) is type(ours) else dict_like(ours, merged)
     if not changed(base, theirs, when.base, when.theirs):
@@ -63,7 +63,8 @@ def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
         return theirs
     if isinstance(ours, set) and isinstance(theirs, set):
         return _merge_sets(base if isinstance(base, set) else set(), ours, theirs)
-    mine, others = _precedence(ours, latest(when.ours)), _precedence(theirs, latest(when.theirs))
+    ours_at, theirs_at = latest(when.ours), latest(when.theirs)
+    mine, others = _precedence(ours, ours_at), _precedence(theirs, theirs_at)
     if mine == others:
         return ours if written(ours) >= written(theirs) else theirs
     return ours if mine > others else theirs

@@ -139,8 +139,9 @@ class SaveAttempts:
             if any(map(_is_answer, slots, outcomes)):
                 self._answered()
             for slot in slots:
-                self._stored(slot)
-                slot.tell(None)
+                self._queue.saved(slot)
+            for slot in slots:
+                self._refusals.stored(slot.session)
             self._queue.settled.notify_all()
 
     def _in_the_end(self, slot: Slot, outcome: SaveOutcome) -> SaveOutcome:
@@ -235,17 +236,15 @@ class SaveAttempts:
         """Take a slot's outcome; return what those who wait are told."""
         error = outcome.error
         if outcome.is_stored:
-            self._stored(slot)
-        elif error is not None and outcome.is_down and not self._queue.closed:
+            self._queue.saved(slot, error)
+            self._refusals.stored(slot.session)
+            return error
+        if error is not None and outcome.is_down and not self._queue.closed:
             error = self._try_again(slot, error, size, alone=alone)
         else:
             self._queue.failed(slot, None)
         slot.tell(error)
         return error
-
-    def _stored(self, slot: Slot) -> None:
-        self._queue.saved(slot)
-        self._refusals.stored(slot.session)
 
     def _try_again(self, slot: Slot, error: Exception, size: int, *, alone: bool) -> Exception:
         """Queue it again, if it may wait; return what to tell those who do."""

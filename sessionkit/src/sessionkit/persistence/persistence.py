@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import RLock, get_ident, main_thread
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from sessionkit.errors import ConfigError, QueueFullError, SessionKitError, UnavailableError
 from sessionkit.persistence.attempts import SaveAttempts, keep_found
@@ -237,8 +237,8 @@ class SessionPersistence:
             self._save_in_the_end(session)
 
     def _enter(self, session: UserSession, save_fn: SaveFunction | None, *, bounded: bool) -> None:
-        if save_fn is None:
-            self._check_can_save()
+        if save_fn is None and not self._can_save:
+            self._refuse_to_save()
         new = id(session) not in self._queue.slots
         size = self._saver.size_of(session) if new else 0
         deadline: float | None = None
@@ -274,10 +274,9 @@ class SessionPersistence:
             if not queue.settled.wait_for(lambda: queue.closed or queue.has_room(size), timeout):
                 raise queue.full_error(session)
 
-    def _check_can_save(self) -> None:
-        if not self._can_save:
-            msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
-            raise ConfigError(msg)
+    def _refuse_to_save(self) -> NoReturn:
+        msg = "pass save_fn, or make SessionPersistence(save_many=repository.save_many)"
+        raise ConfigError(msg)
 
     # -- now -------------------------------------------------------------------
 
@@ -313,14 +312,14 @@ class SessionPersistence:
     def _save_now(self, session: UserSession) -> Exception | None:
         """Return what came of a save that began after now: another thread's, or our own."""
         queue, attempts, writer = self._queue, self._attempts, self._writer
-        inside = attempts.is_inside()
         with queue.lock:
             queue.check_open(session)
             slot = queue.slots.get(id(session))
             if slot is None:
-                self._check_can_save()
+                if not self._can_save:
+                    self._refuse_to_save()
                 slot = queue.open(session)
-            if slot.in_flight and inside:
+            if slot.in_flight and attempts.is_inside():
                 queue.put(session, slot.save_fn, self._clock())
                 name = short(session.session_id)
                 msg = f"session {name} is being saved; a save in the midst of a save can't wait for it, and follows"
@@ -330,7 +329,9 @@ class SessionPersistence:
         try:
             with queue.lock:
                 # In the midst of a save nobody waits for one that has yet to begin.
-                while slot.done < needed and (slot.in_flight or (queue.resting and not inside)):
+                while slot.done < needed and (
+                    slot.in_flight or (queue.resting and not attempts.is_inside())
+                ):
                     queue.settled.wait()
                 if slot.done >= needed:
                     return slot.told

@@ -301,9 +301,10 @@ class SaveQueue:
 
     # -- what became of it ----------------------------------------------------
 
-    def saved(self, slot: Slot) -> None:
-        """Take a slot out, unless it was scheduled again meanwhile."""
+    def saved(self, slot: Slot, error: Exception | None = None) -> None:
+        """Take a slot out, unless it was scheduled again meanwhile; tell those who wait, also of values that could not be kept."""
         slot.note_saved()
+        slot.tell(error)
         self.again_or_out(slot)
 
     def failed(self, slot: Slot, retry_at: float | None) -> None:

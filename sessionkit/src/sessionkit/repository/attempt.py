@@ -74,9 +74,9 @@ def intend(context: SaveContext, session: UserSession, track: Track, encoded: En
     stored, ours = track.stored, encoded.parts
     conflict = is_conflict(context, session, track, ours)
     target = _target(context, session.session_id, track, ours, conflict=conflict)
-    resolved = _resolved_conflict(context, track, ours, target) if conflict else None
     before = stored.parts if stored and not track.rewrite else {}
     changed = differing(before, target)
+    resolved = _resolved_conflict(context, track, ours, target) if conflict else None
     if stored is not None and before == target:
         return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
@@ -138,15 +138,16 @@ def _resolved_conflict(
 ) -> ResolvedConflict:
     base = track.base
     theirs = track.stored.parts if track.stored else {}
+    parts = differing(ours, theirs)
     report = ConflictReport(lambda: conflicting_fields(context.codec, base, ours, theirs, target))
-    return ResolvedConflict(differing(ours, theirs), report)
+    return ResolvedConflict(parts, report)
 
 
 def _head(
     context: SaveContext, session: UserSession, before: SessionHead | None, profile: PlainPart
 ) -> SessionHead:
     created_at = before.created_at if before else to_micros(session.created_at)
-    last_activity = to_micros(session.last_activity)
+    last_activity = session.activity.micros
     if before and 0 <= last_activity - before.last_activity < context.expiry.touch_interval:
         # Stores keep indices on it: so little activity is worth none of their writes.
         last_activity = before.last_activity

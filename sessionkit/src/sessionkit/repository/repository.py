@@ -152,7 +152,13 @@ class Repository:
 
     # -- saving ----------------------------------------------------------------
 
-    def save(self, session: UserSession, *, strategy: ConflictStrategy | None = None) -> None:
+    def save(
+        self,
+        session: UserSession,
+        *,
+        strategy: ConflictStrategy | None = None,
+        whole: bool = True,
+    ) -> None:
         """
         Store what changed in *session*; nothing is written when nothing did.
 
@@ -161,6 +167,7 @@ class Repository:
         Args:
             session: The session; its ``version`` and ``save_id`` are set.
             strategy: Decides instead of the repository's own.
+            whole: False to leave such forms as they are stored, unless the app has asked for them.
 
         Raises:
             SessionGoneError: If it was ended, deleted or replaced; nothing is written.
@@ -170,12 +177,17 @@ class Repository:
             RejectedError: If the store will not take it, such as for its size.
             SerializationError: If a value can't be kept; all else was saved.
         """
-        SESSION.check(session)
-        ask_for_forms(session)
+        if not isinstance(session, UserSession):
+            SESSION.check(session)  # says what is wrong
+        if whole:
+            ask_for_forms(session)
         context = self._context
         if strategy is not None:
             context = attrs.evolve(context, decide=_decide(strategy))
-        save_one(context, self._track, session).check()
+        track = self._track(session)
+        with track.lock:
+            save = save_one(context, session, track)
+        save.check()
 
     def save_many(
         self, sessions: Sequence[UserSession], *, whole: bool = True

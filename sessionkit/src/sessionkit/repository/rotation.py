@@ -79,7 +79,7 @@ class StoredRotation:
                 absorb_track(self.context, session, track)
                 state = self._state_of(session, track)
                 former = self._former(session, track, new_id, state)
-            error = save_one(self.context, self.track_of, former.session).error
+            error = self._save(self.context, former.session)
             if error is not None:
                 raise error
             with session.lock:
@@ -148,11 +148,16 @@ class StoredRotation:
     def _settle(self, session: UserSession, track: Track) -> None:
         """Let nothing be in doubt or undecided between the session and the store."""
         if track.gone is None and (track.attempt is not None or track.foreign):
-            error = save_one(self.context, self.track_of, session).error
+            error = self._save(self.context, session)
             if error is not None:
                 raise error
         if track.gone is not None:
             raise SessionGoneError(session.session_id, track.gone)
+
+    def _save(self, context: SaveContext, session: UserSession) -> Exception | None:
+        track = self.track_of(session)
+        with track.lock:
+            return save_one(context, session, track).error
 
     def _state_of(self, session: UserSession, track: Track) -> State:
         saved = encode_to_save(self.context, session, track).parts
@@ -266,7 +271,7 @@ class StoredRotation:
         carrier, seen = former.late
         # Nobody is there to be asked or refused: an old id that is never ended is worse.
         context = attrs.evolve(self.context, decide=None)
-        error = save_one(context, self.track_of, carrier).error
+        error = self._save(context, carrier)
         if error is not None and not isinstance(error, SessionGoneError):
             raise error
         former.late, former.known, former.attempt = None, seen, None

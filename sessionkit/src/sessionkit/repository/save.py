@@ -51,13 +51,10 @@ _IDENTITY: Final = ("session_id", "created_at", "user_id")
 """What two heads have in common if they are the same user's same session."""
 
 
-def save_one(
-    context: SaveContext, track_of: Callable[[UserSession], Track], session: UserSession
-) -> Save:
-    """Do as :func:`save_each` for one session; return its save."""
-    save = _begin(context, track_of, session)
-    with save.track.lock:
-        _drive(context, [save])
+def save_one(context: SaveContext, session: UserSession, track: Track) -> Save:
+    """Do as :func:`save_each` for one session; the caller holds its track's lock."""
+    save = Save(context=context, session=session, track=track)
+    _drive(context, [save])
     return save
 
 
@@ -105,7 +102,8 @@ def _drive(context: SaveContext, saves: Sequence[Save]) -> None:
         if context.observer is not None:
             context.observer.settled(saves)
         for save in saves:
-            save.track.decoded.forget(but=save.track.last_known.get(STAMPS))
+            last = save.track.last
+            save.track.decoded.forget(but=None if last is None else last.get(STAMPS))
 
 
 def _alternate(context: SaveContext, saves: Sequence[Save]) -> None:
