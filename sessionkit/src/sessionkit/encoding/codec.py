@@ -142,21 +142,10 @@ class SessionCodec:
     ) -> Encoded:
         refused: list[SerializationError] = []
         with session.lock:
-            session.privacy = self.privacy
-            session.trim()
-            if session.states is not None:
-                session.capture_states(refused.append)
-            rules = session.never_stored
-            # By other rules, or none of ours, what is never stored may have been stored.
-            is_looked_through, session.encoded_by = session.encoded_by == rules, rules
-            plain = to_parts(session, refused.append)
+            plain, rules = self._plain(session, held, refused)
             # What comes to less than all of them may takes no time without an end to write.
             wide = holds_too_much(plain, self.max_bytes, tuples=False)
             most = self.max_bytes if wide else None
-            if held:
-                plain = {name: part for name, part in plain.items() if name not in held}
-            if not is_looked_through:
-                plain = {name: rules.public(part) for name, part in plain.items()}
             parts: dict[str, bytes | None] = {}
             changed = self._dumps(plain, last, most, parts)
             # What is as it was, or empty, needs no look at what it holds.
@@ -165,7 +154,7 @@ class SessionCodec:
                 for name, part in changed.items()
                 if (data := parts[name]) is None or data is not self._empty.get(name)
             }
-            if is_looked_through:
+            if rules is not None:
                 again = _public(rules, fresh)
                 for name in again:
                     del changed[name], fresh[name]
@@ -184,6 +173,25 @@ class SessionCodec:
         for name in kept:
             encoded[name] = last[name]
         return Encoded(encoded, refused, changed)
+
+    def _plain(
+        self, session: UserSession, held: Collection[str], refused: list[SerializationError]
+    ) -> tuple[dict[str, PlainPart], Privacy | None]:
+        """Return a session's parts, and what is never stored of those that are not as they were; None where they are without it."""
+        if session.privacy is not self.privacy:  # each assignment runs the checks of all fields
+            session.privacy = self.privacy
+        session.trim()
+        if session.states is not None:
+            session.capture_states(refused.append)
+        rules = session.never_stored
+        plain = to_parts(session, refused.append)
+        if held:
+            plain = {name: part for name, part in plain.items() if name not in held}
+        if session.encoded_by == rules:
+            return plain, rules
+        # By other rules, or none of ours, what is never stored may have been stored.
+        session.encoded_by = rules
+        return {name: rules.public(part) for name, part in plain.items()}, None
 
     def _dumps(
         self,
@@ -273,14 +281,24 @@ class SessionCodec:
         self, parts: Mapping[str, bytes], names: Iterable[str], decoded: Decoded | None = None
     ) -> dict[str, PlainPart]:
         """Return the parts of these *names* that this release knows, decoded."""
-        decoded = Decoded() if decoded is None else decoded
-        known = [name for name in names if is_known(name)]
-        plain = decoded.parts(self, [(name, parts[name]) for name in known])
-        return dict(zip(known, plain, strict=True))
+        known = {name: parts[name] for name in names if is_known(name)}
+        if decoded is None:
+            return self._loads(known)
+        return dict(zip(known, decoded.parts(self, known.items()), strict=True))
 
     def decode_part(self, name: str, data: bytes) -> PlainPart:
         """Return the part of this name that *data* encode."""
-        return Decoded().part(self, name, data)
+        return self._loads({name: data})[name]
+
+    def _loads(self, parts: Mapping[str, bytes]) -> dict[str, PlainPart]:
+        loads = self.serializer.loads
+        plain: dict[str, PlainPart] = {}
+        for name, data in parts.items():
+            try:
+                plain[name] = loads(data)
+            except SerializationError as error:
+                raise _in_part(name, error) from error
+        return plain
 
     def decode_sound(
         self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
@@ -450,6 +468,10 @@ def _size(parts: Mapping[str, bytes]) -> int:
     return sum(map(len, parts.values()))
 
 
+def _in_part(name: str, error: SerializationError) -> SerializationError:
+    return SerializationError(error.reason, f"part {name!r}{error.path}")
+
+
 def _located(stored_name: str, error: SerializationError) -> SerializationError:
     located = SerializationError(error.reason, f"stored part {stored_name!r}{error.path}")
     located.__cause__ = error
@@ -485,7 +507,7 @@ class Decoded:
                 try:
                     known = self._known[id(data)] = data, loads(data)
                 except SerializationError as error:
-                    raise SerializationError(error.reason, f"part {name!r}{error.path}") from error
+                    raise _in_part(name, error) from error
             found.append(known[1])
         return found
 

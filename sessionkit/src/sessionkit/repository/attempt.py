@@ -42,6 +42,8 @@ class Intent(NamedTuple):
 def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> Encoded:
     """Encode a session, and tell what can't be kept; each value once."""
     encoded = encode_live(context, session, track)
+    if not encoded.refused and not session.not_kept:
+        return encoded
     told = {value.path for value in session.not_kept}
     session.not_kept = tuple(NotKept(error.path, error.reason) for error in encoded.refused)
     for value in session.not_kept:

@@ -261,7 +261,8 @@ class Save:
         )
         track.shared.last_seen = track.stored
         track.replaces = None
-        self.session.provisional = self.session.unused = False
+        if self.session.provisional or self.session.unused:
+            self.session.provisional = self.session.unused = False
         anew, track.missing, track.rewrite = track.missing, False, False
         self._record_contributed(attempt.ours)
         # After a resent write the newer state follows; otherwise that was all.
