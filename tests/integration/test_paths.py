@@ -124,7 +124,7 @@ def test_an_immediate_save(manager: SessionManager, session: UserSession) -> Non
         session.set_input("name", number)
         return trace(lambda: manager.save(session, immediate=True))
 
-    assert_within(Trace(30, 76), once)
+    assert_within(Trace(28, 62), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
@@ -155,7 +155,7 @@ def test_a_save_that_meets_another_one(
         manager.bootstrap(session.session_id)
         return found
 
-    assert_within(Trace(36, 158), once)
+    assert_within(Trace(34, 121), once)
 
 
 def test_what_an_immediate_save_encodes_and_decodes(
@@ -202,7 +202,7 @@ def test_what_is_looked_at_of_an_absorbed_change(
         manager.bootstrap(session.session_id)
         assert f"Bob {number}" == session.inputs["name"]
 
-    assert_done({"dumps": 3, "loads": 7}, work, once)
+    assert_done({"dumps": 2, "loads": 7}, work, once)
 
 
 def test_the_start_of_a_process(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class SessionCodec:
                 if (data := parts[name]) is None or data is not self._empty.get(name)
             }
             if rules is not None:
-                again = _public(rules, fresh)
+                again = rules.stripped(fresh)
                 for name in again:
                     del changed[name], fresh[name]
                 if again:
@@ -254,26 +254,21 @@ class SessionCodec:
                 parts[name] = empty
         return parts
 
-    def decode(
-        self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
-    ) -> UserSession:
+    def decode(self, session_id: str, parts: Mapping[str, bytes]) -> UserSession:
         """
         Return the session that *parts* encode, as a new object.
 
         Args:
             session_id: Its id.
             parts: Its parts.
-            decoded: Remembers them, for who only looks at the session and lets it go.
 
         Raises:
             SerializationError: If they can't be read; the message names the part.
         """
         made = Opaque.made
-        session = from_parts(session_id, self.decode_parts(parts, parts, decoded))
+        session = from_parts(session_id, self.decode_parts(parts, parts))
         if made != Opaque.made:
             keep_unread_apart(session)
-            if decoded is not None:
-                decoded.forget()
         session.privacy, session.encoded_size = self.privacy, _size(parts)
         return session
 
@@ -300,12 +295,35 @@ class SessionCodec:
                 raise _in_part(name, error) from error
         return plain
 
+    def decode_readable(
+        self, parts: Mapping[str, bytes], decoded: Decoded
+    ) -> dict[str, PlainPart] | None:
+        """
+        Return parts decoded, if they can surely be read, and all that is in them; no session is made of them.
+
+        Args:
+            parts: Encoded parts.
+            decoded: Remembers them; in doubt it forgets all.
+        """
+        made = Opaque.made
+        try:
+            plain = self.decode_parts(parts, parts, decoded)
+        except SerializationError:
+            is_readable = False
+        else:
+            are_parts = {dict}.issuperset(map(type, plain.values()))
+            is_readable = made == Opaque.made and are_parts and not misfits(plain)
+        if is_readable:
+            return plain
+        decoded.forget()
+        return None
+
     def decode_sound(
-        self, session_id: str, parts: Mapping[str, bytes], decoded: Decoded | None = None
+        self, session_id: str, parts: Mapping[str, bytes]
     ) -> tuple[UserSession, Damages]:
         """Return the session that those of *parts* encode which can be read, and why the others can't."""
         try:
-            return self.decode(session_id, parts, decoded), {}
+            return self.decode(session_id, parts), {}
         except SerializationError:
             damages = {
                 name: why for name in parts if (why := self._damage(session_id, parts, name))
@@ -452,16 +470,6 @@ class SessionCodec:
                 f"its largest part is {largest!r} with {len(parts[largest])} bytes"
             )
             raise RejectedError(msg)
-
-
-def _public(rules: Privacy, parts: Mapping[str, PlainPart]) -> dict[str, PlainPart]:
-    """Return those of the parts in which something is never stored, without that."""
-    found = {}
-    for name, part in parts.items():
-        public = rules.public(part)
-        if public is not part:
-            found[name] = public
-    return found
 
 
 def _size(parts: Mapping[str, bytes]) -> int:

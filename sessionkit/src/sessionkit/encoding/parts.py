@@ -256,8 +256,8 @@ _SESSION_TYPES: Final = _types(UserSession)
 _FORM_TYPES: Final = _types(FormState)
 _SESSION_OWN: Final = typed_fields(UserSession)
 _FORM_OWN: Final = typed_fields(FormState)
-_session_fits: Final = make_check(_SESSION_TYPES)
-_form_fits: Final = make_check(_FORM_TYPES)
+_session_fits: Final = make_check(UserSession)
+_form_fits: Final = make_check(FormState)
 
 
 def misfits(parts: Mapping[str, PlainPart]) -> list[str]:

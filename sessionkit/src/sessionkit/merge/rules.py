@@ -54,7 +54,8 @@ def merge_value(base: Any, ours: Any, theirs: Any, when: When = NO_STAMPS) -> An
 
 
 def _merge_unlike(base: Any, ours: Any, theirs: Any, when: When) -> Any:
-    if isinstance(ours, dict) and of_one_kind(ours, theirs):
+    # No call for what most values are.
+    if isinstance(ours, dict) and (type(ours) is type(theirs) is dict or of_one_kind(ours, theirs)):
         merged = merge_dict(base, ours, theirs, when)
         return merged if type(merged) is type(ours) else dict_like(ours, merged)
     if not changed(base, theirs, when.base, when.theirs):
@@ -310,4 +311,5 @@ def _merge_owner(base: PlainPart | None, ours: PlainPart, theirs: PlainPart) -> 
     o, t = ({field: side.get(field, MISSING) for field in _OWNER} for side in (ours, theirs))
     if base is None:
         return o if t["user_id"] is None else t
-    return t if same_stored(o, {field: base.get(field, MISSING) for field in _OWNER}) else o
+    # Texts and booleans, all of them: what is equal is the same.
+    return t if o == {field: base.get(field, MISSING) for field in _OWNER} else o

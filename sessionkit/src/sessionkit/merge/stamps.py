@@ -86,7 +86,10 @@ def restamp(before: Any, after: Any, tree: Tree, now: int, times: Times = _NO_TI
         now: Microseconds since the epoch.
         times: When entries were changed, by key, or the same of what is in them; what lacks was changed now.
     """
-    if not type(before) is type(after) is dict and not of_one_kind(before, after):
+    # No call for what most values are.
+    if not isinstance(before, dict) or not (
+        type(before) is type(after) is dict or of_one_kind(before, after)
+    ):
         return max(now, latest(tree) + 1)
     most, others = _split(tree)
     others = {key: stamps for key, stamps in others.items() if key in after}
@@ -116,7 +119,9 @@ def changed_keys(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[An
                 else (kind is not dict or was or value)
                 if kind in DICT_TYPES
                 # 0.0 equals -0.0
-                else not (kind is float and value and was == value) and not same_stored(was, value)
+                else not (kind is float and value and was == value)
+                and not (kind is list and not was and not value)
+                and not same_stored(was, value)
             )
         )
     ]

@@ -139,9 +139,9 @@ class SaveAttempts:
             if any(map(_is_answer, slots, outcomes)):
                 self._answered()
             for slot in slots:
-                self._queue.saved(slot)
-            for slot in slots:
                 self._refusals.stored(slot.session)
+            for slot in slots:
+                self._queue.saved(slot)
             self._queue.settled.notify_all()
 
     def _in_the_end(self, slot: Slot, outcome: SaveOutcome) -> SaveOutcome:
@@ -236,8 +236,8 @@ class SaveAttempts:
         """Take a slot's outcome; return what those who wait are told."""
         error = outcome.error
         if outcome.is_stored:
-            self._queue.saved(slot, error)
             self._refusals.stored(slot.session)
+            self._queue.saved(slot, error)
             return error
         if error is not None and outcome.is_down and not self._queue.closed:
             error = self._try_again(slot, error, size, alone=alone)

@@ -82,8 +82,8 @@ def intend(context: SaveContext, session: UserSession, track: Track, encoded: En
     if stored is not None and before == target:
         return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
-    sealed = context.codec.seal(target, before, under.layout if under else {})
     profile = track.decoded.part(context.codec, "profile", target["profile"])
+    sealed = context.codec.seal(target, before, under.layout if under else {})
     write = SessionWrite(
         head=_head(context, session, stored.head if stored else None, profile),
         expected=under.head.save_id if under and not track.missing else None,

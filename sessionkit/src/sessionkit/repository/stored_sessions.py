@@ -121,7 +121,7 @@ class StoredSessions:
         """
         Return what is stored, and the session that those parts make which are not *known*, if there is one.
 
-        Who has the parts remembered as they are *decoded* leaves the session alone: both hold the same values.
+        Who has the parts remembered as they are *decoded* gets no session where all can be read.
         """
         head = stored.head
         layout: Layout = dict.fromkeys(stored.parts, UNKNOWN)
@@ -136,11 +136,14 @@ class StoredSessions:
             news = {name: data for name, data in parts.items() if before.get(name) != data}
             # What is equal is one object: it takes no memory of its own, and is compared at once.
             parts |= {name: before[name] for name in parts.keys() - news.keys()}
-            session, worse = self.codec.decode_sound(head.session_id, news, decoded)
+            session: UserSession | None = None
+            plain = None if decoded is None else self.codec.decode_readable(news, decoded)
+            if plain is None:
+                session, worse = self.codec.decode_sound(head.session_id, news)
+                damages |= worse
         except NewerFormatError as error:
             self.emit(NewerFormat(session_id=head.session_id, reason=str(error)))
             raise
-        damages |= worse
         if damages:
             self._quarantine(stored, damages)
             if not _WHOLE.isdisjoint(damages):
@@ -151,8 +154,12 @@ class StoredSessions:
                 name: one._replace(is_known=False) if name in damages else one
                 for name, one in layout.items()
             }
-        same_owner = known is not None and "profile" in parts.keys() - news.keys()
-        vouched = known.authenticated if known and same_owner else session.authenticated
+        if known and "profile" in parts.keys() - news.keys():
+            vouched = known.authenticated
+        elif session is not None:
+            vouched = session.authenticated
+        else:
+            vouched = bool(plain and plain.get("profile", {}).get("authenticated"))
         seen = LastSeen(
             head=head,
             parts=parts,
@@ -163,9 +170,11 @@ class StoredSessions:
         )
         return seen, session
 
-    def _tell_not_read(self, session: UserSession, known: LastSeen | None) -> frozenset[str]:
+    def _tell_not_read(self, session: UserSession | None, known: LastSeen | None) -> frozenset[str]:
         """Tell of each value that can't be read here, once; return the paths that were told."""
         told = NOTHING if known is None else known.not_read
+        if session is None:
+            return told
         values = {value.path: value.reason for value in values_not_read(session)}
         for path in values.keys() - told:
             self.emit(ValueNotRead(session_id=session.session_id, path=path, reason=values[path]))

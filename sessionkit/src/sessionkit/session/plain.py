@@ -22,7 +22,7 @@ from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sessionkit.errors import SerializationError
-from sessionkit.session.fields import SELDOM, from_micros, to_micros
+from sessionkit.session.fields import COUNT, SELDOM, from_micros, to_micros
 from sessionkit.session.unreadable import Record, complete, keep_apart, records_of, set_typed_aside
 from sessionkit.values import Opaque
 
@@ -135,9 +135,11 @@ def _make_fields_writer(
     return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
 
 
-def make_check(types: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """Return a function that tells whether fields of these *types* are surely read; in doubt :func:`structure` tells."""
-    readers = {field: (_QUICK.get_structure_hook(kind), kind) for field, kind in types.items()}
+def make_check(cls: type[attrs.AttrsInstance]) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a function that tells whether plain fields are surely read as those of a *cls*; in doubt :func:`structure` tells."""
+    own = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
+    readers = {field.alias: (_QUICK.get_structure_hook(field.type), field.type) for field in own}
+    counts = {field.alias for field in own if field.validator is COUNT}
 
     def fit(fields: Mapping[str, Any]) -> bool:
         try:
@@ -147,7 +149,7 @@ def make_check(types: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
                     read(value, kind)
         except _READ_ERRORS:
             return False
-        return True
+        return all(fields[field] >= 0 for field in counts if field in fields)
 
     return fit
 

@@ -150,6 +150,15 @@ class Privacy:
         same = all(value is fields[name] for name, value in public.items())
         return fields if same else public
 
+    def stripped(self, parts: Mapping[str, Fields]) -> dict[str, Fields]:
+        """Return those of several parts in which something is never stored, without that."""
+        found = {}
+        for name, fields in parts.items():
+            public = self.public(fields)
+            if public is not fields:
+                found[name] = public
+        return found
+
     def _field(self, name: str, value: Any) -> Any:
         if name in _ENTRIES:
             return self._entries(value, 0, {})
