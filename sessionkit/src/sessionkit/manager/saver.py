@@ -123,11 +123,8 @@ class BackgroundSaver:
         except AttributeError:
             SESSION.check(session)  # says what is wrong
             raise
-        times.others = now = self._nanoseconds()
-        if times.new:
-            for key in times.new:
-                times.inputs[key] = now
-            times.new = []
+        times.clock = clock = self._nanoseconds
+        times.others = clock()
         if not self.persistence.schedule_again(session) and (
             self._live.all_saved or self._live.is_saved(session)
         ):

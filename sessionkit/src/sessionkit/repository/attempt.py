@@ -236,7 +236,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
         )
         if session.forms_asked_for:
             session.forms_asked_for = NOTHING
-        times.others, times.inputs, times.new = 0, {}, []
+        times.others, times.inputs = 0, {}
     return Encoded(track.last, encoded.refused, encoded.changed)
 
 

@@ -96,12 +96,12 @@ class ChangeTimes:
     Attributes:
         inputs: When inputs were set by :meth:`UserSession.set_input`, by key; in nanoseconds since the epoch.
         others: When whoever changes the session last said so: all else was changed before it. 0 if nobody has.
-        new: Keys of inputs that were set since then.
+        clock: Returns the present moment, in nanoseconds, for whoever saves the session soon; None while nobody does.
     """
 
     inputs: dict[str, int] = attrs.field(factory=dict)
     others: int = 0
-    new: list[str] = attrs.field(factory=list)
+    clock: Callable[[], int] | None = None
 
 
 def _kept_in_activity(cls: type[T]) -> type[T]:
@@ -261,7 +261,9 @@ class UserSession:
             # array changed is found by its bytes when it is saved.
             if type(kept) is not type(value) or not equals(kept, value, in_doubt=True):
                 self.activity.count_interaction()
-                self.change_times.new.append(key)
+                times = self.change_times
+                if times.clock is not None:
+                    times.inputs[key] = times.clock()
 
     def add_navigation(self, page: str, params: Mapping[str, Any] | None = None) -> NavigationEntry:
         """
