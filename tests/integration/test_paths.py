@@ -114,7 +114,7 @@ def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSess
         assert manager.flush()
         return trace(lambda: manager.persist_input("name", number))
 
-    assert_within(Trace(10, 14), once)
+    assert_within(Trace(10, 13), once)
 
 
 def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
