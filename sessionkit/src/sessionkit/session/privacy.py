@@ -144,11 +144,12 @@ class Privacy:
         Args:
             fields: A session's, a form's or a part's.
         """
-        if _LOOKED_AT.isdisjoint(fields):
-            return fields
-        public = {name: self._field(name, value) for name, value in fields.items()}
-        same = all(value is fields[name] for name, value in public.items())
-        return fields if same else public
+        public: Fields = {}
+        for name in _LOOKED_AT.intersection(fields):
+            kept = self._field(name, fields[name])
+            if kept is not fields[name]:
+                public[name] = kept
+        return fields | public if public else fields
 
     def stripped(self, parts: Mapping[str, Fields]) -> dict[str, Fields]:
         """Return those of several parts in which something is never stored, without that."""
