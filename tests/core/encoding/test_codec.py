@@ -178,6 +178,46 @@ def test_what_is_over_the_bounds_is_not_stored() -> None:
     assert [{"n": 2}] == [snapshot["data"] for snapshot in parts["undo:f"]["snapshots"]]
 
 
+@FEW
+@given(SESSIONS)
+def test_what_can_be_read_needs_no_session(session: UserSession) -> None:
+    """Its parts are the same as those that a session is made of."""
+    codec = make_codec()
+    parts = codec.encode(session, {}).parts
+
+    assert_same(codec.decode_parts(parts, parts), codec.decode_readable(parts, Decoded()))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(["no", "mapping"], id="no mapping"),
+        pytest.param({"max_history_size": -1}, id="a negative number"),
+        pytest.param({"max_history_size": "9"}, id="a text for a number"),
+        pytest.param({"created_at": 2**70}, id="a time that no date says"),
+        pytest.param({"user_id": 7}, id="a number for a text"),
+    ],
+)
+def test_what_makes_no_session_is_not_readable_without_one(part: object) -> None:
+    """A save that meets such a record keeps it aside, as a load does."""
+    codec = make_codec()
+    parts = {"profile": codec.serializer.dumps(part)}
+
+    with pytest.raises(SerializationError):
+        codec.decode("s", parts)
+    assert codec.decode_readable(parts, Decoded()) is None
+
+
+def test_bytes_that_are_damaged_are_not_readable() -> None:
+    """What was remembered beside them is forgotten: who looks again finds all."""
+    codec, decoded = make_codec(), Decoded()
+    data = codec.encode(UserSession(inputs={"a": 1}), {}).parts["inputs"]
+    first = decoded.part(codec, "inputs", data)
+
+    assert codec.decode_readable({"profile": b"\xc1"}, decoded) is None
+    assert first is not decoded.part(codec, "inputs", data)
+
+
 # -- other threads -------------------------------------------------------------
 
 
