@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import attrs
@@ -26,6 +27,7 @@ from sessionkit import (
     load_settings,
     rotate_session,
 )
+from sessionkit.conflict import Side
 from sessionkit.defaults.memory import MemoryStorage
 from sessionkit.events import SessionEvent, ValueNotRead
 from sessionkit.merge.merger import Merger
@@ -505,9 +507,6 @@ def test_a_change_makes_a_used_session(manager: SessionManager) -> None:
     assert "x" == stored.state(AttrsCart).note
 
 
-Change = Callable[[Any], None]
-
-
 @pytest.mark.parametrize(
     ("strategy", "note"), [("last_write_wins", "ours"), ("first_write_wins", "theirs")]
 )
@@ -524,3 +523,64 @@ def test_strategies_decide_as_for_inputs(storage: Storage, strategy: str, note: 
 
     assert note == writers.load().state(AttrsCart).note
     assert note == carts[1].note
+
+
+@pytest.mark.parametrize(("take", "note"), [("ours", "ours"), ("theirs", "theirs")])
+def test_who_is_asked_finds_the_field_and_chooses(storage: Storage, take: Side, note: str) -> None:
+    """The question names the place as the app knows it, and the choice enters the object."""
+    with SessionManager(load_settings(storage=storage, conflict_strategy="ask")) as manager:
+        decide = manager.assembly.parts(storage)["strategy"]
+    writers = Writers(storage, strategy=decide)
+    carts = [session.state(AttrsCart) for session in writers.sessions]
+    carts[0].address.city, carts[1].address.city = "theirs", "ours"
+    writers.save(0)
+    writers.save(1)
+    writers.meet(1)
+    repository, session = writers.repositories[1], writers.sessions[1]
+    (question,) = repository.decisions(session)
+    repository.settle(session, question, take)
+    writers.save(1)
+
+    assert "state['AttrsCart']['address']['city']" == question.path
+    assert note == carts[1].address.city
+    assert note == writers.load().state(AttrsCart).address.city
+
+
+def test_a_process_that_knows_no_typed_state_carries_it(storage: Storage) -> None:
+    """It merges the fields, too: a save of its own, of a state from before, undoes nothing."""
+    writers = Writers(storage)
+    writers.sessions[0].state(AttrsCart).note = "x"
+    writers.save(0)
+    writers.sessions[1].inputs["b"] = 2
+    writers.save(1)
+    writers.meet(1)
+    writers.sessions[0].state(AttrsCart).tags.add("t")
+    writers.save(0)
+    writers.sessions[1].inputs["b"] = 3
+    writers.save(1)
+
+    assert AttrsCart(note="x", tags={"t"}) == writers.load().state(AttrsCart)
+    assert {"a": 1, "b": 3} == writers.load().inputs
+
+
+def test_threads_that_change_it_while_it_is_saved_lose_nothing() -> None:
+    """A save that meets a dict in the middle of a change looks again."""
+    writers = Writers(MemoryStorage())
+    cart = writers.sessions[0].state(AttrsCart)
+    stop = Event()
+
+    def work() -> None:
+        for number in range(3000):
+            cart.marks[f"m{number}"] = AttrsLine(str(number))
+            cart.lines.append(AttrsLine(str(number)))
+        stop.set()
+
+    thread = Thread(target=work)
+    thread.start()
+    while not stop.is_set():
+        writers.save(0)
+    thread.join()
+    writers.save(0)
+
+    assert cart == writers.load().state(AttrsCart)
+    assert 3000 == len(cart.marks) == len(cart.lines)

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from session_harness.carts import AttrsCart, AttrsLine
 from session_harness.journals import abandon
 from session_harness.servers import LATER, Server
 from session_harness.stores import PATIENCE, FaultyStore, Gate
@@ -49,6 +50,21 @@ def persist(server: Server, session_id: str = "s", **inputs: Any) -> UserSession
         session.set_input(key, value)
         server.manager.schedule_save(session)
     return session
+
+
+def test_what_was_put_into_an_object_is_restored(start: Start) -> None:
+    """Typed state is recorded as inputs are, nested changes too."""
+    before = start()
+    session = persist(before, name="Ada")
+    cart = session.state(AttrsCart)
+    cart.note = "x"
+    before.manager.schedule_save(session)
+    cart.lines.append(AttrsLine("tea"))
+    before.manager.schedule_save(session)
+    kill(before)
+    after = start(before).manager.bootstrap("s").state(AttrsCart)
+
+    assert AttrsCart(lines=[AttrsLine("tea")], note="x") == after
 
 
 def stored_in(server: Server) -> int:

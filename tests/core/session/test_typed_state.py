@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -13,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_harness.carts import ADDRESSES, CARTS, LINES, AttrsCart, AttrsLine, DataCart, carts
+from session_harness.replicas import repository_over
 
-from sessionkit.errors import SerializationError
+from sessionkit.defaults.memory import MemoryStorage
+from sessionkit.errors import PartlySavedError, SerializationError
 from sessionkit.session import UserSession
 
 every_way = pytest.mark.parametrize("cls", CARTS)
@@ -295,6 +298,40 @@ def test_what_holds_itself_is_not_stored() -> None:
 
     assert ["state['Loose']['links']"] == list(refused(session))
     assert {"anything": [1], "note": "x"} == kept(session)
+
+
+@pytest.mark.parametrize("endless", [lambda x: x.append(x), lambda x: x.extend([x, x])])
+def test_what_holds_itself_in_a_field_of_any_type_is_named(endless: Callable[[Any], None]) -> None:
+    """As in an input; all else is kept, and found again when it changes."""
+    session = UserSession()
+    loose = session.state(Loose)
+    loose.anything = []
+    endless(loose.anything)
+    loose.note = "x"
+    storage = MemoryStorage()
+    with pytest.raises(PartlySavedError, match=r"^state\['Loose'\]\['anything'\]"):
+        repository_over(storage).save(session)
+    stored = repository_over(storage).load(session.session_id)
+    assert stored is not None
+
+    assert ("x", None) == (stored.state(Loose).note, stored.state(Loose).anything)
+    loose.anything, loose.note = [1], "y"
+    assert {"anything": [1], "note": "y"} == kept(session)
+
+
+def test_tables_that_change_in_place_are_found() -> None:
+    """A DataFrame and an array are compared by what they hold."""
+    pandas, numpy = pytest.importorskip("pandas"), pytest.importorskip("numpy")
+    session = UserSession()
+    loose = session.state(Loose)
+    loose.anything = [pandas.DataFrame({"a": [1, 2]}), numpy.zeros(2)]
+    kept(session)
+    loose.anything[0].loc[0, "a"] = 5
+    loose.anything[1][1] = 7.0
+    frame, array = again(session).state(Loose).anything
+
+    assert [5, 2] == list(frame["a"])
+    assert [0.0, 7.0] == list(array)
 
 
 @attrs.define(eq=False)

@@ -9,6 +9,7 @@ where before and after differ: what the app did meanwhile stays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 import attrs
@@ -46,10 +47,12 @@ def absorb_changes(
         elif name.startswith((FORM, UNDO)):
             _absorb_form(session, before, after, key)
         elif name.startswith(EXTENSION):
+            was = None
+            if session.states is not None:  # what was may be the very dict that is changed now
+                was = deepcopy(before.extensions.get(key))
             _absorb_entry(session.extensions, before.extensions, after.extensions, key)
             if session.states is not None:
-                was, becomes = before.extensions.get(key), after.extensions.get(key)
-                session.states.absorb(session.extensions, key, was, becomes)
+                session.states.absorb(session.extensions, key, was, after.extensions.get(key))
         _absorb_entry(session.unknown, before.unknown, after.unknown, name)
     _absorb_dict(session.unreadable, before.unreadable, after.unreadable)
 

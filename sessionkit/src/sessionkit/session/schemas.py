@@ -30,7 +30,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from threading import Lock
 from types import UnionType
-from typing import Any, Final, NamedTuple, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -38,33 +38,18 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from sessionkit.errors import text_of
+from sessionkit.session.typed_state import Misfit, Plain
 from sessionkit.values.definitions import defined_alike
 from sessionkit.values.dicts import dict_like
 
 # The app's classes and values may be anything.
 # ruff: noqa: ANN401
 
-Plain = dict[str, Any]
-"""An object's fields by name, as plain data."""
-
 _CONTAINERS: Final = (list, tuple, set, frozenset, dict, deque)
 _OWN_ERRORS: Final = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, OSError)
 """What an app's own objects and validators raise; a ``RuntimeError`` asks to look again."""
 
 _READ_ERRORS: Final = (cattrs.BaseValidationError, *_OWN_ERRORS)
-
-
-class Misfit(NamedTuple):
-    """
-    A value that is not of its field's type.
-
-    Attributes:
-        path: The names of fields and the keys that lead to it.
-        reason: Why.
-    """
-
-    path: tuple[Any, ...]
-    reason: str
 
 
 class Schema:
@@ -444,6 +429,16 @@ def _item_types(kind: Any, count: int) -> tuple[Any, ...]:
     return get_args(kind) or (Any,) * count
 
 
+def _all(items: Iterable[Any], do: Callable[[Any], Any]) -> list[Any]:
+    """Return what becomes of items; the error of a bad one says by its place which one it was."""
+    try:
+        return list(map(do, items))
+    except RuntimeError:
+        raise
+    except Exception:  # noqa: BLE001 - as below, which tells what it was
+        return _each(enumerate(items), do)
+
+
 def _each(items: Iterable[tuple[Any, Any]], read: Callable[[Any], Any]) -> list[Any]:
     """Return what becomes of items; the error of a bad one says by its key which one it was."""
     done, errors = [], []
@@ -478,7 +473,7 @@ def _sequence_writer(kind: Any, converter: cattrs.Converter) -> _Writer:
 
     def written(value: Any) -> Any:
         _check(value, list, tuple, deque)
-        return (made if type(value) is tuple else list)(_each(enumerate(value), write))
+        return (made if type(value) is tuple else list)(_all(value, write))
 
     return written
 
@@ -491,7 +486,7 @@ def _sequence_reader(kind: Any, converter: cattrs.Converter) -> _Reader:
     def reader(value: Any, _: Any) -> Any:
         _check(value, list, tuple)
         return (made if made is deque or type(value) is tuple else list)(
-            _each(enumerate(value), lambda one: read(one, item))
+            _all(value, lambda one: read(one, item))
         )
 
     return reader
@@ -549,7 +544,7 @@ def _set_writer(kind: Any, converter: cattrs.Converter) -> _Writer:
 
     def written(value: Any) -> Any:
         _check(value, set, frozenset)
-        return type(value)(_each(enumerate(value), write))
+        return type(value)(_all(value, write))
 
     return written
 
@@ -561,7 +556,7 @@ def _set_reader(kind: Any, converter: cattrs.Converter) -> _Reader:
 
     def reader(value: Any, _: Any) -> Any:
         _check(value, set, frozenset)
-        return made(_each(enumerate(value), lambda one: read(one, item)))
+        return made(_all(value, lambda one: read(one, item)))
 
     return reader
 
@@ -608,8 +603,13 @@ def _dict_reader(kind: Any, converter: cattrs.Converter) -> _Reader:
 def _entries(
     value: dict[Any, Any], key: Callable[[Any], Any], item: Callable[[Any], Any]
 ) -> dict[Any, Any]:
-    pairs = ((name, (name, one)) for name, one in value.items())
-    return dict(_each(pairs, lambda pair: (key(pair[0]), item(pair[1]))))
+    try:
+        return {key(name): item(one) for name, one in value.items()}
+    except RuntimeError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        pairs = ((name, (name, one)) for name, one in value.items())
+        return dict(_each(pairs, lambda pair: (key(pair[0]), item(pair[1]))))
 
 
 # Unions.

@@ -19,23 +19,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from datetime import datetime, time
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import attrs
 
 from sessionkit.errors import SerializationError, repr_of, text_of
+from sessionkit.values import MAX_DEPTH
 from sessionkit.values.dicts import DICT_TYPES, dict_like, of_one_kind
-from sessionkit.values.equality import COMPARED_AT_ONCE, same_content
+from sessionkit.values.equality import same_content
+from sessionkit.values.extent import MOST, holds_too_much, too_much
+from sessionkit.values.tables import find_table_kind
 
 if TYPE_CHECKING:
-    from sessionkit.session.schemas import Misfit, Plain, Schema
+    from sessionkit.session.schemas import Schema
 
 # The app's classes and values may be anything.
 # ruff: noqa: ANN401
 
 T = TypeVar("T")
+
+Plain = dict[str, Any]
+"""An object's fields by name, as plain data."""
 
 Migrate = Callable[[dict[str, Any], int], dict[str, Any]]
 """Takes the fields that an older version stored, and that version; returns them as the present one has them."""
@@ -48,9 +52,20 @@ LONGEST: Final = 100
 
 _FROM: Final = "from"
 _MISSING: Final = object()
-_SEQUENCES: Final = frozenset({list, tuple, set, frozenset})
-_HOLDING: Final = DICT_TYPES | _SEQUENCES
-_UNCHANGING: Final = COMPARED_AT_ONCE | {float, complex, datetime, time, Decimal}
+_HOLDING: Final = DICT_TYPES | {list, tuple, set, frozenset}
+
+
+class Misfit(NamedTuple):
+    """
+    A value that is not of its field's type.
+
+    Attributes:
+        path: The names of fields and the keys that lead to it.
+        reason: Why.
+    """
+
+    path: tuple[Any, ...]
+    reason: str
 
 
 def place_of(extension: str) -> tuple[str, ...] | None:
@@ -199,13 +214,17 @@ class TypedStates:
         refuse: Callable[[SerializationError], None] = lambda _: None,
     ) -> None:
         now, misfits = held.schema.write(held.value)
+        if holds_too_much(now):  # to compare and to copy it might take for ever
+            large = [name for name, value in now.items() if holds_too_much(value)]
+            misfits += [Misfit((name,), too_much(MOST).reason) for name in large]
+            _restore(now, held.last, misfits)
         if not misfits and same_content(now, held.last):
             return
         now = _copied(now)
         misfits += held.schema.read(_copied(now))[1]
         for one in misfits:
             refuse(SerializationError(one.reason, held.where(one.path)))
-            _put(now, one.path, _at(held.last, one.path))
+        _restore(now, held.last, misfits)
         if same_content(now, held.last):
             return
         stored = extensions.get(held.key)
@@ -297,20 +316,40 @@ def _follow(held: _Held, cls: type[Any]) -> None:
 # -- from the object to plain data ---------------------------------------------
 
 
-def _copied(value: Any) -> Any:
+_Done = dict[int, tuple[Any, Any]]
+"""What was copied, with its copy, by its ``id()``: lists that hold one another have no end else."""
+
+
+def _copied(value: Any, done: _Done | None = None, depth: int = 0) -> Any:
     """Return plain data that share nothing that can be changed with these."""
     kind = type(value)
-    if kind in _UNCHANGING:
+    if kind not in _HOLDING:
+        # Of all else that can be kept only these can change.
+        return value if find_table_kind(kind) is None else deepcopy(value)
+    done = {} if done is None else done
+    if id(value) in done:
+        return done[id(value)][1]
+    if depth > MAX_DEPTH:  # it can't be kept: whoever writes it tells
         return value
+    made: Any
     if kind in DICT_TYPES:
-        entries = {key: _copied(one) for key, one in value.items()}
-        return entries if kind is dict else dict_like(value, entries)
-    if kind in _SEQUENCES:
-        return kind(map(_copied, value))
-    try:
-        return deepcopy(value)
-    except Exception:  # noqa: BLE001 - what can't be copied can't be kept either: who writes it tells
-        return value
+        made = {} if kind is dict else dict_like(value, {})
+        done[id(value)] = value, made
+        for key, one in value.items():
+            made[key] = _copied(one, done, depth + 1)
+    elif kind is list:
+        made = []
+        done[id(value)] = value, made
+        made += [_copied(one, done, depth + 1) for one in value]
+    else:
+        made = kind([_copied(one, done, depth + 1) for one in value])
+    return made
+
+
+def _restore(plain: Plain, last: Plain, misfits: Iterable[Misfit]) -> None:
+    """Put what was there last in the place of what can't be kept."""
+    for one in misfits:
+        _put(plain, one.path, _at(last, one.path))
 
 
 def _at(plain: Any, path: tuple[Any, ...]) -> Any:
