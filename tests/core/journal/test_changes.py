@@ -16,7 +16,8 @@ from sessionkit.journal.changes import (
     SentWrite,
     Step,
     base_of,
-    pack,
+    pack_change,
+    pack_head,
     thin_out,
     unpack,
 )
@@ -27,7 +28,7 @@ HEAD = SessionHead(
 )
 BARE = LineHead(session_id="s", serializer="msgpack", created_at=1)
 SENT = attrs.evolve(
-    BARE, base={"a": None}, known=HEAD, sent=SentWrite(HEAD, {"a": b""}), sent_place=2
+    BARE, base={"stamps": b"1"}, known=HEAD, sent=SentWrite(HEAD, {"a": b""}), sent_place=2
 )
 ODD: Sequence[Mapping[str, Any]] = ({}, {"inputs": None}, {"inputs": b"\0", "form:x": b""})
 
@@ -35,17 +36,17 @@ ODD: Sequence[Mapping[str, Any]] = ({}, {"inputs": None}, {"inputs": b"\0", "for
 @pytest.mark.parametrize("head", [BARE, SENT])
 def test_heads_are_read_as_they_were_written(head: LineHead) -> None:
     """With and without a write whose answer is not known."""
-    assert head == unpack(pack(head), LineHead)
+    assert head == unpack(pack_head(head, head.base), LineHead)
 
 
 @pytest.mark.parametrize("parts", ODD)
 def test_changes_are_read_as_they_were_written(parts: Mapping[str, Any]) -> None:
     """Parts that are not there any more, too."""
-    change = LineChange(
-        at=5, parts=dict(parts), over=("form:y",), patches={"x:a": (1, 2, b"3")}, base={"x:a": None}
-    )
+    data, _ = pack_change(5, dict(parts), {"x:a": None}, first=("x:a",), over=("form:y",))
 
-    assert change == unpack(pack(change), LineChange)
+    assert LineChange(at=5, parts=dict(parts), over=("form:y",), base={"x:a": None}) == unpack(
+        data, LineChange
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"\x90", b"\x91\x09", b"\x92\x00\x01", b"\xc1", b"\x91\xff"])
@@ -69,14 +70,14 @@ def state_of(head: LineHead, changes: Sequence[LineChange]) -> LineState:
 
 def read_again(state: LineState) -> LineState:
     """Return what the records of a state say after they were bytes."""
-    head, *changes = map(pack, state.records())
+    head, *changes = state.records().values()
     return state_of(unpack(head, LineHead), [unpack(change, LineChange) for change in changes])
 
 
 def test_records_that_are_written_anew_say_the_same() -> None:
     """What the write holds that was sent stays apart from what came after it."""
     changes = [
-        LineChange(at=1, parts={"a": b"1", "b": b"1"}, base={"b": b"0"}),
+        LineChange(at=1, parts={"a": b"1", "b": b"1"}, base={"a": None, "b": b"0"}),
         LineChange(at=2, parts={"a": b"2"}, over=("a",)),
         LineChange(at=3, parts={"a": b"3"}),
     ]
@@ -85,11 +86,11 @@ def test_records_that_are_written_anew_say_the_same() -> None:
     for one in (state, read_again(state)):
         assert [Step(1, {"b": b"1"}), Step(2, {"a": b"2"})] == one.steps
         assert [Step(3, {"a": b"3"})] == one.after
-        assert {"a": None, "b": b"0"} == one.base
+        assert {"a": None, "b": b"0", "stamps": b"1"} == one.base
         assert {"a": b"3", "b": b"1"} == one.recorded().ours
 
 
-LARGE = b"".join(b"%05d" % number for number in range(4000))
+LARGE: bytes = b"".join(b"%05d" % number for number in range(4000))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,28 @@ def test_of_a_large_part_only_what_changed_is_recorded(now: bytes | None) -> Non
     assert (state.base, state.steps, state.after) == (again.base, again.steps, again.after)
     assert state.recorded().head == again.recorded().head
     if now in {LARGE + b"more", b"more" + LARGE}:
-        assert sum(len(pack(record)) for record in state.records()) < len(LARGE) + 2000
+        assert sum(map(len, state.records().values())) < len(LARGE) + 2000
+
+
+@pytest.mark.parametrize("begin", [0, 100, 9000, 20_000])
+def test_a_patch_near_an_earlier_one_is_as_good(begin: int) -> None:
+    """What is typed lies where the last letter was; it may also be taken back, or lie elsewhere."""
+    base: dict[str, bytes | None] = {"a": LARGE}
+    first = LARGE[:begin] + b"typed" + LARGE[begin + 3 :]
+    _, near = pack_change(1, {"a": first}, base)
+    for now in (
+        LARGE[:begin] + b"typed more" + LARGE[begin + 3 :],
+        LARGE[:begin] + b"t" + LARGE[begin + 3 :],
+        LARGE[:begin] + LARGE[begin + 3 :],
+        LARGE[: begin // 2] + b"elsewhere" + LARGE[begin // 2 :],
+        first + b"and at the end",
+        LARGE,
+        LARGE[:1030],
+        LARGE[-1030:],
+    ):
+        data, _ = pack_change(2, {"a": now}, base, near=near)
+
+        assert {"a": now} == unpack(data, LineChange).whole(base).parts
 
 
 def test_a_patch_without_what_it_was_made_for_is_told() -> None:

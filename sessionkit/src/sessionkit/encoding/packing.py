@@ -212,8 +212,23 @@ def may_patch(data: bytes, stored: StoredPart) -> bool:
     )
 
 
-def difference(before: bytes, after: bytes) -> Splice:
-    """Return the one splice that makes *after* of *before*."""
+def difference(before: bytes, after: bytes, near: Splice | None = None) -> Splice:
+    """
+    Return one splice that makes *after* of *before*.
+
+    Args:
+        before: What is there.
+        after: What is to be.
+        near: One that made something like it: where it does, the same bytes are replaced.
+    """
+    if near is not None:
+        begin, end, _ = near
+        same = len(before) - end
+        if (
+            before[:begin] == after[:begin]
+            and before[end:] == after[max(begin, len(after) - same) :]
+        ):
+            return begin, end, after[begin : len(after) - same]
     most = min(len(before), len(after))
     begin = _same_from(before, after, 0, 0, most)
     same = _same_until(before, after, len(before), len(after), most - begin)

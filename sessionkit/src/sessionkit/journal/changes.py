@@ -9,9 +9,9 @@ once what a part was before it changed, and then, of a large one, the bytes that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import attrs
 import ormsgpack
@@ -36,6 +36,8 @@ _STEPS: Final = 5
 
 _LARGE: Final = 1024
 """Bytes above which not all of a part is recorded again: to look for what is another costs more than to write it."""
+
+_NO_PATCHES: Final[Patches] = {}
 
 _NO_PART: Final = b"\xc1"
 """Bytes that no serializer makes: a part that isn't named equals none."""
@@ -123,9 +125,6 @@ class LineChange:
         return LineChange(at=self.at, parts=parts, over=self.over)
 
 
-Record = LineHead | LineChange
-
-
 def base_of(head: LineHead, changes: Iterable[LineChange]) -> Parts | None:
     """Return what parts were before a line's records; None when that is unknown."""
     if head.base is None:
@@ -147,14 +146,14 @@ def _joined(parts: Parts, patches: Patches, base: Parts | None) -> Parts:
     return joined
 
 
-def _apart(parts: Parts, base: Parts | None) -> tuple[Parts, Patches]:
-    """Return which parts are recorded whole, and the patches of the others."""
+def _apart(parts: Parts, base: Parts | None, near: Patches) -> tuple[Parts, Patches]:
+    """Return which parts are recorded whole, and the patches of the others; *near* are earlier ones."""
     whole: Parts = {}
     patches: Patches = {}
     for name, data in parts.items():
         before = base.get(name) if base and data is not None and len(data) > _LARGE else None
         if before is not None and data is not None:
-            splice = difference(before, data)
+            splice = difference(before, data, near.get(name))
             if 2 * len(splice[2]) < len(data):
                 patches[name] = splice
                 continue
@@ -163,11 +162,6 @@ def _apart(parts: Parts, base: Parts | None) -> tuple[Parts, Patches]:
 
 
 # -- their bytes -------------------------------------------------------------
-
-
-def pack(record: Record) -> bytes:
-    """Return a record's bytes."""
-    return ormsgpack.packb(STORED.unstructure(record))
 
 
 def unpack(data: bytes, kind: type[T]) -> T:
@@ -185,35 +179,44 @@ def unpack(data: bytes, kind: type[T]) -> T:
     return structure(STORED, plain, kind, "record")
 
 
-def head_record(head: LineHead, base: Parts | None) -> LineHead:
-    """Return a head as it is recorded, in a line whose changes have the rest of *base*."""
+def pack_head(head: LineHead, base: Parts | None) -> bytes:
+    """Return the bytes of the head of a line whose changes have the rest of *base*."""
     sent = head.sent
     if sent is not None:
-        sent = SentWrite(sent.head, *_apart(sent.parts, base))
-    return attrs.evolve(head, base=None if base is None else stamps_of(base), sent=sent)
+        sent = SentWrite(sent.head, *_apart(sent.parts, base, _NO_PATCHES))
+    stamps = None if base is None else stamps_of(base)
+    return ormsgpack.packb(STORED.unstructure(attrs.evolve(head, base=stamps, sent=sent)))
 
 
-def change_record(
+def pack_change(  # noqa: PLR0913 - each is another fact about one change
     at: int,
     parts: Parts,
     base: Parts | None,
     *,
     first: Iterable[str] = (),
-    over: tuple[str, ...] = (),
-) -> LineChange:
+    over: Sequence[str] = (),
+    near: Patches = _NO_PATCHES,
+) -> tuple[bytes, Patches]:
     """
-    Return a change as it is recorded.
+    Return the bytes of a :class:`LineChange`, and the patches in it.
 
     Args:
         at: Microseconds since the epoch.
         parts: Parts as they are now.
         base: What they were before the line's first change of each; None when that is unknown.
         first: The parts of which this is the first one.
-        over: As in :class:`LineChange`.
+        over: As there.
+        near: Patches of an earlier one: what is typed lies where the last letter was.
     """
-    whole, patches = _apart(parts, base)
-    before = {} if base is None else {name: base[name] for name in first}
-    return LineChange(at=at, parts=whole, over=over, patches=patches, base=before)
+    whole, patches = _apart(parts, base, near)
+    plain: dict[str, Any] = {"at": at, "parts": whole}
+    if patches:
+        plain["patches"] = patches
+    if over:
+        plain["over"] = over
+    if base is not None and first:
+        plain["base"] = {name: base[name] for name in first}
+    return ormsgpack.packb(plain), patches
 
 
 # -- what the records of a line add up to ------------------------------------
@@ -289,15 +292,15 @@ class LineState:
         self.head, self.base = view.head(None), view.base_of(changed)
         self.steps, self.after = [*self.steps, *self.after], []
 
-    def records(self) -> list[Record]:
-        """Return the records that say as much, each in its place."""
+    def records(self) -> dict[int, bytes]:
+        """Return the records that say as much, by their places."""
         now = self.recorded()
-        first = now.ours if now.base is not None else ()
-        changes: list[Record] = []
-        for step in (*self.steps, *self.after):
-            changes.append(change_record(step.at, step.parts, now.base, first=first))
+        records = {0: pack_head(now.head, now.base)}
+        first: Iterable[str] = now.ours
+        for place, step in enumerate((*self.steps, *self.after), 1):
+            records[place], _ = pack_change(step.at, step.parts, now.base, first=first)
             first = ()
-        return [head_record(now.head, now.base), *changes]
+        return records
 
     def recorded(self) -> Recorded:
         """Return what a line says that has these records, for its live session."""
@@ -433,7 +436,7 @@ def unlike(parts: Parts, others: Parts) -> Parts:
     }
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(eq=False)
 class Recorded:
     """
     What a line says, as its live session knows it.
@@ -444,6 +447,7 @@ class Recorded:
         ours: The parts that changed, as they are now.
         after: Those of them that changed since the write was sent, if one was.
         source: All parts of the session that the base is of, where that is known.
+        patches: Those that were recorded last.
     """
 
     head: LineHead
@@ -451,6 +455,7 @@ class Recorded:
     ours: Parts
     after: Parts = attrs.field(factory=dict)
     source: EncodedParts | None = None
+    patches: Patches = attrs.field(factory=dict)
 
     def has_moved(self, view: SessionView) -> bool:
         """Return whether a session's changes rest on something else now than the line says."""
@@ -479,9 +484,9 @@ class Recorded:
 
     def next(
         self, view: SessionView, ours: Parts, at: int, sent: SentWrite | None
-    ) -> tuple[LineChange | None, Recorded]:
+    ) -> tuple[bytes | None, Recorded]:
         """
-        Return what is new of a session, and what the line says with it.
+        Return the record of what is new of a session, if something is, and what the line says with it.
 
         Args:
             view: How the session stands.
@@ -489,15 +494,16 @@ class Recorded:
             at: Microseconds since the epoch.
             sent: A write whose answer is not known.
         """
-        over = tuple(sorted(self.ours.keys() - ours.keys()))
+        over = sorted(self.ours.keys() - ours.keys())
         parts = unlike(ours, self.ours)
-        base, after, change = self.base, self.after, None
+        base, after, patches, change = self.base, self.after, self.patches, None
         if parts or over:
             first = () if base is None else [name for name in parts if name not in base]
             if base is not None and first:
                 base = {**base, **(view.base_of(first) or {})}
-            change = change_record(at, parts, base, first=first, over=over)
+            change, patches = pack_change(at, parts, base, first=first, over=over, near=patches)
             if sent is not None:
                 after = {name: data for name, data in after.items() if name not in over} | parts
         head = self.head_for(view, sent)
-        return change, Recorded(head=head, base=base, ours=ours, after=after, source=view.base)
+        now = Recorded(head, base, ours, after, view.base, patches)
+        return change, now

@@ -25,12 +25,11 @@ from sessionkit.events import JournalFailed, JournalSetAside, SessionEvent
 from sessionkit.journal.changes import (
     LineState,
     Parts,
-    Record,
     Recorded,
     SentWrite,
     SessionView,
-    change_record,
-    head_record,
+    pack_change,
+    pack_head,
     unlike,
 )
 from sessionkit.journal.store import (
@@ -45,7 +44,6 @@ from sessionkit.journal.store import (
     former_folders,
     move_aside,
 )
-from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks
 from sessionkit.session.fields import to_micros
@@ -625,17 +623,12 @@ def _begun(  # noqa: PLR0913 - each is another fact about one line
         after = unlike(ours, first)
         base = view.base_of(ours.keys() | first.keys())
         head = attrs.evolve(head, sent_place=1)
-    records: list[Record] = [
-        head_record(head, base),
-        change_record(at, first, base, first=() if base is None else base.keys() - {STAMPS}),
-    ]
+    begun, patches = pack_change(at, first, base, first=ours.keys() | first.keys())
+    records = {0: pack_head(head, base), 1: begun}
     if after:
-        records.append(change_record(at, after, base))
-    return News(
-        [LineWrite(line, dict(enumerate(records)), anew=True)],
-        line,
-        Recorded(head=head, base=base, ours=ours, after=after, source=view.base),
-    )
+        records[2], patches = pack_change(at, after, base)
+    recorded = Recorded(head, base, ours, after, view.base, patches)
+    return News([LineWrite(line, records, anew=True)], line, recorded)
 
 
 def _gone_on(  # noqa: PLR0913 - each is another fact about one line
@@ -662,7 +655,7 @@ def _gone_on(  # noqa: PLR0913 - each is another fact about one line
         landed: True when the write that was sent before is stored.
         is_sent_now: True when *sent* is about to be sent.
     """
-    records: dict[int, Record] = {}
+    records: dict[int, bytes] = {}
     place = line.place
     if landed or recorded.has_moved(view):
         # What the changes rest on is another one: the line is written anew.
@@ -670,7 +663,7 @@ def _gone_on(  # noqa: PLR0913 - each is another fact about one line
         if landed:
             state.land()
         state.rest_on(view)
-        records, recorded = dict(enumerate(state.records())), state.recorded()
+        records, recorded = state.records(), state.recorded()
         place = len(records)
     is_anew = bool(records)
     change, now = recorded.next(view, ours, at, sent)
@@ -681,9 +674,9 @@ def _gone_on(  # noqa: PLR0913 - each is another fact about one line
         now.head = attrs.evolve(now.head, sent_place=place - 1)
         now.after = unlike(ours, sent.parts)
         if now.after:
-            records[place] = change_record(at, now.after, now.base)
+            records[place], now.patches = pack_change(at, now.after, now.base)
     if now.head is not recorded.head:
-        records[0] = head_record(now.head, now.base)
+        records[0] = pack_head(now.head, now.base)
     if not records:
         return None
     return News([LineWrite(line, records, anew=is_anew)], line, now)

@@ -27,9 +27,7 @@ from sessionkit.journal.changes import (
     LineChange,
     LineHead,
     LineState,
-    Record,
     base_of,
-    pack,
     unpack,
 )
 from sessionkit.records import short_repr
@@ -120,13 +118,13 @@ class LineWrite(NamedTuple):
     """
 
     line: JournalLine
-    records: Mapping[int, Record]
+    records: Mapping[int, bytes]
     anew: bool = False
 
 
 def anew(line: JournalLine, state: LineState) -> LineWrite:
     """Return what is written to have a line say what a state does, and nothing else."""
-    return LineWrite(line, dict(enumerate(state.records())), anew=True)
+    return LineWrite(line, state.records(), anew=True)
 
 
 def end_of(line: JournalLine) -> LineWrite:
@@ -151,7 +149,6 @@ class JournalFile:
     def __init__(self, path: Path, connection: sqlite3.Connection, *, fsync: bool) -> None:
         """Take a file that is open and locked; *fsync* says whether the disk must hold a change before it counts."""
         self.path = path
-        self._name = str(path)
         self.lines: dict[int, JournalLine] = {}
         self.damage: str | None = None
         self._connection = connection
@@ -283,8 +280,7 @@ class JournalFile:
             self.damage = self.damage or str(error)
 
     def _open_log(self) -> None:
-        if self._fsync:
-            self._log = os.open(f"{self.path}{_LOG}", _FLAGS | os.O_CREAT, 0o600)
+        self._log = os.open(f"{self.path}{_LOG}", _FLAGS | os.O_CREAT, 0o600)
 
     # -- records ----------------------------------------------------------------
 
@@ -302,22 +298,18 @@ class JournalFile:
         """
         drops: list[tuple[int, int]] = []
         rows: list[_Row] = []
-        sizes: list[int] = []
         for line, records, is_anew in writes:
             begin = line.number * _PLACES
             if is_anew and line.place:
                 drops.append((begin, begin + _PLACES - 1))
-            size = 0
-            for place, record in records.items():
-                key, data = begin + place, pack(record)
+            for place, data in records.items():
+                key = begin + place
                 rows.append((key, _checksum(key, data), data))
-                size += len(data)
-            sizes.append(size)
         self._run(drops, rows)
         self._written += 1
         self._stale = True
-        for write, size in zip(writes, sizes, strict=True):
-            self._note(write, size)
+        for write in writes:
+            self._note(write)
         if self._size > _MOST:
             self.tidy()
 
@@ -345,20 +337,21 @@ class JournalFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def _note(self, write: LineWrite, size: int) -> None:
-        line = write.line
-        removed = line.size if write.anew else 0  # it is written over, too
-        self._size += size + removed + 2 * _PAGE
-        if write.anew:
-            line.place = line.size = line.begin = 0
+    def _note(self, write: LineWrite) -> None:
+        line, records, is_anew = write
+        size = sum(map(len, records.values()))
+        self._size += size + 2 * _PAGE
+        if is_anew:
+            self._size += line.size  # it is written over, too
+            line.place = line.size = 0
+            line.begin = size
         line.size += size
-        line.begin = line.begin or line.size
-        line.place = max(line.place, *(place + 1 for place in (-1, *write.records)))
-        line.done = not line.place
-        if line.done:
-            self.lines.pop(line.number, None)
-        else:
+        if records:
+            line.place = max(line.place, max(records) + 1)
             self.lines[line.number] = line
+        else:
+            line.done = True
+            self.lines.pop(line.number, None)
 
     def state(self, line: JournalLine) -> LineState:
         """
@@ -399,7 +392,7 @@ class JournalFile:
                 break
         return sorted(found)
 
-    def _record(self, key: int) -> Record:
+    def _record(self, key: int) -> LineHead | LineChange:
         """Return a record; raises ValueError where it is not as it was written."""
         rows = self._read("SELECT checksum, data FROM record WHERE id = ?", (key,))
         checksum, data = rows[0] if rows else (None, None)
@@ -456,11 +449,8 @@ class JournalFile:
 
     def is_removed(self) -> bool:
         """Return whether somebody has removed the file: what is written then is written nowhere."""
-        try:
-            os.stat(self._name)  # noqa: PTH116 - at each change; a Path takes twice as long
-        except FileNotFoundError:
-            return True
-        return False
+        # By its log, which goes with it: that is open, and to look up a path takes longer than the rest of a write.
+        return self._log is not None and os.fstat(self._log).st_nlink == 0
 
     def abandon(self) -> None:
         """Let go of the file that was removed, and of its lines."""
@@ -477,9 +467,9 @@ class JournalFile:
 
     def let_go(self) -> None:
         """Leave the file to whoever comes next; doing so twice is fine."""
+        self._close_log()
         with suppress(sqlite3.Error):  # what it can't move out of its log is moved by the next one
             self._connection.close()
-        self._close_log()
 
     def leave_to_parent(self) -> None:
         """In a child: never touch the file again, which is the parent's."""
