@@ -18,6 +18,7 @@ from session_benchmarks.contention import contention_rows
 from session_benchmarks.counts import count_rows
 from session_benchmarks.flushes import flush_rows
 from session_benchmarks.imports import import_rows
+from session_benchmarks.journals import journal_rows
 from session_benchmarks.merges import merge_rows
 from session_benchmarks.pages import page_rows
 from session_benchmarks.peer_rows import peer_rows
@@ -85,6 +86,7 @@ MEASUREMENTS: Final[dict[str, Measurement[Any]]] = {
     "codec": Measurement(memory, codec_rows),
     "merge": Measurement(memory, merge_rows),
     "persist-input": Measurement(_normal, input_rows),
+    "journal": Measurement(_normal, journal_rows),
     "schedule": Measurement(_normal, schedule_rows),
     "sqlite-burst": Measurement(_normal, _ONE_WRITE),
     "sqlite-rerun": Measurement(_normal, rerun_rows),

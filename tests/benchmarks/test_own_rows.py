@@ -19,6 +19,7 @@ from session_benchmarks.callers import (
 from session_benchmarks.codecs import codec_rows
 from session_benchmarks.data import SMALL
 from session_benchmarks.imports import import_rows
+from session_benchmarks.journals import journal_rows
 from session_benchmarks.pages import page_rows
 from session_benchmarks.plan import Plan
 from session_benchmarks.rows import Point, Row, Target
@@ -58,6 +59,19 @@ def test_input_rows_show_the_slow_calls_too(store: Backend) -> None:
     assert f"{half.measured}: 99 % of the calls" == most.measured
     assert half.pair.ours <= most.pair.ours
     assert (True, False) == (half.steady, most.steady)
+
+
+def test_a_journal_has_rows_for_first_and_further_changes(store: Backend) -> None:
+    """Of both sizes, with and without it."""
+    rows = list(journal_rows(store, ONCE))
+
+    name = "persist_input with a journal, session of"
+    assert [
+        f"{name} {size} kB, {which}"
+        for size in (2, 20)
+        for which in ("first change", "further changes")
+    ] == [row.measured for row in rows]
+    assert all(row.pair.ours > 0 for row in rows)
 
 
 def test_scheduling_and_codec_are_measured(store: Backend) -> None:
