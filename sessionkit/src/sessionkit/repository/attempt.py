@@ -40,8 +40,11 @@ class Intent(NamedTuple):
 
 
 def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> Encoded:
-    """Encode a session, and tell what can't be kept; each value once."""
+    """Encode a session, and tell what can't be kept, or did not fit as it was read; each value once."""
     encoded = encode_live(context, session, track)
+    if session.states is not None:
+        for path, reason in session.states.take_not_read().items():
+            context.emit(ValueNotRead(session_id=session.session_id, path=path, reason=reason))
     if not encoded.refused and not session.not_kept:
         return encoded
     told = {value.path for value in session.not_kept}
@@ -52,9 +55,6 @@ def encode_to_save(context: SaveContext, session: UserSession, track: Track) -> 
                 session_id=session.session_id, path=value.path, reason=value.reason
             )
             context.emit(event)
-    if session.states is not None:
-        for path, reason in session.states.take_not_read().items():
-            context.emit(ValueNotRead(session_id=session.session_id, path=path, reason=reason))
     return encoded
 
 
