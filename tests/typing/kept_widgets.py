@@ -24,6 +24,12 @@ def values() -> None:
     assert_type(sk.time_input("x", time(1), key="x"), time)
 
 
+def tables() -> None:
+    """A data editor gives back what it was given."""
+    assert_type(sk.data_editor([1, 2], key="x", num_rows="dynamic"), list[int])
+    assert_type(sk.data_editor({"a": 1}, key="x"), dict[str, int])
+
+
 def arguments() -> None:
     """What a widget does not take is an error."""
     sk.text_input("x", key="x", no_such=1)  # type: ignore[call-overload]

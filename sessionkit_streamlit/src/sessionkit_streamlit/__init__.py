@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     # Kept, each has the signature that it has in Streamlit.
     from streamlit import checkbox as checkbox
     from streamlit import color_picker as color_picker
+    from streamlit import data_editor as data_editor
     from streamlit import date_input as date_input
     from streamlit import datetime_input as datetime_input
     from streamlit import feedback as feedback
@@ -62,6 +63,7 @@ _HOMES: Final = {
     "app_options": "sessionkit_streamlit.browser.app",
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
     "current_router": "sessionkit_streamlit.routes.router",
+    "data_editor": "sessionkit_streamlit.widgets.data_editor",
     "kept": "sessionkit_streamlit.widgets.kept",
     "persist": "sessionkit_streamlit.widgets.named_keys",
     "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",

@@ -133,6 +133,7 @@ class Widgets:
         marks: The marks of what widgets show that the page was told last.
         unasked: When a run that nobody asked for put a value into a widget, by key.
         overtaken: What the user typed over that was changed elsewhere and not shown yet, by path.
+        editors: The data editors that keep their edits, by key.
         lock: Held while values go from the session to the widgets, or back.
     """
 
@@ -153,6 +154,7 @@ class Widgets:
     marks: Marks = attrs.field(factory=lambda: Marks("", {}, {}))
     unasked: dict[str, float] = attrs.field(factory=dict)
     overtaken: dict[str, FieldDecision] = attrs.field(factory=dict)
+    editors: dict[str, Any] = attrs.field(factory=dict, repr=False)
     lock: RLock = attrs.field(factory=RLock, repr=False)
 
     def begin_era(self) -> None:
@@ -162,6 +164,7 @@ class Widgets:
             held.clear()
         for noted in (self.replaced, self.unasked, self.overtaken, self.sent, self.deleted):
             noted.clear()
+        self.editors.clear()
 
     def agree(self, key: str, value: Any) -> None:  # noqa: ANN401 - any value a widget may return
         """Note that Streamlit's state and the session hold *value*."""

@@ -66,7 +66,7 @@ def kept(widget: W) -> W:
         if key is None and form.key_at is not None and len(args) > form.key_at:
             key = args[form.key_at]
         if key is None or key == "":
-            raise TypeError(_without_key(form.name, args))
+            raise TypeError(without_key(form.name, args))
         key = str(key)
         connection = keep(key)
         value = widget(*args, **more)
@@ -194,10 +194,19 @@ def _refusal(name: str, reason: str) -> str:
     return f"{name} can't be kept: {reason}"
 
 
-def _without_key(name: str, args: tuple[Any, ...]) -> str:
+def without_key(name: str, args: tuple[Any, ...], *, quoted: bool = True) -> str:
+    """
+    Say that a widget needs a key.
+
+    Args:
+        name: What the widget is called.
+        args: What it was called with.
+        quoted: Whether the first of those is a text.
+    """
     label = args[0] if args and isinstance(args[0], str) else "Label"
     key = re.sub(r"\W+", "_", label.lower()).strip("_") or "name"
+    first = repr(label) if quoted else label
     return (
-        f"{name}({label!r}) needs a key, under which its value is kept: "
-        f"write {name}({label!r}, ..., key={key!r})"
+        f"{name}({first}) needs a key, under which its value is kept: "
+        f"write {name}({first}, ..., key={key!r})"
     )
