@@ -251,6 +251,33 @@ def test_a_fork_waits_for_who_writes_into_the_journal(
     assert process.journal.keep(UserSession(session_id="other")), "the parent goes on"
 
 
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="the system has no fdatasync")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_waits_for_no_disk_of_its_parents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that waited for the disk when the process forked is not in the child."""
+    process = JournaledProcess(tmp_path, fsync=True)
+    reached, gate = Event(), Event()
+    sync = os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        if not reached.is_set():
+            reached.set()
+            assert gate.wait(PATIENCE)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    waiting = Thread(target=lambda: process.journal.keep(UserSession(session_id="s")))
+    waiting.start()
+    assert reached.wait(PATIENCE)
+    child = UserSession(session_id="child")
+
+    in_a_child(lambda: process.journal.keep(child) or os._exit(2))
+    gate.set()
+    waiting.join()
+
+
 ENDING_CHILD = """
 child = os.fork()
 if child == 0:

@@ -237,15 +237,12 @@ class Journal:
 
     def _shorten(self, live: LiveEntry, line: JournalLine) -> None:
         """Write a line anew that has become long: of its changes a few moments are told apart."""
-        recorded, live.recorded = (
-            live.recorded,
-            None,
-        )  # what the file says is not known till it is written
+        source = None if live.recorded is None else live.recorded.source
+        live.recorded = None  # what the file says is not known till it is written
         state = line.file.state(line).thinned()
         line.file.write([anew(line, state)])
         live.recorded = state.recorded()
-        if recorded is not None:
-            live.recorded.source = recorded.source
+        live.recorded.source = source
 
     def _failed(self, error: Exception, session_id: str | None) -> None:
         if not self._failing:  # once, until it works again

@@ -477,7 +477,10 @@ class JournalFile:
 
         # SQLite would move and remove the parent's log when the connection is closed, as it is once nobody has it.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
-        self._close_log()
+        # Without the lock, which a thread of the parent may have had: here there is one thread.
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
 
     def _close_log(self) -> None:
         with self._syncing:
