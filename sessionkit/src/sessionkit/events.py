@@ -213,7 +213,7 @@ class ValueNotSaved(SessionEvent):
 @attrs.frozen(kw_only=True)
 class ValueNotRead(SessionEvent):
     """
-    A stored value can't be read in this process; the app doesn't see it, and it stays stored as it is.
+    A stored value can't be read in this process, or does not fit its field of typed state; the app doesn't see it, and it stays stored as it is.
 
     Attributes:
         path: Where it lies, such as ``inputs['size']``.
