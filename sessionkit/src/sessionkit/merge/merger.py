@@ -306,7 +306,7 @@ def stamped(
     decoded = Decoded() if decoded is None else decoded
     # What is not stamped has no tree, and what it was is not asked for.
     changed = {name: part for name, part in changes.parts.items() if _is_stamped(name)}
-    gone = any(name not in after and is_known(name) for name in before)
+    gone = any(map(is_known, before.keys() - after.keys()))
     if not changed and not gone:
         return after
     [known] = _stamps_of(codec, [before], decoded)
