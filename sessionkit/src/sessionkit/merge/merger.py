@@ -7,8 +7,7 @@ The rules of :mod:`sessionkit.merge.rules` decide, where no policy says otherwis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -93,85 +92,93 @@ class Merger:
         """
         decoded = Decoded() if decoded is None else decoded
         sides = _sides(codec, (base or {}, ours, theirs), decoded)
-        taken, met = self._sorted_out(sides)
+        data, stamps, met = self._sorted_out(sides)
         trees: dict[str, Tree] = {}
         if met:
-            self._merge(codec, _gathered(codec, met, sides, decoded), decoded, taken, trees)
-        merged = {name: part.data for name, part in taken.items() if part.data is not None}
-        stamps = {name: one for name in merged if (one := taken[name].stamps) is not None}
+            gathered = _gathered(codec, met, sides, decoded)
+            self._merge(codec, gathered, sides, decoded, data, stamps, trees)
+        merged = {name: part for name, part in data.items() if part is not None}
+        kept = {name: one for name in merged if (one := stamps.get(name)) is not None}
         for name in merged:
             if name.startswith(HISTORIES) and ours.get(name) != theirs.get(name):
                 known = sides if base is not None else None
                 states = [side.parts for side in sides]
                 merged[name] = _history(codec, decoded, name, merged, states, known)
-        if not trees:
+        if kept and not trees:
             for side in (sides[2], sides[1]):
-                if stamps and stamps == side.stamps:
+                if kept == side.stamps:
                     return merged | {STAMPS: side.parts[STAMPS]}
-        return write_stamps(codec, merged, stamps, trees, decoded)
+        return write_stamps(codec, merged, kept, trees, decoded)
 
-    def _sorted_out(self, sides: Sequence[_Side]) -> tuple[dict[str, _Part], list[str]]:
-        """Return the parts as the side has them that changed them, and the names of those that both did."""
+    def _sorted_out(
+        self, sides: Sequence[_Side]
+    ) -> tuple[dict[str, bytes | None], dict[str, bytes | None], list[str]]:
+        """Return the parts and their stamps as the side has them that changed them, and the names of those that both did."""
         base, ours, theirs = sides
-        taken: dict[str, _Part] = {}
+        data: dict[str, bytes | None] = {**ours.parts}
+        data.pop(STAMPS, None)
+        stamps: dict[str, bytes | None] = {**ours.stamps}
         met: list[str] = []
         for name in dict.fromkeys((*ours.parts, *theirs.parts)):
-            if name == STAMPS:
+            others, before = theirs.parts.get(name), base.parts.get(name)
+            others_at, before_at = theirs.stamps.get(name), base.stamps.get(name)
+            if name == STAMPS or (others == before and others_at == before_at):
                 continue
-            before, mine, others = base.at(name), ours.at(name), theirs.at(name)
-            taken[name] = mine
-            if others == before:
-                continue
-            if mine == before:
-                taken[name] = others
-            elif mine != others or self._counts(name):
+            mine, mine_at = data.get(name), stamps.get(name)
+            if mine == before and mine_at == before_at:
+                data[name], stamps[name] = others, others_at
+            elif mine != others or mine_at != others_at or self._counts(name):
                 met.append(name)
-        unknown = [name for name in met if not is_known(name)]
-        for name in unknown:  # as a newer release has stored it
-            taken[name] = theirs.at(name)
+        for name in [name for name in met if not is_known(name)]:  # as a newer release has it
+            data[name], stamps[name] = theirs.parts.get(name), theirs.stamps.get(name)
             met.remove(name)
-        return taken, met
+        return data, stamps, met
 
-    def _merge(
+    def _merge(  # noqa: PLR0913, PLR0917 - what decodes and encodes, and what takes it
         self,
         codec: SessionCodec,
         met: Sequence[_Met],
+        sides: Sequence[_Side],
         decoded: Decoded,
-        taken: dict[str, _Part],
+        data: dict[str, bytes | None],
+        stamps: dict[str, bytes | None],
         trees: dict[str, Tree],
     ) -> None:
         """
         Merge parts that both sides changed: all of them before any is encoded.
 
-        What is as one side has it is taken as it is there. What is not goes encoded into *taken*, and its stamps
+        What is as one side has it is taken as it is there. What is not goes encoded into *data*, and its stamps
         into *trees*.
         """
         rules = [self._rules(one.name, *one.plain[1:]) for one in met]
         parts = [
             merge_part(*one.plain, one.when, rule) for one, rule in zip(met, rules, strict=True)
         ]
-        stamps = [
+        merged = [
             NO_STAMP if part is None else merge_stamps(part, *one.plain, one.when)
             for one, part in zip(met, parts, strict=True)
         ]
+        _, ours, theirs = sides
         dumps = codec.serializer.dumps
         fresh: list[tuple[bytes, PlainPart]] = []
-        for one, part, tree in zip(met, parts, stamps, strict=True):
-            (_, mine, others), (_, ours, theirs) = one.encoded, one.plain
-            data = mine.data if part is ours else others.data if part is theirs else None
-            if data is None and part is not None:
-                data = dumps(part)
+        for (name, (_, mine, others), when), part, tree in zip(met, parts, merged, strict=True):
+            if part is None or part is mine:
+                data[name] = None if part is None else ours.parts[name]
+            elif part is others:
+                data[name] = theirs.parts[name]
+            else:
+                new = dumps(part)
                 # What is equal is one object: it takes no memory of its own, and is compared at once.
-                data = next((side.data for side in (mine, others) if side.data == data), data)
-                fresh.append((data, part))
-            known = None
-            if tree == one.when.ours:
-                known = mine.stamps
-            elif tree == one.when.theirs:
-                known = others.stamps
+                same = (one for side in (ours, theirs) if (one := side.parts.get(name)) == new)
+                data[name] = new = next(same, None) or new
+                fresh.append((new, part))
+            stamps[name] = None
+            if tree == when.ours != NO_STAMP:
+                stamps[name] = ours.stamps[name]
+            elif tree == when.theirs != NO_STAMP:
+                stamps[name] = theirs.stamps[name]
             elif tree != NO_STAMP:
-                trees[one.name] = tree
-            taken[one.name] = _Part(data, None if tree == NO_STAMP else known)
+                trees[name] = tree
         decoded.put(*fresh)
 
     def _rules(self, name: str, *sides: PlainPart | None) -> Mapping[str, Rule]:
@@ -188,28 +195,17 @@ class Merger:
         return name in _COUNTING or self.policies.at(*_path(name)).sums
 
 
-class _Part(NamedTuple):
-    """A part as one side has it, with its stamps; both encoded."""
-
-    data: bytes | None
-    stamps: bytes | None
-
-
 class _Side(NamedTuple):
     """What one side has, with the stamps of its parts; all encoded."""
 
     parts: Mapping[str, bytes]
     stamps: Mapping[str, bytes]
 
-    def at(self, name: str) -> _Part:
-        return _Part(self.parts.get(name), self.stamps.get(name))
-
 
 class _Met(NamedTuple):
-    """A part that both sides changed: as base, ours and theirs have it, encoded and decoded."""
+    """A part that both sides changed, as base, ours and theirs have it, and when each got what it has."""
 
     name: str
-    encoded: tuple[_Part, _Part, _Part]
     plain: tuple[PlainPart | None, PlainPart | None, PlainPart | None]
     when: When
 
@@ -221,22 +217,19 @@ def _sides(
 
 
 def _gathered(
-    codec: SessionCodec, names: Iterable[str], sides: Sequence[_Side], decoded: Decoded
+    codec: SessionCodec, names: Sequence[str], sides: Sequence[_Side], decoded: Decoded
 ) -> list[_Met]:
     """Return parts decoded, with their stamps: all of them before anything is merged."""
-    base, ours, theirs = sides
-    encoded = [(name, (base.at(name), ours.at(name), theirs.at(name))) for name in names]
-    each = [(name, one) for name, three in encoded for one in three]
-    parts = iter(decoded.parts(codec, [(name, one.data) for name, one in each]))
-    trees = iter(decoded.values(codec, [one.stamps for _, one in each]))
+    each = [(name, side) for name in names for side in sides]
+    parts = iter(decoded.parts(codec, [(name, side.parts.get(name)) for name, side in each]))
+    trees = iter(decoded.values(codec, [side.stamps.get(name) for name, side in each]))
     return [
         _Met(
             name,
-            three,
             (next(parts), next(parts), next(parts)),
-            When(*(tree or NO_STAMP for tree in islice(trees, len(three)))),
+            When(next(trees) or NO_STAMP, next(trees) or NO_STAMP, next(trees) or NO_STAMP),
         )
-        for name, three in encoded
+        for name in names
     ]
 
 

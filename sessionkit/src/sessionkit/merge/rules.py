@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from operator import is_
 from typing import Any, Final
 
 from sessionkit.encoding.parts import PlainPart
@@ -112,7 +111,7 @@ def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
     ours: Any,
     theirs: Any,
     when: When,
-) -> dict[Any, Any]:
+) -> Any:
     """
     Merge what three dicts hold under *keys*, each by its rule of *rules* or the usual one; what goes is left out.
 
@@ -121,30 +120,32 @@ def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
     merged = {}
     # Most entries are alike: then it does not matter to the usual rule what either side was before.
     alike = ours.keys() - changed_keys(theirs, ours) - rules.keys()
-    times = when.of(key for key in keys if key not in alike)
+    times = when.of([key for key in keys if key not in alike])
+    is_ours = is_theirs = True
     for key in keys:
         if key in alike:
             merged[key] = ours[key]
             continue
-        value, others = ours.get(key, MISSING), theirs.get(key, MISSING)
+        mine, others = ours.get(key, MISSING), theirs.get(key, MISSING)
         rule = rules.get(key, _merge_unlike)
         # Of two dicts it is not known yet whether they are alike.
-        is_same = rule is _merge_unlike and type(value) in DICT_TYPES and same_stored(value, others)
-        if not is_same:
-            value = rule(base.get(key, MISSING), value, others, times[key])
+        if rule is _merge_unlike and type(mine) in DICT_TYPES and same_stored(mine, others):
+            merged[key] = mine
+            continue
+        value = rule(base.get(key, MISSING), mine, others, times[key])
+        is_ours, is_theirs = is_ours and value is mine, is_theirs and value is others
         if value is not MISSING:
             merged[key] = value
-    return next((side for side in (ours, theirs) if _is_made_of(merged, side)), merged)
+    if is_ours and _in_order_of(ours, merged):
+        return ours
+    if is_theirs and _in_order_of(theirs, merged):
+        return theirs
+    return merged
 
 
-def _is_made_of(merged: dict[Any, Any], side: dict[Any, Any]) -> bool:
-    """Return whether what was merged is just what one side has; in doubt not."""
-    return (
-        len(merged) == len(side)
-        and all(map(is_, merged.values(), side.values()))
-        and list(merged) == list(side)
-        and {str}.issuperset(map(type, side))  # 1 equals True
-    )
+def _in_order_of(side: Mapping[Any, Any], merged: Mapping[Any, Any]) -> bool:
+    """Return whether two dicts surely have the same keys in the same order."""
+    return list(side) == list(merged) and {str}.issuperset(map(type, side))  # 1 equals True
 
 
 def key_order(
@@ -299,7 +300,9 @@ def merge_part(
         merged = merge_value(b, o, t, when)
         return None if merged is MISSING else merged
     known = base or {}
-    fields = merge_entries(dict.fromkeys((*ours, *theirs)), rules, known, ours, theirs, when)
+    fields: PlainPart = merge_entries(
+        dict.fromkeys((*ours, *theirs)), rules, known, ours, theirs, when
+    )
     if "user_id" in fields:
         fields = fields | _merge_owner(base, ours, theirs)
         return {field: value for field, value in fields.items() if value is not MISSING}
