@@ -120,6 +120,30 @@ def test_disjoint_changes_all_survive_and_commute(data: st.DataObject) -> None:
     assert decoded(together) == decoded(MERGER.encoded(CODEC, base, other, one))
 
 
+@pytest.mark.parametrize("name", ["inputs", "form:f"])
+def test_what_one_side_has_is_taken_as_it_is_there(name: str) -> None:
+    """Both changed one field, and the part is as the later one left it: nothing is encoded again, nor are the stamps."""
+
+    def changed_to(value: int) -> EncodedParts:
+        return encoded(
+            lambda session: (
+                session.inputs.update(a=value)
+                if name == "inputs"
+                else session.form_states["f"].data.update(a=value)
+            )
+        )
+
+    base = stamp_changes(CODEC, {}, encoded(), 1)
+    earlier = stamp_changes(CODEC, base, changed_to(7), 2)
+    later = stamp_changes(CODEC, base, changed_to(8), 3)
+
+    for ours, theirs in ((earlier, later), (later, earlier)):
+        merged = MERGER.encoded(CODEC, base, ours, theirs)
+        assert later == merged
+        assert later[name] is merged[name]
+        assert later[STAMPS] is merged[STAMPS]
+
+
 @FEW
 @given(SESSIONS, SESSIONS)
 def test_identity_of_whole_sessions(one: UserSession, other: UserSession) -> None:
