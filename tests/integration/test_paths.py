@@ -135,7 +135,7 @@ def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSess
         other.check_store()
         return trace(lambda: other.bootstrap(session.session_id))
 
-    assert_within(Trace(28, 67), once)
+    assert_within(Trace(28, 65), once)
 
 
 def test_a_save_that_meets_another_one(

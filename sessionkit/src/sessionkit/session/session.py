@@ -129,7 +129,7 @@ def _last(session: Any) -> datetime:
 
 
 def _set_last(session: Any, moment: datetime) -> None:
-    session.activity.micros = to_micros(moment)
+    session.activity.last = to_micros(moment) * _MICROSECOND
 
 
 def _note_owner(session: Any, _: attrs.Attribute[Any], user_id: Any) -> Any:
