@@ -84,6 +84,17 @@ def test_every_value_widget_of_streamlit_is_there() -> None:
         assert getattr(st, name).__doc__ == getattr(sk, name).__doc__
 
 
+def test_looks_at_nothing_but_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no file of secrets, what is not a function may not even be shown."""
+
+    class Unshown:
+        def __repr__(self) -> str:
+            raise FileNotFoundError
+
+    monkeypatch.setattr(st, "secrets", Unshown())
+    assert INSTALLED == sorted(value_widgets())
+
+
 @pytest.mark.parametrize("name", INSTALLED)
 def test_keeps_itself(browser: Any, write: Write, name: str) -> None:
     """What a widget shows is there again after F5 and a restart; nothing else is called, and it returns its value."""

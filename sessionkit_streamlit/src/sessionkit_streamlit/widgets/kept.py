@@ -163,9 +163,13 @@ def _form_of(widget: Any) -> _CallForm:  # noqa: ANN401 - whatever the app hands
 
 
 def _parameters(widget: Any) -> Mapping[str, Parameter]:  # noqa: ANN401 - as above
+    if not callable(
+        widget
+    ):  # first: to say so, inspect would show it, and st.secrets reads its file then
+        return {}
     try:
         return signature(widget).parameters
-    except (TypeError, ValueError):  # no function, or one that has none to show
+    except (TypeError, ValueError):  # it has none to show
         return {}
 
 
