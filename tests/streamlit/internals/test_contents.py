@@ -1,29 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All of Streamlit's state at once: equal to what Streamlit finds, found in one pass."""
+"""What a field looks up in Streamlit's state: what Streamlit's list of it says, and no list is made for it."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit.elements.widgets import text_widgets
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.runtime.state.session_state import SessionState
 
 from sessionkit_streamlit.internals import contents, observe
-from sessionkit_streamlit.internals.contents import QuickList
+from sessionkit_streamlit.internals.contents import CONTENTS_READERS, FieldState, Lookup
 from sessionkit_streamlit.internals.guard import moved
+from sessionkit_streamlit.internals.state import MISSING
 
 Page = Callable[[str], Path]
 
 LOOK = """
-from sessionkit_streamlit.internals.contents import listed
-from sessionkit_streamlit.internals.state import context, raw
+from sessionkit_streamlit.internals.contents import FieldState, Lookup
+from sessionkit_streamlit.internals.state import context
+
+NAMES = ["city", "none", "own", "early", "city-None", "more", "sometimes", "range", "tags", "table", "go", "nothing"]
 
 def look():
-    state = raw(context())
-    theirs = type(state).filtered_state.__wrapped__.fget(state)
-    assert theirs == listed(state)
+    state = context().session_state
+    theirs, ours = state.filtered_state, FieldState(state, Lookup()).filtered_state
+    assert theirs == dict(ours)
+    assert theirs.keys() - {"_sessionkit_browser"} == {key for key in NAMES if key in ours}
 
 look()
 persist("city", "none", "own")
@@ -46,7 +54,7 @@ look()
 """
 
 
-def test_list_is_the_one_that_streamlit_makes(page: Page, browser: Any) -> None:
+def test_what_is_looked_up_is_what_streamlit_lists(page: Page, browser: Any) -> None:
     """Own entries, fields that were set, sent, drawn, left out, without a key, with a selection, in all moments of a run."""
     tab = browser.open(page(LOOK)).run()
     tab.toggle(key="more").set_value(True).run()
@@ -61,7 +69,7 @@ def test_list_is_the_one_that_streamlit_makes(page: Page, browser: Any) -> None:
 
 
 def test_field_that_was_set_to_nothing_is_drawn_empty(page: Page, browser: Any) -> None:
-    """That is what a field reads the list for: the page is sent no value to begin with."""
+    """That is what a field looks for: the page is sent no value to begin with."""
     body = 'st.session_state["city"] = None\nst.text_input("City", "Ghent", key="city")\n'
 
     tab = browser.open(page(body)).run()
@@ -69,12 +77,52 @@ def test_field_that_was_set_to_nothing_is_drawn_empty(page: Page, browser: Any) 
     assert not tab.text_input(key="city").proto.HasField("default")
 
 
-@pytest.fixture(name="original")
-def _original() -> Any:
-    """Return Streamlit's own way; what comes up once a process may come up again."""
+def test_no_field_of_a_page_has_all_listed(
+    page: Page, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a page of many fields costs grows with their number, not with its square."""
+    body = "".join(f'st.text_input("Field", key="field{number}")\n' for number in range(20))
+    tab = browser.open(page(body)).run()
+    made = []
+    theirs = SessionState.filtered_state.fget  # type: ignore[attr-defined] - a property
+
+    def listed(state: SessionState) -> dict[str, Any]:
+        made.append(state)
+        return theirs(state)  # type: ignore[no-any-return] - as above
+
+    monkeypatch.setattr(SessionState, "filtered_state", property(listed))
+    tab.run()
+
+    assert not tab.exception
+    assert 1 >= len(made)  # one of so many is compared
+
+
+@pytest.mark.parametrize("name", CONTENTS_READERS)
+def test_fields_are_given_what_they_ask_for(name: str, page: Page, browser: Any) -> None:
+    """A red test here says which module of Streamlit asks in another way."""
+    browser.open(page("")).run()
+
+    assert isinstance(importlib.import_module(name).get_session_state(), FieldState)
+
+
+def test_all_else_of_the_state_is_streamlits_own() -> None:
+    """Some fields set a value that they have corrected."""
+    state = SafeSessionState(_state(), lambda: None)
+    given = FieldState(state, Lookup())
+
+    given.reset_state_value("city", "Bruges")
+
+    assert "Bruges" == given.filtered_state["city"]
+    assert "town" not in given.filtered_state
+    with pytest.raises(KeyError, match="town"):
+        given.filtered_state["town"]
+    assert (["city"], 1) == (list(given.filtered_state), len(given.filtered_state))
+
+
+@pytest.fixture(autouse=True)
+def _said_anew() -> None:
+    """What comes up once a process may come up again."""
     moved.cache_clear()
-    current = SessionState.filtered_state
-    return getattr(current, "__wrapped__", current).fget
 
 
 def _state() -> SessionState:
@@ -83,64 +131,76 @@ def _state() -> SessionState:
     return state
 
 
-def test_streamlits_own_way_is_taken_again_where_the_lists_differ(
-    original: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A release that finds more, or something else, gets what it finds; a warning says so once."""
-    quick = QuickList(original)
-    monkeypatch.setattr(contents, "listed", lambda _: {"city": "Bruges"})
+def _safe() -> SafeSessionState:
+    return SafeSessionState(_state(), lambda: None)
 
-    assert [{"city": "Ghent"}] * 3 == [quick(_state()) for _ in range(3)]
+
+def test_streamlits_own_way_is_taken_again_where_both_differ(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A release that finds something else gets what it finds; a warning says so once."""
+    look_up = Lookup()
+    monkeypatch.setattr(contents, "value_in", lambda *_: "Bruges")
+
+    assert ["Ghent"] * 3 == [look_up(_safe(), "city") for _ in range(3)]
     assert 1 == caplog.text.count("SessionState.filtered_state as expected")
 
 
-def test_lists_are_compared_again_and_again(original: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What differs only later is found later."""
-    quick = QuickList(original)
-    quick(_state())
-    monkeypatch.setattr(contents, "listed", lambda _: {"city": "Bruges"})
+def test_what_is_missing_for_us_alone_differs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release may keep values elsewhere."""
+    look_up = Lookup()
+    monkeypatch.setattr(contents, "value_in", lambda *_: MISSING)
 
-    assert {"city": "Bruges"} == quick(_state())
-    assert {"city": "Ghent"} in [quick(_state()) for _ in range(300)]
-    assert {"city": "Ghent"} == quick(_state())
+    assert "Ghent" == look_up(_safe(), "city")
+
+
+def test_values_are_compared_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs only later is found later."""
+    look_up = Lookup()
+    look_up(_safe(), "city")
+    monkeypatch.setattr(contents, "value_in", lambda *_: "Bruges")
+
+    assert "Bruges" == look_up(_safe(), "city")
+    assert "Ghent" in [look_up(_safe(), "city") for _ in range(300)]
+    assert "Ghent" == look_up(_safe(), "city")
 
 
 def test_state_of_another_shape_is_listed_by_streamlit(caplog: pytest.LogCaptureFixture) -> None:
     """Where the inside has moved, Streamlit's own way is taken."""
-    moved.cache_clear()
-    quick = QuickList(lambda state: {"from": state})
+    state = SimpleNamespace(filtered_state={"city": "elsewhere"})
 
-    assert {"from": "elsewhere"} == quick("elsewhere")
+    assert "elsewhere" == Lookup()(state, "city")
     assert 1 == caplog.text.count("SessionState.filtered_state as expected")
 
 
-def test_errors_of_a_component_do_not_end_it(
-    original: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_of_a_component_do_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that Streamlit's own way has as well says nothing of Streamlit."""
 
-    def broken(_: Any) -> dict[str, Any]:
+    class Broken:
+        @property
+        def filtered_state(self) -> dict[str, Any]:
+            raise TypeError
+
+    def broken(*_: object) -> Any:
         raise TypeError
 
-    def theirs(state: Any) -> Any:
-        return broken(state) if state == "broken" else original(state)
-
-    quick = QuickList(theirs)
+    look_up = Lookup()
     with monkeypatch.context() as patched:
-        patched.setattr(contents, "listed", broken)
+        patched.setattr(contents, "value_in", broken)
         with pytest.raises(TypeError):
-            quick("broken")
+            look_up(Broken(), "city")
 
-    quick(_state())
-    monkeypatch.setattr(contents, "listed", lambda _: {"city": "Bruges"})
-    assert {"city": "Bruges"} == quick(_state())
+    look_up(_safe(), "city")
+    monkeypatch.setattr(contents, "value_in", lambda *_: "Bruges")
+    assert "Bruges" == look_up(_safe(), "city")
 
 
-def test_a_state_that_is_no_property_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_that_asks_in_another_way_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook is left out, as everywhere else in Streamlit's inside."""
-    monkeypatch.setattr(SessionState, "filtered_state", lambda self: {"of": self})
+    monkeypatch.delattr(text_widgets, "get_session_state")
     places: list[Any] = []
 
     observe._wrap_contents(places)
 
-    assert not places
+    assert len(CONTENTS_READERS) - 1 == len(places)
+    assert text_widgets not in [owner for owner, _ in places]

@@ -1,64 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-All of Streamlit's state at once, in one quick pass.
+What Streamlit's state holds under a field's own key, without a list of all that it holds.
 
-Most widgets ask for the whole state to see whether one value in it is None, and so a page of
-many fields takes most of its time for that. What they are given here is equal to what
-Streamlit finds, which is looked at now and then; where it is not, Streamlit's own way is taken again.
+A field asks for that list, and looks in it at its own value alone: the list of a page with many fields is longer
+in each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from sessionkit_streamlit.internals.guard import MOVED, moved
-from sessionkit_streamlit.internals.state import (
-    MISSING,
-    element_prefix,
-    own_prefix,
-    value_kind,
-    values_of,
-)
+from sessionkit_streamlit.internals.state import MISSING, value_in
 
 CONTENTS: Final = "SessionState.filtered_state"
-CONTENTS_MODULE: Final = "streamlit.runtime.state.session_state"
 CONTENTS_EFFECT: Final = "each widget looks at all of st.session_state in Streamlit's own way"
+CONTENTS_READERS: Final = tuple(
+    f"streamlit.elements.widgets.{name}"
+    for name in (
+        "number_input",
+        "radio",
+        "selectbox",
+        "slider",
+        "text_widgets",
+        "time_widgets",
+    )
+)
+"""The modules whose fields ask for it."""
+
 _CHECKED: Final = 256
-"""One of so many lists is compared with Streamlit's own."""
+"""One of so many values is compared with what Streamlit's own list says."""
+
+_UNLISTED: Final = "None"
+"""Streamlit takes a widget whose key ends so for one without a key."""
 
 
-class QuickList:
-    """Lists what a raw state holds, of the app's own entries and of keyed widgets, as Streamlit does."""
+class Lookup:
+    """Looks up one key in Streamlit's state, and compares now and then; where Streamlit finds something else, so it is from then on."""
 
-    def __init__(self, original: Callable[[Any], dict[str, Any]]) -> None:
-        """
-        Take the place of Streamlit's own way.
-
-        Args:
-            original: That one.
-        """
-        self._original = original
+    def __init__(self) -> None:
+        """Begin with a comparison."""
         self._calls = 0
         self._is_equal = True
 
-    def __call__(self, state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
-        """Return by key what the state holds."""
-        if not self._is_equal:
-            return self._original(state)
+    def __call__(self, state: Any, key: str) -> Any:  # noqa: ANN401 - Streamlit's
+        """Return what Streamlit's safe state holds under a key; :data:`MISSING` if absent."""
+        if not self._is_equal or key.endswith(_UNLISTED):
+            return state.filtered_state.get(key, MISSING)
         try:
-            found = listed(state)
+            found = value_in(state, key)
         except MOVED:
-            theirs = self._original(
-                state
-            )  # where a widget's own code has raised it, it does so again
+            # Where a widget's own code has raised it, it does so again.
+            theirs = state.filtered_state.get(key, MISSING)
             self._give_up()
             return theirs
         self._calls += 1
         if self._calls % _CHECKED != 1:
             return found
-        theirs = self._original(state)
-        if not _is_equal(state, found, theirs):
+        theirs = state.filtered_state.get(key, MISSING)
+        if found is not theirs and not _may_differ(state._state, key):  # noqa: SLF001
             self._give_up()
         return theirs
 
@@ -67,43 +68,53 @@ class QuickList:
         moved(CONTENTS, CONTENTS_EFFECT)
 
 
-def listed(state: Any) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
-    """Return by key what a raw state holds, of the app's own entries and of keyed widgets."""
-    new, old, sent = state._new_session_state, state._old_state, state._new_widget_state  # noqa: SLF001
-    mapper, held, known = state._key_id_mapper, sent.states, sent.widget_metadata.get  # noqa: SLF001
-    id_of, key_of = mapper._key_id_mapping.get, mapper.id_key_mapping.get  # noqa: SLF001
-    of_element, of_streamlit, kind = element_prefix(), own_prefix(), value_kind()
-    names = set(map(id_of, old, old))
-    names.update(held, map(id_of, new, new))
-    found: dict[str, Any] = {}
-    rest = []
-    for (
-        name
-    ) in names:  # for each of them, at each field: what is looked up here is what a page takes
-        if name.startswith(of_element):
-            key = key_of(name)
-            if key is None or name.endswith("-None"):
-                continue
-            one, presenter = held.get(name), getattr(known(name), "presenter", None)
-            if type(one) is kind and presenter is None and key not in new:
-                found[key] = one.value
-            else:
-                rest.append(key)
-        elif not name.startswith(of_streamlit):
-            found[name] = new[name] if name in new else old[name]
-    found.update(values_of(state, rest))
-    return found
-
-
-def _is_equal(state: Any, found: dict[str, Any], theirs: dict[str, Any]) -> bool:  # noqa: ANN401
-    """Return whether two lists hold the same objects, but for what Streamlit finds in no order, or makes anew each time."""
-    return all(
-        found.get(key, MISSING) is theirs.get(key, MISSING) or _may_differ(state, key)
-        for key in found.keys() | theirs.keys()
-    )
-
-
 def _may_differ(state: Any, key: str) -> bool:  # noqa: ANN401 - Streamlit's
+    """Return whether Streamlit finds that value in no order, or makes it anew each time."""
     widget = state._get_widget_metadata(state._get_widget_id(key))  # noqa: SLF001
     had = [one for one in state._key_id_mapper.id_key_mapping.values() if one == key]  # noqa: SLF001
     return getattr(widget, "presenter", None) is not None or len(had) > 1
+
+
+class Contents(Mapping[str, Any]):
+    """What a state holds, of the app's own entries and of keyed widgets: looked up by key, and listed by Streamlit for whoever asks for all."""
+
+    __slots__ = ("_look_up", "_state")
+
+    def __init__(self, state: Any, look_up: Callable[[Any, str], Any]) -> None:  # noqa: ANN401 - Streamlit's
+        """Take Streamlit's safe state."""
+        self._state = state
+        self._look_up = look_up
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether something is held under a key."""
+        return self._look_up(self._state, str(key)) is not MISSING
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - any stored value
+        """Return what is held under a key."""
+        found = self._look_up(self._state, key)
+        if found is MISSING:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through all keys."""
+        return iter(self._state.filtered_state)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._state.filtered_state)
+
+
+class FieldState:
+    """Streamlit's safe state as a field is given it: its contents are looked up by key, all else is Streamlit's own."""
+
+    __slots__ = ("_state", "filtered_state")
+
+    def __init__(self, state: Any, look_up: Callable[[Any, str], Any]) -> None:  # noqa: ANN401 - Streamlit's
+        """Take Streamlit's own."""
+        self._state = state
+        self.filtered_state = Contents(state, look_up)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever it has
+        """Return what Streamlit's own has."""
+        return getattr(self._state, name)

@@ -7,16 +7,16 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from sessionkit_streamlit.internals.contents import (
-    CONTENTS,
     CONTENTS_EFFECT,
-    CONTENTS_MODULE,
-    QuickList,
+    CONTENTS_READERS,
+    FieldState,
+    Lookup,
 )
-from sessionkit_streamlit.internals.guard import moved
+from sessionkit_streamlit.internals.guard import guarded, moved
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
@@ -57,7 +57,7 @@ class Observer(Protocol):
 
 def install(observer: Observer) -> bool:
     """
-    Have *observer* called from inside Streamlit; calling it again is cheap.
+    Have *observer* called from inside Streamlit: to be asked for by each connection, when it begins.
 
     Returns:
         Whether the end of a run is seen. If not, capture at the next run's beginning.
@@ -100,7 +100,7 @@ def install_start(begin: Callable[[ScriptRunContext], None]) -> None:
     _wrap(getattr(module, "ScriptRunContext", None), "on_script_start", effect, make, [])
 
 
-_PLACES: Final = 5 + len(_RULES)
+_PLACES: Final = 4 + len(_RULES) + len(CONTENTS_READERS)
 """How many hooks there are, besides those of the runners."""
 
 _Place = tuple[Any, str]
@@ -256,17 +256,17 @@ def _wrap_ids(observer: Observer, places: list[_Place]) -> bool:
     )
 
 
-class _Property(property):
-    """Can be marked as ours, as a property of the language's own can't."""
-
-
 def _wrap_contents(places: list[_Place]) -> None:
-    name = "filtered_state"
-    owner = getattr(importlib.import_module(CONTENTS_MODULE), "SessionState", None)
-    if not isinstance(getattr(owner, name, None), property):
-        moved(CONTENTS, CONTENTS_EFFECT)
-        return
-    _wrap(owner, name, CONTENTS_EFFECT, lambda one: _Property(QuickList(one.fget)), places)
+    look_up = Lookup()
+
+    def make(original: Callable[[], Any]) -> Callable[[], FieldState]:
+        return lambda: FieldState(original(), look_up)
+
+    for name in CONTENTS_READERS:
+        read = partial(importlib.import_module, name)
+        module = guarded(read, name, CONTENTS_EFFECT, otherwise=None)
+        if module is not None:
+            _wrap(module, "get_session_state", CONTENTS_EFFECT, make, places)
 
 
 def gives_ids() -> bool:

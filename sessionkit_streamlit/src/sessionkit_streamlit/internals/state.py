@@ -122,16 +122,26 @@ def values(run: ScriptRunContext, keys: Iterable[str]) -> dict[str, Any]:
 def value_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - any stored value
     """Return the value of one key, as :func:`values` does; :data:`MISSING` if absent."""
     try:
-        state = run.session_state._state  # noqa: SLF001 - asked at each input
-        sent = state._new_widget_state  # noqa: SLF001
-        name = state._key_id_mapper.get_id_from_key(key) or ""  # noqa: SLF001
-        held: Any = sent.states.get(name)
-        shown = getattr(sent.widget_metadata.get(name), "presenter", None) is None
-        if shown and type(held) is value_kind() and key not in state._new_session_state:  # noqa: SLF001
-            return held.value
+        return value_in(run.session_state, key)
     except MOVED:
         moved("SessionState._key_id_mapper", _LOOKS)
-    return values(run, (key,)).get(key, MISSING)
+    return snapshot(run).get(key, MISSING)
+
+
+def value_in(safe: Any, key: str) -> Any:  # noqa: ANN401 - Streamlit's state, any stored value
+    """Return the value of one key that Streamlit's safe state holds, as the app sees it; :data:`MISSING` if absent."""
+    state = safe._state  # noqa: SLF001 - asked by each field, and at each input
+    sent = state._new_widget_state  # noqa: SLF001
+    name = state._key_id_mapper.get_id_from_key(key) or ""  # noqa: SLF001
+    held: Any = sent.states.get(name)
+    if (
+        type(held) is value_kind()
+        and key not in state._new_session_state  # noqa: SLF001
+        and getattr(sent.widget_metadata.get(name), "presenter", None) is None
+    ):
+        return held.value
+    with safe._lock:  # noqa: SLF001
+        return values_of(state, (key,)).get(key, MISSING)
 
 
 def values_of(state: Any, keys: Iterable[str]) -> dict[str, Any]:  # noqa: ANN401 - Streamlit's
