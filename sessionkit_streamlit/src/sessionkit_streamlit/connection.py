@@ -180,14 +180,23 @@ class Widgets:
 
 
 def is_plain_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may return
-    """Return whether two values are one object, or plain ones that are equal and of one type: asked of each widget in each run."""
+    """
+    Return whether two values are one object, or plain ones that are equal and of one type: asked of each widget in each run.
+
+    Rows of plain ones, as a slider of two ends and a multiselect give, are, too.
+    """
     if one is other:
         return True
     kind = type(one)
-    return kind is type(other) and kind in _PLAIN and one == other
+    if kind is not type(other):
+        return False
+    if kind in _PLAIN:
+        return bool(one == other)
+    return kind in _ROWS and len(one) == len(other) and all(map(is_plain_same, one, other))
 
 
 _PLAIN: Final = frozenset({bool, date, datetime, float, int, str, time})
+_ROWS: Final = frozenset({list, tuple})
 
 
 def is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any value a widget may return
@@ -398,6 +407,7 @@ class Page:
         trail: The pages that were opened before it in this tab, or None where the app has no router.
         router: The app's router in the latest run, or None.
         asked_for: The page that a callback asked for, or None.
+        sees_ends: Whether the ends of its runs are seen; None before the first bootstrap.
     """
 
     run: ref[ScriptRunContext] | None = None
@@ -409,6 +419,7 @@ class Page:
     component: Drawn | None = None
     told: Told | None = attrs.field(default=None, repr=False)
     flushed_by: Keeper | None = None
+    sees_ends: bool | None = None
     trail: Trail | None = None
     router: Any = attrs.field(default=None, repr=False)
     asked_for: Visit | None = None

@@ -39,16 +39,18 @@ from sessionkit_streamlit.widgets.capture import capture_request, capture_run, n
 from sessionkit_streamlit.widgets.edits import (
     is_only_shown,
     is_unchanged,
-    marks_of,
+    mark_shown,
     note_default,
     overwrites_unseen,
     shows_another_session,
 )
 from sessionkit_streamlit.widgets.named_keys import leave_out, name_keys
+from sessionkit_streamlit.widgets.rest import is_at_rest
 from sessionkit_streamlit.widgets.restore import (
     check_settable,
     check_slider,
     check_value,
+    go_on,
     is_new_life,
     note_password,
     restore_inputs,
@@ -127,7 +129,8 @@ class StreamlitHost:
     def token(self) -> str | None:
         """Return what the browser presented or was given since, unverified."""
         identity = current_connection().identity
-        for token in (reported_token(), identity.granted, self._cookie()):
+        for ask in (reported_token, lambda: identity.granted, self._cookie):
+            token = ask()
             if token is not None and token not in identity.replaced:
                 return token
         return None
@@ -201,42 +204,61 @@ class StreamlitHost:
         if run is None:
             return
         connection = current_connection()
-        seen = install(observer)
-        connection.identity.max_age = self._options.seconds(keeper.time_left(session))
-        page = reported_page(run) if self._resync else None
-        if self._leaves(connection, session, page):
+        page, widgets = connection.page, connection.widgets
+        if page.sees_ends is None:
+            page.sees_ends = install(observer)
+        reported = reported_page(run) if self._resync else None
+        if self._leaves(connection, session, keeper, reported):
             st.stop()  # nothing of the page that is left counts
-        if not seen and connection.session is session:
+        if not page.sees_ends and connection.session is session:
             run_finished(run)
         connection.keeper = gate.keeper = keeper
-        if connection.page.run is None:
+        if page.run is None:
             leave_out(connection, self._never)
             name_keys(connection, run, self._persist)
-        if seen:
+        if page.sees_ends:
             runs.use(run, keeper, session)
-        connection.page.tab = open_tabs.began(connection.page.tab, run, session.session_id)
-        with connection.widgets.lock:
-            late = restore_inputs(connection, session, run)
-            taken = capture_request(connection, session, run)
-        if taken:
-            keeper.schedule_save(session)
+        page.tab = open_tabs.began(page.tab, run, session.session_id)
+        late: frozenset[str] = frozenset()
+        with widgets.lock:
+            rests = reported is None and is_at_rest(connection, session, run)
+            if rests:
+                go_on(connection, run)
+            else:
+                late = self._bring_together(connection, session, keeper, run)
         flush_on_release(connection, keeper)
         self._answer(connection.identity, session.session_id)
-        self._renew(connection.identity, session.session_id)
-        marks = marks_of(connection, run) if self._resync else None
+        if not rests or connection.identity.renew_at <= monotonic():
+            self._note_lifetime(connection.identity, session, keeper)
+            self._renew(connection.identity, session.session_id)
         mount(
             connection,
             self._tokens.cookie_name,
             cookie=self._options,
             resync=self._resync,
-            page=marks,
-            asked=page is not None,
+            page=widgets.marks.page if self._resync else None,
+            asked=reported is not None,
         )
         if late:
             warn_of_late_bootstrap(late)
 
+    def _bring_together(
+        self, connection: Connection, session: UserSession, keeper: Keeper, run: ScriptRunContext
+    ) -> frozenset[str]:
+        """Put back and capture what is new, and mark what the page shows; return the keys of widgets that came too early."""
+        late = restore_inputs(connection, session, run)
+        if capture_request(connection, session, run):
+            keeper.schedule_save(session)
+        if self._resync:
+            mark_shown(connection, run)
+        return late
+
     def _leaves(
-        self, connection: Connection, session: UserSession, page: Mapping[str, Any] | None
+        self,
+        connection: Connection,
+        session: UserSession,
+        keeper: Keeper,
+        page: Mapping[str, Any] | None,
     ) -> bool:
         """Have a page loaded anew that shows another session; return whether it will be."""
         shown_for = connection.widgets.shown_for
@@ -244,7 +266,10 @@ class StreamlitHost:
             connection.page.strayed |= not gives_ids()
         if page is not None and (session.version or self._is_known()):
             connection.page.strayed |= shows_another_session(page, session)
-        return connection.page.strayed and mount(
+        if not connection.page.strayed:
+            return False
+        self._note_lifetime(connection.identity, session, keeper)
+        return mount(
             connection,
             self._tokens.cookie_name,
             cookie=self._options,
@@ -322,6 +347,9 @@ class StreamlitHost:
             identity.granted = identity.readable = reported
         else:
             identity.replaced.add(reported)
+
+    def _note_lifetime(self, identity: Identity, session: UserSession, keeper: Keeper) -> None:
+        identity.max_age = self._options.seconds(keeper.time_left(session))
 
     def _renew(self, identity: Identity, session_id: str) -> None:
         """

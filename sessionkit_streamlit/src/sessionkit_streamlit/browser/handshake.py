@@ -40,6 +40,8 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
   S.page = data.page;
+  const settled = !data.token && !data.leave && (!data.ticket || S.ticket === data.ticket);
+  if (S.run === data.run && settled) return; // sent again as it was, and done already
   if (S.run !== data.run) {
     S.run = data.run;
     S.drawn = performance.now(); // by a run, not just by the browser

@@ -109,13 +109,16 @@ def send_again(run: ScriptRunContext, drawn: Drawn, data: str | None = None) -> 
         if ThreadState.get().active_script_hash != drawn.message.metadata.active_script_hash:
             return False  # of another page of the app, whose components have other names
         cursor: Any = st._event._cursor  # noqa: SLF001
-        message = type(drawn.message)()
-        message.CopyFrom(drawn.message)
+        message, path = drawn.message, cursor.delta_path
+        if data is not None or list(message.metadata.delta_path) != list(path):
+            # Another message: the one that was sent may not have left yet.
+            message = type(message)()
+            message.CopyFrom(drawn.message)
+            message.metadata.delta_path[:] = path
         if data is not None:
             message.delta.new_element.bidi_component.json = data
             # Streamlit would hash all of it, the component's code included.
             message.hash = blake2b((message.hash + data).encode(), digest_size=16).hexdigest()
-        message.metadata.delta_path[:] = cursor.delta_path
         shared = run.shared
         for name in drawn.ids:
             shared.widget_ids_this_run.check_and_add(name)

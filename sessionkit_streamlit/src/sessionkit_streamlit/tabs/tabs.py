@@ -51,7 +51,9 @@ class OpenTabs:
         """
         request = request_of(run)
         with self._lock:
-            group = self._groups.setdefault(session_id, TabGroup())
+            group = self._groups.get(session_id)
+            if group is None:
+                group = self._groups[session_id] = TabGroup()
             if tab is None or tab.group is not group:
                 tab = self._move(tab, Tab(run.session_id, group))
             if of_script(request):

@@ -145,9 +145,9 @@ def keys_sent_first(run: ScriptRunContext, era: int) -> set[str]:
 # another one by now, too: somebody logged in or out in another tab.
 
 
-def marks_of(connection: Connection, run: ScriptRunContext) -> Mapping[str, Any]:
+def mark_shown(connection: Connection, run: ScriptRunContext) -> None:
     """
-    Return what the page of this run is to say at another server: marks of its session, and of each value by key.
+    Note what the page of this run is to say at another server: marks of its session, and of each value by key.
 
     The same object, as long as it says the same.
     """
@@ -160,7 +160,7 @@ def marks_of(connection: Connection, run: ScriptRunContext) -> Mapping[str, Any]
         and known.keys() == shown.keys()
         and all(is_plain_same(known[key], value) for key, value in shown.items())
     ):
-        return before.page
+        return
     marks = {}
     for key, value in shown.items():
         same = key in marked and is_plain_same(known[key], value)
@@ -169,7 +169,6 @@ def marks_of(connection: Connection, run: ScriptRunContext) -> Mapping[str, Any]
             marks[key] = mark
     page = {"session": _mark(session_id, _SESSION), "shown": marks}
     connection.widgets.marks = Marks(session_id, shown, page)
-    return page
 
 
 def shows_another_session(page: Mapping[str, Any], session: UserSession) -> bool:

@@ -107,6 +107,12 @@ def restore_inputs(
     return frozenset(widgets.waiting) if is_other else frozenset()
 
 
+def go_on(connection: Connection, run: ScriptRunContext) -> None:
+    """Have another run of a connection show what the one before has shown: nothing is to be put back."""
+    connection.page.run, connection.page.has_ended = ref(run), False
+    connection.widgets.sent = set()
+
+
 def is_new_life(shown_for: UserSession | None, session: UserSession) -> bool:
     """
     Return whether a session began anew under its id, its user still the same: it had expired while the tab was open.
