@@ -138,6 +138,17 @@ def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSess
     assert_within(Trace(28, 65), once)
 
 
+def test_a_rerun_without_news(manager: SessionManager, session: UserSession) -> None:
+    """What nearly every rerun is: the connection has its session, and nobody has changed anything."""
+    assert session is manager.bootstrap(session.session_id)
+
+    def once(_: int) -> Trace:
+        assert manager.flush()
+        return trace(lambda: manager.bootstrap(session.session_id))
+
+    assert_within(Trace(21, 51), once)
+
+
 def test_a_save_that_meets_another_one(
     open_manager: Open, manager: SessionManager, session: UserSession
 ) -> None:

@@ -145,12 +145,14 @@ class ConnectedSession:
         claim: What the connection said then.
         given: The session and the device that its browser's token names, or None before it has one.
         said: The user whom the app named last, or None.
+        basis: What all of this rests on; see :func:`basis_of`.
     """
 
     session: UserSession
     claim: Claim
     given: tuple[str, str | None] | None = attrs.field(default=None, repr=False)
     said: str | None = None
+    basis: tuple[object, ...] | None = attrs.field(default=None, repr=False)
 
     @property
     def device_id(self) -> str | None:
@@ -191,6 +193,25 @@ class ConnectedSession:
         if claim.user_id is not None and replacement_of(session, self.device_id):
             return False  # the user has, and the app says that this one is theirs
         return claim.user_id in {None, self.said} and is_struck_off(session, self.device_id)
+
+
+def basis_of(
+    session: UserSession,
+    asked: tuple[object, object],
+    known: str | None,
+    presented: str | None,
+) -> tuple[object, ...]:
+    """
+    Return what it rests on, besides the store, that a connection has a session: while it is equal, so is the answer.
+
+    Args:
+        session: The session.
+        asked: The id and the user that the app named.
+        known: The user whom the host knows, or None.
+        presented: What the browser presented, or None.
+    """
+    whose = (session.session_id, session.user_id, session.authenticated, session.ended)
+    return (*asked, known, presented, *whose)
 
 
 def is_hosts_name(user_id: str) -> bool:

@@ -39,6 +39,7 @@ from sessionkit.manager.claims import (
     Claim,
     Claims,
     ConnectedSession,
+    basis_of,
     connected_session,
     is_blank,
     leave,
@@ -48,6 +49,7 @@ from sessionkit.manager.live_sessions import LiveSessions
 from sessionkit.manager.store import Store
 from sessionkit.records import short
 from sessionkit.repository.tracks import Absence, Owner
+from sessionkit.session.devices import EXTENSION as DEVICES
 from sessionkit.session.devices import (
     devices_of,
     list_device,
@@ -118,6 +120,8 @@ class Identity:
         """
         state = host.state()
         before: ConnectedSession | None = state.get(STATE_KEY)
+        if before is not None and self._goes_on(host, before, (session_id, user_id)):
+            return before.session
         if before is not None and not host.trusted and before.was_logged_out(user_id):
             self.log_out(host)
             before = None
@@ -129,7 +133,9 @@ class Identity:
                 self._tell_restored(session)
             bound = self._bind(host, session, claim)
             if bound is not None:
-                state[STATE_KEY] = self._hand_over(host, before, bound, claim)
+                after = self._hand_over(host, before, bound, claim)
+                basis = basis_of(bound, (session_id, user_id), claim.known, claim.presented)
+                state[STATE_KEY] = attrs.evolve(after, basis=basis)
                 return bound
         session = self._restored(host, before, claim, restore=restore)
         state[STATE_KEY] = self._hand_over(host, before, session, claim)
@@ -138,6 +144,22 @@ class Identity:
         elif ENDED_KEY in state:
             del state[ENDED_KEY]
         return session
+
+    def _goes_on(self, host: Host, before: ConnectedSession, asked: tuple[object, object]) -> bool:
+        """
+        Return whether all that a connection has is as it was at its last bootstrap, which nearly every rerun finds.
+
+        In doubt it isn't. A session that lists devices is looked at each time.
+        """
+        session = before.session
+        if before.basis is None or session.held_by or DEVICES in session.extensions:
+            return False
+        self.live.refresh_if_due(session)
+        return (
+            before.basis == basis_of(session, asked, host.user(), host.token())
+            and session not in self._unproven
+            and self.live.is_settled(session)
+        )
 
     def renew(self, host: Host, session: UserSession) -> None:
         """Let a connection whose session has moved go on with it, and give its browser the new token, if it needs one."""

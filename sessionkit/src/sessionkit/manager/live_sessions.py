@@ -198,6 +198,11 @@ class LiveSessions:
         repository = self.store.if_open
         return repository is not None and repository.has_news(session)
 
+    def is_settled(self, session: UserSession) -> bool:
+        """Return whether a live session is all that is known of it: not gone, not expired, nothing to absorb; asks no store."""
+        repository = self.store.if_open
+        return repository is None or repository.is_settled(session)
+
     def is_gone_or_expired(self, session: UserSession) -> bool:
         """Return whether a live session is gone or has expired, by what is known; asks no store."""
         repository = self.store.if_open

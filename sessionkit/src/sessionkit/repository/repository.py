@@ -302,6 +302,23 @@ class Repository:
         track = self._tracks.get(session)
         return track is not None and (track.gone is not None or track.diverged)
 
+    def is_settled(self, session: UserSession) -> bool:
+        """
+        Return whether a live session is as what is known of the store would have it.
+
+        It is neither gone nor expired, there is nothing to absorb, and its owner is the one there. Asks no store.
+        """
+        track = self._tracks.get(session)
+        if track is None or (stored := track.stored) is None:
+            return track is None or track.gone is None
+        owner = stored.head.user_id, stored.authenticated
+        return (
+            track.gone is None
+            and not track.diverged
+            and (owner[0] is None or owner == (session.user_id, session.authenticated))
+            and not self.has_expired(session)
+        )
+
     def is_lost(self, session: UserSession) -> bool:
         """Return whether the store was seen to lack a live session, or a save of it; its next save stores it again."""
         track = self._tracks.get(session)
