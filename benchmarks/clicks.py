@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: INP001 - a script: top-level folders are no packages
+"""
+What a click takes in a real browser, until its page shows what follows: the same page plain and with sessionkit, in turn.
+
+``python benchmarks/clicks.py --help``; it needs Chromium. Two servers run, a page of each is open in the same browser, and
+what counts is the time between the click and the new text, as the browser itself sees it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import attrs
+
+# The servers are those that the tests start, and the pages those of the other measurements.
+TESTS: Final = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(TESTS / "harness"), str(TESTS / "browser")]
+
+from browser_harness.servers import Server, free_port  # noqa: E402 - found by the line above
+from playwright.sync_api import Page as BrowserPage  # noqa: E402 - found by the line above
+from playwright.sync_api import sync_playwright  # noqa: E402 - found by the line above
+from session_benchmarks.pages import OURS, PLAIN  # noqa: E402 - found by the line above
+
+_WARM_UP: Final = 20
+"""Clicks that don't count."""
+
+_SETTLED: Final = 3000
+"""Milliseconds after which a page that was opened does nothing any more by itself."""
+
+_TENTHS: Final = 10
+
+_BUTTON: Final = """
+def count():
+    st.session_state["clicks"] = st.session_state.get("clicks", 0) + 1
+
+st.button("Click", on_click=count)
+st.markdown(f"clicks: {st.session_state.get('clicks', 0)}")
+"""
+_STREAMLIT: Final = """
+server.headless = true
+server.fileWatcherType = "none"
+browser.gatherUsageStats = false
+"""
+_SETTINGS: Final = """
+storage = "sqlite"
+[storages.sqlite]
+url = "sqlite:///sessions.db"
+[security]
+secret_key = "the key of this measurement, as long as a key should be"
+"""
+_CLICK: Final = """
+(wanted) => new Promise((done) => {
+  const shown = () => [...document.querySelectorAll("[data-testid=stMarkdown] p")].some((one) => one.textContent === wanted);
+  const button = [...document.querySelectorAll("button")].find((one) => one.innerText.trim() === "Click");
+  let begin = 0;
+  const observer = new MutationObserver(() => {
+    if (!shown()) return;
+    observer.disconnect();
+    done(performance.now() - begin);
+  });
+  observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+  begin = performance.now();
+  button.click();
+})
+"""
+
+
+def main() -> None:
+    """Measure, and print the medians and how the differences are spread."""
+    asked = _arguments()
+    other = attrs.evolve(PLAIN, name="plain again") if asked.control else OURS[0]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        urls = {
+            page.name: _served(stack, folder / str(number), page.script(asked.fields), asked.run)
+            for number, page in enumerate((PLAIN, other))
+        }
+        pages = stack.enter_context(_browser_pages(urls))
+        taken = [_clicked(pages, number) for number in range(_WARM_UP + asked.clicks)][_WARM_UP:]
+    plain, ours = ([each[name] for each in taken] for name in pages)
+    sys.stdout.write(
+        f"{asked.fields} fields by `{asked.run} run`, {asked.clicks} clicks on each page, in turn; "
+        "ms from the click to the new text\n"
+        f"{PLAIN.name:15s} median {median(plain):7.1f}\n"
+        f"{other.name:15s} median {median(ours):7.1f}\n"
+        f"the difference  {_spread([own - base for base, own in zip(plain, ours, strict=True)])}\n"
+        f"of two plain    {_spread([one - before for before, one in pairwise(plain)])}\n"
+    )
+
+
+def _spread(differences: list[float]) -> str:
+    tenths = " ".join(f"{one:.1f}" for one in quantiles(differences, n=_TENTHS))
+    return f"median {median(differences):7.1f}, tenths {tenths}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clicks", type=int, default=200, help="on each page (200)")
+    parser.add_argument("--fields", type=int, default=10, help="that each page has (10)")
+    parser.add_argument(
+        "--run",
+        choices=["streamlit", "sessionkit"],
+        default="streamlit",
+        help="what both pages are run by (streamlit); the two are different servers",
+    )
+    parser.add_argument(
+        "--control", action="store_true", help="measure the plain page against itself"
+    )
+    return parser.parse_args()
+
+
+def _clicked(pages: Mapping[str, BrowserPage], number: int) -> dict[str, float]:
+    """Click once on each page, in the other order every other time; return what that takes, in milliseconds."""
+    names = list(pages) if number % 2 else list(reversed(pages))
+    taken = {name: pages[name].evaluate(_CLICK, f"clicks: {number + 1}") for name in names}
+    return {name: float(taken[name]) for name in pages}
+
+
+def _served(stack: ExitStack, folder: Path, script: str, program: str) -> str:
+    """Start a server of a page; return where it is."""
+    (folder / ".streamlit").mkdir(parents=True)
+    (folder / ".streamlit" / "config.toml").write_text(_STREAMLIT)
+    (folder / "sessionkit.toml").write_text(_SETTINGS)
+    (folder / "page.py").write_text(script + _BUTTON)
+    port = free_port()
+    installed = str(Path(sys.executable).with_name(program))
+    server = Server("run", folder, [installed, "run", "page.py", f"--server.port={port}"], port)
+    stack.callback(server.stop, signal.SIGKILL)
+    server.start()
+    return server.url
+
+
+@contextmanager
+def _browser_pages(urls: Mapping[str, str]) -> Iterator[dict[str, BrowserPage]]:
+    """Open a window of each page in one browser."""
+    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    executable = next(filter(None, map(shutil.which, names)), None)
+    if executable is None:
+        sys.exit("no Chromium: set CHROMIUM to one")
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    # A window that is not in front draws late, and its timers wait.
+    flags = [
+        "--disable-gpu",
+        "--disable-renderer-backgrounding",
+        "--disable-backgrounding-occluded-windows",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*flags, *root])
+        pages = {}
+        for name, url in urls.items():
+            pages[name] = browser.new_context().new_page()
+            pages[name].goto(url)
+            pages[name].get_by_text("clicks: 0", exact=True).wait_for()
+            pages[name].wait_for_timeout(
+                _SETTLED
+            )  # a browser that has no id yet may ask for another run
+        yield pages
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
