@@ -377,3 +377,30 @@ def test_snapshots_lie_in_time_order(steps: list[str | int]) -> None:
         assert sorted(snapshot.timestamp for snapshot in snapshots) == [
             snapshot.timestamp for snapshot in snapshots
         ]
+
+
+def test_pages_that_share_a_form_take_back_their_own_changes() -> None:
+    """What another page has changed since stays, and so do its steps; once it is closed they are anybody's."""
+    form = FormState(form_id="order")
+    form.snapshot("name", by="one", beside={"other"})
+    form.leave_to(["name"], {"other"})
+    form.data["name"] = "Ada"
+    form.snapshot("city", by="other", beside={"one"})
+    form.leave_to(["city"], {"one"})
+    form.data["city"] = "Ghent"
+
+    assert form.undo(by="one", beside={"other"})
+    assert form.data == {"city": "Ghent"}
+    assert form.next_undo(beside={"other"}) is None
+    assert form.redo(by="one", beside={"other"})
+    assert form.data == {"name": "Ada", "city": "Ghent"}
+    assert form.next_redo(beside={"other"}) is None
+
+    assert form.undo(by="other", beside={"one"})
+    assert form.data == {"name": "Ada"}
+    assert form.next_redo(beside={"other"}) is None
+    assert form.next_redo() is not None
+    form.snapshot("size", by="one", beside={"other"})
+    assert form.next_redo(beside={"one"}) is not None  # the other's line of work goes on
+    form.snapshot("size", by="one")
+    assert not form.can_redo

@@ -131,6 +131,7 @@ def _snapshot_of_others(mine: Any, snapshot: FormSnapshot) -> FormSnapshot:
     """Return a snapshot that someone else has taken, or changed in the place of *mine*."""
     if isinstance(mine, FormSnapshot):
         snapshot.is_own, snapshot.is_foreign = mine.is_own, mine.is_foreign
+        snapshot.taken_by = mine.taken_by
         snapshot.others_here = mine.others_here
         snapshot.others = merge_names(snapshot.others, mine.others)
     else:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, Final
@@ -83,21 +83,40 @@ class FormState:
     def redo_snapshots(self, snapshots: list[FormSnapshot]) -> None:
         self._redo_snapshots = snapshots
 
-    def snapshot(self, description: str = "") -> FormSnapshot:
+    def snapshot(
+        self, description: str = "", *, by: str | None = None, beside: Container[str] = ()
+    ) -> FormSnapshot:
         """
         Keep the data as it is now, to come back to with :meth:`undo`.
 
         What could be redone until now is dropped: a new line of work begins.
 
+        Args:
+            description: What the user is about to do, or has done.
+            by: Which page takes it, where several share the session's object; its own name for itself.
+            beside: The other pages that show the form: what they can redo is theirs.
+
         Returns:
             The snapshot; its data are a copy.
         """
-        taken = self._copy_of_now(description)
+        taken = self._copy_of_now(description, by)
         self._snapshots.append(taken)
-        _drop_ours(self._redo_snapshots, 0)
+        _drop_ours(self._redo_snapshots, 0, beside)
         return taken
 
-    def undo(self) -> bool:
+    def leave_to(self, names: Iterable[Any], pages: Container[str]) -> None:
+        """
+        Note that another page than these has changed fields: their undo and redo leave these fields as they are.
+
+        Args:
+            names: The fields.
+            pages: The other pages that show the form, by the names for themselves.
+        """
+        for one in (*self._snapshots, *self._redo_snapshots):
+            if one.taken_by is not None and one.taken_by in pages:
+                one.leave_alone(names)
+
+    def undo(self, *, by: str | None = None, beside: Container[str] = ()) -> bool:
         """
         Go back to the newest snapshot that differs from the data.
 
@@ -105,33 +124,41 @@ class FormState:
         snapshots before each change or after it. Fields that someone else has changed
         since it was taken stay as they are, and their snapshots are theirs to go back to.
 
+        Args:
+            by: Which page asks, where several share the session's object.
+            beside: The other pages that show the form: their snapshots are theirs.
+
         Returns:
             False when there is nothing to go back to.
         """
-        place = self._newest_other(self.snapshots)
+        place = self._newest_other(self.snapshots, beside)
         if place is None:
             return False
         reached = self._snapshots[place]
-        left = self._copy_of_now(reached.description)
+        left = self._copy_of_now(reached.description, by)
         self._go_to(reached)
-        _drop_ours(self._snapshots, place + 1)
+        _drop_ours(self._snapshots, place + 1, beside)
         self._redo_snapshots.append(left)
         return True
 
-    def redo(self) -> bool:
+    def redo(self, *, by: str | None = None, beside: Container[str] = ()) -> bool:
         """
         Take the last :meth:`undo` back; fields that someone else has changed since then stay as they are.
+
+        Args:
+            by: Which page asks, where several share the session's object.
+            beside: The other pages that show the form: what they can redo is theirs.
 
         Returns:
             False when there is nothing to redo.
         """
-        place = self._newest_other(self.redo_snapshots)
+        place = self._newest_other(self.redo_snapshots, beside)
         if place is None:
             return False
         reached = self._redo_snapshots[place]
-        left = self._copy_of_now(reached.description)
+        left = self._copy_of_now(reached.description, by)
         self._go_to(reached)
-        _drop_ours(self._redo_snapshots, place)
+        _drop_ours(self._redo_snapshots, place, beside)
         if not self._snapshots or not same_content(self._snapshots[-1].data, left.data):
             self._snapshots.append(left)
         if len(self._snapshots) < self.max_snapshots:
@@ -148,17 +175,27 @@ class FormState:
     @property
     def can_undo(self) -> bool:
         """Whether :meth:`undo` would change the data."""
-        return self._newest_other(self.snapshots) is not None
+        return self.next_undo() is not None
 
     @property
     def can_redo(self) -> bool:
         """Whether :meth:`redo` would change the data."""
-        return self._newest_other(self.redo_snapshots) is not None
+        return self.next_redo() is not None
 
-    def _copy_of_now(self, description: str) -> FormSnapshot:
+    def next_undo(self, *, beside: Container[str] = ()) -> FormSnapshot | None:
+        """Return the snapshot that :meth:`undo` would go to, or None."""
+        place = self._newest_other(self.snapshots, beside)
+        return None if place is None else self._snapshots[place]
+
+    def next_redo(self, *, beside: Container[str] = ()) -> FormSnapshot | None:
+        """Return the snapshot that :meth:`redo` would go to, or None."""
+        place = self._newest_other(self.redo_snapshots, beside)
+        return None if place is None else self._redo_snapshots[place]
+
+    def _copy_of_now(self, description: str, by: str | None = None) -> FormSnapshot:
         taken = FormSnapshot(form_id=self.form_id, data=_copy(self.data), description=description)
         taken.unreadable = dict(self.unreadable)
-        taken.is_own = True
+        taken.is_own, taken.taken_by = True, by
         return taken
 
     def _go_to(self, snapshot: FormSnapshot) -> None:
@@ -180,13 +217,14 @@ class FormState:
         both |= {key: value for key, value in self.data.items() if key in others}
         return {key: both[key] for key in (*self.data, *both) if key in both}
 
-    def _newest_other(self, snapshots: list[FormSnapshot]) -> int | None:
-        """Return the place of the newest snapshot that differs from the data."""
+    def _newest_other(self, snapshots: list[FormSnapshot], beside: Container[str]) -> int | None:
+        """Return the place of the newest snapshot that differs from the data, and is nobody else's."""
         places = range(len(snapshots) - 1, -1, -1)
-        return next((place for place in places if self._leads_elsewhere(snapshots[place])), None)
+        ours = (place for place in places if not snapshots[place].is_of(beside))
+        return next((place for place in ours if self._leads_elsewhere(snapshots[place])), None)
 
     def _leads_elsewhere(self, snapshot: FormSnapshot) -> bool:
-        return not snapshot.is_foreign and not same_content(self._data_at(snapshot), self.data)
+        return not same_content(self._data_at(snapshot), self.data)
 
 
 def _copy(data: dict[str, Any]) -> dict[str, Any]:
@@ -203,9 +241,9 @@ def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:
     return snapshots
 
 
-def _drop_ours(snapshots: list[FormSnapshot], place: int) -> None:
+def _drop_ours(snapshots: list[FormSnapshot], place: int, beside: Container[str]) -> None:
     """Drop the snapshots from a place on, but for those of someone else."""
-    snapshots[place:] = [one for one in snapshots[place:] if one.is_foreign]
+    snapshots[place:] = [one for one in snapshots[place:] if one.is_of(beside)]
 
 
 @attrs.define(kw_only=True)
@@ -214,7 +252,7 @@ class FormSnapshot:
     A form's data at one moment.
 
     Someone else is another writer: another replica, script or object of the session. The tabs
-    of one process share its object, and so its snapshots.
+    of one process share its object, and so its snapshots; a host that tells them apart says whose they are.
 
     Attributes:
         snapshot_id: Unique within the form.
@@ -228,6 +266,7 @@ class FormSnapshot:
         is_own: True when it was taken in this object. Not stored, as all below.
         is_foreign: True when someone else has taken it, and it came with their changes.
         others_here: Names as in ``others``, where it was loaded: whose snapshot it is nobody knows.
+        taken_by: Which page took it, where several share the session's object, or None.
     """
 
     snapshot_id: str = attrs.field(factory=new_entry_id, validator=_TEXT)
@@ -241,6 +280,11 @@ class FormSnapshot:
     is_own: bool = attrs.field(init=False, default=False, repr=False, eq=False)
     is_foreign: bool = attrs.field(init=False, default=False, repr=False, eq=False)
     others_here: frozenset[Any] = attrs.field(init=False, default=frozenset(), repr=False, eq=False)
+    taken_by: str | None = attrs.field(init=False, default=None, repr=False, eq=False)
+
+    def is_of(self, pages: Container[str]) -> bool:
+        """Return whether another writer has taken it, or one of these pages."""
+        return self.is_foreign or (self.taken_by is not None and self.taken_by in pages)
 
     @property
     def left_alone(self) -> frozenset[Any]:
