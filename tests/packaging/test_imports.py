@@ -48,7 +48,11 @@ CONTRACTS: Final = {
 }
 """What any plugin may import of the core."""
 
-BEYOND: Final = {"sessionkit.session.fields", "sessionkit.values.equality"}
+BEYOND: Final = {
+    "sessionkit.session.fields",
+    "sessionkit.session.forms",
+    "sessionkit.values.equality",
+}
 """What our own plugins import besides; all others do without."""
 
 IMPORT_ALONE: Final = """

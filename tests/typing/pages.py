@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a type checker tells a user of the router; checked by mypy, never run."""
+"""What a type checker tells a user of the router and of forms; checked by mypy, never run."""
 
 from __future__ import annotations
 
-from typing import assert_type
+from dataclasses import dataclass
+from typing import Any, assert_type
 
 from sessionkit import UserSession
-from sessionkit_streamlit import Route, Router, RouterTexts, current_router, router
+from sessionkit_streamlit import (
+    FormTexts,
+    Route,
+    Router,
+    RouterTexts,
+    current_router,
+    form,
+    router,
+)
 
 
 def home() -> None:
@@ -45,3 +54,27 @@ def ways(here: Router) -> None:
     here.link(order, None, 7)
     here.link("cart.py")
     here.link(order, "Order")  # type: ignore[call-overload]
+
+
+@dataclass
+class Contact:
+    """What is filled in."""
+
+    name: str
+
+
+def is_known(one: Contact) -> dict[str, str]:
+    """Be a check of the app's own."""
+    return {} if one.name == "Ada" else {"name": "Who?"}
+
+
+def forms() -> None:
+    """A form's value is of its class; its widgets are Streamlit's."""
+    with form("contact", Contact, validate=is_known, texts=FormTexts(submit="Send")) as f:
+        assert_type(f.checkbox("News", key="news"), bool)
+        f.select_slider("Size", ["s", "m"], key="size")
+        assert_type(f.submit(), bool)
+    assert_type(f.value, Contact | None)
+    with form("free", batch=True) as g:
+        assert_type(g.value, dict[str, Any] | None)
+    form("contact", Contact, validate=len)  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from streamlit import toggle as toggle
 
     from sessionkit_streamlit.browser.app import app_options
+    from sessionkit_streamlit.forms.form import Form, FormTexts, form
     from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
     from sessionkit_streamlit.routes.route import Route
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.widgets.named_keys import persist
 
 __all__ = [
+    "Form",
+    "FormTexts",
     "NoticeTexts",
     "Route",
     "Router",
@@ -47,6 +50,7 @@ __all__ = [
     "app_options",
     "conflict_notice",
     "current_router",
+    "form",
     "kept",
     "persist",
     "refresh_fragment",
@@ -55,6 +59,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "Form": "sessionkit_streamlit.forms.form",
+    "FormTexts": "sessionkit_streamlit.forms.form",
     "NoticeTexts": "sessionkit_streamlit.notices.conflict_notice",
     "Route": "sessionkit_streamlit.routes.route",
     "Router": "sessionkit_streamlit.routes.router",
@@ -64,6 +70,7 @@ _HOMES: Final = {
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
     "current_router": "sessionkit_streamlit.routes.router",
     "data_editor": "sessionkit_streamlit.widgets.data_editor",
+    "form": "sessionkit_streamlit.forms.form",
     "kept": "sessionkit_streamlit.widgets.kept",
     "persist": "sessionkit_streamlit.widgets.named_keys",
     "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",

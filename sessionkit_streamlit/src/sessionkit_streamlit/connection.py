@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from sessionkit.host import Keeper
     from sessionkit.tokens import TokenContent
 from sessionkit.session import UserSession
+from sessionkit.session.fields import new_entry_id
+from sessionkit.session.forms import FORM
 
 CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
 EXTENSION: Final = "streamlit"
@@ -278,6 +280,7 @@ class Tab:
         asked: Whether we asked for the run that begins next.
         ours: Whether we asked for the latest run of the script.
         request: What asked for that run, if we did.
+        ident: What tells it from all others of this process.
     """
 
     name: str
@@ -289,6 +292,7 @@ class Tab:
     asked: bool = False
     ours: bool = False
     request: Any = None
+    ident: str = attrs.field(factory=new_entry_id)
 
     def begin(self, request: Any) -> None:  # noqa: ANN401 - Streamlit's
         """Note that a run of the script begins to show the session."""
@@ -429,6 +433,58 @@ class Page:
         return self.run is not None and self.run() is run and not self.has_ended
 
 
+# -- its forms -----------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """
+    Where in a session the value of a widget lies.
+
+    Attributes:
+        path: As users write it.
+        part: The part of the session.
+        keys: Its path in there.
+    """
+
+    path: str
+    part: str
+    keys: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class FormField:
+    """
+    A field of a form that keeps itself.
+
+    Attributes:
+        form_id: The form.
+        name: The field's name.
+        default: What its widget begins with; :data:`MISSING` before it was drawn.
+    """
+
+    form_id: str
+    name: str
+    default: Any = MISSING
+
+
+@attrs.define(eq=False)
+class Draft:
+    """
+    What one tab did to a form.
+
+    Attributes:
+        edited: The field that its user changed last, or None.
+        edited_at: When, by the clock that never goes back.
+        tried: Whether its user has tried to hand it in, and not yet succeeded.
+        pressed: The button that a former run saw pressed when it had drawn the fields already, or None.
+    """
+
+    edited: str | None = None
+    edited_at: float = 0.0
+    tried: bool = False
+    pressed: str | None = None
+
+
 # -- all of it -----------------------------------------------------------------
 
 
@@ -490,6 +546,8 @@ class Connection:
         patterns: Patterns of keys of widgets.
         value_patterns: Those of them that hold for values that the app sets itself, too.
         left_out: Names of what is never stored, which ``persist`` said or a field for a password is called.
+        fields: Fields of forms that keep themselves, by the keys of their widgets.
+        drafts: What this tab did to these forms.
         widgets: What is known about its keyed widgets.
         identity: What the browser was told about its id.
         page: What is known about the page that the browser shows.
@@ -504,6 +562,8 @@ class Connection:
     patterns: KeyPatterns = attrs.field(factory=KeyPatterns)
     value_patterns: KeyPatterns = attrs.field(factory=KeyPatterns)
     left_out: set[str] = attrs.field(factory=set)
+    fields: dict[str, FormField] = attrs.field(factory=dict)
+    drafts: dict[str, Draft] = attrs.field(factory=dict)
     widgets: Widgets = attrs.field(factory=Widgets)
     identity: Identity = attrs.field(factory=Identity)
     page: Page = attrs.field(factory=Page)
@@ -527,23 +587,46 @@ class Connection:
             session.privacy,
             session.never,
             len(self.persisted),
+            len(self.fields),
             len(widgets.passwords),
         )
         if known is None or known.inputs != session.inputs.keys() or known.rests_on != rests_on:
             inputs = frozenset(session.inputs)
-            keys = frozenset(key for key in self.persisted | inputs if not self.is_private(key))
+            named = self.persisted | inputs | self.fields.keys()
+            keys = frozenset(key for key in named if not self.is_private(key))
             self._known = known = KnownKeys(rests_on, inputs, keys)
         return known.keys
 
     def knows(self, key: str) -> bool:
         """Return whether *key* is one of :attr:`known`."""
         kept = key in self.persisted or (self.session is not None and key in self.session.inputs)
-        return kept and not self.is_private(key)
+        return (kept or key in self.fields) and not self.is_private(key)
+
+    def kept_values(self, session: UserSession) -> dict[str, Any]:
+        """Return by key what a session keeps for widgets: its inputs, and what fields of forms hold or begin with."""
+        with session.lock:
+            found = dict(session.inputs)
+            for key, field in self.fields.items():
+                form = session.form_states.get(field.form_id)
+                value = field.default if form is None else form.data.get(field.name, field.default)
+                if value is not MISSING:
+                    found[key] = value
+        return found
+
+    def place_of(self, key: str) -> Place:
+        """Return where in a session the value of a widget lies."""
+        field = self.fields.get(key)
+        if field is None:
+            return Place(f"inputs[{key!r}]", "inputs", ("inputs", key))
+        path = f"form_states[{field.form_id!r}].data[{field.name!r}]"
+        return Place(path, f"{FORM}{field.form_id}", ("data", field.name))
 
     def is_private(self, key: str) -> bool:
         """Return whether what stands under *key* is never stored, and so neither captured nor put back."""
         if key in self.widgets.passwords:
             return True
+        if key in self.fields:
+            key = self.fields[key].name
         if self.session is not None:
             return self.session.never_stored.covers(key)
         return self.keeper is not None and self.keeper.is_private(key)

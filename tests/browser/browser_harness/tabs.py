@@ -54,6 +54,10 @@ class Tab:
         """Click the button called *name*; of several, the first."""
         self.page.get_by_role("button", name=name, exact=True).first.click()
 
+    def press(self, name: str) -> None:
+        """Click the button that begins with *name*: a shortcut stands behind it."""
+        self.page.get_by_role("button", name=re.compile(rf"^{name}\b")).click()
+
     def reload(self) -> None:
         """Press F5."""
         self.page.reload()

@@ -121,6 +121,11 @@ class _Rerun(NamedTuple):
             _request(session, self.fragment)  # a tab that is gone asks itself when it comes back
 
 
+def is_connected(tab: str) -> bool:
+    """Return whether a browser shows a tab; one that was closed or loaded anew may be known for a while."""
+    return _connected(tab) is not None
+
+
 def _connected(tab: str) -> Any:  # noqa: ANN401 - Streamlit's
     def read() -> Any:  # noqa: ANN401 - Streamlit's
         info = runtime.get_instance()._session_mgr.get_active_session_info(tab)  # noqa: SLF001

@@ -125,6 +125,12 @@ def widget_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401 - Streaml
     return guarded(read, "SessionState._get_widget_metadata", effect, otherwise=None)
 
 
+def default_of(run: ScriptRunContext, key: str) -> Any:  # noqa: ANN401
+    """Return what the widget with a key begins with; :data:`MISSING` if there is none."""
+    widget = widget_of(run, key)
+    return MISSING if widget is None else widget.deserializer(None)
+
+
 def begins_with(run: ScriptRunContext, value: Any) -> bool:  # noqa: ANN401
     """Return whether a widget of the connection has this value, of the same type, and begins with it."""
 

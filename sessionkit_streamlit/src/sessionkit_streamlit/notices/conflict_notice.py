@@ -27,7 +27,6 @@ _STEPS: Final = (
     (timedelta(minutes=1), "minutes"),
     (timedelta(seconds=1), "seconds"),
 )
-_INPUTS: Final = "inputs"
 _NO_LABELS: Final[Mapping[str, str]] = {}
 
 
@@ -218,7 +217,10 @@ def _viewed(connection: Connection, decision: FieldDecision) -> _View:
     widgets = connection.widgets
     if widgets.overtaken.get(decision.path) is decision:
         return _View(decision, "ours")
-    typed = widgets.typed.get(str(decision.keys[-1]), MISSING) if _is_input(decision) else MISSING
+    typed = next(
+        (value for key, value in widgets.typed.items() if _is_at(connection, key, decision)),
+        MISSING,
+    )
     if typed is not MISSING and same_content(typed, decision.ours):
         return _View(decision, "ours")
     if typed is not MISSING and same_content(typed, decision.theirs):
@@ -226,8 +228,9 @@ def _viewed(connection: Connection, decision: FieldDecision) -> _View:
     return _View(decision, None)
 
 
-def _is_input(decision: FieldDecision) -> bool:
-    return decision.keys[:-1] == (_INPUTS,)
+def _is_at(connection: Connection, key: str, decision: FieldDecision) -> bool:
+    """Return whether a decision is about what a widget shows."""
+    return connection.place_of(key).path == decision.path
 
 
 def _buttons(connection: Connection, view: _View, texts: NoticeTexts) -> None:

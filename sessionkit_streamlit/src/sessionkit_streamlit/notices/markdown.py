@@ -11,6 +11,7 @@ from typing import Final
 _LONGEST: Final = 60
 _PLAIN: Final = re.compile(r"[^\W_][\w ]*")
 _WORD: Final = re.compile(r"[^\W_][\w .-]*")
+_MARKUP: Final = re.compile(r"[!-/:-@\[-`{-~]")
 _SHORT: Final = Repr()
 _SHORT.maxother = _SHORT.maxstring = _SHORT.maxlong = _LONGEST + 1
 
@@ -29,6 +30,11 @@ def field_name(path: str, key: str | None, labels: Mapping[str, str]) -> str:
     if label is not None:
         return label
     return key.replace("_", " ") if _PLAIN.fullmatch(key) else quote(key)
+
+
+def escaped(text: str) -> str:
+    """Return a text as Markdown that shows it as it is, on one line."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def as_word(value: object) -> str:

@@ -26,6 +26,7 @@ from sessionkit_streamlit.connection import (
 from sessionkit_streamlit.internals.messages import Field, Form, is_pressed
 from sessionkit_streamlit.internals.state import MISSING, values
 from sessionkit_streamlit.internals.widgets import at_default, to_keep
+from sessionkit_streamlit.widgets.drafts import fill_in
 from sessionkit_streamlit.widgets.edits import is_late, note_page_sent
 from sessionkit_streamlit.widgets.named_keys import note_values
 from sessionkit_streamlit.widgets.restore import show_joined
@@ -141,11 +142,15 @@ def _take(
     if not _has_changed(connection, run, key, value):
         return False
     kept = joined = to_keep(value)
-    if key in widgets.shown and connection.keeper is not None:
+    field = connection.fields.get(key)
+    if field is None and key in widgets.shown and connection.keeper is not None:
         before = to_keep(widgets.shown[key])
         joined = connection.keeper.joined_input(session, key, before, kept)
     session.activity.of_user = True  # before: whoever sees the value knows whose it is
-    session.set_input(key, joined)
+    if field is None:
+        session.set_input(key, joined)
+    else:
+        fill_in(connection, session, field, joined)
     widgets.agree(key, value)
     widgets.kept[key] = widgets.typed[key] = kept
     if joined is not kept and not is_same(joined, kept):

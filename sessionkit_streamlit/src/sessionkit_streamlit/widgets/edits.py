@@ -54,7 +54,6 @@ _ON_THE_WAY: Final = 2.0
 _TYPING: Final = 10.0
 """Seconds: for so long someone may go on typing over a value that appeared by itself."""
 
-_PART: Final = "inputs"
 _BEGUN: Final = "begun"
 _SESSION: Final = "the session"
 
@@ -255,11 +254,11 @@ def note_overtaken(connection: Connection, key: str, theirs: Any, ours: Any) -> 
     before = widgets.shown[key]
     if is_same(before, ours) or is_same(ours, theirs):
         return
-    path = _path_of(key)
+    path = connection.place_of(key).path
     known = widgets.overtaken.get(path)
     moved = not is_same(widgets.kept.get(key, MISSING), theirs) and not is_same(before, theirs)
     if moved or _was_hidden(widgets, key, ours):
-        widgets.overtaken[path] = _decision(connection.page.tab, key, ours, theirs)
+        widgets.overtaken[path] = _decision(connection, key, ours, theirs)
     elif known is not None and is_same(ours, known.theirs):
         del widgets.overtaken[path]  # the user took it, by hand
     elif known is not None:
@@ -269,7 +268,7 @@ def note_overtaken(connection: Connection, key: str, theirs: Any, ours: Any) -> 
 def note_put(connection: Connection, key: str) -> None:
     """Note that a new value is put into a widget."""
     widgets, tab = connection.widgets, connection.page.tab
-    widgets.overtaken.pop(_path_of(key), None)
+    widgets.overtaken.pop(connection.place_of(key).path, None)
     widgets.unasked.pop(key, None)
     if tab is not None and tab.ours:
         widgets.unasked[key] = monotonic()
@@ -282,21 +281,17 @@ def _was_hidden(widgets: Widgets, key: str, ours: Any) -> bool:  # noqa: ANN401
     return typed and moment is not None and monotonic() - moment < _TYPING
 
 
-def _path_of(key: str) -> str:
-    """Return where an input lies in a session, as users write it."""
-    return f"{_PART}[{key!r}]"
-
-
-def _decision(tab: Tab | None, key: str, ours: Any, theirs: Any) -> FieldDecision:  # noqa: ANN401
+def _decision(connection: Connection, key: str, ours: Any, theirs: Any) -> FieldDecision:  # noqa: ANN401
+    place = connection.place_of(key)
     return FieldDecision(
-        path=_path_of(key),
+        path=place.path,
         taken="ours",
         ours=ours,
         theirs=theirs,
         ours_at=utc_now(),
-        theirs_at=_changed_at(tab, key, theirs),
-        part=_PART,
-        keys=(_PART, key),
+        theirs_at=_changed_at(connection.page.tab, key, theirs),
+        part=place.part,
+        keys=place.keys,
     )
 
 

@@ -79,6 +79,16 @@ def kept(widget: W) -> W:
     return cast("W", draw)
 
 
+def refuse_momentary(widget: Any) -> None:  # noqa: ANN401 - whatever the app hands in
+    """
+    Raise if something is no widget that holds a value.
+
+    Raises:
+        TypeError: It says what it is.
+    """
+    _form_of(widget)
+
+
 def keep(key: str) -> Connection | None:
     """
     Have the value of a widget kept that is about to be made; the session is bootstrapped if it was not in this run.

@@ -38,7 +38,7 @@ def is_at_rest(connection: Connection, session: UserSession, run: ScriptRunConte
     ):
         return False
     inputs, shown, kept, unsettable = (
-        session.inputs,
+        connection.kept_values(session) if connection.fields else session.inputs,
         widgets.shown,
         widgets.kept,
         widgets.unsettable,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from glob import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -101,9 +101,7 @@ def restore_inputs(
     crossing = note_crossing(connection, run)
     # Later on, an unknown value may as well be old: the browser sends all that it shows.
     widgets.sent = keys_sent_first(run, widgets.era) - crossing if is_first else set()
-    with session.lock:
-        inputs = dict(session.inputs)
-    _put(connection, run, _news(connection, inputs, run, crossing))
+    _put(connection, run, _news(connection, connection.kept_values(session), run, crossing))
     return frozenset(widgets.waiting) if is_other else frozenset()
 
 
@@ -111,6 +109,25 @@ def go_on(connection: Connection, run: ScriptRunContext) -> None:
     """Have another run of a connection show what the one before has shown: nothing is to be put back."""
     connection.page.run, connection.page.has_ended = ref(run), False
     connection.widgets.sent = set()
+
+
+def show_fields(connection: Connection, run: ScriptRunContext, keys: Iterable[str]) -> None:
+    """
+    Put what fields of a form hold into Streamlit's state, before their widgets are made.
+
+    Args:
+        connection: What is known about the connection, the fields too.
+        run: The context of the script's run.
+        keys: The keys of the widgets.
+    """
+    session = connection.live_session
+    if session is not None and connection.shows_its_session:
+        kept = connection.kept_values(session)
+        wanted = {key: kept[key] for key in keys if key in kept}
+        for key, current in values(run, wanted).items():
+            if key not in connection.widgets.shown and is_same(current, wanted[key]):
+                connection.widgets.agree(key, current)  # what the browser sent is what was there
+        _put(connection, run, _news(connection, wanted, run, set()))
 
 
 def is_new_life(shown_for: UserSession | None, session: UserSession) -> bool:
@@ -141,11 +158,11 @@ def _leave_era(widgets: Widgets, run: ScriptRunContext) -> None:
 
 
 def _news(
-    connection: Connection, inputs: dict[str, Any], run: ScriptRunContext, crossing: set[str]
+    connection: Connection, kept: dict[str, Any], run: ScriptRunContext, crossing: set[str]
 ) -> dict[str, Any]:
     """Return by key what is to replace what Streamlit's state holds now."""
     widgets, news = connection.widgets, {}
-    wanted = widgets.waiting | inputs
+    wanted = widgets.waiting | kept
     state = values(run, wanted)
     for key, value in wanted.items():
         current = state.get(key, MISSING)

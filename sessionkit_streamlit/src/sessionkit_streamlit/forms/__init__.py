@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Forms whose draft keeps itself.
+
+- ``form``: the form on a page: its fields, its buttons and what is wrong with it (public: ``form``, ``Form``, ``FormTexts``).
+- ``content``: what is filled in, as the app's own class has it: which fields, and whether they are right.
+"""

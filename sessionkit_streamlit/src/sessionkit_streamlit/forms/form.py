@@ -1,0 +1,431 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A form on a page: its fields, its buttons, and what is wrong with it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
+
+import attrs
+import streamlit as st
+
+from sessionkit import FormState, get_current_session
+from sessionkit.session import UserSession
+from sessionkit.values.equality import same_content
+from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
+from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
+from sessionkit_streamlit.internals.state import context
+from sessionkit_streamlit.internals.widgets import default_of
+from sessionkit_streamlit.notices.markdown import escaped
+from sessionkit_streamlit.widgets.drafts import my_name, others
+from sessionkit_streamlit.widgets.kept import connected, refuse_momentary
+from sessionkit_streamlit.widgets.restore import show_fields
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner import ScriptRunContext
+
+T = TypeVar("T")
+
+_SUBMIT: Final = "submit"
+_UNDO: Final = "undo"
+_REDO: Final = "redo"
+_DISCARD: Final = "discard"
+_BUTTONS: Final = (_SUBMIT, _UNDO, _REDO, _DISCARD)
+
+
+@attrs.frozen(kw_only=True)
+class FormTexts:
+    """
+    What a form says: English, unless you say otherwise.
+
+    Attributes:
+        submit: On the button that hands it in.
+        undo: On the button that takes the last change back.
+        redo: On the button that makes it again.
+        discard: On the button that empties the draft.
+    """
+
+    submit: str = "Submit"
+    undo: str = "Undo"
+    redo: str = "Redo"
+    discard: str = "Discard"
+
+
+_TEXTS: Final = FormTexts()
+
+
+@overload
+def form(
+    form_id: str,
+    cls: type[T],
+    *,
+    validate: Callable[[T], Mapping[str, Any] | None] | None = None,
+    batch: bool = False,
+    clear_on_submit: bool = False,
+    texts: FormTexts = _TEXTS,
+) -> Form[T]: ...
+@overload
+def form(
+    form_id: str,
+    cls: None = None,
+    *,
+    validate: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None = None,
+    batch: bool = False,
+    clear_on_submit: bool = False,
+    texts: FormTexts = _TEXTS,
+) -> Form[dict[str, Any]]: ...
+def form(  # noqa: PLR0913 - all that is said of a form
+    form_id: str,
+    cls: type[Any] | None = None,
+    *,
+    validate: Check | None = None,
+    batch: bool = False,
+    clear_on_submit: bool = False,
+    texts: FormTexts = _TEXTS,
+) -> Form[Any]:
+    """
+    Return a form whose draft is kept as it is typed, for a ``with`` block.
+
+    The draft is ``session.form_states[form_id].data``. Call it once a run for each form.
+
+    Args:
+        form_id: The form's name in the session.
+        cls: What is filled in: an attrs class, a dataclass or a pydantic model. None for a dict of all fields.
+        validate: Asked besides the class whether what was filled in is right; returns messages by field, and
+            those about the whole form under ``""``.
+        batch: Whether fields count when the form is handed in, and not before, as in ``st.form``.
+        clear_on_submit: Whether the form is empty once it was handed in.
+        texts: All words.
+
+    Raises:
+        TypeError: If *cls* is no such class.
+
+    Example:
+        ::
+
+            with form("contact", Contact) as f:
+                f.text_input("Your name", key="name")
+                f.fields()
+                f.submit("Send")
+            if f.submitted:
+                send(f.value)
+    """
+    return Form(form_id, Content(cls, validate), batch=batch, clears=clear_on_submit, texts=texts)
+
+
+class Form(Generic[T]):
+    """
+    A form in one run.
+
+    The widgets of Streamlit that hold a value are its methods, each with its own arguments; *key* is the field's name:
+    ``f.text_input("Name", key="name")``.
+
+    Attributes:
+        submitted: Whether the form was handed in for this run, and all was right.
+        value: What was handed in, where ``submitted``; else what is filled in now if all is right, or None.
+    """
+
+    def __init__(
+        self, form_id: str, content: Content, *, batch: bool, clears: bool, texts: FormTexts
+    ) -> None:
+        """Prepare a form; made by :func:`form`."""
+        self._form_id, self._content, self._texts = form_id, content, texts
+        self._batch, self._clears = batch, clears
+        self.submitted = False
+        self.value: T | None = None
+        self._drawn: set[str] = set()
+        self._pressed: str | None = None
+        self._container: AbstractContextManager[Any] | None = None
+        if TYPE_CHECKING:  # each has the signature that it has in Streamlit
+            self.checkbox = st.checkbox
+            self.color_picker = st.color_picker
+            self.date_input = st.date_input
+            self.datetime_input = st.datetime_input
+            self.feedback = st.feedback
+            self.multiselect = st.multiselect
+            self.number_input = st.number_input
+            self.pills = st.pills
+            self.radio = st.radio
+            self.segmented_control = st.segmented_control
+            self.select_slider = st.select_slider
+            self.selectbox = st.selectbox
+            self.slider = st.slider
+            self.text_area = st.text_area
+            self.text_input = st.text_input
+            self.time_input = st.time_input
+            self.toggle = st.toggle
+
+    def __enter__(self) -> Self:
+        """Do what was asked for by the form's buttons, and open its place on the page."""
+        run = context()
+        self._connection = current_connection() if run is None else connected(run)
+        self._session = get_current_session()
+        if run is not None:
+            self._answer(run)
+        box = st.form(self._key("form")) if self._batch else st.container()
+        self._container = box
+        box.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close its place; messages about the whole form stand last in it."""
+        if error is None:
+            self._say(WHOLE)
+        if self._container is not None:
+            self._container.__exit__(kind, error, trace)
+
+    # -- what is filled in ---------------------------------------------------------
+
+    @property
+    def state(self) -> FormState:
+        """The form as the session holds it."""
+        return self._session.get_form_state(self._form_id)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is filled in now, by field; with what the fields begin with."""
+        kept, shown = self.state.data, self._shown()
+        begun = {
+            name: one.default
+            for name, one in self._content.fields.items()
+            if one.default is not MISSING
+        }
+        order = dict.fromkeys((*self._content.fields, *shown, *kept))
+        found = begun | kept | shown
+        return {name: found[name] for name in order if name in found}
+
+    def _shown(self) -> dict[str, Any]:
+        """Return what the widgets show, by field."""
+        return {
+            one.name: st.session_state[key]
+            for key, one in self._connection.fields.items()
+            if one.form_id == self._form_id and key in st.session_state
+        }
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        """What is wrong, by field, since the user tried to hand it in; about the whole form under ``""``."""
+        return self.state.errors
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something was changed since the form was handed in last."""
+        return self._form_id in self._session.dirty_forms
+
+    # -- its fields ----------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - Streamlit's
+        """Return a widget of Streamlit's for a field of the form."""
+        widget = None if name.startswith("_") else getattr(st, name, None)
+        if widget is None:
+            msg = f"a form has no {name!r}, and neither has Streamlit"
+            raise AttributeError(msg)
+        refuse_momentary(widget)
+        return partial(self._draw, widget)
+
+    def field(self, name: str, label: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - the widget's value
+        """
+        Draw a field of the class, with the widget for its type.
+
+        Args:
+            name: The field's name.
+            label: What people call it; None for its name in words.
+            more: Further arguments of the widget.
+
+        Returns:
+            The widget's value.
+
+        Raises:
+            KeyError: If the class has no such field.
+            TypeError: If there is no widget for its type: draw one by ``f.text_area(..., key=name)``.
+        """
+        one = self._content.fields[name]
+        if one.widget is None:
+            msg = (
+                f"no widget is made for the field {name!r}, which is {one.kind!r}: "
+                f"draw one of your choice, such as f.text_input(..., key={name!r})"
+            )
+            raise TypeError(msg)
+        if one.options:
+            more.setdefault("options", one.options)
+        if one.kind is int:
+            more.setdefault("step", 1)
+        return self._draw(getattr(st, one.widget), label or one.label, key=name, **more)
+
+    def fields(self) -> None:
+        """Draw the fields of the class that were not drawn yet, in their order."""
+        for name in self._content.fields:
+            if name not in self._drawn:
+                self.field(name)
+
+    def _draw(self, widget: Callable[..., Any], *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the widget has it
+        name = more.pop("key", None)
+        if not isinstance(name, str) or not name:
+            msg = (
+                f"{widget.__name__}({', '.join(map(repr, args[:1]))}) needs the name of its field: "
+                'write key="name"'
+            )
+            raise TypeError(msg)
+        key, run = self._key(name), context()
+        self._drawn.add(name)
+        fields = self._connection.fields
+        known = fields.get(key)
+        if known is None:
+            known = fields[key] = FormField(self._form_id, name)
+            if run is not None:
+                show_fields(self._connection, run, [key])
+        if name in self._content.fields:
+            more = _begin_with(self._content.fields[name], widget, more)
+        value = widget(*args, key=key, **more)
+        if run is not None:
+            known.default = default_of(run, key)
+        self._say(name)
+        return value
+
+    def _key(self, name: str) -> str:
+        return f"{self._form_id}.{name}"
+
+    def _say(self, name: str) -> None:
+        for message in self.errors.get(name, ()):
+            st.caption(f":red[{escaped(message)}]")
+
+    # -- its buttons ---------------------------------------------------------------
+
+    def submit(self, label: str | None = None, **more: Any) -> bool:  # noqa: ANN401 - the button's
+        """
+        Draw the button that hands the form in.
+
+        Args:
+            label: What it says; None for the form's words.
+            more: Further arguments of ``st.button``.
+
+        Returns:
+            Whether it was pressed for this run, and all was right: ``submitted``.
+        """
+        draw = st.form_submit_button if self._batch else st.button
+        options = {"type": "primary", **more}
+        self._offer(_SUBMIT, draw, label or self._texts.submit, options)
+        return self.submitted
+
+    def undo(self, label: str | None = None, **more: Any) -> None:  # noqa: ANN401 - the button's
+        """
+        Draw the button that takes back the last change of this tab's user, also by Ctrl+Z.
+
+        Args:
+            label: What it says; None for the form's words.
+            more: Further arguments of ``st.button``.
+        """
+        step = self.state.next_undo(beside=others(self._connection))
+        self._step(_UNDO, label or self._texts.undo, "Ctrl+Z", step, more)
+
+    def redo(self, label: str | None = None, **more: Any) -> None:  # noqa: ANN401 - the button's
+        """
+        Draw the button that makes again what was undone last, also by Ctrl+Y.
+
+        Args:
+            label: What it says; None for the form's words.
+            more: Further arguments of ``st.button``.
+        """
+        step = self.state.next_redo(beside=others(self._connection))
+        self._step(_REDO, label or self._texts.redo, "Ctrl+Y", step, more)
+
+    def _step(self, name: str, label: str, keys: str, step: Any, more: dict[str, Any]) -> None:  # noqa: ANN401 - a snapshot or None
+        self._offer(name, st.button, label, {"disabled": step is None, "shortcut": keys, **more})
+
+    def discard(self, label: str | None = None, **more: Any) -> None:  # noqa: ANN401 - the button's
+        """
+        Draw the button that empties the draft; it can be undone.
+
+        Args:
+            label: What it says; None for the form's words.
+            more: Further arguments of ``st.button``.
+        """
+        options = {"disabled": not self.state.data, **more}
+        self._offer(_DISCARD, st.button, label or self._texts.discard, options)
+
+    def _offer(
+        self, name: str, draw: Callable[..., bool], label: str, options: dict[str, Any]
+    ) -> None:
+        """Draw a button; one whose press this run did not know in time is answered by the next."""
+        pressed = draw(label, **{**options, "key": self._button(name)})
+        if pressed and name != self._pressed:
+            # Of a page that has found another server Streamlit knows a key when its widget is made.
+            self._connection.drafts[self._form_id].pressed = name
+            st.rerun()
+
+    def _button(self, name: str) -> str:
+        return f"{self._form_id}:{name}"
+
+    # -- what its buttons do, before its widgets are made --------------------------
+
+    def _answer(self, run: ScriptRunContext) -> None:
+        session, connection = self._session, self._connection
+        draft = connection.drafts.setdefault(self._form_id, Draft())
+        pressed = (name for name in _BUTTONS if st.session_state.get(self._button(name)))
+        self._pressed, draft.pressed = draft.pressed or next(pressed, None), None
+        with session.lock:
+            if self._pressed == _SUBMIT:
+                self._hand_in(draft)
+            elif self._pressed is not None:
+                self._change(session, connection, draft)
+        keys = [key for key, one in connection.fields.items() if one.form_id == self._form_id]
+        show_fields(connection, run, keys)
+        if not self.submitted:
+            self.value, errors = self._content.make(self.data)
+            if draft.tried:
+                self.state.errors = errors
+
+    def _hand_in(self, draft: Draft) -> None:
+        state = self.state
+        self.value, state.errors = self._content.make(self.data)
+        draft.tried = bool(state.errors)
+        self.submitted = not state.errors
+        if self.submitted:
+            state.snapshots, state.redo_snapshots, draft.edited = [], [], None
+            if self._clears:
+                state.data = {}
+            self._session.mark_form_clean(self._form_id)
+
+    def _change(self, session: UserSession, connection: Connection, draft: Draft) -> None:
+        state, tab, beside = self.state, my_name(connection), others(connection)
+        before = dict(state.data)
+        if self._pressed == _UNDO:
+            state.undo(by=tab, beside=beside)
+        elif self._pressed == _REDO:
+            state.redo(by=tab, beside=beside)
+        else:
+            state.snapshot(self._texts.discard, by=tab, beside=beside)
+            draft.tried, state.data, state.errors = False, {}, {}
+        draft.edited = None  # the next change is a step of its own
+        changed = [
+            name
+            for name in before.keys() | state.data.keys()
+            if not same_content(before.get(name, MISSING), state.data.get(name, MISSING))
+        ]
+        if changed:
+            state.leave_to(changed, beside)
+            session.mark_form_dirty(self._form_id)
+            session.activity.count_interaction()
+
+
+def _begin_with(one: Field, widget: Callable[..., Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return a widget's arguments with the default of its field, where they don't say what it begins with."""
+    taken = inspect.signature(widget).parameters
+    default = None if one.default is MISSING and one.optional else one.default
+    if default is MISSING:
+        return more
+    if "value" in taken:
+        return {"value": default, **more}
+    if "index" in taken:
+        options = list(more.get("options", ()))
+        return {"index": options.index(default) if default in options else None, **more}
+    return {"default": default, **more} if "default" in taken else more
