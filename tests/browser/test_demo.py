@@ -27,10 +27,10 @@ def server(farm: Farm) -> Server:
 
 
 def _undo_and_redo(tracker: Tracker) -> None:
-    tracker.click("Undo")
+    tracker.press("Undo")
     tracker.holds("Details", "")
     tracker.holds("Title", TITLE)
-    tracker.click("Redo")
+    tracker.press("Redo")
     tracker.has_the_draft()
 
 

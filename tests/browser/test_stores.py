@@ -69,7 +69,7 @@ def test_the_demo_moves_to_another_machine(
 
     tracker.has_the_draft()
     assert session == tracker.says("restored")
-    tracker.click("Undo")
+    tracker.press("Undo")
     tracker.holds("Details", "")
     assert not list(first.folder.rglob("*.db"))
     assert not list(second.folder.rglob("*.db"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of issues: inputs that are kept, and counters."""
+"""The list of issues: filters that keep themselves, and counters."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from sessionkit import persist_input
-from sessionkit_streamlit.demo.tracker import PRIORITIES, all_issues, toggle, vote
+from sessionkit_streamlit import kept, toggle
+from sessionkit_streamlit.demo.tracker import PRIORITIES, all_issues, close_or_reopen, vote
 
 COLORS = {"low": "gray", "normal": "blue", "high": "orange", "urgent": "red"}
 
@@ -32,14 +32,11 @@ def _numbers(everything: list[dict[str, Any]]) -> None:
 
 
 def _filtered(everything: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask for the filters; sessionkit keeps each under the key that its widget has."""
+    """Ask for the filters; each keeps itself under its key."""
     wide, narrow = st.columns(2, vertical_alignment="bottom")
-    words = wide.text_input("Search", key="search", persist_state="session")
-    persist_input("search", words)
-    least = narrow.select_slider("At least", PRIORITIES, key="least", persist_state="session")
-    persist_input("least", least)
-    closed = st.toggle("Show closed issues", key="closed", persist_state="session")
-    persist_input("closed", closed)
+    words = kept(wide.text_input)("Search", key="search")
+    least = kept(narrow.select_slider)("At least", PRIORITIES, key="least")
+    closed = toggle("Show closed issues", key="closed")
     return [
         issue
         for issue in everything
@@ -68,7 +65,7 @@ def _row(issue: dict[str, Any]) -> None:
         closing.button(
             "Close" if issue["open"] else "Reopen",
             key=f"toggle-{number}",
-            on_click=toggle,
+            on_click=close_or_reopen,
             args=(number,),
             width="stretch",
         )

@@ -18,7 +18,10 @@ def journal() -> None:
     st.subheader("Where you were")
     st.table(
         [
-            {"Page": entry.page, "Time (UTC)": f"{entry.timestamp:%Y-%m-%d %H:%M:%S}"}
+            {
+                "Page": entry.page.replace("_", " ").capitalize(),
+                "Time (UTC)": f"{entry.timestamp:%Y-%m-%d %H:%M:%S}",
+            }
             for entry in reversed(session.navigation_history[-SHOWN:])
         ]
     )

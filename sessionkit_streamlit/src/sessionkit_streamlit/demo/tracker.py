@@ -43,7 +43,7 @@ def vote(number: int) -> None:
     persist_input("issues", issues)
 
 
-def toggle(number: int) -> None:
+def close_or_reopen(number: int) -> None:
     """Close an open issue, open a closed one."""
     issues = all_issues()
     for issue in issues:
