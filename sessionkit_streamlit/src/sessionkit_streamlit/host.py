@@ -25,6 +25,7 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.client import opened_by, user_info
 from sessionkit_streamlit.internals.element_ids import put_era
+from sessionkit_streamlit.internals.garbage import set_apart_what_is_loaded
 from sessionkit_streamlit.internals.messages import Password, part_of
 from sessionkit_streamlit.internals.observe import gives_ids, install
 from sessionkit_streamlit.internals.page import is_placed
@@ -213,7 +214,9 @@ class StreamlitHost:
         if not page.sees_ends and connection.session is session:
             run_finished(run)
         connection.keeper = gate.keeper = keeper
-        if page.run is None:
+        if page.run is not None:
+            set_apart_what_is_loaded()
+        else:
             leave_out(connection, self._never)
             name_keys(connection, run, self._persist)
         if page.sees_ends:
