@@ -24,7 +24,7 @@ def _freezes(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 
 @pytest.mark.parametrize(("serves", "times"), [(True, 1), (False, 0)])
-def test_a_server_does_it_once_when_a_first_page_was_made(  # noqa: PLR0913, PLR0917 - fixtures and cases
+def test_a_server_does_it_once_when_a_first_page_was_made(  # noqa: PLR0913 - fixtures and cases
     browser: Any,
     page: Callable[[str], Path],
     freezes: list[None],
