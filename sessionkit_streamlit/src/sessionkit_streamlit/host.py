@@ -25,7 +25,7 @@ from sessionkit_streamlit.connection import (
 )
 from sessionkit_streamlit.internals.client import opened_by, user_info
 from sessionkit_streamlit.internals.element_ids import put_era
-from sessionkit_streamlit.internals.garbage import set_apart_what_is_loaded
+from sessionkit_streamlit.internals.garbage import long_lived
 from sessionkit_streamlit.internals.messages import Password, part_of
 from sessionkit_streamlit.internals.observe import gives_ids, install
 from sessionkit_streamlit.internals.page import is_placed
@@ -215,7 +215,7 @@ class StreamlitHost:
             run_finished(run)
         connection.keeper = gate.keeper = keeper
         if page.run is not None:
-            set_apart_what_is_loaded()
+            long_lived.set_apart()
         else:
             leave_out(connection, self._never)
             name_keys(connection, run, self._persist)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server has loaded is set apart from what its collections of garbage walk, once."""
+"""What lasts is set apart from what collections of garbage walk, and taken back when a page is let go of."""
 
 from __future__ import annotations
 
@@ -11,34 +11,75 @@ from typing import Any
 import pytest
 from streamlit import runtime
 
-from sessionkit_streamlit.internals import garbage
+from sessionkit_streamlit import host
+from sessionkit_streamlit.internals.garbage import LongLived
+from sessionkit_streamlit.tabs import lifecycle
 
 
-@pytest.fixture(name="freezes")
-def _freezes(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """Note each time that something is set apart, and don't do it: the tests' process goes on."""
-    noted: list[None] = []
-    garbage._freeze.cache_clear()
-    monkeypatch.setattr(gc, "freeze", lambda: noted.append(None))
+@pytest.fixture(name="steps")
+def _steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note what would be done: the tests' process goes on."""
+    noted: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: noted.append("apart"))
+    monkeypatch.setattr(gc, "unfreeze", lambda: noted.append("back"))
+    monkeypatch.setattr(runtime, "exists", lambda: True)
     return noted
 
 
-@pytest.mark.parametrize(("serves", "times"), [(True, 1), (False, 0)])
-def test_a_server_does_it_once_when_a_first_page_was_made(  # noqa: PLR0913 - fixtures and cases
+def test_what_was_not_walked_is_not_set_apart(steps: list[str]) -> None:
+    """Garbage would be among it; what is apart is not set apart again."""
+    long_lived = LongLived()
+    long_lived.set_apart()
+    gc.collect(1)
+    long_lived.set_apart()
+    assert steps == []
+    gc.collect()
+    long_lived.set_apart()
+    long_lived.set_apart()
+    assert steps == ["apart"]
+
+
+def test_what_was_taken_back_is_walked_first(steps: list[str]) -> None:
+    """What a page held that is gone may go now."""
+    long_lived = LongLived()
+    long_lived.take_back()
+    gc.collect()
+    long_lived.set_apart()
+    long_lived.take_back()
+    long_lived.take_back()
+    long_lived.set_apart()
+    assert steps == ["apart", "back"]
+    gc.collect()
+    long_lived.set_apart()
+    assert steps == ["apart", "back", "apart"]
+
+
+def test_elsewhere_than_in_a_server_nothing_is_done(
+    steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test of an app's own, such as by AppTest, counts what it leaves."""
+    monkeypatch.setattr(runtime, "exists", lambda: False)
+    long_lived = LongLived()
+    gc.collect()
+    long_lived.set_apart()
+    assert steps == []
+
+
+def test_it_begins_with_the_second_run_and_ends_with_a_page(
     browser: Any,
     page: Callable[[str], Path],
-    freezes: list[None],
+    steps: list[str],
     monkeypatch: pytest.MonkeyPatch,
-    *,
-    serves: bool,
-    times: int,
 ) -> None:
-    """At the beginning of the next run: what the first one left has been collected. Nowhere else but in a server."""
-    monkeypatch.setattr(runtime, "exists", lambda: serves)
+    """What the first run left has been collected by then."""
+    long_lived = LongLived()
+    for module in (host, lifecycle):
+        monkeypatch.setattr(module, "long_lived", long_lived)
     monkeypatch.setattr("sessionkit_streamlit.internals.rerun._loop", lambda: None)
+    gc.collect()
     tab = browser.open(page("st.text('shown')")).run()
-    assert len(freezes) == 0
+    assert steps == []
     tab.run()
-    assert len(freezes) == times
-    browser.open(page("st.text('shown')")).run().run()
-    assert len(freezes) == times
+    assert steps == ["apart"]
+    lifecycle._FlushTarget(browser.manager, lambda: browser.connection_of(tab)).flush()
+    assert steps == ["apart", "back"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits is written when Streamlit lets go of a session."""
+"""What waits is written, and what a page held can be collected, when Streamlit lets go of a session."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import streamlit as st
 from sessionkit.errors import SessionKitError
 from sessionkit.host import Keeper
 from sessionkit_streamlit.connection import Connection
+from sessionkit_streamlit.internals.garbage import long_lived
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class _FlushTarget:
         the network is cut and when the server stops: it must not wait. After F5
         another replica may serve the page before the debounce is over.
         """
+        long_lived.take_back()
         connection = self.connection()
         session_id = None if connection is None else connection.session_id
         if connection is not None:
