@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: INP001 - a script: top-level folders are no packages
 """
-What a click takes in a real browser, until its page shows what follows: the same page plain and with sessionkit, in turn.
+What a click takes in a real browser, until its page shows what follows: the same page plain, with sessionkit and with another
+library, in turn.
 
-``python benchmarks/clicks.py --help``; it needs Chromium. Two servers run, a page of each is open in the same browser, and
-what counts is the time between the click and the new text, as the browser itself sees it.
+``python benchmarks/clicks.py --help``; it needs Chromium. Each page has a server, all are open in the same browser, and
+what counts is the time between the click and the new text, as the browser itself sees it, and what the server uses of the processor.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ sys.path[:0] = [str(TESTS / "harness"), str(TESTS / "browser")]
 from browser_harness.servers import Server, free_port  # noqa: E402 - found by the line above
 from playwright.sync_api import Page as BrowserPage  # noqa: E402 - found by the line above
 from playwright.sync_api import sync_playwright  # noqa: E402 - found by the line above
-from session_benchmarks.pages import OURS, PLAIN  # noqa: E402 - found by the line above
+from session_benchmarks.pages import OURS, PLAIN, Page, peer_pages  # noqa: E402 - found by the line above
 
 _WARM_UP: Final = 20
 """Clicks that don't count."""
@@ -40,6 +41,9 @@ _SETTLED: Final = 3000
 """Milliseconds after which a page that was opened does nothing any more by itself."""
 
 _TENTHS: Final = 10
+
+_UTIME: Final = 11
+"""Where a process's time stands in Linux's line about it, after its name."""
 
 _BUTTON: Final = """
 def count():
@@ -53,6 +57,7 @@ server.headless = true
 server.fileWatcherType = "none"
 browser.gatherUsageStats = false
 """
+_NO_COLLECTION: Final = "runner.postScriptGC = false\n"
 _SETTINGS: Final = """
 storage = "sqlite"
 [storages.sqlite]
@@ -80,24 +85,51 @@ _CLICK: Final = """
 def main() -> None:
     """Measure, and print the medians and how the differences are spread."""
     asked = _arguments()
-    other = attrs.evolve(PLAIN, name="plain again") if asked.control else OURS[0]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        urls = {
-            page.name: _served(stack, folder / str(number), page.script(asked.fields), asked.run)
-            for number, page in enumerate((PLAIN, other))
+        config = _STREAMLIT + ("" if asked.collect else _NO_COLLECTION)
+        servers = {
+            page.name: _served(
+                stack, folder / str(number), page.script(asked.fields) + _BUTTON, asked.run, config
+            )
+            for number, page in enumerate(_pages(folder, control=asked.control))
         }
-        pages = stack.enter_context(_browser_pages(urls))
-        taken = [_clicked(pages, number) for number in range(_WARM_UP + asked.clicks)][_WARM_UP:]
-    plain, ours = ([each[name] for each in taken] for name in pages)
+        pages = stack.enter_context(
+            _browser_pages({name: server.url for name, server in servers.items()})
+        )
+        for number in range(_WARM_UP):
+            _clicked(pages, number)
+        before = {name: _processor_time(server) for name, server in servers.items()}
+        taken = [_clicked(pages, _WARM_UP + number) for number in range(asked.clicks)]
+        used = {name: _processor_time(server) - before[name] for name, server in servers.items()}
     sys.stdout.write(
         f"{asked.fields} fields by `{asked.run} run`, {asked.clicks} clicks on each page, in turn; "
-        "ms from the click to the new text\n"
-        f"{PLAIN.name:15s} median {median(plain):7.1f}\n"
-        f"{other.name:15s} median {median(ours):7.1f}\n"
-        f"the difference  {_spread([own - base for base, own in zip(plain, ours, strict=True)])}\n"
-        f"of two plain    {_spread([one - before for before, one in pairwise(plain)])}\n"
+        "ms from the click to the new text, and of the server's processor time\n"
     )
+    plain = [each[PLAIN.name] for each in taken]
+    for name in pages:
+        own = [each[name] for each in taken]
+        spread = _spread([one - base for base, one in zip(plain, own, strict=True)])
+        server = 1000 * used[name] / asked.clicks
+        sys.stdout.write(f"{name:22s} {median(own):6.1f}, server {server:6.2f}")
+        sys.stdout.write("\n" if name == PLAIN.name else f"; more than plain: {spread}\n")
+    sys.stdout.write(
+        f"two plain clicks: {_spread([one - last for last, one in pairwise(plain)])}\n"
+    )
+
+
+def _pages(folder: Path, *, control: bool) -> list[Page]:
+    if control:
+        return [PLAIN, attrs.evolve(PLAIN, name="plain again")]
+    modules = folder / "peer"
+    modules.mkdir()
+    return [PLAIN, *OURS, *peer_pages(modules)]
+
+
+def _processor_time(server: Server) -> float:
+    """Return how many seconds of the processor a server has used; Linux only."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[_UTIME]) + int(fields[_UTIME + 1])) / os.sysconf("SC_CLK_TCK")
 
 
 def _spread(differences: list[float]) -> str:
@@ -116,30 +148,38 @@ def _arguments() -> argparse.Namespace:
         help="what both pages are run by (streamlit); the two are different servers",
     )
     parser.add_argument(
+        "--no-collect",
+        action="store_false",
+        dest="collect",
+        help="without Streamlit's collection of garbage after each run (runner.postScriptGC)",
+    )
+    parser.add_argument(
         "--control", action="store_true", help="measure the plain page against itself"
     )
     return parser.parse_args()
 
 
 def _clicked(pages: Mapping[str, BrowserPage], number: int) -> dict[str, float]:
-    """Click once on each page, in the other order every other time; return what that takes, in milliseconds."""
-    names = list(pages) if number % 2 else list(reversed(pages))
+    """Click once on each page, each time another one first; return what that takes, in milliseconds."""
+    names = list(pages)
+    first = number % len(names)
+    names = names[first:] + names[:first]
     taken = {name: pages[name].evaluate(_CLICK, f"clicks: {number + 1}") for name in names}
     return {name: float(taken[name]) for name in pages}
 
 
-def _served(stack: ExitStack, folder: Path, script: str, program: str) -> str:
-    """Start a server of a page; return where it is."""
+def _served(stack: ExitStack, folder: Path, script: str, program: str, config: str) -> Server:
+    """Start a server of a page."""
     (folder / ".streamlit").mkdir(parents=True)
-    (folder / ".streamlit" / "config.toml").write_text(_STREAMLIT)
+    (folder / ".streamlit" / "config.toml").write_text(config)
     (folder / "sessionkit.toml").write_text(_SETTINGS)
-    (folder / "page.py").write_text(script + _BUTTON)
+    (folder / "page.py").write_text(script)
     port = free_port()
     installed = str(Path(sys.executable).with_name(program))
     server = Server("run", folder, [installed, "run", "page.py", f"--server.port={port}"], port)
     stack.callback(server.stop, signal.SIGKILL)
     server.start()
-    return server.url
+    return server
 
 
 @contextmanager

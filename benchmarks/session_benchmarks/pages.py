@@ -101,7 +101,7 @@ OURS: Final = (
 def page_rows(backend: Backend, plan: Plan, fields: Sequence[int] = FIELDS) -> Iterator[Row]:
     """Time reruns in which nothing changed, or one field, and the first page of a session that is stored."""
     with TemporaryDirectory() as folder:
-        pages = [*OURS, *_peer(Path(folder))]
+        pages = [*OURS, *peer_pages(Path(folder))]
         for number in fields:
             with _opened(backend, (PLAIN, *pages), number) as tabs:
                 for one in (False, True):
@@ -117,8 +117,13 @@ def own_page_rows(backend: Backend, plan: Plan) -> Iterator[Row]:
             yield from _rerun_rows(plan, tabs, number, changed=True)
 
 
-def _peer(folder: Path) -> list[Page]:
-    """Return the other library's page; none where it is not installed."""
+def peer_pages(folder: Path) -> list[Page]:
+    """
+    Return the other library's page; none where it is not installed.
+
+    Args:
+        folder: Where its modules are written.
+    """
     try:
         release = version(_PEER)
     except PackageNotFoundError as error:
