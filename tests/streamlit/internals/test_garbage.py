@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,15 @@ from sessionkit_streamlit.tabs import lifecycle
 
 
 @pytest.fixture(name="steps")
-def _steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Note what would be done: the tests' process goes on."""
+def _steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Note what would be done, since the tests' process goes on; nothing is collected by itself."""
     noted: list[str] = []
+    gc.disable()
     monkeypatch.setattr(gc, "freeze", lambda: noted.append("apart"))
     monkeypatch.setattr(gc, "unfreeze", lambda: noted.append("back"))
     monkeypatch.setattr(runtime, "exists", lambda: True)
-    return noted
+    yield noted
+    gc.enable()
 
 
 def test_what_was_not_walked_is_not_set_apart(steps: list[str]) -> None:
