@@ -37,8 +37,10 @@ def test_a_draft_from_the_first_letter_to_the_last_button(farm: Farm, visitor: V
     page.page.keyboard.press("Control+y")
     page.holds("Email", "nobody")
     wait_for(lambda: _has_stored(server, b"nobody"), lambda: True, "a draft in the store")
+    former = page.line(f"process={page.value('process')}")
     with Desk(page.page).reconnected():
         server.restart(SIGKILL)
+    former.wait_for(state="detached")  # drawn anew
     page.press("Undo")
     page.holds("Email", "")
     page.holds("Name", "Ada")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 import attrs
 import streamlit as st
 
@@ -28,5 +30,6 @@ with form("contact", Contact, clear_on_submit=True) as f:
     f.submit("Send")
 f.undo()
 f.redo()
+st.caption(f"process={os.getpid()}")
 if f.submitted:
     st.text(f"sent={f.value}")
