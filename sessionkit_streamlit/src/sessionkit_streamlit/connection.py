@@ -475,13 +475,11 @@ class Draft:
     Attributes:
         edited: The field that its user changed last, or None.
         edited_at: When, by the clock that never goes back.
-        tried: Whether its user has tried to hand it in, and not yet succeeded.
         pressed: The button that a former run saw pressed when it had drawn the fields already, or None.
     """
 
     edited: str | None = None
     edited_at: float = 0.0
-    tried: bool = False
     pressed: str | None = None
 
 

@@ -123,6 +123,45 @@ def test_what_is_wrong_stands_at_its_field(browser: Any, page: Page) -> None:
     assert text(press(tab, "submit")).startswith("submitted=True")
 
 
+def test_what_was_wrong_is_looked_at_again_after_f5(browser: Any, page: Page) -> None:
+    """It was tried to hand it in, though not on this page: a message goes when its field is right."""
+    press(fill(browser.open(contact(page)).run(), email="nobody", name="Ada"), "submit")
+    tab = browser.open(contact(page)).run()
+    assert [one.value for one in tab.caption] == [NO_AT]
+    fill(tab, email="a@b")
+    assert not tab.caption
+
+
+def test_the_next_user_is_told_nothing(browser: Any, page: Page) -> None:
+    """What one has tried is not what another one has."""
+    body = CONTACT.replace("{options}", "") + "st.button('End', on_click=end_session)\n"
+    tab = press(fill(browser.open(page(body)).run(), email="nobody"), "submit")
+    assert tab.caption
+    (end,) = (one for one in tab.button if one.label == "End")
+    tab = fill(end.click().run(), size=5)
+    assert not tab.caption
+
+
+def test_what_is_sent_again_is_no_change(browser: Any, page: Page) -> None:
+    """A tab that has found another server sends all that it shows: no step is made, and none is lost."""
+    tab = press(fill(browser.open(contact(page)).run(), name="Ada", size=5), "undo")
+    connection = browser.connection_of(tab)
+    session = connection.session
+    state = session.get_form_state("contact")
+    before = (dict(state.data), list(state.snapshots), session.interaction_count)
+    for key, value in (("contact.name", "Ada"), ("contact.size", 3), ("contact.email", "")):
+        drafts.fill_in(connection, session, connection.fields[key], value)
+    assert (state.data, state.snapshots, session.interaction_count) == before
+    assert state.can_redo
+
+
+def test_the_apps_own_words(browser: Any, page: Page) -> None:
+    """Also at a field that is missing."""
+    options = ", texts=FormTexts(submit='Senden', required='Fehlt')"
+    tab = press(browser.open(contact(page, options)).run(), "submit")
+    assert ":red[Fehlt]" in [one.value for one in tab.caption]
+
+
 def test_the_apps_own_check(browser: Any, page: Page) -> None:
     """Is asked where the class has no objection; it may speak of the whole form."""
     options = ', validate=lambda one: {"": "Not today"} if one.size > 3 else None'

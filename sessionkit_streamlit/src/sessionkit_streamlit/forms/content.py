@@ -23,6 +23,8 @@ MISSING: Final = attrs.NOTHING
 WHOLE: Final = ""
 """Under this name stand messages about the form as a whole."""
 
+REQUIRED: Final = "This field is required."
+
 Errors = dict[str, list[str]]
 """Messages by field."""
 
@@ -102,20 +104,23 @@ class Content:
         fields: The fields of the class by name.
     """
 
-    def __init__(self, cls: type[Any] | None, check: Check | None) -> None:
+    def __init__(
+        self, cls: type[Any] | None, check: Check | None, required: str = REQUIRED
+    ) -> None:
         """
         Look at the class.
 
         Args:
             cls: An attrs class, a dataclass or a pydantic model; None for a dict.
             check: The app's own check, besides those of the class.
+            required: The message at a field that has to be filled in, and is not.
 
         Raises:
             TypeError: If the class is none of these.
         """
         self.cls = cls
         self.fields: dict[str, Field] = {} if cls is None else _fields_of(cls)
-        self._check = check
+        self._check, self._required = check, required
 
     def make(self, values: Mapping[str, Any]) -> tuple[Any, Errors]:
         """
@@ -142,7 +147,7 @@ class Content:
 
     def _made(self, cls: type[Any], filled: dict[str, Any]) -> tuple[Any, Errors]:
         missing = [one.name for one in self.fields.values() if one.lacks(filled.get(one.name))]
-        told = {name: ["This field is required."] for name in missing}
+        told = {name: [self._required] for name in missing}
         if missing:
             rest = {name: value for name, value in filled.items() if name not in missing}
             return None, told | (_refused_by_attrs(cls, rest) if attrs.has(cls) else {})

@@ -6,9 +6,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
 import attrs
 import streamlit as st
@@ -17,7 +17,7 @@ from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
 from sessionkit.values.equality import same_content
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
-from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
+from sessionkit_streamlit.forms.content import MISSING, REQUIRED, WHOLE, Check, Content, Field
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.internals.widgets import default_of
 from sessionkit_streamlit.notices.markdown import escaped
@@ -47,12 +47,14 @@ class FormTexts:
         undo: On the button that takes the last change back.
         redo: On the button that makes it again.
         discard: On the button that empties the draft.
+        required: At a field that has to be filled in, and is not.
     """
 
     submit: str = "Submit"
     undo: str = "Undo"
     redo: str = "Redo"
     discard: str = "Discard"
+    required: str = REQUIRED
 
 
 _TEXTS: Final = FormTexts()
@@ -114,7 +116,13 @@ def form(  # noqa: PLR0913 - all that is said of a form
             if f.submitted:
                 send(f.value)
     """
-    return Form(form_id, Content(cls, validate), batch=batch, clears=clear_on_submit, texts=texts)
+    return Form(
+        form_id,
+        Content(cls, validate, texts.required),
+        batch=batch,
+        clears=clear_on_submit,
+        texts=texts,
+    )
 
 
 class Form(Generic[T]):
@@ -126,7 +134,6 @@ class Form(Generic[T]):
 
     Attributes:
         submitted: Whether the form was handed in for this run, and all was right.
-        value: What was handed in, where ``submitted``; else what is filled in now if all is right, or None.
     """
 
     def __init__(
@@ -136,7 +143,7 @@ class Form(Generic[T]):
         self._form_id, self._content, self._texts = form_id, content, texts
         self._batch, self._clears = batch, clears
         self.submitted = False
-        self.value: T | None = None
+        self._handed_in: T | None = None
         self._drawn: set[str] = set()
         self._pressed: str | None = None
         self._container: AbstractContextManager[Any] | None = None
@@ -212,6 +219,14 @@ class Form(Generic[T]):
         }
 
     @property
+    def value(self) -> T | None:
+        """What was handed in, where ``submitted``; else what is filled in now if all is right, or None."""
+        if self.submitted:
+            return self._handed_in
+        value: T | None = self._content.make(self.data)[0]
+        return value
+
+    @property
     def errors(self) -> dict[str, list[str]]:
         """What is wrong, by field, since the user tried to hand it in; about the whole form under ``""``."""
         return self.state.errors
@@ -225,12 +240,7 @@ class Form(Generic[T]):
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - Streamlit's
         """Return a widget of Streamlit's for a field of the form."""
-        widget = None if name.startswith("_") else getattr(st, name, None)
-        if widget is None:
-            msg = f"a form has no {name!r}, and neither has Streamlit"
-            raise AttributeError(msg)
-        refuse_momentary(widget)
-        return partial(self._draw, widget)
+        return partial(self._draw, _widget(name))
 
     def field(self, name: str, label: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - the widget's value
         """
@@ -259,7 +269,7 @@ class Form(Generic[T]):
             more.setdefault("options", one.options)
         if one.kind is int:
             more.setdefault("step", 1)
-        return self._draw(getattr(st, one.widget), label or one.label, key=name, **more)
+        return self._draw(_widget(one.widget), label or one.label, key=name, **more)
 
     def fields(self) -> None:
         """Draw the fields of the class that were not drawn yet, in their order."""
@@ -267,11 +277,11 @@ class Form(Generic[T]):
             if name not in self._drawn:
                 self.field(name)
 
-    def _draw(self, widget: Callable[..., Any], *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the widget has it
+    def _draw(self, widget: _Widget, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the widget has it
         name = more.pop("key", None)
         if not isinstance(name, str) or not name:
             msg = (
-                f"{widget.__name__}({', '.join(map(repr, args[:1]))}) needs the name of its field: "
+                f"{widget.name}({', '.join(map(repr, args[:1]))}) needs the name of its field: "
                 'write key="name"'
             )
             raise TypeError(msg)
@@ -285,7 +295,7 @@ class Form(Generic[T]):
                 show_fields(self._connection, run, [key])
         if name in self._content.fields:
             more = _begin_with(self._content.fields[name], widget, more)
-        value = widget(*args, key=key, **more)
+        value = widget.draw(*args, key=key, **more)
         if run is not None:
             known.default = default_of(run, key)
         self._say(name)
@@ -379,15 +389,12 @@ class Form(Generic[T]):
                 self._change(session, connection, draft)
         keys = [key for key, one in connection.fields.items() if one.form_id == self._form_id]
         show_fields(connection, run, keys)
-        if not self.submitted:
-            self.value, errors = self._content.make(self.data)
-            if draft.tried:
-                self.state.errors = errors
+        if self.errors:  # it was tried to hand it in: until all is right
+            self.state.errors = self._content.make(self.data)[1]
 
     def _hand_in(self, draft: Draft) -> None:
         state = self.state
-        self.value, state.errors = self._content.make(self.data)
-        draft.tried = bool(state.errors)
+        self._handed_in, state.errors = self._content.make(self.data)
         self.submitted = not state.errors
         if self.submitted:
             state.snapshots, state.redo_snapshots, draft.edited = [], [], None
@@ -404,7 +411,7 @@ class Form(Generic[T]):
             state.redo(by=tab, beside=beside)
         else:
             state.snapshot(self._texts.discard, by=tab, beside=beside)
-            draft.tried, state.data, state.errors = False, {}, {}
+            state.data, state.errors = {}, {}
         draft.edited = None  # the next change is a step of its own
         changed = [
             name
@@ -417,15 +424,46 @@ class Form(Generic[T]):
             session.activity.count_interaction()
 
 
-def _begin_with(one: Field, widget: Callable[..., Any], more: dict[str, Any]) -> dict[str, Any]:
+class _Widget(NamedTuple):
+    """
+    A widget of Streamlit's that holds a value.
+
+    Attributes:
+        name: Its name.
+        draw: Draws it.
+        takes: The names of its arguments.
+    """
+
+    name: str
+    draw: Callable[..., Any]
+    takes: frozenset[str]
+
+
+@cache
+def _widget(name: str) -> _Widget:
+    """
+    Return a widget of Streamlit's, which is looked at once: each field of each run asks for one.
+
+    Raises:
+        AttributeError: If there is none of that name.
+        TypeError: If it holds no value.
+    """
+    draw = None if name.startswith("_") else getattr(st, name, None)
+    if draw is None:
+        msg = f"a form has no {name!r}, and neither has Streamlit"
+        raise AttributeError(msg)
+    refuse_momentary(draw)
+    return _Widget(name, draw, frozenset(inspect.signature(draw).parameters))
+
+
+def _begin_with(one: Field, widget: _Widget, more: dict[str, Any]) -> dict[str, Any]:
     """Return a widget's arguments with the default of its field, where they don't say what it begins with."""
-    taken = inspect.signature(widget).parameters
     default = None if one.default is MISSING and one.optional else one.default
     if default is MISSING:
         return more
-    if "value" in taken:
+    if "value" in widget.takes:
         return {"value": default, **more}
-    if "index" in taken:
+    if "index" in widget.takes:
         options = list(more.get("options", ()))
         return {"index": options.index(default) if default in options else None, **more}
-    return {"default": default, **more} if "default" in taken else more
+    return {"default": default, **more} if "default" in widget.takes else more

@@ -6,6 +6,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from sessionkit.values.equality import same_content
 from sessionkit_streamlit.connection import Connection, Draft, FormField
 from sessionkit_streamlit.internals.rerun import is_connected
 
@@ -31,6 +32,8 @@ def fill_in(connection: Connection, session: UserSession, field: FormField, valu
     tab, beside = my_name(connection), others(connection)
     with session.lock:
         form = session.get_form_state(field.form_id)
+        if same_content(form.data.get(field.name, field.default), value):
+            return  # a page that has found another server sends all that it shows
         if draft.edited != field.name or now - draft.edited_at > PAUSE:
             form.snapshot(field.name, by=tab, beside=beside)
         draft.edited, draft.edited_at = field.name, now
