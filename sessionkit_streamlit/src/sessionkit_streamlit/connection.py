@@ -380,8 +380,17 @@ class Trail:
     position: int
     wanted: int | None = None
 
-    def arrive(self, visit: Visit) -> bool:
-        """Note what the tab shows now; return whether it showed another page, or the same with other parameters."""
+    def arrive(self, visit: Visit, most: int) -> bool:
+        """
+        Note what the tab shows now.
+
+        Args:
+            visit: That.
+            most: How many pages are noted at most, above 0; the oldest go first.
+
+        Returns:
+            Whether it showed another page, or the same with other parameters.
+        """
         wanted, self.wanted = self.wanted, None
         if wanted is not None and self.visits[wanted] == visit:
             self.position = wanted
@@ -389,6 +398,7 @@ class Trail:
         if self.visits and self.visits[self.position] == visit:
             return False
         self.visits[self.position + 1 :] = [visit]
+        del self.visits[:-most]
         self.position = len(self.visits) - 1
         return True
 

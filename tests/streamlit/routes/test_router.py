@@ -107,6 +107,14 @@ def test_one_goes_back_and_forward(browser: Any, page: Page) -> None:
     assert session_of(browser).page_views == {"home": 2, "order": 6}
 
 
+def test_the_way_back_is_as_long_as_the_history(browser: Any, page: Page) -> None:
+    """A tab that stays open for days notes no more."""
+    session_of(browser).max_history_size = 2
+    tab = click(click(opened(browser, page(SHOP)), "Seven"), "Notes")
+    assert ways(click(tab, "Back")) == "back False, forward True"
+    assert title(tab) == "Order 7 lines"
+
+
 def test_breadcrumbs_lead_back(browser: Any, page: Page) -> None:
     """Each page once, the last one by name, with its parameters."""
     tab = opened(browser, page(SHOP))

@@ -258,7 +258,7 @@ def _arrive(connection: Connection, session: UserSession, pages: _Pages, visit: 
         left = trail.visits[-1] if trail.visits else visit
         if pages.is_bare(visit) and left.page != visit.page and pages.can_open(left):
             pages.show(left)
-    if pages.can_open(visit) and trail.arrive(visit):
+    if pages.can_open(visit) and trail.arrive(visit, max(1, session.max_history_size)):
         session.add_navigation(visit.page, visit.params)
     return trail
 
