@@ -98,6 +98,18 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into site/, where any warning is an error; ``-- serve`` shows it while one writes."""
+    needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "docs")
+    session.install("-c", "constraints.txt", *needed)
+    if session.posargs:
+        session.run("zensical", *session.posargs)
+        return
+    session.run("zensical", "build", "--clean", "--strict")
+    session.run("python", "docs/check_site.py")
+
+
+@nox.session
 def architecture(session: nox.Session) -> None:
     """Draw the rooms and their arrows into docs/architecture.md."""
     session.run("python", "docs/draw_rooms.py")
