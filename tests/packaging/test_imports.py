@@ -24,6 +24,7 @@ ENDS_IN_ING: Final = {
     "sessionkit.encoding": "the field's word for turning objects into bytes, a noun",
     "sessionkit.encoding.packing": "a noun: how parts are packed into stored ones",
     "sessionkit.testing": "public; what Python's libraries call their kit for tests",
+    "sessionkit_streamlit.testing": "the same",
 }
 """Names of modules that look like gerunds, and why they may."""
 
