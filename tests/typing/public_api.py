@@ -15,6 +15,7 @@ from sessionkit import (
     FormSnapshot,
     FormState,
     NavigationEntry,
+    Origin,
     Serializer,
     SessionHead,
     SessionKitError,
@@ -104,6 +105,8 @@ def fields(session: UserSession) -> None:
     assert_type(session.session_id, str)
     assert_type(session.user_id, str | None)
     assert_type(session.inputs, dict[str, Any])
+    assert_type(session.origin, Origin)
+    assert_type(session.origin == "new", bool)
     assert_type(session.roles, set[str])
     assert_type(session.page_views, dict[str, int])
     assert_type(session.navigation_history, list[NavigationEntry])

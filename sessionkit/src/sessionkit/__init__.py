@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from sessionkit.records import SessionHead, SessionPage, SessionWrite, StoredSession
     from sessionkit.serializer import Serializer
     from sessionkit.session.forms import FormSnapshot, FormState
-    from sessionkit.session.session import NavigationEntry, NotKept, UserSession
+    from sessionkit.session.session import NavigationEntry, NotKept, Origin, UserSession
     from sessionkit.session_repository import SessionRepository
     from sessionkit.settings.settings import Settings, load_settings
     from sessionkit.status import PersistenceStatus, RejectedSave
@@ -82,6 +82,7 @@ __all__ = [
     "NavigationEntry",
     "NewerFormatError",
     "NotKept",
+    "Origin",
     "PartlySavedError",
     "PersistenceStatus",
     "PluginError",
@@ -159,7 +160,7 @@ _MODULES: Final = {
     "records": ("SessionHead", "SessionPage", "SessionWrite", "StoredSession"),
     "serializer": ("Serializer",),
     "session.forms": ("FormSnapshot", "FormState"),
-    "session.session": ("NavigationEntry", "NotKept", "UserSession"),
+    "session.session": ("NavigationEntry", "NotKept", "Origin", "UserSession"),
     "session_repository": ("SessionRepository",),
     "settings.settings": ("Settings", "load_settings"),
     "status": ("PersistenceStatus", "RejectedSave"),

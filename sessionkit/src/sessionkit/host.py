@@ -173,6 +173,18 @@ class LoadingHost(Host, Protocol):
 
 
 @runtime_checkable
+class AskingHost(Host, Protocol):
+    """A host that may begin a page before its browser has said who it is."""
+
+    def is_asking(self) -> bool:
+        """
+        Return whether the browser may yet present a token, later, of which this run knows nothing.
+
+        Asked where it has presented none. Until then a session stands in, and is ``"provisional"``.
+        """
+
+
+@runtime_checkable
 class InputHost(Host, Protocol):
     """A host whose connections show values that others may have changed since."""
 

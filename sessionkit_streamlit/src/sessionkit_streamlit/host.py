@@ -185,6 +185,10 @@ class StreamlitHost:
         """Return whether the connection's first run is still under way."""
         return current_connection().is_loading
 
+    def is_asking(self) -> bool:
+        """Return whether the browser may hold a token that its script has yet to report: in the first run, without a cookie."""
+        return self._handshake and self.is_loading() and not self._is_known()
+
     def user(self) -> str | None:
         """Return who is logged in by ``st.login``, as ``issuer|subject``, or None."""
         known = user_info(context())

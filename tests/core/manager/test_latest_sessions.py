@@ -598,6 +598,7 @@ def test_each_field_of_a_session_was_thought_of() -> None:
         "change_times",
         "not_kept",
         "held_by",
+        "origin",
         "provisional",
         "unused",
         "ended",

@@ -43,12 +43,14 @@ class Connection:
     Attributes:
         presented: The token that the browser presented.
         account: The user whom the host vouches for.
+        is_asking: Whether the browser has yet to say what it holds.
         state: What lives as long as the connection.
         given: The tokens that the browser was given.
     """
 
     presented: str | None = None
     account: str | None = None
+    is_asking: bool = False
     state: dict[str, Any] = attrs.field(factory=dict)
     given: list[str | None] = attrs.field(factory=list)
 
@@ -83,6 +85,10 @@ class WebHost:
     def user(self) -> str | None:
         """Return the running connection's user."""
         return self._now().account
+
+    def is_asking(self) -> bool:
+        """Return whether the running connection's browser has yet to say what it holds."""
+        return self._now().is_asking
 
     def changed(self, session_id: str) -> None:
         """Note that idle tabs are to be rerun."""

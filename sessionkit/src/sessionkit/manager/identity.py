@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from types import EllipsisType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
 
 import attrs
@@ -34,7 +34,14 @@ from sessionkit.events import (
     SessionRestored,
     StoreUnavailable,
 )
-from sessionkit.host import ENDED_KEY, STATE_KEY, FollowingHost, Host, LoadingHost
+from sessionkit.host import (
+    ENDED_KEY,
+    STATE_KEY,
+    AskingHost,
+    FollowingHost,
+    Host,
+    LoadingHost,
+)
 from sessionkit.manager.claims import (
     Claim,
     Claims,
@@ -58,7 +65,7 @@ from sessionkit.session.devices import (
     strike_off,
 )
 from sessionkit.session.fields import new_session_id
-from sessionkit.session.session import UserSession
+from sessionkit.session.session import Origin, UserSession
 
 if TYPE_CHECKING:
     from sessionkit.tokens import Tokens
@@ -134,8 +141,10 @@ class Identity:
             bound = self._bind(host, session, claim)
             if bound is not None:
                 after = self._hand_over(host, before, bound, claim)
-                basis = basis_of(bound, (session_id, user_id), claim.known, claim.presented)
-                state[STATE_KEY] = attrs.evolve(after, basis=basis)
+                if not self._stands_in(host, bound):
+                    basis = basis_of(bound, (session_id, user_id), claim.known, claim.presented)
+                    after = attrs.evolve(after, basis=basis)
+                state[STATE_KEY] = after
                 return bound
         session = self._restored(host, before, claim, restore=restore)
         state[STATE_KEY] = self._hand_over(host, before, session, claim)
@@ -160,6 +169,15 @@ class Identity:
             and session not in self._unproven
             and self.live.is_settled(session)
         )
+
+    def _stands_in(self, host: Host, session: UserSession) -> bool:
+        """Return whether it is still unknown that a session is a new one; note it once it is known."""
+        if session.origin is not Origin.PROVISIONAL:
+            return False
+        if session.provisional or self.store.outage.is_known or _is_asking(host):
+            return True
+        session.origin = Origin.NEW
+        return False
 
     def renew(self, host: Host, session: UserSession) -> None:
         """Let a connection whose session has moved go on with it, and give its browser the new token, if it needs one."""
@@ -304,15 +322,23 @@ class Identity:
         self, host: Host, before: ConnectedSession | None, claim: Claim, *, restore: bool
     ) -> UserSession:
         """Return the session that the claim leads to, bound; else a new one."""
+        refused = True
         if before is None or before.shows_another(claim) or not self._has_lost(before, claim):
-            found = self._restore(host, claim, restore=restore)
+            found, refused = self._restore(host, claim, restore=restore)
             if found is not None:
                 session = self._or_latest(host, found, claim, restore=restore)
                 self._tell_restored(session)
                 bound = self._bind(host, session, claim)
                 if bound is not None:
                     return bound
-        return self._begin(host, claim, new_session_id())
+        origin = Origin.REFUSED if refused else self._origin_of_fresh(host, claim)
+        return self._begin(host, claim, new_session_id(), origin)
+
+    def _origin_of_fresh(self, host: Host, claim: Claim) -> Origin:
+        """Return whether it is known that there was nothing to give to a claim."""
+        unasked = claim.user_id is not None and self.store.outage.is_known
+        unknown = claim.presented is None and _is_asking(host)
+        return Origin.PROVISIONAL if unasked or unknown else Origin.NEW
 
     def _has_lost(self, before: ConnectedSession, claim: Claim) -> bool:
         """Return whether a connection's session was ended, or has struck the connection's device off."""
@@ -420,58 +446,93 @@ class Identity:
         )
         return (owned or held) and self.live.absorb_for(session, claim.may_have)
 
-    def _restore(self, host: Host, claim: Claim, *, restore: bool) -> UserSession | None:
+    def _restore(self, host: Host, claim: Claim, *, restore: bool) -> _Restored:
         if claim.asked is not None and host.trusted:
             return self._at(host, claim, claim.asked, restore=restore)
         if not restore:
-            return None
+            return _Restored()
         if claim.asked is not None:
             asked = self.recover(host, claim.asked, claim.user_id)
             if asked is not None:
-                return asked
-        held = None if claim.token_id is None else self._at(host, claim, claim.token_id)
-        return self._latest.of_user(claim, host) if held is None else held
+                return _Restored(_came_back(asked))
+        if claim.token_id is None:
+            held = _Restored(refused=claim.presented is not None)
+        else:
+            held = self._at(host, claim, claim.token_id)
+        if held.session is not None:
+            return held
+        refused = (held.refused and ENDED_KEY not in host.state()) or claim.asked is not None
+        return _Restored(self._latest.of_user(claim, host), refused=refused)
 
-    def _at(
-        self, host: Host, claim: Claim, session_id: str, *, restore: bool = True
-    ) -> UserSession | None:
-        """Return the session of an id, or begin one there; None when the id is not for this claim."""
+    def _at(self, host: Host, claim: Claim, session_id: str, *, restore: bool = True) -> _Restored:
+        """Return the session of an id, or begin one there; none when the id is not for this claim."""
         found = self.live.find(session_id)
         if found.session is not None:
             mine = restore and self.live.absorb_for(found.session, claim.may_have)
             opens = mine and self._opens(host, found.session, claim, {claim.device_id})
-            return found.session if opens else None
+            # That somebody else is there now, or nobody, is no refusal.
+            return _Restored(_came_back(found.session)) if opens else _Restored(refused=mine)
         if found.absence is Absence.ENDED:
-            return None
-        if found.absence is Absence.FREE and claim.asked is None:
+            return _Restored(refused=True)
+        is_free = found.absence in {Absence.FREE, Absence.UNREADABLE}
+        if is_free and claim.asked is None:
             latest = self._latest.of_user(claim, host)
             if latest is not None:
-                return latest
+                return _Restored(latest)
         planted = claim.user_id is not None and session_id == claim.token_id
         shared = claim.device_id is not None and session_id == claim.token_id
-        if (planted or shared) and found.absence is Absence.FREE:
+        if (planted or shared) and is_free:
             # Others may have known the old one before the login; and a user's devices all bear the id of the session
             # that they shared: once it has expired they have nothing in common.
             session_id = new_session_id()
-        session = self._begin(host, claim, session_id, saved=found.absence is not Absence.NEWER)
-        session.provisional |= found.absence is Absence.UNAVAILABLE and not session.version
+        is_newer = found.absence is Absence.NEWER
+        refused = is_newer or found.absence is Absence.UNREADABLE
+        origin = Origin.REFUSED if refused else Origin.NEW
+        session = self._begin(host, claim, session_id, origin, saved=not is_newer)
+        if found.absence is Absence.UNAVAILABLE and not session.version:
+            session.provisional, session.origin = True, Origin.PROVISIONAL
         if planted and found.absence is Absence.UNAVAILABLE:
             self._unproven.add(session)  # it may be the user's own: that is known later
-        return session
+        return _Restored(session)
 
     def _begin(
-        self, host: Host, claim: Claim, session_id: str, *, saved: bool = True
+        self, host: Host, claim: Claim, session_id: str, origin: Origin, *, saved: bool = True
     ) -> UserSession:
         def make() -> UserSession:
             self.emit(SessionCreated(session_id=session_id))
             session = UserSession(
                 session_id=session_id, user_id=claim.user_id, authenticated=claim.authenticated
             )
+            session.origin = origin
             if not host.trusted:
                 self.live.unused.begin(session, host)
             return session
 
         return self.live.begin(session_id, make, saved=saved)
+
+
+class _Restored(NamedTuple):
+    """
+    What a claim leads to.
+
+    Attributes:
+        session: The session, or None.
+        refused: Whether there was one that the claim does not open, or it named none of ours.
+    """
+
+    session: UserSession | None = None
+    refused: bool = False
+
+
+def _came_back(session: UserSession) -> UserSession:
+    """Note that a session is given to another connection than the one that it began at."""
+    if not session.provisional:
+        session.origin = Origin.NEW if session.unused else Origin.RESTORED
+    return session
+
+
+def _is_asking(host: Host) -> bool:
+    return isinstance(host, AskingHost) and host.is_asking()
 
 
 def _is_loading(host: Host) -> bool:
@@ -533,7 +594,7 @@ class LatestSessions:
         found = self.live.find(session_id).session
         if found is None or found.user_id != claim.user_id:
             return None
-        return found if self.live.absorb_for(found, claim.may_have) else None
+        return _came_back(found) if self.live.absorb_for(found, claim.may_have) else None
 
     def instead_of(self, session: UserSession, claim: Claim, host: Host) -> UserSession:
         """

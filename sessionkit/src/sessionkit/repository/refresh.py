@@ -31,7 +31,7 @@ from sessionkit.repository.tracks import (
 )
 from sessionkit.session.fields import micros_now, to_micros
 from sessionkit.session.forms import FORM, UNDO
-from sessionkit.session.session import UserSession
+from sessionkit.session.session import Origin, UserSession
 
 
 def refresh_track(context: SaveContext, session: UserSession, track: Track) -> bool:
@@ -174,6 +174,8 @@ def record_seen(context: SaveContext, session: UserSession, track: Track, seen: 
             # What is granted here and not there may have been revoked: nobody could look.
             track.base = {name: part for name, part in track.base.items() if name != GRANTS}
         track.stored, track.replaces = seen, None
+        if session.provisional:
+            session.origin = Origin.RESTORED
         session.provisional = session.unused = False
     elif not went_back(known.head, seen.head):
         track.stored, track.foreign = seen, True

@@ -38,7 +38,7 @@ from sessionkit.repository.tracks import (
 from sessionkit.session.arguments import SESSION, SESSION_ID
 from sessionkit.session.fields import NOTHING
 from sessionkit.session.held_forms import ask_for_forms
-from sessionkit.session.session import UserSession
+from sessionkit.session.session import Origin, UserSession
 from sessionkit.storage import HeadStorage, Storage
 
 
@@ -142,13 +142,17 @@ class Repository:
             return LoadResult(absence=Absence.FREE)
         seen, session = self._stored.decode(stored)
         if session is None:
-            return LoadResult(
-                absence=Absence.ENDED if seen.usable and seen.head.ended else Absence.FREE
-            )
+            return LoadResult(absence=self._why_absent(seen))
         self._tracks.put(session, Track(base=seen.parts, stored=seen))
         session.version, session.save_id = seen.head.version, seen.head.save_id
         session.activity.micros = seen.head.last_activity
+        session.origin = Origin.RESTORED
         return LoadResult(session=session)
+
+    def _why_absent(self, seen: LastSeen) -> Absence:
+        if self._stored.has_expired(seen.head):
+            return Absence.FREE
+        return Absence.ENDED if seen.usable and seen.head.ended else Absence.UNREADABLE
 
     # -- saving ----------------------------------------------------------------
 

@@ -187,6 +187,7 @@ class StoredRotation:
         moved = self.context.codec.decode(new_id, state.live)
         moved.activity.last = session.activity.last
         moved.never, moved.owned_at = session.never, session.owned_at
+        moved.origin = session.origin
         self.tracks.put(moved, track)
         return moved
 
@@ -283,6 +284,7 @@ def copy_of(codec: SessionCodec, session: UserSession, new_id: str) -> UserSessi
         moved = codec.decode(new_id, codec.encode(session, {}).parts)
         moved.activity.last = session.activity.last
         moved.never, moved.owned_at = session.never, session.owned_at
+        moved.origin = session.origin
         empty(session)
     return moved
 

@@ -44,7 +44,7 @@ from sessionkit.repository.tracks import (
 )
 from sessionkit.session.ended import empty
 from sessionkit.session.fields import NOTHING, micros_now, to_micros
-from sessionkit.session.session import UserSession
+from sessionkit.session.session import Origin, UserSession
 from sessionkit.storage import BatchStorage, Storage
 
 _IDENTITY: Final = ("session_id", "created_at", "user_id")
@@ -263,6 +263,8 @@ class Save:
         track.replaces = None
         if self.session.provisional or self.session.unused:
             self.session.provisional = self.session.unused = False
+        if self.session.origin is Origin.PROVISIONAL:
+            self.session.origin = Origin.NEW  # else what was found there would have said so
         anew, track.missing, track.rewrite = track.missing, False, False
         self._record_contributed(attempt.ours)
         # After a resent write the newer state follows; otherwise that was all.

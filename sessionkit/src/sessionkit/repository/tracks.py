@@ -381,6 +381,7 @@ class Absence(Enum):
     """Why loading an id gave no session."""
 
     FREE = "nothing is stored that could be restored"
+    UNREADABLE = "what is stored can't be read"
     ENDED = "the id was ended and stays taken"
     UNAVAILABLE = "the store can't be reached"
     NEWER = "a newer release wrote it"

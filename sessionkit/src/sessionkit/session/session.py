@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from threading import RLock
 from time import time_ns
 from types import NoneType
@@ -46,6 +47,23 @@ _MICROSECOND: Final = 1000
 _NOTHING: Final = object()
 _DICT: Final = of_type(dict)
 _TEXT_OR_NONE: Final = of_type(str, NoneType)
+
+
+class Origin(StrEnum):
+    """
+    Where a session comes from, for whoever greets newcomers; equal to its text, such as ``"new"``.
+
+    Attributes:
+        NEW: Nothing was stored for this browser or this user.
+        RESTORED: What was there before is there again: after a reload, in another tab, at another replica, after a restart.
+        PROVISIONAL: That is not known yet: the store is down, or the browser has yet to say who it is.
+        REFUSED: It is a fresh session in the place of one that was asked for and is not given.
+    """
+
+    NEW = "new"
+    RESTORED = "restored"
+    PROVISIONAL = "provisional"
+    REFUSED = "refused"
 
 
 @attrs.define(eq=False)
@@ -182,6 +200,7 @@ class UserSession:
         not_kept: Values that the last save could not keep; it kept all else. Not stored; set by the repository.
         unknown: Fields that a newer release stored, by part; kept and written back.
         unreadable: Values that this process can't read, apart from the others; stored again as they were.
+        origin: Where it comes from: new, restored, provisional or refused. Not stored; set by the manager.
         provisional: True while nobody could say what the store has under its id. Not stored; set by the manager.
         held_by: The devices whose connections were given this object. Not stored; set by the manager.
         unused: True while nothing of it is stored, since nothing was done in it. Not stored; set by the manager.
@@ -230,6 +249,7 @@ class UserSession:
     encoded_by: Privacy | None = attrs.field(init=False, repr=False, eq=False, default=None)
     encoded_size: int = attrs.field(init=False, repr=False, eq=False, default=0)
     not_kept: tuple[NotKept, ...] = attrs.field(init=False, repr=False, default=())
+    origin: Origin = attrs.field(init=False, repr=False, default=Origin.NEW)
     provisional: bool = attrs.field(init=False, repr=False, default=False)
     held_by: frozenset[str] = attrs.field(init=False, repr=False, default=NOTHING)
     owned_at: int = attrs.field(init=False, repr=False, factory=micros_now)
