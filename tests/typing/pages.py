@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, assert_type
 
 from sessionkit import UserSession
+from sessionkit.session.forms import FieldChange
 from sessionkit_streamlit import (
     FormTexts,
     Route,
@@ -77,4 +78,7 @@ def forms() -> None:
     assert_type(f.value, Contact | None)
     with form("free", batch=True) as g:
         assert_type(g.value, dict[str, Any] | None)
+    for step in g.history:
+        assert_type(step.text, str)
+        assert_type(step.changes, tuple[FieldChange, ...])
     form("contact", Contact, validate=len)  # type: ignore[arg-type]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from streamlit import toggle as toggle
 
     from sessionkit_streamlit.browser.app import app_options
-    from sessionkit_streamlit.forms.form import Form, FormTexts, form
+    from sessionkit_streamlit.forms.form import Form, form
+    from sessionkit_streamlit.forms.texts import FormTexts
     from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
     from sessionkit_streamlit.routes.route import Route
@@ -60,7 +61,7 @@ __all__ = [
 
 _HOMES: Final = {
     "Form": "sessionkit_streamlit.forms.form",
-    "FormTexts": "sessionkit_streamlit.forms.form",
+    "FormTexts": "sessionkit_streamlit.forms.texts",
     "NoticeTexts": "sessionkit_streamlit.notices.conflict_notice",
     "Route": "sessionkit_streamlit.routes.route",
     "Router": "sessionkit_streamlit.routes.router",

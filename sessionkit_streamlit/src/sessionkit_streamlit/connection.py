@@ -470,11 +470,13 @@ class FormField:
         form_id: The form.
         name: The field's name.
         default: What its widget begins with; :data:`MISSING` before it was drawn.
+        label: What its widget is called; empty before it was drawn.
     """
 
     form_id: str
     name: str
     default: Any = MISSING
+    label: str = ""
 
 
 @attrs.define(eq=False)

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sessionkit.session.forms import FormSnapshot, FormState
+from sessionkit.session.forms import EMPTY, FieldChange, FormSnapshot, FormState, FormStep
 from sessionkit.session.plain import to_plain
+from sessionkit.session.privacy import Privacy
 
 
 def form_of(**data: Any) -> FormState:
@@ -404,3 +405,100 @@ def test_pages_that_share_a_form_take_back_their_own_changes() -> None:
     assert form.next_redo(beside={"one"}) is not None  # the other's line of work goes on
     form.snapshot("size", by="one")
     assert not form.can_redo
+
+
+# -- differences --------------------------------------------------------------
+
+
+def fill(form: FormState, **fields: Any) -> None:
+    """Change fields in one step."""
+    form.snapshot()
+    form.data.update(fields)
+
+
+def read(step: FormStep) -> dict[str, tuple[Any, Any]]:
+    """Return by field what a step made of what."""
+    return {change.name: (change.before, change.after) for change in step.changes}
+
+
+def test_a_history_says_what_each_step_changed() -> None:
+    """Oldest first; what was never filled in is empty."""
+    form = form_of()
+    fill(form, name="Ana")
+    fill(form, name="Anna", size=3)
+    assert [{"name": (EMPTY, "Ana")}, {"name": ("Ana", "Anna"), "size": (EMPTY, 3)}] == [
+        read(step) for step in form.history()
+    ]
+    assert form.history()[0].timestamp == form.snapshots[0].timestamp
+
+
+def test_a_history_goes_on_with_what_was_undone() -> None:
+    """In the order in which it can be redone, and marked; a step that changes nothing is none."""
+    form = form_of()
+    fill(form, name="A")
+    fill(form, name="B")
+    fill(form, name="C")
+    form.undo()
+    form.undo()
+    steps = form.history()
+    assert [False, True, True] == [step.is_undone for step in steps]
+    assert [(EMPTY, "A"), ("A", "B"), ("B", "C")] == [read(step)["name"] for step in steps]
+    form.redo()
+    assert [False, False, True] == [step.is_undone for step in form.history()]
+    form.data["name"] = "A"
+    assert form.history()[0].is_undone is False
+
+
+def test_differences_are_what_undo_would_do() -> None:
+    """Fields that someone else has changed since stay out of it."""
+    form = form_of(name="Ana")
+    form.snapshot(by="one")
+    form.data["name"] = "Anna"
+    form.leave_to(["size"], {"one"})
+    form.data["size"] = 3
+    undone = form.next_undo()
+    assert undone is not None
+    assert (FieldChange("name", "Anna", "Ana"),) == form.differences(undone)
+    form.undo()
+    assert {"name": "Ana", "size": 3} == form.data
+
+
+def test_steps_of_two_pages_are_told_apart() -> None:
+    """Each names what its own page changed, in the order of time."""
+    form = form_of()
+    for page, other, field in (("one", "two", "name"), ("two", "one", "size"), ("one", "two", "x")):
+        form.snapshot(by=page, beside={other})
+        form.leave_to([field], {other})
+        form.data[field] = 1
+    assert [["name"], ["size"], ["x"]] == [list(read(step)) for step in form.history()]
+
+
+def test_what_is_never_stored_is_in_no_difference() -> None:
+    """By its name, at any depth; a step of nothing else is none."""
+    form = form_of()
+    fill(form, api_key="x", card={"pin": 1, "no": 2})
+    fill(form, api_key="y")
+    pin = Privacy().extended(["pin"])
+    (step,) = form.history(privacy=pin)
+    assert {"card": (EMPTY, {"no": 2})} == read(step)
+    assert "y" not in repr(form.history())
+
+
+def test_a_history_is_as_long_as_what_can_be_undone() -> None:
+    """The oldest steps go first."""
+    form = FormState(form_id="f", max_snapshots=2)
+    for number in range(5):
+        fill(form, number=number)
+    assert [(2, 3), (3, 4)] == [read(step)["number"] for step in form.history()]
+
+
+def test_a_form_knows_when_it_was_edited_last() -> None:
+    """Also where that was undone; a form that nobody has edited has no such time."""
+    form = form_of()
+    assert form.last_edited is None
+    fill(form, name="A")
+    fill(form, name="B")
+    at = form.snapshots[-1].timestamp
+    form.undo()
+    assert form.last_edited is not None
+    assert form.last_edited >= at

@@ -193,6 +193,48 @@ def test_changes_are_taken_back_and_made_again(browser: Any, page: Page) -> None
     assert field(tab, "news").value is True
 
 
+def test_undo_and_redo_say_what_they_would_do(browser: Any, page: Page) -> None:
+    """By the field's label, with what it holds now and then; from what it begins with on."""
+    tab = fill(browser.open(contact(page)).run(), name="Ada", news=False)
+    undo, redo = (tab.button(key=f"contact:{name}") for name in ("undo", "redo"))
+    assert (undo.help, redo.help) == ("Undo: News: ` no ` → ` yes `", "")
+    tab = press(press(press(tab, "undo"), "undo"), "redo")
+    undo, redo = (tab.button(key=f"contact:{name}") for name in ("undo", "redo"))
+    assert (undo.help, redo.help) == (
+        "Undo: Name: ` Ada ` → nothing",
+        "Redo: News: ` yes ` → ` no `",
+    )
+    undo = press(tab, "discard").button(key="contact:undo")
+    assert undo.help == "Undo: Name: nothing → ` Ada `"
+
+
+def test_a_history_tells_each_step_in_words(browser: Any, page: Page) -> None:
+    """Also what was undone; a password is in none."""
+    body = """
+with form("contact") as f:
+    f.text_input("Name:", key="name")
+    f.text_input("Code", key="code", type="password")
+    f.text_input("Token", key="api_token")
+    f.multiselect("Tags", ["a", "b"], key="tags")
+f.undo()
+f.discard()
+for step in f.history:
+    st.text(f"{step.text}{' (undone)' if step.is_undone else ''}")
+"""
+    tab = browser.open(page(body)).run()
+    for place, value in enumerate(("Ana", "secret-1", "secret-2")):
+        tab.text_input[place].set_value(value).run()
+    tab.multiselect[0].set_value(["a", "b"]).run()
+    tab.text_input[0].set_value("Anna").run()
+    press(press(tab, "discard"), "undo")
+    assert [one.value for one in tab.text] == [
+        "Name: nothing → ` Ana `",
+        "Tags: nothing → ` a, b `",
+        "Name: ` Ana ` → ` Anna `",
+        "Name: ` Anna ` → nothing; 1 more (undone)",
+    ]
+
+
 def test_what_follows_at_once_in_one_field_is_one_step(
     browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from copy import deepcopy
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final
 
 import attrs
 
 from sessionkit.errors import repr_of
 from sessionkit.session.fields import COUNT, SELDOM, in_utc, new_entry_id, of_type, utc_now
+from sessionkit.session.privacy import Privacy
 from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values.equality import same_content
 from sessionkit.values.extent import holds_too_much
@@ -29,6 +31,9 @@ _TEXT: Final = of_type(str)
 
 def _optional_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else in_utc(moment)
+
+
+_BY_NAME: Final = Privacy()
 
 
 @attrs.define(kw_only=True)
@@ -192,6 +197,51 @@ class FormState:
         place = self._newest_other(self.redo_snapshots, beside)
         return None if place is None else self._redo_snapshots[place]
 
+    def differences(
+        self, snapshot: FormSnapshot, *, privacy: Privacy = _BY_NAME
+    ) -> tuple[FieldChange, ...]:
+        """
+        Return what going to a snapshot would change, field by field.
+
+        Args:
+            snapshot: One of the form's, or another draft of it: ``next_undo()`` for what :meth:`undo` would do.
+            privacy: Says which fields are left out, by name: a session's ``never_stored``. Passwords and the like if
+                none is given.
+        """
+        return _changes(self.data, self._data_at(snapshot), privacy)
+
+    def history(self, *, privacy: Privacy = _BY_NAME) -> tuple[FormStep, ...]:
+        """
+        Return the steps that can be undone, oldest first, and then those that can be redone, next one first.
+
+        A step ends where the next one begins. One in which nothing changes is left out, as is one that only changes
+        fields that are never shown.
+
+        Args:
+            privacy: As for :meth:`differences`.
+        """
+        done: list[FormStep] = []
+        after = self.data
+        for one in reversed(self.snapshots):
+            before = _before(one, after)
+            changes = _changes(before, after, privacy)
+            done.append(FormStep(one.timestamp, one.description, changes))
+            after = before
+        undone: list[FormStep] = []
+        before = self.data
+        for one in reversed(self.redo_snapshots):
+            after = _before(one, before)
+            changes = _changes(before, after, privacy)
+            undone.append(FormStep(one.timestamp, one.description, changes, is_undone=True))
+            before = after
+        return tuple(step for step in (*reversed(done), *undone) if step.changes)
+
+    @property
+    def last_edited(self) -> datetime | None:
+        """When the latest step began that can be undone or redone, in UTC; None where there is none."""
+        times = [one.timestamp for one in (*self._snapshots, *self._redo_snapshots)]
+        return max(times, default=None)
+
     def _copy_of_now(self, description: str, by: str | None = None) -> FormSnapshot:
         taken = FormSnapshot(form_id=self.form_id, data=_copy(self.data), description=description)
         taken.unreadable = dict(self.unreadable)
@@ -210,12 +260,7 @@ class FormState:
 
     def _data_at(self, snapshot: FormSnapshot) -> dict[str, Any]:
         """Return what the data become by going to a snapshot."""
-        others = snapshot.left_alone
-        if not others:
-            return snapshot.data
-        both = {key: value for key, value in snapshot.data.items() if key not in others}
-        both |= {key: value for key, value in self.data.items() if key in others}
-        return {key: both[key] for key in (*self.data, *both) if key in both}
+        return _before(snapshot, self.data)
 
     def _newest_other(self, snapshots: list[FormSnapshot], beside: Container[str]) -> int | None:
         """Return the place of the newest snapshot that differs from the data, and is nobody else's."""
@@ -225,6 +270,34 @@ class FormState:
 
     def _leads_elsewhere(self, snapshot: FormSnapshot) -> bool:
         return not same_content(self._data_at(snapshot), self.data)
+
+
+def _before(snapshot: FormSnapshot, after: dict[str, Any]) -> dict[str, Any]:
+    """Return a snapshot's data; what someone else has changed since is as in the data after it."""
+    others = snapshot.left_alone
+    if not others:
+        return snapshot.data
+    both = {key: value for key, value in snapshot.data.items() if key not in others}
+    both |= {key: value for key, value in after.items() if key in others}
+    return {key: both[key] for key in (*after, *both) if key in both}
+
+
+def _changes(
+    before: dict[str, Any], after: dict[str, Any], privacy: Privacy
+) -> tuple[FieldChange, ...]:
+    pairs = [
+        (name, before.get(name, EMPTY), after.get(name, EMPTY)) for name in {**before, **after}
+    ]
+    changed = [pair for pair in pairs if not same_content(pair[1], pair[2])]
+    if not changed:
+        return ()
+    here = privacy.public({"data": {name: one for name, one, _ in changed}})["data"]
+    there = privacy.public({"data": {name: other for name, _, other in changed}})["data"]
+    return tuple(
+        FieldChange(name, here[name], there[name])
+        for name, _, _ in changed
+        if name in here and not same_content(here[name], there[name])
+    )
 
 
 def _copy(data: dict[str, Any]) -> dict[str, Any]:
@@ -297,6 +370,51 @@ class FormSnapshot:
             self.others = merge_names(self.others, names)
         elif not self.is_foreign:
             self.others_here |= set(names)
+
+
+class _Empty(Enum):
+    EMPTY = "empty"
+
+    def __repr__(self) -> str:
+        return "EMPTY"
+
+
+EMPTY: Final = _Empty.EMPTY
+"""Stands for a field that holds nothing: nobody has filled it in."""
+
+
+@attrs.frozen
+class FieldChange:
+    """
+    What became of one field.
+
+    Attributes:
+        name: The field's.
+        before: What it held before, or :data:`EMPTY`.
+        after: What it holds then, or :data:`EMPTY`.
+    """
+
+    name: Any
+    before: Any = attrs.field(repr=False)
+    after: Any = attrs.field(repr=False)
+
+
+@attrs.frozen
+class FormStep:
+    """
+    What was changed between two snapshots, or since the last one.
+
+    Attributes:
+        timestamp: When its snapshot was taken, in UTC.
+        description: The snapshot's: what the user was about to do, or had done.
+        changes: What was changed, field by field.
+        is_undone: Whether it was taken back, and can be redone.
+    """
+
+    timestamp: datetime
+    description: str
+    changes: tuple[FieldChange, ...]
+    is_undone: bool = attrs.field(default=False, kw_only=True)
 
 
 def merge_names(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:

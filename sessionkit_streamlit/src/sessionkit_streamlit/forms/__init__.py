@@ -2,6 +2,8 @@
 """
 Forms whose draft keeps itself.
 
-- ``form``: the form on a page: its fields, its buttons and what is wrong with it (public: ``form``, ``Form``, ``FormTexts``).
+- ``form``: the form on a page: its fields, its buttons and what is wrong with it (public: ``form``, ``Form``).
+- ``texts``: all its words (public: ``FormTexts``).
 - ``content``: what is filled in, as the app's own class has it: which fields, and whether they are right.
+- ``history``: what was changed, in words.
 """

@@ -4,20 +4,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, partial
+from glob import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
-import attrs
 import streamlit as st
 
 from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
+from sessionkit.session.forms import FieldChange, FormSnapshot
 from sessionkit.values.equality import same_content
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
-from sessionkit_streamlit.forms.content import MISSING, REQUIRED, WHOLE, Check, Content, Field
+from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
+from sessionkit_streamlit.forms.history import Step, in_words
+from sessionkit_streamlit.forms.texts import FormTexts
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.internals.widgets import default_of
 from sessionkit_streamlit.notices.markdown import escaped
@@ -35,26 +38,6 @@ _UNDO: Final = "undo"
 _REDO: Final = "redo"
 _DISCARD: Final = "discard"
 _BUTTONS: Final = (_SUBMIT, _UNDO, _REDO, _DISCARD)
-
-
-@attrs.frozen(kw_only=True)
-class FormTexts:
-    """
-    What a form says: English, unless you say otherwise.
-
-    Attributes:
-        submit: On the button that hands it in.
-        undo: On the button that takes the last change back.
-        redo: On the button that makes it again.
-        discard: On the button that empties the draft.
-        required: At a field that has to be filled in, and is not.
-    """
-
-    submit: str = "Submit"
-    undo: str = "Undo"
-    redo: str = "Redo"
-    discard: str = "Discard"
-    required: str = REQUIRED
 
 
 _TEXTS: Final = FormTexts()
@@ -236,6 +219,38 @@ class Form(Generic[T]):
         """Whether something was changed since the form was handed in last."""
         return self._form_id in self._session.dirty_forms
 
+    @property
+    def history(self) -> list[Step]:
+        """
+        What was changed, step by step: what can be undone, oldest first, then what can be redone.
+
+        Passwords and what else is never stored are in no step. There are as many as can be undone, at most.
+        """
+        privacy = self._session.never_stored.extended(self._passwords)
+        return [
+            Step(
+                text=self._in_words(one.changes),
+                timestamp=one.timestamp,
+                changes=one.changes,
+                is_undone=one.is_undone,
+            )
+            for one in self.state.history(privacy=privacy)
+        ]
+
+    @property
+    def _passwords(self) -> list[str]:
+        """Patterns of the names of fields for passwords."""
+        fields = self._connection.fields
+        passwords = [key for key in self._connection.widgets.passwords if key in fields]
+        return [escape(fields[key].name) for key in passwords]
+
+    def _in_words(self, changes: Sequence[FieldChange]) -> str:
+        own = [one for one in self._connection.fields.values() if one.form_id == self._form_id]
+        labels = {name: one.label for name, one in self._content.fields.items()}
+        labels |= {one.name: one.label for one in own if one.label}
+        defaults = {one.name: one.default for one in own if one.default is not MISSING}
+        return in_words(changes, self._texts, labels, defaults)
+
     # -- its fields ----------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - Streamlit's
@@ -295,6 +310,7 @@ class Form(Generic[T]):
                 show_fields(self._connection, run, [key])
         if name in self._content.fields:
             more = _begin_with(self._content.fields[name], widget, more)
+        known.label = str(more.get("label", args[0] if args else "")).rstrip(": ")
         value = widget.draw(*args, key=key, **more)
         if run is not None:
             known.default = default_of(run, key)
@@ -348,8 +364,16 @@ class Form(Generic[T]):
         step = self.state.next_redo(beside=others(self._connection))
         self._step(_REDO, label or self._texts.redo, "Ctrl+Y", step, more)
 
-    def _step(self, name: str, label: str, keys: str, step: Any, more: dict[str, Any]) -> None:  # noqa: ANN401 - a snapshot or None
-        self._offer(name, st.button, label, {"disabled": step is None, "shortcut": keys, **more})
+    def _step(
+        self, name: str, label: str, keys: str, step: FormSnapshot | None, more: dict[str, Any]
+    ) -> None:
+        options: dict[str, Any] = {"disabled": step is None, "shortcut": keys}
+        if step is not None and "help" not in more:
+            told = self._texts.undo_help if name == _UNDO else self._texts.redo_help
+            privacy = self._session.never_stored.extended(self._passwords)
+            changes = self.state.differences(step, privacy=privacy)
+            options["help"] = told.format(change=self._in_words(changes)) if changes else None
+        self._offer(name, st.button, label, options | more)
 
     def discard(self, label: str | None = None, **more: Any) -> None:  # noqa: ANN401 - the button's
         """

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a form says."""
+
+from __future__ import annotations
+
+import attrs
+
+from sessionkit_streamlit.forms.content import REQUIRED
+
+
+@attrs.frozen(kw_only=True)
+class FormTexts:
+    """
+    What a form says: English, unless you say otherwise.
+
+    What stands in braces is filled in.
+
+    Attributes:
+        submit: On the button that hands it in.
+        undo: On the button that takes the last change back.
+        redo: On the button that makes it again.
+        discard: On the button that empties the draft.
+        required: At a field that has to be filled in, and is not.
+        undo_help: What the button for undo would do, as Markdown; ``{change}``.
+        redo_help: The same of redo.
+        change: What becomes of one field, as Markdown; ``{field}``, ``{before}`` and ``{after}``.
+        more: Stands for the fields that are not named; ``{n}`` is their number.
+        nothing: Stands for a value where nothing is filled in.
+        yes: Stands for a tick.
+        no: Stands for none.
+    """
+
+    submit: str = "Submit"
+    undo: str = "Undo"
+    redo: str = "Redo"
+    discard: str = "Discard"
+    required: str = REQUIRED
+    undo_help: str = "Undo: {change}"
+    redo_help: str = "Redo: {change}"
+    change: str = "{field}: {before} → {after}"
+    more: str = "{n} more"
+    nothing: str = "nothing"
+    yes: str = "yes"
+    no: str = "no"
