@@ -55,6 +55,7 @@ class Server:
     command: list[str]
     port: int
     base: str = ""
+    environment: dict[str, str] = attrs.field(factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,7 +89,7 @@ class Server:
             self.process = subprocess.Popen(  # noqa: S603 - a command of this file
                 self.command,
                 cwd=self.folder,
-                env={**environment, "PYTHONUNBUFFERED": "1"},
+                env={**environment, "PYTHONUNBUFFERED": "1", **self.environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
