@@ -38,6 +38,31 @@ def demo(session: nox.Session) -> None:
     session.run("sessionkit", "demo", *session.posargs)
 
 
+@nox.session(default=False)
+def example(session: nox.Session) -> None:
+    """Run one of examples/, such as ``order_form``, ``storage`` or ``replicas URL``; further arguments go to it."""
+    if not session.posargs:
+        session.error("which one? examples/README.md has them")
+    name, *arguments = session.posargs
+    install(session)
+    if name == "storage":
+        session.install("--no-deps", "--reinstall", "./examples/storage")
+        with session.chdir("examples/storage"):
+            session.run("sessionkit", "run", "diary.py", *arguments)
+    elif name == "replicas":
+        session.run("python", "examples/replicas/replicas.py", *arguments)
+    else:
+        session.run("sessionkit", "run", f"examples/{name}.py", *arguments)
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Take the pictures of the examples that docs/examples.md shows."""
+    install(session, "tests")
+    session.install("--no-deps", "--reinstall", "./examples/storage")
+    session.run("python", "docs/take_pictures.py")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test against wheels, on all cores; arguments are passed on to pytest instead."""

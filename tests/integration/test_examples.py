@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts of examples/ run, and show what they say."""
+"""The scripts of examples/ run, and show what they say; tests/browser opens the pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOUR = Path(__file__).parents[2] / "examples" / "session_usage.py"
+ROOT = Path(__file__).parents[2]
+TOUR = ROOT / "examples" / "session_usage.py"
 
 
 def _run(folder: Path) -> str:
@@ -35,3 +36,24 @@ def test_the_tour_runs_and_goes_on(tmp_path: Path) -> None:
     assert "theme dark from elsewhere, language en from here" in first
     assert "Visit 2 of session 'tour'" in second
     assert "'cart': 2" in second
+
+
+def test_each_example_is_told_of_and_has_a_picture() -> None:
+    """In the folder's README and on the site; ``nox -s pictures`` takes the pictures."""
+    there = [
+        file for file in (ROOT / "examples").iterdir() if file.suffix == ".py" or file.is_dir()
+    ]
+    names = {file.stem for file in there if file.stem != "__pycache__"}
+    readme, page = (
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("examples/README.md", "docs/examples.md")
+    )
+
+    assert 7 == len(names)
+    for name in names - {TOUR.stem}:
+        assert f"nox -s example -- {name}" in readme
+        assert f"nox -s example -- {name}" in page
+        assert f"(images/examples/{name}.webp)" in page
+        assert (ROOT / "docs" / "images" / "examples" / f"{name}.webp").exists()
+    assert TOUR.name in readme
+    assert TOUR.name in page

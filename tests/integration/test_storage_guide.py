@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The storage that ``docs/storages.md`` shows passes the suite that it is told to."""
+"""The storage that ``docs/storages.md`` shows, and its like in ``examples/storage``, pass the suite that they are told to."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from sessionkit import Storage
 from sessionkit.testing import StorageConformance
 
-GUIDE = Path(__file__).parents[2] / "docs" / "storages.md"
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "storages.md"
+EXAMPLE = ROOT / "examples" / "storage" / "src" / "folder_storage" / "storage.py"
 
 
 def _shown_storage() -> Callable[[Path], Storage]:
@@ -29,22 +32,26 @@ def _shown_storage() -> Callable[[Path], Storage]:
     return shown
 
 
-FolderStorage = _shown_storage()
+FolderStorages: dict[str, Callable[[Path], Storage]] = {
+    "guide": _shown_storage(),
+    "example": runpy.run_path(str(EXAMPLE))["FolderStorage"],
+}
 
 
+@pytest.mark.parametrize("where", FolderStorages)
 class TestFolderStorage(StorageConformance):
     """What a reader of the guide would run."""
 
     batch = False
 
     @pytest.fixture
-    def connect(self, tmp_path: Path) -> Callable[[], Storage]:
+    def connect(self, tmp_path: Path, where: str) -> Callable[[], Storage]:
         """Return a function that opens one more handle on one folder."""
-        return lambda: FolderStorage(tmp_path / "sessions")
+        return lambda: FolderStorages[where](tmp_path / "sessions")
 
     @pytest.fixture
-    def unreachable(self, tmp_path: Path) -> Storage:
+    def unreachable(self, tmp_path: Path, where: str) -> Storage:
         """Return a handle on a folder that has gone, such as one of a share."""
-        storage = FolderStorage(tmp_path / "away")
+        storage = FolderStorages[where](tmp_path / "away")
         (tmp_path / "away").rename(tmp_path / "elsewhere")
         return storage

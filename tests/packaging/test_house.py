@@ -29,7 +29,7 @@ def _own_files(root: Path) -> list[Path]:
 
 
 def _texts(files: list[Path]) -> dict[Path, str]:
-    binary = {".png", ".ico", ".db"}
+    binary = {".png", ".webp", ".ico", ".db"}
     return {file: file.read_text(encoding="utf-8") for file in files if file.suffix not in binary}
 
 
