@@ -61,6 +61,7 @@ def pictures(session: nox.Session) -> None:
     install(session, "tests")
     session.install("--no-deps", "--reinstall", "./examples/storage")
     session.run("python", "docs/take_pictures.py")
+    session.run("python", "docs/picture_of_restart.py")
 
 
 @nox.session

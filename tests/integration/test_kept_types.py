@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from session_harness.kept_types import OTHERWISE, SAMPLES
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "getting-started.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "values.md"
 PROCESS = "import sys; from session_harness.kept_types import main; main(*sys.argv[1:])"
 
 

@@ -33,7 +33,7 @@ def page(tmp_path: Path, document: str, word: str) -> Path:
 @pytest.mark.parametrize(
     ("document", "word", "form", "field", "label"),
     [
-        ("docs/getting-started.md", "get_form_state", "order", "item", "Item"),
+        ("docs/streamlit.md", "get_form_state", "order", "item", "Item"),
         ("docs/reference.md", 'get_form_state("contact_form")', "contact_form", "name", "Name"),
     ],
 )
