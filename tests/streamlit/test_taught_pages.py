@@ -67,12 +67,18 @@ def test_no_page_hands_a_field_the_value_that_it_gave(document: Path) -> None:
     assert [] == [line for line in taught if re.search(r"value=.*(\.data|\.inputs|session)", line)]
 
 
-def test_the_counter_of_the_readme_counts_visits(browser: Any, tmp_path: Path) -> None:
-    """A page that is opened is one; what is done on it is none."""
-    script = page(tmp_path, "README.md", "you have been here")
-    for visits in (1, 2, 3):
-        tab = browser.open(script).run()
-        for name in ("Ada", "Bo"):
-            tab.text_input[0].set_value(name).run()
-            assert f"Hello {name}, you have been here {visits} times." == tab.markdown[0].value
-        browser.restart()
+@pytest.mark.parametrize("document", ["README.md", "docs/getting-started.md"])
+def test_the_first_page_that_is_taught_is_durable(
+    browser: Any, tmp_path: Path, document: str
+) -> None:
+    """What its user typed and chose is there after a restart, as the document says."""
+    script = page(tmp_path, document, 'sk.slider("Cups"')
+    tab = browser.open(script).run()
+    tab.text_input(key="name").set_value("Ada").run()
+    tab.selectbox(key="drink").select("cocoa").run()
+    tab.slider(key="cups").set_value(4).run()
+    browser.restart()
+    tab = browser.open(script).run()
+    assert not tab.exception
+    (said,) = [text.value for text in tab.markdown if "cocoa" in text.value]
+    assert ("4", "cocoa for Ada") == tuple(said.split(" ", 2)[::2])
