@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a type checker tells a user of the router and of forms; checked by mypy, never run."""
+"""What a type checker tells a user of the router, of forms and of lists; checked by mypy, never run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, assert_type
 from sessionkit import UserSession
 from sessionkit.session.forms import FieldChange
 from sessionkit_streamlit import (
+    DeviceTexts,
     FormTexts,
     Route,
     Router,
     RouterTexts,
     current_router,
+    devices,
     form,
     router,
 )
@@ -82,3 +84,9 @@ def forms() -> None:
         assert_type(step.text, str)
         assert_type(step.changes, tuple[FieldChange, ...])
     form("contact", Contact, validate=len)  # type: ignore[arg-type]
+
+
+def lists() -> None:
+    """The list of devices draws; its words are texts."""
+    devices(texts=DeviceTexts(end="Abmelden"))
+    devices(texts={"end": "Abmelden"})  # type: ignore[arg-type]

@@ -31,10 +31,12 @@ from sessionkit import (
     bootstrap_session,
     cleanup_expired_sessions,
     configure,
+    end_device,
     end_session,
     get_current_session,
     get_manager,
     init_session_tables,
+    list_devices,
     list_sessions,
     log_in,
     log_out,
@@ -97,6 +99,9 @@ def sessions() -> None:
     assert_type(rotate_session(), UserSession)
     assert_type(list_sessions("user"), tuple[SessionSummary, ...])
     assert_type(list_sessions(get_current_session().user_id), tuple[SessionSummary, ...])
+    assert_type(list_devices(), tuple[SessionSummary, ...])
+    assert_type([one.device.browser for one in list_devices() if one.device], list[str | None])
+    assert_type(end_device("id"), bool)
     assert_type(revoke_sessions("user", ["id"], keep_current=True), int)
 
 

@@ -194,6 +194,39 @@ def revoke_sessions(
     return get_manager().revoke_sessions(user_id, only, keep_current=keep_current)
 
 
+def list_devices() -> tuple[SessionSummary, ...]:
+    """
+    Return where this connection's user is signed in, each browser apart, latest activity first.
+
+    Each has a ``device``: its browser, its system, since when and when it was last seen. One is ``current``. It is empty
+    where nobody is logged in, and for users of ``st.login``: where those are signed in, their provider knows.
+
+    Raises:
+        UnavailableError: If the store can't be reached.
+    """
+    return get_manager().list_devices()
+
+
+def end_device(device_id: str) -> bool:
+    """
+    Sign this connection's user out at one of their browsers; nothing of the session is lost.
+
+    What that browser holds opens nothing any more, on any replica; a page that is open there begins anew when it runs next.
+    Go on with :func:`get_current_session`. For the calling browser itself it is :func:`log_out`.
+
+    Args:
+        device_id: The ``device_id`` of one of :func:`list_devices`; one that is not the user's is passed over.
+
+    Returns:
+        Whether the user was signed in there.
+
+    Raises:
+        TypeError: If *device_id* is no text.
+        UnavailableError: If the store can't be reached: it may be signed in still; call it again.
+    """
+    return get_manager().end_device(device_id)
+
+
 def cleanup_expired_sessions(max_age_hours: float | None = None) -> int:
     """
     Remove expired sessions from the store, in small batches.

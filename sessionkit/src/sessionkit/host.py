@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from sessionkit.conflict import FieldDecision, Side
     from sessionkit.events import SessionEvent
+    from sessionkit.session.devices import BrowserInfo
     from sessionkit.session.session import UserSession
     from sessionkit.status import PersistenceStatus
     from sessionkit.tokens import Tokens
@@ -182,6 +183,14 @@ class AskingHost(Host, Protocol):
 
         Asked where it has presented none. Until then a session stands in, and is ``"provisional"``.
         """
+
+
+@runtime_checkable
+class DescribingHost(Host, Protocol):
+    """A host that can tell what its browsers are, so that a user knows their devices apart."""
+
+    def browser(self) -> BrowserInfo:
+        """Return what the connection's browser is, as it says itself; asked when a user logs in, and once an hour."""
 
 
 @runtime_checkable

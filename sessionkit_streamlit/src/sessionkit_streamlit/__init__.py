@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.forms.form import Form, form
     from sessionkit_streamlit.forms.texts import FormTexts
     from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
+    from sessionkit_streamlit.notices.device_list import DeviceTexts, devices
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
     from sessionkit_streamlit.routes.route import Route
     from sessionkit_streamlit.routes.router import Router, RouterTexts, current_router, router
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.widgets.named_keys import persist
 
 __all__ = [
+    "DeviceTexts",
     "Form",
     "FormTexts",
     "NoticeTexts",
@@ -51,6 +53,7 @@ __all__ = [
     "app_options",
     "conflict_notice",
     "current_router",
+    "devices",
     "form",
     "kept",
     "persist",
@@ -60,6 +63,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "DeviceTexts": "sessionkit_streamlit.notices.device_list",
     "Form": "sessionkit_streamlit.forms.form",
     "FormTexts": "sessionkit_streamlit.forms.texts",
     "NoticeTexts": "sessionkit_streamlit.notices.conflict_notice",
@@ -71,6 +75,7 @@ _HOMES: Final = {
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
     "current_router": "sessionkit_streamlit.routes.router",
     "data_editor": "sessionkit_streamlit.widgets.data_editor",
+    "devices": "sessionkit_streamlit.notices.device_list",
     "form": "sessionkit_streamlit.forms.form",
     "kept": "sessionkit_streamlit.widgets.kept",
     "persist": "sessionkit_streamlit.widgets.named_keys",

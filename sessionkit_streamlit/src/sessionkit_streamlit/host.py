@@ -15,6 +15,7 @@ from sessionkit_streamlit.browser.cookie_options import CookieOptions
 from sessionkit_streamlit.browser.gate import gate
 from sessionkit_streamlit.browser.handshake import mount, reported_page, reported_token
 from sessionkit_streamlit.browser.unchanged import keep_pages
+from sessionkit_streamlit.browser.user_agent import browser_of
 from sessionkit_streamlit.connection import (
     CONNECTION_KEY,
     EXTENSION,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
     from sessionkit.host import Keeper
-    from sessionkit.session import UserSession
+    from sessionkit.session import BrowserInfo, UserSession
     from sessionkit.tokens import TokenContent, Tokens
 
 _COOKIE: Final = CookieOptions()
@@ -184,6 +185,12 @@ class StreamlitHost:
     def is_loading(self) -> bool:
         """Return whether the connection's first run is still under way."""
         return current_connection().is_loading
+
+    def browser(self) -> BrowserInfo:
+        """Return the names of the connection's browser and its system, as it says itself."""
+        # AppTest has a stand-in there.
+        said = st.context.headers.get("User-Agent")
+        return browser_of(said if isinstance(said, str) else None)
 
     def is_asking(self) -> bool:
         """Return whether the browser may hold a token that its script has yet to report: in the first run, without a cookie."""

@@ -21,6 +21,7 @@ from sessionkit.persistence import SessionPersistence
 from sessionkit.records import SessionWrite
 from sessionkit.repository.tracks import Owner
 from sessionkit.session import UserSession
+from sessionkit.session.devices import BrowserInfo
 
 OpenServer = Callable[..., Server]
 
@@ -716,13 +717,13 @@ def test_whom_another_tab_was_faster_than_gets_a_session_of_their_own(
     bobs: list[UserSession] = []
 
     def bob_first(
-        rotation: LiveRotation, moving: UserSession, owner: Owner | None
+        rotation: LiveRotation, moving: UserSession, owner: Owner | None, *more: BrowserInfo
     ) -> UserSession | None:
         moved = bind(rotation, moving, Owner(BOB, authenticated=True))
         assert moved is not None
         moved.inputs["bobs"] = 1
         bobs.append(moved)
-        return bind(rotation, moving, owner)
+        return bind(rotation, moving, owner, *more)
 
     monkeypatch.setattr(LiveRotation, "bind", bob_first)
     tab.connection.account = ALICE

@@ -22,6 +22,7 @@ from sessionkit.manager.manager import SessionManager
 from sessionkit.plugins import Plugins
 from sessionkit.plugins.hosts import Hosts
 from sessionkit.session import UserSession
+from sessionkit.session.devices import UNKNOWN_BROWSER, BrowserInfo
 from sessionkit.session.fields import utc_now
 from sessionkit.settings import Settings
 from sessionkit.settings.settings import PersistenceSettings, SecuritySettings
@@ -44,6 +45,7 @@ class Connection:
         presented: The token that the browser presented.
         account: The user whom the host vouches for.
         is_asking: Whether the browser has yet to say what it holds.
+        browser: What the browser says that it is.
         state: What lives as long as the connection.
         given: The tokens that the browser was given.
     """
@@ -51,6 +53,7 @@ class Connection:
     presented: str | None = None
     account: str | None = None
     is_asking: bool = False
+    browser: BrowserInfo = UNKNOWN_BROWSER
     state: dict[str, Any] = attrs.field(factory=dict)
     given: list[str | None] = attrs.field(factory=list)
 
@@ -89,6 +92,10 @@ class WebHost:
     def is_asking(self) -> bool:
         """Return whether the running connection's browser has yet to say what it holds."""
         return self._now().is_asking
+
+    def browser(self) -> BrowserInfo:
+        """Return what the running connection's browser says that it is."""
+        return self._now().browser
 
     def changed(self, session_id: str) -> None:
         """Note that idle tabs are to be rerun."""

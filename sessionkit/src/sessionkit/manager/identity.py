@@ -38,6 +38,7 @@ from sessionkit.host import (
     ENDED_KEY,
     STATE_KEY,
     AskingHost,
+    DescribingHost,
     FollowingHost,
     Host,
     LoadingHost,
@@ -58,7 +59,10 @@ from sessionkit.records import short
 from sessionkit.repository.tracks import Absence, Owner
 from sessionkit.session.devices import EXTENSION as DEVICES
 from sessionkit.session.devices import (
+    UNKNOWN_BROWSER,
+    BrowserInfo,
     devices_of,
+    is_seen_anew,
     list_device,
     note_seen,
     replacement_of,
@@ -222,11 +226,12 @@ class Identity:
         logs_in = before is not None and claim.user_id not in {None, before.said}
         now = self.now()
         if device_id in listed and not (logs_in and device_id == given and not _is_loading(host)):
-            note_seen(session, device_id, now)
+            if is_seen_anew(listed[device_id], now):
+                note_seen(session, device_id, now, _browser_of(host))
             return device_id
         if self.rotation.was_bound(session) and len(listed) == 1:
             return next(iter(listed))  # it was listed as the session became the user's
-        new_id = list_device(session, now)
+        new_id = list_device(session, now, _browser_of(host))
         if device_id is not None:
             strike_off(session, [device_id], now, by=new_id)
         self._store(session)
@@ -416,7 +421,7 @@ class Identity:
         elif session.user_id is None and host.trusted:
             session.user_id, session.authenticated = owner
         elif session.user_id is None:
-            bound = self.rotation.bind(session, owner)
+            bound = self.rotation.bind(session, owner, _browser_of(host))
         bound = bound or self.live.latest(session)  # another tab was faster
         own = claim.may_have(Owner(bound.user_id, bound.authenticated))
         return bound if bound.user_id == claim.user_id and own and not bound.ended else None
@@ -529,6 +534,10 @@ def _came_back(session: UserSession) -> UserSession:
     if not session.provisional:
         session.origin = Origin.NEW if session.unused else Origin.RESTORED
     return session
+
+
+def _browser_of(host: Host) -> BrowserInfo:
+    return host.browser() if isinstance(host, DescribingHost) else UNKNOWN_BROWSER
 
 
 def _is_asking(host: Host) -> bool:

@@ -30,6 +30,8 @@ from sessionkit.repository.stored_sessions import ATTEMPTS
 from sessionkit.repository.tracks import Owner
 from sessionkit.session.arguments import ONLY, USER_ID
 from sessionkit.session.devices import (
+    UNKNOWN_BROWSER,
+    BrowserInfo,
     Device,
     devices_of,
     list_alone,
@@ -98,7 +100,12 @@ class LiveRotation:
             self._later(new_id, lambda: self.store.repository.end(new_id))
             raise
 
-    def bind(self, session: UserSession, owner: Owner | None) -> UserSession | None:
+    def bind(
+        self,
+        session: UserSession,
+        owner: Owner | None,
+        browser: BrowserInfo = UNKNOWN_BROWSER,
+    ) -> UserSession | None:
         """
         Make a user the owner of a session that has none, under a fresh id: who planted the old one has nothing.
 
@@ -108,6 +115,7 @@ class LiveRotation:
         Args:
             session: The session.
             owner: The user; None changes the id alone.
+            browser: What the user has logged in at.
 
         Returns:
             The session to go on with: the given one where it has an owner already; None where it is gone.
@@ -116,7 +124,7 @@ class LiveRotation:
             if session.ended or (owner is not None and session.user_id is not None):
                 return None if session.ended else session  # another tab was first
             try:
-                former = self._rotate_in_memory(session, self._owned_by(owner))
+                former = self._rotate_in_memory(session, self._owned_by(owner, browser))
             except SessionGoneError:
                 return None
             self._follow(session, former)
@@ -178,13 +186,13 @@ class LiveRotation:
         self._bound.discard(session)
         return bound
 
-    def _owned_by(self, owner: Owner | None) -> Callable[[UserSession], None]:
+    def _owned_by(self, owner: Owner | None, browser: BrowserInfo) -> Callable[[UserSession], None]:
         def become(session: UserSession) -> None:
             if owner is not None:
                 session.user_id, session.authenticated = owner
             if session.user_id is not None and not session.authenticated:
                 list_alone(session, None)
-                list_device(session, self.now())  # at once: it is stored with the rest
+                list_device(session, self.now(), browser)  # at once: it is stored with the rest
 
         return become
 
@@ -364,6 +372,27 @@ class SessionEnds:
                 self.rotation.strike_off(session, listed & chosen)
                 struck += len(listed & chosen)
         return struck
+
+    def sign_out(self, user_id: str, device_id: str, current: UserSession | None) -> bool:
+        """
+        Strike one device of a user off; its session stays for the others, and waits for the user where it was the last.
+
+        Args:
+            user_id: The user.
+            device_id: The device; one that is not the user's is passed over.
+            current: The calling connection's session.
+
+        Returns:
+            Whether it was listed.
+
+        Raises:
+            UnavailableError: If the store can't be reached: it may be signed in still; call it again.
+        """
+        for session in self._sessions_of(_User.of(user_id, current)):
+            if device_id in self._listed(session):
+                self.rotation.strike_off(session, {device_id})
+                return True
+        return False
 
     def _listed(self, session: UserSession) -> frozenset[str]:
         """Return the devices that a live session lists, also those that other replicas have listed."""

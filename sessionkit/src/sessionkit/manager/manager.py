@@ -586,13 +586,66 @@ class SessionManager:
         ended = self._ends.revoke(user_id, only, kept, device_id, current=current)
         if current is None:
             return ended
+        self._go_on_with_latest(current, device_id)
+        if self._live.latest(current) is current and self._live.is_gone(current):
+            leave(self.host)
+        return ended
+
+    def list_devices(self) -> tuple[SessionSummary, ...]:
+        """
+        Return where the connection's user is signed in, each browser apart, as far as it is stored, latest activity first.
+
+        Returns:
+            Summaries with a ``device``, one of them ``current``. None where nobody is logged in, and for users whom the
+            host knows (``st.login``): where those are, their provider knows.
+
+        Raises:
+            UnavailableError: If the store can't be reached.
+        """
+        session = self._own_session()
+        if session is None or session.user_id is None:
+            return ()
+        found = self._ends.summaries(session.user_id, session, self._own_device())
+        return tuple(one for one in found if one.device is not None)
+
+    def end_device(self, device_id: str) -> bool:
+        """
+        Sign the connection's user out at one browser, as :meth:`log_out` does there: nothing of the session is lost.
+
+        What that browser holds opens nothing any more, and a page that is open there begins anew when it runs next. For
+        the calling browser itself it is :meth:`log_out`. Go on with :meth:`current`: the object that
+        the session had may be empty and ended.
+
+        Args:
+            device_id: One of :meth:`list_devices`. One that is not the user's is passed over.
+
+        Returns:
+            Whether the user was signed in there.
+
+        Raises:
+            TypeError: If *device_id* is no text.
+            UnavailableError: If the store can't be reached: it may be signed in still; call it again.
+        """
+        if not isinstance(device_id, str):
+            msg = f"end_device takes the device_id of one of list_devices(), not {type(device_id).__name__}: {device_id!r}"
+            raise TypeError(msg)
+        current = self._own_session()
+        if current is None or current.user_id is None:
+            return False
+        own = self._own_device()
+        if device_id == own:
+            self.log_out()
+            return True
+        ended = self._ends.sign_out(current.user_id, device_id, current)
+        self._go_on_with_latest(current, own)
+        return ended
+
+    def _go_on_with_latest(self, current: UserSession, device_id: str | None) -> None:
+        """Go on with the object that the connection's session is in now, unless its own device was struck off."""
         moved = self._live.latest(current)
         if moved is not current and not is_struck_off(moved, device_id):
             _MANAGERS[moved] = self
             self._identity.renew(self.host, moved)
-        elif moved is current and self._live.is_gone(current):
-            leave(self.host)
-        return ended
 
     def _own_device(self) -> str | None:
         """Return the device that the connection is listed as, or None."""

@@ -4,7 +4,7 @@ What is kept of one user in one browser, as objects and as plain data.
 
 Nothing here reads or writes a store.
 
-Others import ``UserSession`` from here, and from the modules: ``session`` (``NavigationEntry``,
+Others import ``UserSession``, ``Device`` and ``BrowserInfo`` from here, and from the modules: ``session`` (``NavigationEntry``,
 ``NotKept``), ``typed_state`` (``place_of``), ``forms`` (``FormState``, ``FormSnapshot``), ``held_forms``, ``fields``, ``plain`` and
 ``arguments`` (checks what the functions that apps call are given).
 
@@ -14,6 +14,7 @@ changes several fields that belong together.
 
 from __future__ import annotations
 
+from sessionkit.session.devices import BrowserInfo, Device
 from sessionkit.session.session import UserSession
 
-__all__ = ["UserSession"]
+__all__ = ["BrowserInfo", "Device", "UserSession"]

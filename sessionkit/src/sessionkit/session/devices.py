@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -28,6 +28,23 @@ _STRUCK: Final = "struck"
 _MOST: Final = 50
 _SEEN_EVERY: Final = timedelta(hours=1)
 _REMEMBERED: Final = timedelta(days=400)
+_LONGEST_NAME: Final = 40
+
+
+class BrowserInfo(NamedTuple):
+    """
+    What a host tells of a browser, for people to know it again: never its version, its address or all that it says.
+
+    Attributes:
+        name: Such as ``"Firefox"``; None where it is unknown.
+        system: Such as ``"Windows"``; None where it is unknown.
+    """
+
+    name: str | None = None
+    system: str | None = None
+
+
+UNKNOWN_BROWSER: Final = BrowserInfo()
 
 
 @attrs.frozen(kw_only=True)
@@ -39,11 +56,15 @@ class Device:
         device_id: Names it; no token by itself.
         since: When the user logged in there, in UTC.
         last_seen: When it was last used, in UTC; up to an hour old.
+        browser: The browser's name, such as ``"Firefox"``; None where nobody told it.
+        system: What the browser runs on, such as ``"Windows"``; None where nobody told it.
     """
 
     device_id: str
     since: datetime
     last_seen: datetime
+    browser: str | None = None
+    system: str | None = None
 
 
 def devices_of(session: UserSession) -> dict[str, Device] | None:
@@ -58,6 +79,8 @@ def devices_of(session: UserSession) -> dict[str, Device] | None:
                 device_id=device_id,
                 since=from_micros(times["since"]),
                 last_seen=from_micros(times["seen"]),
+                browser=_text(times.get("browser")),
+                system=_text(times.get("system")),
             )
             for device_id, times in kept.get(_LISTED, {}).items()
             if device_id not in struck and times["place"] == place
@@ -86,25 +109,30 @@ def replacement_of(session: UserSession, device_id: str | None) -> str | None:
     return device_id if device_id in listed else None
 
 
-def list_device(session: UserSession, now: datetime) -> str:
+def list_device(session: UserSession, now: datetime, browser: BrowserInfo = UNKNOWN_BROWSER) -> str:
     """List a new device; return its id."""
     device_id = secrets.token_urlsafe(12)
     with session.lock:
         at = to_micros(now)
         times = {"since": at, "seen": at, "place": _place(session)}
-        _kept(session)[_LISTED][device_id] = times
+        _kept(session)[_LISTED][device_id] = {**times, **_stored(browser)}
         known = sorted((devices_of(session) or {}).values(), key=lambda one: one.last_seen)
         strike_off(session, [one.device_id for one in known[:-_MOST]], now)
     return device_id
 
 
-def note_seen(session: UserSession, device_id: str, now: datetime) -> None:
-    """Note that a device is in use, once an hour: a rerun that changes nothing costs no write."""
+def is_seen_anew(device: Device, now: datetime) -> bool:
+    """Return whether it is to be noted that a device is in use: once an hour, since a rerun that changes nothing costs no write."""
+    return now - device.last_seen >= _SEEN_EVERY
+
+
+def note_seen(session: UserSession, device_id: str, now: datetime, browser: BrowserInfo) -> None:
+    """Note that a listed device is in use, and what it is: a release that knew nothing of that may have listed it."""
     with session.lock:
-        device = (devices_of(session) or {}).get(device_id)
-        if device is not None and now - device.last_seen >= _SEEN_EVERY:
-            times = _kept(session)[_LISTED][device_id]
-            _kept(session)[_LISTED][device_id] = {**times, "seen": to_micros(now)}
+        times = _kept(session)[_LISTED].get(device_id)
+        if times is not None:
+            news = {"seen": to_micros(now), **_stored(browser)}
+            _kept(session)[_LISTED][device_id] = {**times, **news}
 
 
 def strike_off(
@@ -143,6 +171,16 @@ def list_alone(session: UserSession, device_id: str | None) -> None:
             times = kept.get(_LISTED, {}).get(device_id)
             listed = {} if times is None else {device_id: {**times, "place": _place(session)}}
             session.extensions[EXTENSION] = {_LISTED: listed, _STRUCK: kept.get(_STRUCK, {})}
+
+
+def _stored(browser: BrowserInfo) -> dict[str, str]:
+    """Return what is stored of a browser; nothing where nothing is known."""
+    named = {"browser": _text(browser.name), "system": _text(browser.system)}
+    return {key: text for key, text in named.items() if text is not None}
+
+
+def _text(value: object) -> str | None:
+    return value[:_LONGEST_NAME] if isinstance(value, str) and value else None
 
 
 def _place(session: UserSession) -> str:
