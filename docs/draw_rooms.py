@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Write the picture of the rooms into ``docs/architecture.md``: ``nox -s architecture``.
+Write the rooms into ``docs/architecture.md``, and draw them: ``nox -s architecture``.
 
 The floors are those of the import contract in ``pyproject.toml``, the arrows those of the imports in
 the code, the words those of the rooms' docstrings: the page can't say what is not so.
@@ -18,7 +18,21 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "architecture.md"
+DRAWING: Final = ROOT / "docs" / "images" / "rooms.svg"
 PLUGINS: Final = ("sessionkit_streamlit", "sessionkit_sqlite", "sessionkit_redis")
+
+WIDTH: Final = 720
+BOX: Final = 32
+GAP: Final = 34
+HEAD: Final = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {{height}}" width="{WIDTH}" height="{{height}}" role="img">
+<title>The rooms, floor by floor, and the arrows between them</title>
+<style>
+  text {{{{ font: 13px ui-monospace, monospace; fill: #1d2433; text-anchor: middle }}}}
+  .room {{{{ fill: #d9f0e3; stroke: #5a9d78 }}}}
+  .contract {{{{ fill: #e8eefb; stroke: #7d93c4 }}}}
+  path {{{{ fill: none; stroke: #747e98; stroke-width: 1.2; marker-end: url(#head) }}}}
+</style>
+<defs><marker id="head" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 L10 5 L0 10 z" style="fill: #747e98; stroke: none"/></marker></defs>"""
 
 Arrows = Mapping[str, set[str]]
 
@@ -73,16 +87,42 @@ def reduced(arrows: Arrows) -> dict[str, set[str]]:
 
 
 def picture() -> str:
-    """Return the rooms and their arrows, in Mermaid's words."""
-    places = [*PLUGINS, *(place for floor in floors() for place in floor)]
-    arrows = {place: imports_of(place) & set(places) for place in places}
-    lines = ["```mermaid", "graph TD"]
-    for place in places:
-        is_room = place in PLUGINS or len(files_of(place)) > 1
-        lines.append(f"    {place}[{place}]" if is_room else f"    {place}([{place}])")
-    for place, below in reduced(arrows).items():
-        lines += [f"    {place} --> {other}" for other in places if other in below]
-    return "\n".join([*lines, "```"])
+    """Return the drawing of the rooms and their arrows: a row for each floor, what is imported lies below."""
+    rows = [list(PLUGINS), *floors()]
+    places = [place for row in rows for place in row]
+    arrows = reduced({place: imports_of(place) & set(places) for place in places})
+    middles: dict[str, float] = {}
+    for row in rows:
+        row.sort(key=lambda place: _middle_above(place, arrows, middles))
+        left = (WIDTH - sum(map(_width, row)) - GAP * (len(row) - 1)) / 2
+        for place in row:
+            middles[place] = left + _width(place) / 2
+            left += _width(place) + GAP
+    tops = {place: 10 + n * (BOX + GAP) for n, row in enumerate(rows) for place in row}
+    lines = [
+        f'<path d="M{middles[place]:.0f} {tops[place] + BOX} C{middles[place]:.0f} {tops[place] + BOX + 24} '
+        f'{middles[other]:.0f} {tops[other] - 28} {middles[other]:.0f} {tops[other] - 3}"/>'
+        for place in places
+        for other in places
+        if other in arrows[place]
+    ]
+    boxes = [
+        f'<rect class="{"room" if place in PLUGINS or len(files_of(place)) > 1 else "contract"}" '
+        f'x="{middles[place] - _width(place) / 2:.0f}" y="{tops[place]}" width="{_width(place)}" height="{BOX}" rx="6"/>'
+        f'<text x="{middles[place]:.0f}" y="{tops[place] + 21}">{place}</text>'
+        for place in places
+    ]
+    return "\n".join([HEAD.format(height=20 + len(rows) * (BOX + GAP)), *lines, *boxes, "</svg>\n"])
+
+
+def _middle_above(place: str, arrows: Arrows, middles: Mapping[str, float]) -> float:
+    """Return where the places that import a place stand on average, so that its arrows are short."""
+    above = [middle for other, middle in middles.items() if place in arrows[other]]
+    return sum(above) / len(above) if above else WIDTH / 2
+
+
+def _width(place: str) -> int:
+    return 26 + 8 * len(place)
 
 
 def rooms() -> str:
@@ -125,7 +165,7 @@ def _concept(file: Path) -> str:
 
 def filled(page: str) -> str:
     """Return the page with its generated blocks made anew."""
-    for name, block in (("picture", picture()), ("rooms", rooms()), ("modules", modules())):
+    for name, block in (("rooms", rooms()), ("modules", modules())):
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)
         _, _, after = rest.partition(end)
@@ -134,11 +174,12 @@ def filled(page: str) -> str:
 
 
 def main() -> int:
-    """Write the page; with ``--check``, only say whether it is as the code is."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Write the page and its drawing; with ``--check``, only say whether they are as the code is."""
+    wanted = {PAGE: filled(PAGE.read_text(encoding="utf-8")), DRAWING: picture()}
     if "--check" in sys.argv[1:]:
-        return int(filled(page) != page)
-    PAGE.write_text(filled(page), encoding="utf-8")
+        return int(any(file.read_text(encoding="utf-8") != text for file, text in wanted.items()))
+    for file, text in wanted.items():
+        file.write_text(text, encoding="utf-8")
     return 0
 
 
