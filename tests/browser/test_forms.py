@@ -9,7 +9,7 @@ from browser_harness.desk import Desk
 from browser_harness.farm import Farm
 from browser_harness.servers import Server, wait_for
 from browser_harness.visitors import Visitor
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, Page, expect
 
 
 def _has_stored(server: Server, text: bytes) -> bool:
@@ -65,3 +65,65 @@ def test_each_tab_takes_back_what_its_own_user_did(farm: Farm, visitor: Visitor)
     one.holds("Email", "a@b")
     other.press("Undo")
     other.holds("Email", "")
+
+
+def test_what_only_the_browser_holds_is_asked_for(farm: Farm, visitor: Visitor) -> None:
+    """At F5 and on the way to another page: what was changed and not handed in, and what is being typed, but nothing else."""
+    tab = visitor.open(farm.start("run", "trip.py").url)
+    page = tab.page
+    expect(page.get_by_test_id("stTextArea")).to_be_visible()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    for name in ("stTextInput", "stNumberInput", "stSelectbox", "stMultiSelect", "stTextArea"):
+        page.get_by_test_id(name).first.locator("input, textarea").first.click()
+        page.keyboard.press("Escape")
+    tab.lets_go()
+    for change, back in (
+        (lambda: tab.field("Where").fill("Oslo"), lambda: tab.field("Where").fill("")),
+        (lambda: tab.tick("Insured"), lambda: tab.tick("Insured")),
+        (lambda: tab.tick("second"), lambda: tab.tick("first")),
+        (lambda: tab.tick("noon"), lambda: tab.tick("noon")),
+        (lambda: _choose(page, "ship"), lambda: _choose(page, "train")),
+        (lambda: tab.field("Note").fill("half a"), lambda: tab.field("Note").fill("")),
+    ):
+        change()
+        tab.asks_to_stay()
+        back()
+        tab.lets_go()
+    tab.field("Free").fill("half a word")
+    tab.lets_go()
+    tab.enter("Note", "a word")
+    tab.shows("note={'note': 'a word'}")
+    tab.lets_go()
+
+    tab.enter("Where", "Rome")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    def go(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.once("dialog", stay)
+    page.get_by_role("link", name="Rest").click()
+    tab.holds("Where", "Rome")
+    page.once("dialog", go)
+    page.get_by_role("link", name="Rest").click()
+    tab.shows("nothing here")
+    page.get_by_role("link", name="Trip").click()
+    tab.enter("Where", "Bonn")
+    page.once("dialog", go)
+    page.reload()
+    tab.enter("Where", "Bonn")
+    tab.click("Book")
+    expect(page.get_by_text("'where': 'Bonn'")).to_be_visible()
+    page.get_by_role("link", name="Rest").click()
+    tab.shows("nothing here")
+    assert ["Not booked. Leave?", "confirm", "beforeunload"] == asked
+
+
+def _choose(page: Page, option: str) -> None:
+    page.get_by_test_id("stSelectbox").locator("input").click()
+    page.get_by_role("option", name=option).click()

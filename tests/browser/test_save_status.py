@@ -97,7 +97,7 @@ def offline(page: Page) -> Locator:
 
 
 def test_saved_offline_saved(served: ServerAndStore, visitor: Visitor) -> None:
-    """The line follows the store by itself; what was typed meanwhile is stored when it is back."""
+    """The line follows the store by itself, and so does the question at its end; what was typed is stored when it is back."""
     desk = visitor.open(served.server.url)
     says_saved(desk.page)
     desk.enter("City", "Ghent")
@@ -106,9 +106,11 @@ def test_saved_offline_saved(served: ServerAndStore, visitor: Visitor) -> None:
     _store_away(served, desk)
     desk.enter("Street", "Meir")
     expect(offline(desk.page)).to_be_visible()
+    desk.asks_to_stay()
     served.store_returns()
     says_saved(desk.page)
     expect(offline(desk.page)).to_have_count(0)
+    desk.lets_go()
     stored = served.stored(desk.value("session"))
     assert {"city": "Antwerp", "street": "Meir"} == stored.inputs
 

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import attrs
 from browser_harness.servers import PATIENCE_S
 from playwright.sync_api import Locator, Page, expect
 
 expect.set_options(timeout=PATIENCE_S * 1000)
+
+_LEAVE: Final = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
 
 
 @attrs.define
@@ -57,6 +60,14 @@ class Tab:
     def press(self, name: str) -> None:
         """Click the button that begins with *name*: a shortcut stands behind it."""
         self.page.get_by_role("button", name=re.compile(rf"^{name}\b")).click()
+
+    def asks_to_stay(self) -> None:
+        """Wait until the browser would ask before the page goes."""
+        self.page.wait_for_function(f"!{_LEAVE}")
+
+    def lets_go(self) -> None:
+        """Wait until it would not."""
+        self.page.wait_for_function(_LEAVE)
 
     def reload(self) -> None:
         """Press F5."""

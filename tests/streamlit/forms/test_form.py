@@ -38,8 +38,8 @@ f.discard()
 st.text(f"submitted={f.submitted} value={f.value} dirty={f.is_dirty}")
 """
 
-REQUIRED = r":red[This field is required\.]"
-NO_AT = r":red[An address has an \@\.]"
+REQUIRED = r":red[:small[This field is required\.]]"
+NO_AT = r":red[:small[An address has an \@\.]]"
 
 
 def text(tab: AppTest) -> str:
@@ -112,14 +112,14 @@ def test_what_is_right_is_handed_in(browser: Any, page: Page) -> None:
 def test_what_is_wrong_stands_at_its_field(browser: Any, page: Page) -> None:
     """From the first try on, until it is right; it comes back with the draft."""
     tab = browser.open(contact(page)).run()
-    assert not tab.caption
+    assert not tab.markdown
     tab = press(fill(tab, email="nobody"), "submit")
     assert text(tab) == "submitted=False value=None dirty=True"
-    assert [one.value for one in tab.caption] == [REQUIRED, NO_AT]
+    assert [one.value for one in tab.markdown] == [REQUIRED, NO_AT]
     fill(tab, name="Ada")
-    assert [one.value for one in tab.caption] == [NO_AT]
+    assert [one.value for one in tab.markdown] == [NO_AT]
     fill(tab, email="a@b")
-    assert not tab.caption
+    assert not tab.markdown
     assert text(press(tab, "submit")).startswith("submitted=True")
 
 
@@ -127,19 +127,19 @@ def test_what_was_wrong_is_looked_at_again_after_f5(browser: Any, page: Page) ->
     """It was tried to hand it in, though not on this page: a message goes when its field is right."""
     press(fill(browser.open(contact(page)).run(), email="nobody", name="Ada"), "submit")
     tab = browser.open(contact(page)).run()
-    assert [one.value for one in tab.caption] == [NO_AT]
+    assert [one.value for one in tab.markdown] == [NO_AT]
     fill(tab, email="a@b")
-    assert not tab.caption
+    assert not tab.markdown
 
 
 def test_the_next_user_is_told_nothing(browser: Any, page: Page) -> None:
     """What one has tried is not what another one has."""
     body = CONTACT.replace("{options}", "") + "st.button('End', on_click=end_session)\n"
     tab = press(fill(browser.open(page(body)).run(), email="nobody"), "submit")
-    assert tab.caption
+    assert tab.markdown
     (end,) = (one for one in tab.button if one.label == "End")
     tab = fill(end.click().run(), size=5)
-    assert not tab.caption
+    assert not tab.markdown
 
 
 def test_what_is_sent_again_is_no_change(browser: Any, page: Page) -> None:
@@ -159,7 +159,7 @@ def test_the_apps_own_words(browser: Any, page: Page) -> None:
     """Also at a field that is missing."""
     options = ", texts=FormTexts(submit='Senden', required='Fehlt')"
     tab = press(browser.open(contact(page, options)).run(), "submit")
-    assert ":red[Fehlt]" in [one.value for one in tab.caption]
+    assert ":red[:small[Fehlt]]" in [one.value for one in tab.markdown]
 
 
 def test_the_apps_own_check(browser: Any, page: Page) -> None:
@@ -168,7 +168,7 @@ def test_the_apps_own_check(browser: Any, page: Page) -> None:
     tab = press(
         fill(browser.open(contact(page, options)).run(), name="A", email="@", size=4), "submit"
     )
-    assert [one.value for one in tab.caption] == [":red[Not today]"]
+    assert [one.value for one in tab.markdown] == [":red[:small[Not today]]"]
     assert text(press(fill(tab, size=2), "submit")).startswith("submitted=True")
 
 

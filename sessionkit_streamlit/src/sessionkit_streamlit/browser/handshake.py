@@ -21,6 +21,7 @@ import streamlit as st
 
 from sessionkit_streamlit.browser.cookie_options import CookieOptions
 from sessionkit_streamlit.browser.gate import TICKET_PATH
+from sessionkit_streamlit.browser.unsaved import SCRIPT as GUARD
 from sessionkit_streamlit.connection import Connection, Identity, Page, Told, current_connection
 from sessionkit_streamlit.internals.client import opened_by
 from sessionkit_streamlit.internals.component import draw, send_again, state_of
@@ -40,6 +41,7 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
   S.page = data.page;
+  guardUnsaved(S);
   const settled = !data.token && !data.leave && (!data.ticket || S.ticket === data.ticket);
   if (S.run === data.run && settled) return; // sent again as it was, and done already
   if (S.run !== data.run) {
@@ -79,12 +81,16 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   const have = held();
   S.kept ??= have; // what this page found or left there
 
-  const leave = () => { if (data.leave) location.reload(); };
+  const reload = () => {
+    S.leaving = true; // nobody is asked: what the page shows counts no more
+    location.reload();
+  };
+  const leave = () => { if (data.leave) reload(); };
   if (data.ticket && S.ticket !== data.ticket) {
     S.ticket = data.ticket;
     const trade = () =>
       fetch(`${S.base}${data.ticketPath}?max_age=${data.maxAge}`, { method: "POST", body: data.ticket, credentials: "same-origin" })
-        .then((answer) => { if (answer.status === 409) location.reload(); })
+        .then((answer) => { if (answer.status === 409) reload(); })
         .catch(() => { S.ticket = null; })
         .then(leave);
     // One tab after the other: two at once would both bring the old cookie, and each go its way.
@@ -104,7 +110,7 @@ export default function ({ data, setStateValue, setTriggerValue }) {
     return;
   }
   if (have && have !== data.token && have !== S.kept) {
-    location.reload(); // another tab put it there after a login, of which this connection knows nothing
+    reload(); // another tab put it there after a login, of which this connection knows nothing
     return;
   }
   // What stands in the URL becomes no attribute: the path ends before a segment with ";".
@@ -141,7 +147,7 @@ def digest(token: str) -> int:
 
 
 def _component() -> ComponentRenderer:
-    return st.components.v2.component("sessionkit.browser", js=_SCRIPT)
+    return st.components.v2.component("sessionkit.browser", js=GUARD + _SCRIPT)
 
 
 def mount(  # noqa: PLR0913 - all that the browser is told

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from functools import cache, partial
 from glob import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
+import attrs
 import streamlit as st
 
 from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FieldChange, FormSnapshot
 from sessionkit.values.equality import same_content
+from sessionkit_streamlit.browser.unsaved import BATCH, TYPED, say, watched
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
 from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
 from sessionkit_streamlit.forms.history import Step, in_words
@@ -51,6 +53,7 @@ def form(
     validate: Callable[[T], Mapping[str, Any] | None] | None = None,
     batch: bool = False,
     clear_on_submit: bool = False,
+    warn: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[T]: ...
 @overload
@@ -61,6 +64,7 @@ def form(
     validate: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None = None,
     batch: bool = False,
     clear_on_submit: bool = False,
+    warn: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[dict[str, Any]]: ...
 def form(  # noqa: PLR0913 - all that is said of a form
@@ -70,6 +74,7 @@ def form(  # noqa: PLR0913 - all that is said of a form
     validate: Check | None = None,
     batch: bool = False,
     clear_on_submit: bool = False,
+    warn: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[Any]:
     """
@@ -84,6 +89,8 @@ def form(  # noqa: PLR0913 - all that is said of a form
             those about the whole form under ``""``.
         batch: Whether fields count when the form is handed in, and not before, as in ``st.form``.
         clear_on_submit: Whether the form is empty once it was handed in.
+        warn: Whether the browser asks before what it alone holds is lost: fields of a form with *batch* that were not
+            handed in, and a text that is being typed.
         texts: All words.
 
     Raises:
@@ -99,13 +106,18 @@ def form(  # noqa: PLR0913 - all that is said of a form
             if f.submitted:
                 send(f.value)
     """
-    return Form(
-        form_id,
-        Content(cls, validate, texts.required),
-        batch=batch,
-        clears=clear_on_submit,
-        texts=texts,
-    )
+    options = FormOptions(batch=batch, clear_on_submit=clear_on_submit, warn=warn, texts=texts)
+    return Form(form_id, Content(cls, validate, texts.required), options)
+
+
+@attrs.frozen(kw_only=True)
+class FormOptions:
+    """What is said of a form; as :func:`form` has it."""
+
+    batch: bool
+    clear_on_submit: bool
+    warn: bool
+    texts: FormTexts
 
 
 class Form(Generic[T]):
@@ -119,17 +131,15 @@ class Form(Generic[T]):
         submitted: Whether the form was handed in for this run, and all was right.
     """
 
-    def __init__(
-        self, form_id: str, content: Content, *, batch: bool, clears: bool, texts: FormTexts
-    ) -> None:
+    def __init__(self, form_id: str, content: Content, options: FormOptions) -> None:
         """Prepare a form; made by :func:`form`."""
-        self._form_id, self._content, self._texts = form_id, content, texts
-        self._batch, self._clears = batch, clears
+        self._form_id, self._content = form_id, content
+        self._options, self._texts = options, options.texts
         self.submitted = False
         self._handed_in: T | None = None
         self._drawn: set[str] = set()
         self._pressed: str | None = None
-        self._container: AbstractContextManager[Any] | None = None
+        self._place = ExitStack()
         if TYPE_CHECKING:  # each has the signature that it has in Streamlit
             self.checkbox = st.checkbox
             self.color_picker = st.color_picker
@@ -156,10 +166,20 @@ class Form(Generic[T]):
         self._session = get_current_session()
         if run is not None:
             self._answer(run)
-        box = st.form(self._key("form")) if self._batch else st.container()
-        self._container = box
-        box.__enter__()
+        self._open(run)
         return self
+
+    def _open(self, run: ScriptRunContext | None) -> None:
+        with ExitStack() as stack:
+            if self._options.warn:
+                kind = BATCH if self._options.batch else TYPED
+                stack.enter_context(watched(run, self._form_id, kind))
+                say(self._texts.leave)
+            if self._options.batch:
+                stack.enter_context(st.form(self._button("form")))
+            elif not self._options.warn:
+                stack.enter_context(st.container())
+            self._place = stack.pop_all()
 
     def __exit__(
         self,
@@ -170,8 +190,7 @@ class Form(Generic[T]):
         """Close its place; messages about the whole form stand last in it."""
         if error is None:
             self._say(WHOLE)
-        if self._container is not None:
-            self._container.__exit__(kind, error, trace)
+        self._place.__exit__(kind, error, trace)
 
     # -- what is filled in ---------------------------------------------------------
 
@@ -322,7 +341,7 @@ class Form(Generic[T]):
 
     def _say(self, name: str) -> None:
         for message in self.errors.get(name, ()):
-            st.caption(f":red[{escaped(message)}]")
+            st.markdown(f":red[:small[{escaped(message)}]]")  # a caption's red is faded
 
     # -- its buttons ---------------------------------------------------------------
 
@@ -337,7 +356,7 @@ class Form(Generic[T]):
         Returns:
             Whether it was pressed for this run, and all was right: ``submitted``.
         """
-        draw = st.form_submit_button if self._batch else st.button
+        draw = st.form_submit_button if self._options.batch else st.button
         options = {"type": "primary", **more}
         self._offer(_SUBMIT, draw, label or self._texts.submit, options)
         return self.submitted
@@ -422,7 +441,7 @@ class Form(Generic[T]):
         self.submitted = not state.errors
         if self.submitted:
             state.snapshots, state.redo_snapshots, draft.edited = [], [], None
-            if self._clears:
+            if self._options.clear_on_submit:
                 state.data = {}
             self._session.mark_form_clean(self._form_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import attrs
 
+from sessionkit_streamlit.browser.unsaved import LEAVE
 from sessionkit_streamlit.forms.content import REQUIRED
 
 
@@ -28,6 +29,7 @@ class FormTexts:
         nothing: Stands for a value where nothing is filled in.
         yes: Stands for a tick.
         no: Stands for none.
+        leave: Asked before another page is shown, while a form with ``batch=True`` holds what was not handed in.
     """
 
     submit: str = "Submit"
@@ -42,3 +44,4 @@ class FormTexts:
     nothing: str = "nothing"
     yes: str = "yes"
     no: str = "no"
+    leave: str = LEAVE

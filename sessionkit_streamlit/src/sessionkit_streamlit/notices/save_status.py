@@ -22,6 +22,7 @@ import attrs
 import streamlit as st
 
 from sessionkit.session.fields import utc_now
+from sessionkit_streamlit.browser.unsaved import NOT_STORED, watched
 from sessionkit_streamlit.connection import (
     EXTENSION,
     Connection,
@@ -147,7 +148,8 @@ def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = 
 
     It says that all is saved, or all but values that can't be kept, that it is
     being saved, since when the store is down, or why it can't be saved: in words, never
-    what the server said, which the log has.
+    what the server said, which the log has. In the last two cases the browser asks before
+    the page is closed.
     Call it once a page, after ``bootstrap_session()``, anywhere but inside ``st.form``.
 
     Args:
@@ -180,6 +182,14 @@ def _line(labels: Mapping[str, str], texts: StatusTexts) -> None:
 
 
 def _draw(status: PersistenceStatus, text: str) -> None:
+    if status.state in {"offline", "rejected"}:
+        with watched(context(), "save-status", NOT_STORED):
+            _draw_line(status, text)
+    else:
+        _draw_line(status, text)
+
+
+def _draw_line(status: PersistenceStatus, text: str) -> None:
     if status.state == "offline":
         st.warning(text, icon=":material/cloud_off:")
     elif status.state == "incomplete":
