@@ -12,7 +12,7 @@ from session_harness.replicas import Replica
 from session_harness.stores import LANDED, LOST
 
 from sessionkit.session import UserSession
-from sessionkit.session.held_forms import ask_for_forms
+from sessionkit.session.forms import ask_for_forms
 
 FORM: Final = "f"
 FIELDS: Final = "xy"

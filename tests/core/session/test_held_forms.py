@@ -16,8 +16,7 @@ from sessionkit.errors import ConflictError, UnavailableError
 from sessionkit.events import ValueNotSaved
 from sessionkit.merge.strategies import LastWriteWins
 from sessionkit.session import UserSession
-from sessionkit.session.forms import FormState
-from sessionkit.session.held_forms import form_debounce
+from sessionkit.session.forms import FormState, form_debounce
 
 # -- how long changes wait -----------------------------------------------------
 

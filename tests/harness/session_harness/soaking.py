@@ -20,7 +20,7 @@ from sessionkit.persistence import SessionPersistence
 from sessionkit.persistence.health import LONGEST
 from sessionkit.session import UserSession
 from sessionkit.session.fields import utc_now
-from sessionkit.session.held_forms import form_debounce
+from sessionkit.session.forms import form_debounce
 
 FORM: Final = "draft"
 

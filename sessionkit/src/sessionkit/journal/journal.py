@@ -47,7 +47,7 @@ from sessionkit.journal.store import (
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks
 from sessionkit.session.fields import to_micros
-from sessionkit.session.held_forms import held_parts
+from sessionkit.session.forms import held_parts
 from sessionkit.session.session import UserSession
 
 _LIVE: Final[WeakSet[Journal]] = WeakSet()

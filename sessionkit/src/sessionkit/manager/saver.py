@@ -24,7 +24,7 @@ from sessionkit.persistence.writer import Use
 from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION
 from sessionkit.session.fields import to_micros, utc_now
-from sessionkit.session.held_forms import ask_for_forms, form_debounce
+from sessionkit.session.forms import ask_for_forms, form_debounce
 from sessionkit.session.session import UserSession
 from sessionkit.settings.types import name_of_serializer
 from sessionkit.status import PersistenceStatus

@@ -21,8 +21,7 @@ from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.tracks import Attempt, ResolvedConflict, SaveContext, Track
 from sessionkit.session.fields import NOTHING, new_save_id, to_micros
-from sessionkit.session.forms import FORM
-from sessionkit.session.held_forms import held_parts
+from sessionkit.session.forms import FORM, held_parts
 from sessionkit.session.session import NotKept, UserSession
 
 

@@ -37,7 +37,7 @@ from sessionkit.repository.tracks import (
 )
 from sessionkit.session.arguments import SESSION, SESSION_ID
 from sessionkit.session.fields import NOTHING
-from sessionkit.session.held_forms import ask_for_forms
+from sessionkit.session.forms import ask_for_forms
 from sessionkit.session.session import Origin, UserSession
 from sessionkit.storage import HeadStorage, Storage
 

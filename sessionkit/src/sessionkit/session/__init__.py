@@ -5,7 +5,7 @@ What is kept of one user in one browser, as objects and as plain data.
 Nothing here reads or writes a store.
 
 Others import ``UserSession``, ``Device`` and ``BrowserInfo`` from here, and from the modules: ``session`` (``NavigationEntry``,
-``NotKept``), ``typed_state`` (``place_of``), ``forms`` (``FormState``, ``FormSnapshot``), ``held_forms``, ``fields``, ``plain`` and
+``NotKept``), ``typed_state`` (``place_of``), ``forms`` (``FormState``, ``FormSnapshot``, when forms are saved), ``fields``, ``plain`` and
 ``arguments`` (checks what the functions that apps call are given).
 
 Each session owns its lock, ``UserSession.lock``: its methods take it, and so does whoever reads or

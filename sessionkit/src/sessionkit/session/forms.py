@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forms: what was typed, what was wrong with it, and undo and redo."""
+"""Forms: what was typed, what was wrong with it, undo and redo, and when what was typed is saved."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from collections.abc import Container, Iterable
 from copy import deepcopy
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from sessionkit.errors import repr_of
-from sessionkit.session.fields import COUNT, SELDOM, in_utc, new_entry_id, of_type, utc_now
+from sessionkit.session.fields import (
+    COUNT,
+    NOTHING,
+    SELDOM,
+    in_utc,
+    new_entry_id,
+    of_type,
+    utc_now,
+)
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.unreadable import Path, SetAside
 from sessionkit.values.equality import same_content
 from sessionkit.values.extent import holds_too_much
+
+if TYPE_CHECKING:
+    from sessionkit.session.session import UserSession
 
 FORM: Final = "form:"
 """Begins the name of the part that holds a form."""
@@ -420,3 +431,53 @@ class FormStep:
 def merge_names(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     """Return the names of fields in either, in an order that does not depend on whose they are."""
     return [name for _, name in sorted({repr_of(name): name for name in (*one, *other)}.items())]
+
+
+# -- when they are saved: how long changes wait, and which wait until the app asks --
+
+
+def form_debounce(session: UserSession) -> float | None:
+    """
+    Return how long a save of *session* waits for more changes to its forms.
+
+    Asked at each change that is scheduled, without the session's lock.
+
+    Returns:
+        Seconds: the shortest ``save_debounce_ms`` of the dirty forms that save
+        themselves; None when there is none, and the setting ``debounce_ms`` counts.
+    """
+    if not session.dirty_forms:
+        return None
+    # A copy made in one step: another thread may mark a form meanwhile.
+    forms = [session.form_states.get(form_id) for form_id in tuple(session.dirty_forms)]
+    waits = [
+        form.save_debounce_ms for form in forms if isinstance(form, FormState) and form.auto_save
+    ]
+    return min(waits) / 1000 if waits else None
+
+
+def ask_for_forms(session: UserSession) -> None:
+    """Have the next save include all forms as they are then, also those that don't save themselves."""
+    if session.form_states:
+        with session.lock:
+            held = _held(session)
+            if held:
+                session.forms_asked_for |= held
+
+
+def held_parts(session: UserSession) -> frozenset[str]:
+    """Return the names of the parts that an automatic save leaves as they are stored; the caller has the lock."""
+    if not session.form_states:
+        return NOTHING
+    held = _held(session)
+    if not held:
+        return NOTHING
+    held -= session.forms_asked_for
+    return frozenset(f"{kind}{form_id}" for form_id in held for kind in (FORM, UNDO))
+
+
+def _held(session: UserSession) -> frozenset[str]:
+    forms = tuple(session.form_states.items())
+    # The app may have put anything there: what is no form is refused when it is saved.
+    held = [form_id for form_id, form in forms if not getattr(form, "auto_save", True)]
+    return frozenset(held) if held else NOTHING
