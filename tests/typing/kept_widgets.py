@@ -9,6 +9,7 @@ from typing import assert_type
 import streamlit as st
 
 import sessionkit_streamlit as sk
+from sessionkit import bootstrap_session
 
 
 def values() -> None:
@@ -43,3 +44,17 @@ def kept() -> None:
     assert_type(sk.kept(st.selectbox)("x", [1, 2], key="x"), int)
     sk.kept(st.toggle)("x", key="x", no_such=1)  # type: ignore[call-arg]
     sk.kept(1)  # type: ignore[type-var]
+
+
+def cached() -> None:
+    """``session.cached`` changes no type, so that a function of ``st.cache_data`` keeps its signature."""
+
+    @bootstrap_session().cached("orders of user", depends_on={"orders"})
+    @st.cache_data(ttl="10m")
+    def orders(user: str, *, limit: int = 10) -> list[str]:
+        return [user] * limit
+
+    assert_type(orders("ada", limit=3), list[str])
+    orders.clear("ada")
+    orders(1)  # type: ignore[arg-type]
+    orders("ada", most=1)  # type: ignore[call-arg]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, assert_type
 
 from attrs import define, field
@@ -61,6 +62,23 @@ class Cart:
     """Another one, which holds it."""
 
     lines: list[Line] = field(factory=list)
+
+
+def cached() -> None:
+    """A tied function keeps its signature, and what its cache has of its own."""
+    session = get_current_session()
+
+    @session.cached("orders of user", depends_on={"orders"})
+    @lru_cache(maxsize=9)
+    def orders(user: str, *, limit: int = 10) -> list[str]:
+        return [user] * limit
+
+    assert_type(orders("ada", limit=3), list[str])
+    orders.cache_clear()
+    assert_type(session.invalidate("orders"), set[str])
+    assert_type(session.cache_version("orders of user"), str)
+    session.cached(1)  # type: ignore[arg-type]  # a key is a text
+    session.cached("orders")(5)  # type: ignore[type-var]  # a function is needed
 
 
 def states() -> None:

@@ -24,6 +24,7 @@ from sessionkit_streamlit.connection import (
     Identity,
     current_connection,
 )
+from sessionkit_streamlit.internals.caches import know_cached_functions
 from sessionkit_streamlit.internals.client import opened_by, user_info
 from sessionkit_streamlit.internals.element_ids import put_era
 from sessionkit_streamlit.internals.garbage import long_lived
@@ -113,6 +114,7 @@ class StreamlitHost:
         self._persist = persist
         self._never = never
         keep_pages(persist)
+        know_cached_functions()
         # The middleware may have begun with other settings.
         gate.tokens, gate.options = tokens, cookie
 

@@ -527,6 +527,7 @@ def test_visits_leave_a_session_blank() -> None:
         {"extensions": {"plugin": {}}},
         {"cache_keys": {"key"}},
         {"cache_dependencies": {"key": set()}},
+        {"cache_invalidations": {"1": "orders"}},
         {"unknown": {"core": {"later": 1}}},
         {"theme": "dark"},
         {"language": "en"},
@@ -583,6 +584,7 @@ def test_work_in_a_form_is_something(work: Callable[[FormState], None]) -> None:
 def test_each_field_of_a_session_was_thought_of() -> None:
     """A field that is new either holds what somebody did or does not: say so here."""
     counted = {"roles", "permissions", "inputs", "form_states", "cache_keys", "cache_dependencies"}
+    counted |= {"cache_invalidations"}
     counted |= {"theme", "language", "timezone", "extensions", "unknown", "unreadable"}
     passed_over = {"activity", "session_id", "user_id", "authenticated", "dirty_forms", "lock"}
     passed_over |= {"navigation_history", "page_views", "interaction_count", "max_history_size"}
@@ -606,6 +608,7 @@ def test_each_field_of_a_session_was_thought_of() -> None:
         "privacy",
         "encoded_by",
         "encoded_size",
+        "cached_functions",  # the page tied them
         "states",  # what is in them lies in ``extensions`` when a session is judged
     }
 

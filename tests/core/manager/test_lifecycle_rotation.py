@@ -352,6 +352,7 @@ def fill(session: UserSession) -> list[Any]:
     session.roles.add("clerk")
     session.extensions["plugin"] = {"a": 1}
     session.add_cache_key("rows", ["table"])
+    session.invalidate("table")
     form = session.get_form_state("order")
     form.data["city"] = "Ghent"
     form.errors["city"] = ["is far"]
@@ -359,6 +360,7 @@ def fill(session: UserSession) -> list[Any]:
     session.add_navigation("cart")
     session.mark_form_dirty("order")
     held = [session.inputs, session.roles, session.extensions, session.cache_keys]
+    held += [session.cache_invalidations]
     held += [session.cache_dependencies, session.navigation_history, session.page_views]
     held += [session.form_states, session.dirty_forms, form.data, form.errors, snapshot.data]
     return held

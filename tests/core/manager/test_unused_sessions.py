@@ -54,6 +54,7 @@ def test_a_visitor_who_does_nothing_is_not_stored(server: Server) -> None:
         lambda session: setattr(session, "theme", "dark"),
         lambda session: session.roles.add("editor"),
         lambda session: session.add_cache_key("k"),
+        lambda session: session.invalidate("orders"),
         lambda session: session.extensions.update(other=1),
     ],
 )

@@ -134,6 +134,7 @@ SESSIONS = st.builds(
     page_views=st.dictionaries(NAMES, st.integers(1, 2**70), max_size=2),
     cache_keys=SETS,
     cache_dependencies=st.dictionaries(NAMES, SETS, max_size=2),
+    cache_invalidations=st.dictionaries(NAMES, NAMES, max_size=2),
     interaction_count=st.integers(0, 2**70),
     theme=st.none() | NAMES,
     language=st.none() | NAMES,

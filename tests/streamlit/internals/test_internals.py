@@ -79,6 +79,7 @@ USED = [
     ("streamlit.proto.Button_pb2", "Button.IS_FORM_SUBMITTER_FIELD_NUMBER"),
     ("streamlit.proto.TextInput_pb2", "TextInput.FORM_ID_FIELD_NUMBER"),
     ("streamlit.config", "_main_script_path"),
+    ("streamlit.runtime.caching.cache_utils", "CachedFunc"),
     ("streamlit.config", "get_config_options"),
     ("streamlit.runtime.secrets", "Secrets.load_if_toml_exists"),
     ("streamlit.runtime.runtime", "Runtime._get_async_objs"),

@@ -10,7 +10,7 @@ A part is stored, compared and merged on its own. Each is a mapping of fields::
     inputs      what persist_input keeps
     form:<id>   one form
     undo:<id>   its snapshots, apart, or each keystroke would rewrite them
-    cache       tracked cache keys
+    cache       tracked cache keys, and what was invalidated
     x:<plugin>  UserSession.extensions[plugin]
 """
 
@@ -55,7 +55,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("roles", "permissions"),
     "navigation": ("navigation_history", "page_views"),
     "inputs": ("inputs",),
-    "cache": ("cache_keys", "cache_dependencies"),
+    "cache": ("cache_keys", "cache_dependencies", "cache_invalidations"),
 }
 """The fields of the session that each part of a fixed name holds."""
 

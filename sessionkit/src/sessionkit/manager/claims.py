@@ -281,6 +281,7 @@ def is_blank(session: UserSession, host: Host | None = None) -> bool:
             session.extensions.keys() - {DEVICES, *((shown.notes,) if shown else ())},
             session.cache_keys,
             session.cache_dependencies,
+            session.cache_invalidations,
             session.unknown,
             session.unreadable,
         )

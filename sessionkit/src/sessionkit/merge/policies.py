@@ -71,6 +71,7 @@ _WITHOUT_POLICY: Final = (
     "authenticated",
     "created_at",
     "last_activity",
+    "cache_invalidations",
     "version",
 )
 

@@ -263,6 +263,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "dirty_forms": merge_set,
     "cache_keys": merge_set,
     "cache_dependencies": merge_sets,
+    "cache_invalidations": merge_value,
     "roles": merge_granted,
     "permissions": merge_granted,
     "navigation_history": partial(merge_history, ident="entry_id"),

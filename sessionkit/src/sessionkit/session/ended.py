@@ -57,6 +57,7 @@ def _containers(session: UserSession) -> tuple[dict[Any, Any] | set[str] | list[
         session.dirty_forms,
         session.cache_keys,
         session.cache_dependencies,
+        session.cache_invalidations,
         session.unknown,
         session.unreadable,
     )

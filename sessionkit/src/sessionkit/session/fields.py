@@ -31,7 +31,7 @@ def new_save_id() -> str:
 
 
 def new_entry_id() -> str:
-    """Return a new id for a history entry or a snapshot: 64 random bits."""
+    """Return a new id for a history entry, a snapshot or an invalidation: 64 random bits."""
     return secrets.token_hex(8)
 
 

@@ -110,7 +110,10 @@ def make_writer(
             plain = {name: write(value) for name, write in writers.items()}
         except _OWN_ERRORS:
             fields = _field_by_field(value, STORED)
-            plain = {name: {field: fields[field] for field in groups[name]} for name in groups}
+            plain = {
+                name: {field: fields[field] for field in group if field in fields}
+                for name, group in groups.items()
+            }
         if value.unreadable:
             for fields in plain.values():
                 _complete(value, fields)
@@ -132,7 +135,18 @@ def _make_fields_writer(
         for field in attrs.fields(attrs.resolve_types(cls))
         if field.alias not in names
     }
-    return make_dict_unstructure_fn(cls, STORED, _cattrs_use_alias=True, **others)
+    return make_dict_unstructure_fn(
+        cls, STORED, _cattrs_use_alias=True, **{**_seldom_fields(cls), **others}
+    )
+
+
+def _seldom_fields(cls: type[Any]) -> dict[str, Any]:
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return {field.name: override(omit_if_default=True) for field in fields if _is_seldom(field)}
+
+
+def _is_seldom(field: attrs.Attribute[Any]) -> bool:
+    return SELDOM.items() <= field.metadata.items()
 
 
 def make_check(cls: type[attrs.AttrsInstance]) -> Callable[[Mapping[str, Any]], bool]:
@@ -329,13 +343,8 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
 
 
 def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
-    seldom: dict[str, Any] = {
-        field.name: override(omit_if_default=True)
-        for field in attrs.fields(attrs.resolve_types(cls))  # type: ignore[arg-type,type-var]
-        if SELDOM.items() <= field.metadata.items()
-    }
     unstructure = make_dict_unstructure_fn(
-        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True), **seldom
+        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True), **_seldom_fields(cls)
     )
 
     def with_unknown(value: Any) -> Any:
@@ -362,6 +371,8 @@ def _field_by_field(value: Any, converter: cattrs.Converter) -> dict[str, Any]:
     for field in attrs.fields(type(value)):
         if field.init and field.name != _UNKNOWN:
             mine = getattr(value, field.name)
+            if _is_seldom(field) and mine == cast("Any", field.default).factory():
+                continue
             try:
                 plain[field.alias] = converter.unstructure(mine, field.type)
             except _OWN_ERRORS:

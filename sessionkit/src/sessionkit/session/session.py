@@ -16,9 +16,11 @@ import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.records import is_ahead, short_repr
+from sessionkit.session.caches import EVERYTHING, MOST, checked_name, checked_names, reach, tie
 from sessionkit.session.fields import (
     COUNT,
     NOTHING,
+    SELDOM,
     from_micros,
     in_utc,
     micros_now,
@@ -40,6 +42,7 @@ from sessionkit.values.equality import equals
 # ruff: noqa: ANN401
 
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MICROSECOND: Final = 1000
 """In nanoseconds."""
@@ -180,6 +183,7 @@ class UserSession:
         page_views: How often each page was opened.
         cache_keys: Tracked cache keys.
         cache_dependencies: What each cache key depends on.
+        cache_invalidations: What was invalidated last: names by random ids, several of a name where writers met.
         interaction_count: How often inputs, the history or a form's state were changed by the
             methods below.
         theme: A preference of the user, such as ``"dark"``.
@@ -210,6 +214,8 @@ class UserSession:
         activity: Where ``interaction_count`` and ``last_activity`` are kept. Not stored itself.
         states: The objects of the app's classes that :meth:`state` has returned, or None. Not stored themselves: ``extensions``
             holds their fields.
+        cached_functions: What the functions that :meth:`cached` tied depend on, by key; None before the first. Not stored: the
+            code says it.
         owned_at: When the session was last known to be its owner's: made or assigned so, or found in the store as theirs, in
             microseconds since the epoch. Not stored.
         change_times: When what is not saved yet was changed. Not stored itself.
@@ -231,6 +237,9 @@ class UserSession:
     page_views: dict[str, int] = attrs.field(factory=dict, validator=_DICT)
     cache_keys: set[str] = attrs.field(factory=set, converter=set_of_texts)
     cache_dependencies: dict[str, set[str]] = attrs.field(factory=dict, validator=_DICT)
+    cache_invalidations: dict[str, str] = attrs.field(
+        factory=dict, validator=_DICT, metadata=SELDOM
+    )
     interaction_count: int = 0
     theme: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
     language: str | None = attrs.field(default=None, validator=_TEXT_OR_NONE)
@@ -256,6 +265,9 @@ class UserSession:
     unused: bool = attrs.field(init=False, repr=False, default=False)
     ended: bool = attrs.field(init=False, repr=False, default=False)
     states: TypedStates | None = attrs.field(init=False, repr=False, default=None)
+    cached_functions: dict[str, frozenset[str]] | None = attrs.field(
+        init=False, repr=False, default=None
+    )
     lock: RLock = attrs.field(init=False, repr=False, factory=RLock)
 
     @property
@@ -382,6 +394,87 @@ class UserSession:
         with self.lock:
             self.cache_keys.discard(key)
             self.cache_dependencies.pop(key, None)
+
+    def cached(self, key: str, *, depends_on: Iterable[str] = ()) -> Callable[[Function], Function]:
+        """
+        Return a decorator that ties a cached function to a cache key of this session.
+
+        From then on the function computes anew what the session has invalidated (:meth:`invalidate`), in every tab and on
+        every replica. It goes above what caches, ``st.cache_data`` or ``functools.lru_cache``, whose own arguments hold.
+
+        Args:
+            key: The cache key.
+            depends_on: Names of what it depends on; the name of another key stands for all that this one depends on. What
+                :meth:`add_cache_key` has stored of the key counts, too.
+
+        Raises:
+            TypeError: If a name is no text, or (from the decorator) the function doesn't cache.
+            ValueError: If a name is empty.
+        """
+        names = checked_names(depends_on) | {checked_name(key, "a cache key")}
+
+        def decorate(function: Function) -> Function:
+            tied: Any = tie(self, names, function)
+            if self.cached_functions is None:
+                self.cached_functions = {}
+            self.cached_functions[key] = names
+            return tied  # type: ignore[no-any-return]  # it is called as the function is, and has all that it has
+
+        return decorate
+
+    def invalidate(self, *names: str) -> set[str]:
+        """
+        Have what depends on *names* computed anew: by the functions of :meth:`cached`, in every tab and replica of this session.
+
+        Call it once what they read was changed: what is read before is kept under the new version.
+
+        Args:
+            names: What changed, or cache keys themselves.
+
+        Returns:
+            The cache keys that depend on them, of those that are tracked or were tied here; an app
+            drops what it keeps under them in a cache of its own.
+
+        Raises:
+            TypeError: If there is no name, or one is no text.
+            ValueError: If one is empty.
+        """
+        if not names:
+            msg = "invalidate() takes the names of what changed, such as invalidate('orders')"
+            raise TypeError(msg)
+        gone = {checked_name(name, "what is invalidated") for name in names}
+        with self.lock:
+            if len({*self.cache_invalidations.values(), *gone}) > MOST:
+                gone = {EVERYTHING}
+                self.cache_invalidations.clear()
+            for entry_id, name in tuple(self.cache_invalidations.items()):
+                if name in gone:
+                    del self.cache_invalidations[entry_id]
+            self.cache_invalidations.update({new_entry_id(): name for name in sorted(gone)})
+            self.activity.count_interaction()
+            tied = self.cached_functions or {}
+            keys = self.cache_keys.union(self.cache_dependencies, tied)
+            return {key for key in keys if gone & reach((key,), self.cache_dependencies, tied)}
+
+    def cache_version(self, key: str) -> str:
+        """
+        Return a text that changes whenever what a cache key depends on is invalidated, here or elsewhere; "" before the first time.
+
+        It belongs into the keys of a cache of the app's own.
+
+        Args:
+            key: A tracked cache key, or that of a function of :meth:`cached`.
+        """
+        return self.version_of((key,))
+
+    def version_of(self, names: Iterable[str]) -> str:
+        """Return the same for names of what something depends on."""
+        if not self.cache_invalidations:  # as in most sessions: nothing is to be looked up
+            return ""
+        with self.lock:
+            needed = reach(names, self.cache_dependencies, self.cached_functions or {})
+            found = [one for one, name in self.cache_invalidations.items() if name in needed]
+        return " ".join(sorted(found))
 
     def has_permission(self, permission: str) -> bool:
         """Return whether the owner has the permission."""
