@@ -14,8 +14,9 @@ bootstrap_session()
 st.title("Order")
 sk.save_status()
 
-sk.text_input("Name", key="name")
-sk.text_area("Note", key="note")
+name = sk.text_input("Name", key="name")
+note = sk.text_area("Note", key="note")
+st.text(f"For {name or 'nobody yet'}: {note or 'no note'}")
 
 # An upload lies in the memory of the replica that took it. Store what you need of it yourself.
 drawing = st.file_uploader("Drawing", key="drawing")
