@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, assert_type
 
 from sessionkit import UserSession
@@ -14,10 +15,14 @@ from sessionkit_streamlit import (
     Route,
     Router,
     RouterTexts,
+    ShareTexts,
     current_router,
     devices,
     form,
+    open_share_link,
     router,
+    share_button,
+    share_link,
 )
 
 
@@ -90,3 +95,12 @@ def lists() -> None:
     """The list of devices draws; its words are texts."""
     devices(texts=DeviceTexts(end="Abmelden"))
     devices(texts={"end": "Abmelden"})  # type: ignore[arg-type]
+
+
+def links() -> None:
+    """A link is a text; times are times."""
+    assert_type(share_link(expires=timedelta(days=1), leave_out=["margin"]), str)
+    assert_type(share_button("Share", texts=ShareTexts(make="New")), None)
+    assert_type(open_share_link(), None)
+    share_link(expires=7)  # type: ignore[arg-type]
+    share_link(timedelta(days=1))  # type: ignore[call-arg]

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         SerializationError,
         SessionGoneError,
         SessionKitError,
+        ShareGoneError,
+        ShareRefusedError,
         StorageError,
         UnavailableError,
         UnclearError,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     )
     from sessionkit.hookspecs import hookimpl
     from sessionkit.host import Host
+    from sessionkit.manager.copies import SharedCopy
     from sessionkit.manager.default_manager import configure, get_manager
     from sessionkit.manager.lifecycle import SessionSummary
     from sessionkit.manager.manager import SessionManager
@@ -106,6 +109,9 @@ __all__ = [
     "SessionWrite",
     "Settings",
     "SetupStorage",
+    "ShareGoneError",
+    "ShareRefusedError",
+    "SharedCopy",
     "Storage",
     "StorageError",
     "StoredSession",
@@ -157,6 +163,7 @@ _MODULES: Final = {
     "conflict": ("Conflict", "ConflictReport", "ConflictStrategy", "FieldDecision"),
     "hookspecs": ("hookimpl",),
     "host": ("Host",),
+    "manager.copies": ("SharedCopy",),
     "manager.default_manager": ("configure", "get_manager"),
     "manager.lifecycle": ("SessionSummary",),
     "manager.manager": ("SessionManager",),

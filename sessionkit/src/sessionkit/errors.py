@@ -22,7 +22,9 @@ Every error that sessionkit raises.
     │   └── PartlySavedError
     ├── InvalidTokenError
     ├── SessionGoneError
-    └── RestoreRefusedError
+    ├── RestoreRefusedError
+    ├── ShareRefusedError
+    └── ShareGoneError
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from reprlib import Repr
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from sessionkit.records import SessionHead
 
@@ -193,6 +195,29 @@ class RestoreRefusedError(SessionKitError):
     """Raised when a session was asked for by someone who may not have it."""
 
 
+class ShareRefusedError(SessionKitError):
+    """Raised when no copy of a session is made for others: it is too large, or there are too many already."""
+
+
+class ShareGoneError(SessionKitError):
+    """
+    Raised when a copy that somebody shared can't be opened any more.
+
+    Attributes:
+        expired: Whether its time is over; else it was revoked, has expired a while ago, or never was.
+    """
+
+    def __init__(self, *, expired: bool) -> None:
+        """Say why."""
+        self.expired = expired
+        why = (
+            "it has expired"
+            if expired
+            else "there is none of that token: it was revoked, has expired, or the token is not whole"
+        )
+        super().__init__(f"the copy can't be opened: {why}")
+
+
 WRONG_SETTINGS: Final = (ConfigError, PluginError, NewerFormatError)
 """What is raised where an app is not set up right."""
 
@@ -253,3 +278,30 @@ def check_methods(given: object, what: str, methods: Collection[str]) -> None:
         lacks = f", which has no method {lacking[0]}" if 2 * len(lacking) < len(methods) else ""
         msg = f"{what} is needed, not {found}{lacks}"
         raise WrongKindError(msg)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the one of *allowed* that *name* is most likely a slip of, or None; case doesn't count."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only needed on the way to an error
+
+    by_folded = {right.casefold(): right for right in allowed}
+    close = get_close_matches(name.casefold(), by_folded, n=1)
+    return by_folded[close[0]] if close else None
+
+
+def suggest(name: str, allowed: Iterable[str], *, what: str = "allowed") -> str:
+    """
+    Return the end of a sentence about the unknown *name*.
+
+    >>> suggest("debouncems", ["debounce_ms", "batch_size"])
+    "did you mean 'debounce_ms'? (allowed: batch_size, debounce_ms)"
+
+    Args:
+        name: What was written.
+        allowed: All right names.
+        what: What the list of right names is called.
+    """
+    right = sorted(allowed)
+    listed = f"{what}: {', '.join(right) or 'none'}"
+    close = nearest(name, right)
+    return f"did you mean {close!r}? ({listed})" if close else listed

@@ -9,6 +9,7 @@ logs each under the logger ``sessionkit``.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -70,6 +71,32 @@ class SessionRotated(SessionEvent):
     """
 
     old_id: str = attrs.field(repr=short_repr)
+
+
+@attrs.frozen(kw_only=True)
+class SessionShared(SessionEvent):
+    """
+    A copy of what a session holds was made for whoever has its link.
+
+    Attributes:
+        copy_id: Names it; opens nothing.
+        expires_at: Until when it can be opened.
+    """
+
+    copy_id: str
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class CopyOpened(SessionEvent):
+    """
+    What somebody shared was put into a session.
+
+    Attributes:
+        copy_id: Names the copy.
+    """
+
+    copy_id: str
 
 
 @attrs.frozen(kw_only=True)

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from sessionkit_streamlit.notices.conflict_notice import NoticeTexts, conflict_notice
     from sessionkit_streamlit.notices.device_list import DeviceTexts, devices
     from sessionkit_streamlit.notices.save_status import StatusTexts, save_status
+    from sessionkit_streamlit.notices.share_links import (
+        ShareTexts,
+        open_share_link,
+        share_button,
+        share_link,
+    )
     from sessionkit_streamlit.routes.route import Route
     from sessionkit_streamlit.routes.router import Router, RouterTexts, current_router, router
     from sessionkit_streamlit.tabs.refresh_fragment import refresh_fragment
@@ -49,6 +55,7 @@ __all__ = [
     "Route",
     "Router",
     "RouterTexts",
+    "ShareTexts",
     "StatusTexts",
     "app_options",
     "conflict_notice",
@@ -56,10 +63,13 @@ __all__ = [
     "devices",
     "form",
     "kept",
+    "open_share_link",
     "persist",
     "refresh_fragment",
     "router",
     "save_status",
+    "share_button",
+    "share_link",
 ]
 
 _HOMES: Final = {
@@ -70,6 +80,7 @@ _HOMES: Final = {
     "Route": "sessionkit_streamlit.routes.route",
     "Router": "sessionkit_streamlit.routes.router",
     "RouterTexts": "sessionkit_streamlit.routes.router",
+    "ShareTexts": "sessionkit_streamlit.notices.share_links",
     "StatusTexts": "sessionkit_streamlit.notices.save_status",
     "app_options": "sessionkit_streamlit.browser.app",
     "conflict_notice": "sessionkit_streamlit.notices.conflict_notice",
@@ -78,10 +89,13 @@ _HOMES: Final = {
     "devices": "sessionkit_streamlit.notices.device_list",
     "form": "sessionkit_streamlit.forms.form",
     "kept": "sessionkit_streamlit.widgets.kept",
+    "open_share_link": "sessionkit_streamlit.notices.share_links",
     "persist": "sessionkit_streamlit.widgets.named_keys",
     "refresh_fragment": "sessionkit_streamlit.tabs.refresh_fragment",
     "router": "sessionkit_streamlit.routes.router",
     "save_status": "sessionkit_streamlit.notices.save_status",
+    "share_button": "sessionkit_streamlit.notices.share_links",
+    "share_link": "sessionkit_streamlit.notices.share_links",
 }
 
 _WIDGETS: Final = "sessionkit_streamlit.widgets.kept"

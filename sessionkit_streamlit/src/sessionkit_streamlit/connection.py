@@ -249,6 +249,30 @@ class Identity:
 # -- its page ------------------------------------------------------------------
 
 
+SHARE_PARAMETER: Final = "sk_share"
+"""Where a page's address has the token of a copy that somebody shared."""
+
+
+@attrs.define(eq=False)
+class Arrival:
+    """
+    What becomes of the share link that a tab was opened by.
+
+    Attributes:
+        token: The copy's.
+        outcome: None before it was tried; ``"asked"``, ``"opened"``, ``"declined"``, ``"expired"``, ``"unknown"`` or ``"failed"``.
+        session: The session that it was tried for.
+        session_id: Its id.
+        has_changed: Whether the copy was put there: it may have been as the session was.
+    """
+
+    token: str = attrs.field(repr=hidden_repr)
+    outcome: str | None = None
+    session: UserSession | None = attrs.field(default=None, repr=False)
+    session_id: str | None = attrs.field(default=None, repr=short_repr)
+    has_changed: bool = False
+
+
 @attrs.define(eq=False)
 class TabGroup:
     """
@@ -422,6 +446,9 @@ class Page:
         router: The app's router in the latest run, or None.
         asked_for: The page that a callback asked for, or None.
         sees_ends: Whether the ends of its runs are seen; None before the first bootstrap.
+        arrival: The share link that the tab was opened by, or None.
+        link: The share link that was made in this tab last, and the copy that it opens, or None.
+        spent: The parameters that the browser is to take out of the page's address.
     """
 
     run: ref[ScriptRunContext] | None = None
@@ -437,6 +464,9 @@ class Page:
     trail: Trail | None = None
     router: Any = attrs.field(default=None, repr=False)
     asked_for: Visit | None = None
+    arrival: Arrival | None = None
+    link: tuple[str, str] | None = attrs.field(default=None, repr=False)
+    spent: frozenset[str] = frozenset()
 
     def serves(self, run: ScriptRunContext) -> bool:
         """Return whether a run that is under way has bootstrapped; one context may serve several, one after the other."""

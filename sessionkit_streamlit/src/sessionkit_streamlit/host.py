@@ -178,6 +178,9 @@ class StreamlitHost:
         connection = current_connection()
         if connection.widgets.shown_for is former:
             connection.widgets.shown_for = session
+        arrival = connection.page.arrival
+        if arrival is not None and arrival.session is former:
+            arrival.session, arrival.session_id = session, session.session_id
         if connection.session is former:
             connection.session, connection.session_id = session, session.session_id
             run = context()

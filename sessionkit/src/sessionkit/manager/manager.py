@@ -24,7 +24,14 @@ from sessionkit.events import (
     log_event,
 )
 from sessionkit.host import ENDED_KEY, STATE_KEY, ConnectedHost, Host
-from sessionkit.manager.claims import Claims, ConnectedSession, connected_session, leave
+from sessionkit.manager.claims import (
+    Claims,
+    ConnectedSession,
+    connected_session,
+    is_blank,
+    leave,
+)
+from sessionkit.manager.copies import SHARED_FOR, Copies, SharedCopy
 from sessionkit.manager.default_manager import OVERRIDES
 from sessionkit.manager.identity import Identity
 from sessionkit.manager.lifecycle import LiveRotation, SessionEnds, SessionSummary
@@ -136,6 +143,7 @@ class SessionManager:
             rotation=self._rotation,
             discard=self._saver.discard,
         )
+        self._copies = Copies(store=self._store, now=now, emit=self.emit)
 
     # -- what it is made of ----------------------------------------------------
 
@@ -509,7 +517,9 @@ class SessionManager:
         ending = session or connected
         if ending is None:
             return
+        aside = self._copies.aside_of(ending)
         self._ends.end(ending)
+        self._copies.remove(aside)
         if connected is ending:
             leave(self.host)
 
@@ -651,6 +661,110 @@ class SessionManager:
         """Return the device that the connection is listed as, or None."""
         connection: ConnectedSession | None = self.host.state().get(STATE_KEY)
         return None if connection is None else connection.device_id
+
+    # -- copies for others -----------------------------------------------------
+
+    def share(
+        self, *, expires: timedelta = SHARED_FOR, leave_out: Iterable[str] = ()
+    ) -> SharedCopy:
+        """
+        Make a copy of what the connection's session holds now, for whoever is given its token.
+
+        It holds inputs, what stands in forms, and typed state; nothing that is never stored, and
+        neither user, roles, permissions and devices, nor history, undo steps, cache keys, preferences
+        and what plugins keep.
+
+        Args:
+            expires: For how long it can be opened, at most 366 days.
+            leave_out: Names of what is not in it, or patterns of names, as in ``privacy.never``.
+
+        Returns:
+            The copy; its ``token`` is kept nowhere else.
+
+        Raises:
+            TypeError: If *expires* is no ``timedelta``, or *leave_out* no list of texts.
+            ValueError: If *expires* is not above zero, or too long.
+            ShareRefusedError: If the copy is too large, or the session has 20 that can be opened.
+            UnavailableError: If the store can't be reached; there is no copy.
+        """
+        session = self._own_session() or self.bootstrap()
+        copy = self._copies.share(session, expires, leave_out)
+        self.schedule_save(session)
+        return copy
+
+    def shared_copies(self) -> tuple[SharedCopy, ...]:
+        """Return the copies of the connection's session that can still be opened, oldest first."""
+        return self._copies.listed(self.current())
+
+    def revoke_copy(self, copy_id: str) -> bool:
+        """
+        Have a copy of the connection's session open nothing any more; who has opened it keeps what they have.
+
+        Args:
+            copy_id: The copy; one that is another session's is passed over.
+
+        Returns:
+            Whether it was one that could be opened.
+
+        Raises:
+            UnavailableError: If the store can't be reached: it can still be opened; call it again.
+        """
+        session = self._own_session() or self.bootstrap()
+        revoked = self._copies.revoke(session, copy_id)
+        self.schedule_save(session)
+        return revoked
+
+    def open_copy(self, token: str, *, replace: bool = False) -> bool:
+        """
+        Put what somebody shared into the connection's session, which goes on as its own: whose it is stays.
+
+        Args:
+            token: The copy's.
+            replace: True to set aside what is there, for 30 days (:meth:`go_back`).
+
+        Returns:
+            False where somebody did something in the session that would be replaced, and *replace* is
+            False: nothing has changed then. True as well where the session is as the copy already.
+
+        Raises:
+            TypeError: If *token* is no text.
+            ShareGoneError: If there is no such copy, or it has expired or was revoked.
+            SerializationError: If it can't be read.
+            NewerFormatError: If a newer release wrote it.
+            UnavailableError: If the store can't be reached; nothing has changed.
+        """
+        session = self._own_session() or self.bootstrap()
+        blank = is_blank(session, self.host)
+        opened = self._copies.open(session, token, blank=blank, replace=replace)
+        self.schedule_save(session)
+        return opened
+
+    def set_aside(self) -> tuple[datetime, ...]:
+        """Return when that was set aside for copies which :meth:`go_back` puts back, the next one first."""
+        return self._copies.aside(self.current())
+
+    def go_back(self) -> bool:
+        """
+        Put back what was set aside last for a copy; what is there now is set aside in its turn, behind all others.
+
+        Returns:
+            False where nothing is set aside.
+
+        Raises:
+            ShareGoneError: If it was there for longer than 30 days; the next call takes another one.
+            UnavailableError: If the store can't be reached; nothing has changed.
+        """
+        session = self._own_session() or self.bootstrap()
+        try:
+            return self._copies.go_back(session)
+        finally:
+            self.schedule_save(session)
+
+    def forget_aside(self) -> None:
+        """Let go of all that was set aside for copies."""
+        session = self.current()
+        self._copies.forget_aside(session)
+        self.schedule_save(session)
 
     # -- in the place of the default one ---------------------------------------
 

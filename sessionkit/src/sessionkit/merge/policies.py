@@ -27,11 +27,10 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import attrs
 
-from sessionkit.errors import ConfigError, text_of
+from sessionkit.errors import ConfigError, suggest, text_of
 from sessionkit.merge.rules import MISSING, Rule, changed, key_order, merge_value
 from sessionkit.merge.stamps import NO_STAMPS, When
 from sessionkit.session.forms import FormState
-from sessionkit.settings.suggestions import suggest
 from sessionkit.values.dicts import dict_like, of_one_kind
 from sessionkit.values.equality import same_stored
 from sessionkit.values.extent import holds_too_much

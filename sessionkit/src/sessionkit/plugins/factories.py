@@ -11,8 +11,7 @@ from inspect import Parameter
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar, get_type_hints
 
-from sessionkit.errors import ConfigError, PluginError, SessionKitError
-from sessionkit.settings.suggestions import suggest
+from sessionkit.errors import ConfigError, PluginError, SessionKitError, suggest
 from sessionkit.settings.types import VARIABLE, read_as
 
 T = TypeVar("T")

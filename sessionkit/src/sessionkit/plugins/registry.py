@@ -18,9 +18,14 @@ import pluggy
 
 from sessionkit import hookspecs
 from sessionkit.defaults import hooks as defaults
-from sessionkit.errors import ConfigError, DuplicatePluginError, PluginError, UnknownPluginError
+from sessionkit.errors import (
+    ConfigError,
+    DuplicatePluginError,
+    PluginError,
+    UnknownPluginError,
+    suggest,
+)
 from sessionkit.plugins.factories import call_factory, check_table
-from sessionkit.settings.suggestions import suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -3,8 +3,7 @@
 What is set, and from where: code, environment variables, a file.
 
 To be imported from here: :class:`Settings`, :func:`load_settings`, and :func:`check_journal_folder`. Rooms above may also import
-the tables of ``settings.settings``, ``settings.types`` (values of a needed type, durations) and
-``settings.suggestions`` (what an error says after an unknown name). Nothing here is shared
+the tables of ``settings.settings`` and ``settings.types`` (values of a needed type, durations). Nothing here is shared
 between threads but frozen objects; the room has no lock.
 """
 

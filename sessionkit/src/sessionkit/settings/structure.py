@@ -16,10 +16,9 @@ import attrs
 import cattrs
 
 from sessionkit.conflict import ConflictStrategy, as_strategy
-from sessionkit.errors import ConfigError, WrongKindError
+from sessionkit.errors import ConfigError, WrongKindError, suggest
 from sessionkit.serializer import Serializer
 from sessionkit.settings.sources import DERIVED, Entries, Entry, KeyPath, as_variable
-from sessionkit.settings.suggestions import suggest
 from sessionkit.settings.types import FROM_TEXT, TYPED, as_serializer, as_storage, literal, text
 from sessionkit.storage import Storage
 

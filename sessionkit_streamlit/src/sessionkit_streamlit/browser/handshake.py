@@ -5,7 +5,8 @@ The part that runs in the browser: an invisible component on every page.
 It trades a ticket for a cookie, keeps the id where there is no middleware, and
 asks for a rerun when the page has found another server; it says then what it was
 shown last, or a tab left open would be taken for one whose user typed all that. A
-page that shows another session than its browser has by now is loaded anew.
+page that shows another session than its browser has by now is loaded anew. What the page's address
+has said once is taken out of it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   S.say = setTriggerValue;
   S.page = data.page;
   guardUnsaved(S);
+  const isSpent = (one) => data.spent.some((name) => one.startsWith(name + "="));
+  const search = location.search.slice(1).split("&").filter((one) => !isSpent(one)).join("&");
+  if (data.spent.length && search !== location.search.slice(1))
+    // In its place: the browser's history and what the page asks other servers for bear it no more.
+    history.replaceState(history.state, "", location.pathname + (search && "?" + search) + location.hash);
   const settled = !data.token && !data.leave && (!data.ticket || S.ticket === data.ticket);
   if (S.run === data.run && settled) return; // sent again as it was, and done already
   if (S.run !== data.run) {
@@ -187,12 +193,14 @@ def mount(  # noqa: PLR0913 - all that the browser is told
         identity.readable,
         identity.renewals,
         frozenset(identity.replaced),
+        connection.page.spent,
         leave,
     )
     told = connection.page.told
     if shown is None or asked or leave or told is None or told.rests_on != known:
         news = _told(identity, cookie.name(name), resync=resync)
         news |= {"cookie": cookie.for_script(), "leave": leave}
+        news["spent"] = sorted(connection.page.spent)
         connection.page.told = Told(known, page, news)
         return _tell(connection.page, run, {**news, **_of_run(identity, page)})
     if told.marks is not page:  # of all that it is told only this is another one than before

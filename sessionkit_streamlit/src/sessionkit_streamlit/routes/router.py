@@ -14,7 +14,13 @@ import streamlit as st
 from sessionkit import get_current_session
 from sessionkit.errors import SessionKitError
 from sessionkit.session import UserSession
-from sessionkit_streamlit.connection import Connection, Trail, Visit, current_connection
+from sessionkit_streamlit.connection import (
+    SHARE_PARAMETER,
+    Connection,
+    Trail,
+    Visit,
+    current_connection,
+)
 from sessionkit_streamlit.internals.page import in_callback
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.notices.markdown import as_word
@@ -240,7 +246,7 @@ def _route(one: Listed) -> Route:
 
 def _taken(route: Route) -> Texts:
     """Return what the address says to its page: of a function what it takes, of a script all."""
-    taken = set(st.query_params)
+    taken = set(st.query_params) - {SHARE_PARAMETER}
     if route.parameters is not None:
         taken &= route.parameters.by_name.keys()
     return {name: alone(st.query_params.get_all(name)) for name in sorted(taken)}
