@@ -14,6 +14,7 @@ from sessionkit.encoding.parts import from_parts, to_parts
 from sessionkit.merge.rules import RULES, merge_part
 from sessionkit.session import UserSession
 from sessionkit.session.caches import MOST
+from sessionkit.values import Opaque
 
 
 class Source:
@@ -262,6 +263,17 @@ def test_nothing_is_stored_until_something_is_invalidated(session: UserSession) 
     assert {"cache_keys": [], "cache_dependencies": {}, "cache_invalidations": {one: "orders"}} == (
         codec.serializer.loads(codec.encode(session, {}).parts["cache"])
     )
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all of it", "one"])
+def test_an_invalidation_that_can_not_be_read_here_is_stored_again(*, whole: bool) -> None:
+    """As it was, also where there is no other one."""
+    unread = Opaque("enum", ["m.Name", "ORDERS"], "not registered")
+    stored = unread if whole else {"x": unread}
+    session = UserSession.from_dict({"cache_invalidations": stored})
+    assert {} == session.cache_invalidations
+    assert stored == to_parts(session)["cache"]["cache_invalidations"]
+    assert stored == session.to_dict()["cache_invalidations"]
 
 
 def test_a_release_that_knows_no_invalidations_keeps_and_merges_them() -> None:

@@ -104,6 +104,7 @@ def make_writer(
 ) -> Callable[[Any], dict[str, dict[str, Any]]]:
     """Return a function that writes groups of a *cls*'s fields, each by name, as they are stored."""
     writers = {name: _make_fields_writer(cls, fields) for name, fields in groups.items()}
+    seldom = {name: _seldom_fields(cls).keys() & fields for name, fields in groups.items()}
 
     def written(value: Any) -> dict[str, dict[str, Any]]:
         try:
@@ -115,16 +116,22 @@ def make_writer(
                 for name, group in groups.items()
             }
         if value.unreadable:
-            for fields in plain.values():
-                _complete(value, fields)
+            for name, fields in plain.items():
+                _complete(value, fields, seldom[name])
         return plain
 
     return written
 
 
-def _complete(record: Any, plain: dict[str, Any]) -> None:
-    for field in {path[0] for path in record.unreadable} & plain.keys():
-        plain[field] = complete(record, field, plain[field])
+def _complete(record: Any, plain: dict[str, Any], seldom: Collection[str]) -> None:
+    for field in {path[0] for path in record.unreadable}:
+        if field in plain:
+            plain[field] = complete(record, field, plain[field])
+        elif field in seldom:  # what can be read of it is nothing
+            whole = (field,) in record.unreadable
+            plain[field] = complete(
+                record, field, None if whole else type(getattr(record, field))()
+            )
 
 
 def _make_fields_writer(
@@ -343,8 +350,9 @@ def _structure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callab
 
 
 def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Callable[[T], Any]:
+    seldom = _seldom_fields(cls)
     unstructure = make_dict_unstructure_fn(
-        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True), **_seldom_fields(cls)
+        cls, converter, _cattrs_use_alias=True, unknown=override(omit=True), **seldom
     )
 
     def with_unknown(value: Any) -> Any:
@@ -354,7 +362,7 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
             plain = unstructure(value)
         except _OWN_ERRORS:
             plain = _field_by_field(value, converter)
-        _complete(value, plain)
+        _complete(value, plain, seldom)
         unknown = dict(getattr(value, _UNKNOWN))
         if not unknown:
             return plain
