@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from signal import SIGKILL
+from zoneinfo import ZoneInfo
 
 from browser_harness.desk import Desk
 from browser_harness.farm import Farm
@@ -65,6 +68,36 @@ def test_each_tab_takes_back_what_its_own_user_did(farm: Farm, visitor: Visitor)
     one.holds("Email", "a@b")
     other.press("Undo")
     other.holds("Email", "")
+
+
+def test_a_draft_follows_its_user_to_another_device(
+    farm: Farm, new_visitor: Callable[..., Visitor]
+) -> None:
+    """Who signs in where they had begun anew is asked, by the time of their own clock; what they choose can be undone."""
+    server = farm.start("run", "contact.py")
+    phone = new_visitor().open(server.url)
+    phone.click("Sign in")
+    phone.enter("Name", "Ada")
+    wait_for(lambda: _has_stored(server, b"Ada"), lambda: True, "a draft in the store")
+    zone = ZoneInfo("Asia/Kolkata")
+    laptop = new_visitor(timezone_id=zone.key).open(server.url)
+    laptop.enter("Email", "a@b")
+    expect(laptop.page.get_by_role("button", name="Undo")).to_be_enabled()
+    laptop.click("Sign in")
+    question = laptop.page.get_by_text("Recover your draft from")
+    expect(question).to_be_visible()
+    hours = {f"{datetime.now(zone) - timedelta(minutes=ago):%H:%M}?" for ago in range(5)}
+    assert question.inner_text().split()[-1] in hours
+    laptop.click("Recover")
+    laptop.holds("Name", "Ada")
+    laptop.holds("Email", "")
+    expect(question).to_have_count(0)
+    laptop.press("Undo")
+    laptop.holds("Email", "a@b")
+    laptop.holds("Name", "")
+    laptop.reload()
+    laptop.holds("Email", "a@b")
+    expect(question).to_have_count(0)
 
 
 def test_what_only_the_browser_holds_is_asked_for(farm: Farm, visitor: Visitor) -> None:

@@ -83,7 +83,7 @@ def forms() -> None:
         f.select_slider("Size", ["s", "m"], key="size")
         assert_type(f.submit(), bool)
     assert_type(f.value, Contact | None)
-    with form("free", batch=True, warn=False) as g:
+    with form("free", batch=True, warn=False, recover=False) as g:
         assert_type(g.value, dict[str, Any] | None)
     for step in g.history:
         assert_type(step.text, str)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sessionkit.conflict import FieldDecision, Side
     from sessionkit.events import SessionEvent
     from sessionkit.session.devices import BrowserInfo
+    from sessionkit.session.forms import LeftDraft
     from sessionkit.session.session import UserSession
     from sessionkit.status import PersistenceStatus
     from sessionkit.tokens import Tokens
@@ -97,6 +98,9 @@ class Keeper(Protocol):
 
     def time_left(self, session: UserSession) -> timedelta | None:
         """Return how long a session goes on from now if nobody uses it any more; None for ever."""
+
+    def drafts_beside(self, session: UserSession, form_id: str) -> list[LeftDraft]:
+        """Return what a session's user has filled into a form in other sessions, the latest first; the store is asked."""
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
         """Return the fields of which one writer's value was dropped and that nobody has settled."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sessionkit.tokens import TokenContent
 from sessionkit.session import UserSession
 from sessionkit.session.fields import new_entry_id
-from sessionkit.session.forms import FORM
+from sessionkit.session.forms import FORM, LeftDraft
 
 CONNECTION_KEY: Final = f"{PREFIX}_streamlit"
 EXTENSION: Final = "streamlit"
@@ -518,11 +518,15 @@ class Draft:
         edited: The field that its user changed last, or None.
         edited_at: When, by the clock that never goes back.
         pressed: The button that a former run saw pressed when it had drawn the fields already, or None.
+        user_id: Whose form it was in the last run; None for nobody's, MISSING before the first.
+        left: What the user has left in another session of theirs, until they say what becomes of it.
     """
 
     edited: str | None = None
     edited_at: float = 0.0
     pressed: str | None = None
+    user_id: Any = MISSING
+    left: LeftDraft | None = None
 
 
 # -- all of it -----------------------------------------------------------------

@@ -8,6 +8,7 @@ import os
 import attrs
 import streamlit as st
 
+from sessionkit import log_in
 from sessionkit_streamlit import form
 
 
@@ -30,6 +31,7 @@ with form("contact", Contact, clear_on_submit=True) as f:
     f.submit("Send")
 f.undo()
 f.redo()
+st.button("Sign in", on_click=log_in, args=["ada"])
 st.caption(f"process={os.getpid()}")
 if f.submitted:
     st.text(f"sent={f.value}")

@@ -69,6 +69,7 @@ from sessionkit.session.devices import (
     strike_off,
 )
 from sessionkit.session.fields import new_session_id
+from sessionkit.session.forms import FormState, LeftDraft
 from sessionkit.session.session import Origin, UserSession
 
 if TYPE_CHECKING:
@@ -182,6 +183,10 @@ class Identity:
             return True
         session.origin = Origin.NEW
         return False
+
+    def drafts_beside(self, session: UserSession, form_id: str) -> list[LeftDraft]:
+        """Return what a session's user has filled into a form in other sessions, the latest first."""
+        return self._latest.drafts_beside(session, form_id)
 
     def renew(self, host: Host, session: UserSession) -> None:
         """Let a connection whose session has moved go on with it, and give its browser the new token, if it needs one."""
@@ -536,6 +541,10 @@ def _came_back(session: UserSession) -> UserSession:
     return session
 
 
+def _owner_of(session: UserSession) -> Owner:
+    return Owner(session.user_id, session.authenticated)
+
+
 def _browser_of(host: Host) -> BrowserInfo:
     return host.browser() if isinstance(host, DescribingHost) else UNKNOWN_BROWSER
 
@@ -579,24 +588,50 @@ class LatestSessions:
         Returns:
             The latest one of all where nothing was done in any; None when there is none, or it can't be told.
         """
-        user_id = claim.user_id
-        if user_id is None:
-            return None
-        try:
-            if self.store.outage.is_known:
-                self.store.outage.check()
-            heads = list(islice(self.store.repository.heads_of(user_id), _LOOKED_AT))
-        except UnavailableError as error:
-            self.store.outage.record_down(error)
-            self.emit(StoreUnavailable(session_id=None, error=str(error)))
+        if claim.user_id is None:
             return None
         blank: UserSession | None = None
-        for head in heads:
-            found = self._found(head.session_id, claim)
+        for session_id in self._ids_of(claim.user_id):
+            found = self._found(session_id, claim)
             if found is not None and not is_blank(found, host):
                 return found
             blank = blank or found
         return blank
+
+    def drafts_beside(self, session: UserSession, form_id: str) -> list[LeftDraft]:
+        """
+        Return what a session's user has filled into a form in other sessions and not handed in, the latest first.
+
+        Args:
+            session: A session of a known user.
+            form_id: The form.
+
+        Returns:
+            The drafts; none where the store can't be reached.
+        """
+        drafts = []
+        for session_id in () if session.user_id is None else self._ids_of(session.user_id):
+            other = None if session_id == session.session_id else self.live.find(session_id).session
+            if other is None or _owner_of(other) != _owner_of(session):
+                continue
+            with other.lock:
+                form = other.form_states.get(form_id)
+                if form_id in other.dirty_forms and isinstance(form, FormState):
+                    drafts.append(form.left_draft(other.last_activity, privacy=other.never_stored))
+        found = [draft for draft in drafts if draft is not None]
+        return sorted(found, key=lambda draft: draft.edited_at, reverse=True)
+
+    def _ids_of(self, user_id: str) -> list[str]:
+        """Return the ids of a user's sessions, those used last first; none where the store can't be reached."""
+        try:
+            if self.store.outage.is_known:
+                self.store.outage.check()
+            heads = islice(self.store.repository.heads_of(user_id), _LOOKED_AT)
+            return [head.session_id for head in heads]
+        except UnavailableError as error:
+            self.store.outage.record_down(error)
+            self.emit(StoreUnavailable(session_id=None, error=str(error)))
+            return []
 
     def _found(self, session_id: str, claim: Claim) -> UserSession | None:
         """Return a session of the list, if it is the user's: another tab may have it since the list was made."""

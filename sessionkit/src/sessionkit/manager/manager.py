@@ -46,6 +46,7 @@ from sessionkit.repository.repository import Repository
 from sessionkit.session.arguments import SESSION, SESSION_ID, USER_ID
 from sessionkit.session.devices import is_struck_off, list_alone
 from sessionkit.session.fields import utc_now
+from sessionkit.session.forms import LeftDraft
 from sessionkit.session.session import UserSession
 from sessionkit.settings.settings import Settings, load_settings
 from sessionkit.status import PersistenceStatus
@@ -383,6 +384,18 @@ class SessionManager:
         return min((one for one in (expiry.idle, absolute) if one is not None), default=None)
 
     # -- two writers -----------------------------------------------------------
+
+    def drafts_beside(self, session: UserSession, form_id: str) -> list[LeftDraft]:
+        """
+        Return what a session's user has filled into a form in other sessions of theirs and not handed in, the latest first.
+
+        The store is asked. There are none where it can't be reached, and none of a session that is nobody's.
+
+        Args:
+            session: The session, which is not looked at itself.
+            form_id: The form.
+        """
+        return self._identity.drafts_beside(session, form_id)
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:
         """

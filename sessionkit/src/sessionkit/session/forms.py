@@ -253,6 +253,18 @@ class FormState:
         times = [one.timestamp for one in (*self._snapshots, *self._redo_snapshots)]
         return max(times, default=None)
 
+    def left_draft(self, otherwise: datetime, *, privacy: Privacy = _BY_NAME) -> LeftDraft | None:
+        """
+        Return what is filled in, for another session of the same user; None where nothing is.
+
+        Args:
+            otherwise: When it was edited last, where no step says so.
+            privacy: As for :meth:`differences`.
+        """
+        data = privacy.public({"data": self.data})["data"]
+        edited_at = self.last_edited or otherwise
+        return LeftDraft(data=_copy(data), edited_at=edited_at) if data else None
+
     def _copy_of_now(self, description: str, by: str | None = None) -> FormSnapshot:
         taken = FormSnapshot(form_id=self.form_id, data=_copy(self.data), description=description)
         taken.unreadable = dict(self.unreadable)
@@ -426,6 +438,20 @@ class FormStep:
     description: str
     changes: tuple[FieldChange, ...]
     is_undone: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class LeftDraft:
+    """
+    What a user has filled into a form in another session of theirs, and not handed in.
+
+    Attributes:
+        data: The fields by name; a copy, without what is never stored.
+        edited_at: When the user edited it last, in UTC.
+    """
+
+    data: dict[str, Any] = attrs.field(repr=False)
+    edited_at: datetime
 
 
 def merge_names(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:

@@ -23,6 +23,7 @@ from sessionkit.conflict import FieldDecision, Side
 from sessionkit.events import SessionEvent
 from sessionkit.host import STATE_KEY, ConnectedHost, FollowingHost, Host
 from sessionkit.session.ended import empty
+from sessionkit.session.forms import LeftDraft
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.session import UserSession
 from sessionkit.status import PersistenceStatus
@@ -316,6 +317,10 @@ class NullKeeper:
     def time_left(self, session: UserSession) -> timedelta | None:  # noqa: ARG002 - the protocol's
         """Return that a session goes on for ever."""
         return None
+
+    def drafts_beside(self, session: UserSession, form_id: str) -> list[LeftDraft]:  # noqa: ARG002 - the protocol's
+        """Return that nothing was left elsewhere."""
+        return []
 
     def decisions(self, session: UserSession) -> tuple[FieldDecision, ...]:  # noqa: ARG002 - the protocol's
         """Return that nothing was decided."""

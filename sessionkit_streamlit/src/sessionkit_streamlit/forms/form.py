@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache, partial
 from glob import escape
 from types import TracebackType
@@ -16,16 +16,18 @@ import streamlit as st
 
 from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
-from sessionkit.session.forms import FieldChange, FormSnapshot
+from sessionkit.session.forms import FieldChange, FormSnapshot, LeftDraft
 from sessionkit.values.equality import same_content
 from sessionkit_streamlit.browser.unsaved import BATCH, TYPED, say, watched
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
 from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
 from sessionkit_streamlit.forms.history import Step, in_words
+from sessionkit_streamlit.forms.left_draft import answer, look
 from sessionkit_streamlit.forms.texts import FormTexts
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.internals.widgets import default_of
 from sessionkit_streamlit.notices.markdown import escaped
+from sessionkit_streamlit.notices.save_status import StatusTexts, viewer_zone
 from sessionkit_streamlit.widgets.drafts import my_name, others
 from sessionkit_streamlit.widgets.kept import connected, refuse_momentary
 from sessionkit_streamlit.widgets.restore import show_fields
@@ -39,7 +41,9 @@ _SUBMIT: Final = "submit"
 _UNDO: Final = "undo"
 _REDO: Final = "redo"
 _DISCARD: Final = "discard"
-_BUTTONS: Final = (_SUBMIT, _UNDO, _REDO, _DISCARD)
+_RECOVER: Final = "recover"
+_REFUSE: Final = "refuse"
+_BUTTONS: Final = (_SUBMIT, _UNDO, _REDO, _DISCARD, _RECOVER, _REFUSE)
 
 
 _TEXTS: Final = FormTexts()
@@ -54,6 +58,7 @@ def form(
     batch: bool = False,
     clear_on_submit: bool = False,
     warn: bool = True,
+    recover: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[T]: ...
 @overload
@@ -65,6 +70,7 @@ def form(
     batch: bool = False,
     clear_on_submit: bool = False,
     warn: bool = True,
+    recover: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[dict[str, Any]]: ...
 def form(  # noqa: PLR0913 - all that is said of a form
@@ -75,6 +81,7 @@ def form(  # noqa: PLR0913 - all that is said of a form
     batch: bool = False,
     clear_on_submit: bool = False,
     warn: bool = True,
+    recover: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[Any]:
     """
@@ -91,6 +98,7 @@ def form(  # noqa: PLR0913 - all that is said of a form
         clear_on_submit: Whether the form is empty once it was handed in.
         warn: Whether the browser asks before what it alone holds is lost: fields of a form with *batch* that were not
             handed in, and a text that is being typed.
+        recover: Whether a signed-in user is asked about a draft that they have left in another session of theirs.
         texts: All words.
 
     Raises:
@@ -106,7 +114,9 @@ def form(  # noqa: PLR0913 - all that is said of a form
             if f.submitted:
                 send(f.value)
     """
-    options = FormOptions(batch=batch, clear_on_submit=clear_on_submit, warn=warn, texts=texts)
+    options = FormOptions(
+        batch=batch, clear_on_submit=clear_on_submit, warn=warn, recover=recover, texts=texts
+    )
     return Form(form_id, Content(cls, validate, texts.required), options)
 
 
@@ -117,6 +127,7 @@ class FormOptions:
     batch: bool
     clear_on_submit: bool
     warn: bool
+    recover: bool
     texts: FormTexts
 
 
@@ -140,6 +151,7 @@ class Form(Generic[T]):
         self._drawn: set[str] = set()
         self._pressed: str | None = None
         self._place = ExitStack()
+        self._question: AbstractContextManager[Any] | None = None
         if TYPE_CHECKING:  # each has the signature that it has in Streamlit
             self.checkbox = st.checkbox
             self.color_picker = st.color_picker
@@ -165,9 +177,27 @@ class Form(Generic[T]):
         self._connection = current_connection() if run is None else connected(run)
         self._session = get_current_session()
         if run is not None:
+            if self._options.recover:
+                look(self._connection, self._session, self._form_id)
             self._answer(run)
+            if self._connection.drafts[self._form_id].left is not None:
+                self._question = st.container(border=True)
         self._open(run)
         return self
+
+    def _ask(self, left: LeftDraft) -> None:
+        """Ask what becomes of what the user has left in another session."""
+        texts = self._texts
+        times = StatusTexts(today=texts.today, earlier=texts.earlier)
+        st.markdown(texts.recover.format(time=times.time(left.edited_at, viewer_zone())))
+        privacy = self._session.never_stored.extended(self._passwords)
+        other = FormSnapshot(form_id=self._form_id, data=left.data)
+        changes = self.state.differences(other, privacy=privacy)
+        if changes:
+            st.caption(self._in_words(changes))
+        with st.container(horizontal=True):
+            self._offer(_RECOVER, st.button, texts.accept, {})
+            self._offer(_REFUSE, st.button, texts.refuse, {"type": "tertiary"})
 
     def _open(self, run: ScriptRunContext | None) -> None:
         with ExitStack() as stack:
@@ -191,6 +221,10 @@ class Form(Generic[T]):
         if error is None:
             self._say(WHOLE)
         self._place.__exit__(kind, error, trace)
+        left = self._connection.drafts[self._form_id].left if self._question else None
+        if self._question is not None and left is not None and error is None:
+            with self._question:  # now that it is known what its fields are called
+                self._ask(left)
 
     # -- what is filled in ---------------------------------------------------------
 
@@ -268,7 +302,9 @@ class Form(Generic[T]):
         labels = {name: one.label for name, one in self._content.fields.items()}
         labels |= {one.name: one.label for one in own if one.label}
         defaults = {one.name: one.default for one in own if one.default is not MISSING}
-        return in_words(changes, self._texts, labels, defaults)
+        order = {name: place for place, name in enumerate(labels)}
+        ordered = sorted(changes, key=lambda one: order.get(one.name, len(order)))
+        return in_words(ordered, self._texts, labels, defaults)
 
     # -- its fields ----------------------------------------------------------------
 
@@ -428,8 +464,12 @@ class Form(Generic[T]):
         with session.lock:
             if self._pressed == _SUBMIT:
                 self._hand_in(draft)
+            elif self._pressed in {_RECOVER, _REFUSE}:
+                left = answer(draft, session, self._form_id)
+                if left is not None and self._pressed == _RECOVER:
+                    self._change(session, connection, draft, left.data)
             elif self._pressed is not None:
-                self._change(session, connection, draft)
+                self._change(session, connection, draft, {})
         keys = [key for key, one in connection.fields.items() if one.form_id == self._form_id]
         show_fields(connection, run, keys)
         if self.errors:  # it was tried to hand it in: until all is right
@@ -445,7 +485,10 @@ class Form(Generic[T]):
                 state.data = {}
             self._session.mark_form_clean(self._form_id)
 
-    def _change(self, session: UserSession, connection: Connection, draft: Draft) -> None:
+    def _change(
+        self, session: UserSession, connection: Connection, draft: Draft, data: dict[str, Any]
+    ) -> None:
+        """Go where undo or redo leads; else put other data there, which can be undone."""
         state, tab, beside = self.state, my_name(connection), others(connection)
         before = dict(state.data)
         if self._pressed == _UNDO:
@@ -453,8 +496,8 @@ class Form(Generic[T]):
         elif self._pressed == _REDO:
             state.redo(by=tab, beside=beside)
         else:
-            state.snapshot(self._texts.discard, by=tab, beside=beside)
-            state.data, state.errors = {}, {}
+            state.snapshot(self._pressed or "", by=tab, beside=beside)
+            state.data, state.errors = data, {}
         draft.edited = None  # the next change is a step of its own
         changed = [
             name

@@ -29,6 +29,11 @@ class FormTexts:
         nothing: Stands for a value where nothing is filled in.
         yes: Stands for a tick.
         no: Stands for none.
+        recover: Asks a user about a draft that they have left elsewhere, as Markdown; ``{time}``.
+        accept: On the button that puts it here.
+        refuse: On the button that leaves it where it is.
+        today: The format of a time of today, as for ``strftime``.
+        earlier: Of a time of another day.
         leave: Asked before another page is shown, while a form with ``batch=True`` holds what was not handed in.
     """
 
@@ -44,4 +49,9 @@ class FormTexts:
     nothing: str = "nothing"
     yes: str = "yes"
     no: str = "no"
+    recover: str = "Recover your draft from {time}?"
+    accept: str = "Recover"
+    refuse: str = "No, go on here"
+    today: str = "%H:%M"
+    earlier: str = "%Y-%m-%d %H:%M"
     leave: str = LEAVE
