@@ -17,6 +17,10 @@ from playwright.sync_api import Page, expect
 
 from sessionkit_streamlit import demo
 
+RESTORED = re.compile(
+    r"^The server was killed \d+ s ago\. "
+    r"Restored: 2 votes, the draft of an issue, the search and this page\.$"
+)
 SCRIPT = Path(demo.__file__).with_name("app.py")
 
 
@@ -59,7 +63,7 @@ def test_the_demo_survives(server: Server, visitor: Visitor) -> None:
     tracker = Tracker(visitor.open(server.url).page)
     tracker.has_the_draft()
     assert session == tracker.says("restored")
-    former = tracker.page.get_by_text(f"kill -9 {server.process.pid}")
+    former = tracker.page.get_by_text(f"process {server.process.pid},")
     expect(former).to_have_count(1)
     with Desk(tracker.page).reconnected():
         server.restart(SIGKILL)
@@ -70,6 +74,35 @@ def test_the_demo_survives(server: Server, visitor: Visitor) -> None:
     _file(tracker)
     tracker.goes_to("Journal")
     _visited(tracker.page, "Journal", "Issues", "New issue", "Issues")
+
+
+def test_its_buttons_kill_the_server_and_cut_off_the_store(
+    server: Server, visitor: Visitor
+) -> None:
+    """The page comes back by itself and says what was restored; a second tab follows; an outage loses nothing."""
+    tracker = Tracker(visitor.open(server.url).page)
+    tracker.use()
+    session = tracker.says("new")
+    server_since = tracker.page.get_by_text(f"process {server.process.pid}, since").inner_text()
+    tracker.click("Kill the server")
+    tracker.page.get_by_text(server_since).wait_for(state="detached")
+    tracker.page.get_by_text(RESTORED).wait_for()
+    tracker.has_the_draft()
+    assert session == tracker.says("restored")
+
+    with visitor.context.expect_page() as opened:
+        tracker.page.get_by_role("link", name="Second tab").click()
+    second = Tracker(opened.value)
+    second.has_the_draft()
+    second.enter("Title", "The lamp flickers")
+    tracker.holds("Title", "The lamp flickers")
+
+    tracker.click("Switch the store off")
+    tracker.shows("out of reach")
+    tracker.enter("Details", "Since noon.")
+    tracker.page.get_by_text("Offline since").wait_for()
+    tracker.click("Switch the store on")
+    assert session == tracker.says("restored")
 
 
 @pytest.mark.parametrize("way", ["run", "plain"])
@@ -88,7 +121,7 @@ def test_ending_the_session(server: Server, visitor: Visitor) -> None:
     tracker = Tracker(visitor.open(server.url).page)
     tracker.use()
     tracker.goes_to("Journal")
-    session = tracker.page.get_by_text(re.compile("^Session ")).inner_text().split()[1]
+    session = tracker.says("new")
     tracker.click("End this session")
     tracker.page.get_by_text(f"Session {session}").wait_for(state="detached")
     assert session != tracker.says("new")

@@ -15,7 +15,7 @@ COLORS = {"low": "gray", "normal": "blue", "high": "orange", "urgent": "red"}
 
 def issues() -> None:
     """Show the issues that pass the filters."""
-    st.title("Issues")
+    st.header("Issues")
     everything = all_issues()
     _numbers(everything)
     found = _filtered(everything)
@@ -26,9 +26,9 @@ def issues() -> None:
 
 
 def _numbers(everything: list[dict[str, Any]]) -> None:
-    still_open, votes = st.columns(2)
-    still_open.metric("Open", sum(issue["open"] for issue in everything), border=True)
-    votes.metric("Votes", sum(issue["votes"] for issue in everything), border=True)
+    with st.container(horizontal=True):  # side by side on a phone, too
+        st.metric("Open", sum(issue["open"] for issue in everything), border=True)
+        st.metric("Votes", sum(issue["votes"] for issue in everything), border=True)
 
 
 def _filtered(everything: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -48,24 +48,17 @@ def _filtered(everything: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _row(issue: dict[str, Any]) -> None:
     number = issue["number"]
-    with st.container(border=True):
-        text, voting, closing = st.columns([6, 2, 2], vertical_alignment="center")
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
         badge = f":{COLORS[issue['priority']]}-badge[{issue['priority']}]"
-        text.markdown(f"**#{number}** {issue['title']} {badge}")
-        if issue["details"]:
-            text.caption(issue["details"])
+        with st.container():
+            st.markdown(f"**#{number}** {issue['title']} {badge}")
+            if issue["details"]:
+                st.caption(issue["details"])
         # A callback runs before the script, so the row already shows what it did.
-        voting.button(
-            f"Vote · {issue['votes']}",
-            key=f"vote-{number}",
-            on_click=vote,
-            args=(number,),
-            width="stretch",
-        )
-        closing.button(
+        st.button(f"Vote · {issue['votes']}", key=f"vote-{number}", on_click=vote, args=(number,))
+        st.button(
             "Close" if issue["open"] else "Reopen",
             key=f"toggle-{number}",
             on_click=close_or_reopen,
             args=(number,),
-            width="stretch",
         )

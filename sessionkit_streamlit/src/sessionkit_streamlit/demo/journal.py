@@ -13,7 +13,7 @@ SHOWN = 10
 def journal() -> None:
     """Show the visited pages, the newest first, and the counters."""
     session = get_current_session()
-    st.title("Journal")
+    st.header("Journal")
     _counters(session)
     st.subheader("Where you were")
     st.table(
@@ -32,7 +32,7 @@ def journal() -> None:
 
 
 def _counters(session: UserSession) -> None:
-    pages, views, interactions = st.columns(3)
-    pages.metric("Pages", len(session.page_views), border=True)
-    views.metric("Page views", sum(session.page_views.values()), border=True)
-    interactions.metric("Interactions", session.interaction_count, border=True)
+    with st.container(horizontal=True):
+        st.metric("Pages", len(session.page_views), border=True)
+        st.metric("Page views", sum(session.page_views.values()), border=True)
+        st.metric("Interactions", session.interaction_count, border=True)

@@ -22,18 +22,15 @@ class Draft:
 
 def new_issue() -> None:
     """Show the form, as far as it was filled."""
-    st.title("New issue")
+    st.header("New issue")
     with form("issue", Draft, clear_on_submit=True) as f:
         f.text_input("Title", key="title")
         f.select_slider("Priority", PRIORITIES, key="priority")
         f.text_area("Details", key="details", height=140)
-        file, undo, redo = st.columns(3)
-        with file:
-            f.submit("File issue", width="stretch")
-        with undo:
-            f.undo(width="stretch")
-        with redo:
-            f.redo(width="stretch")
+        with st.container(horizontal=True):
+            f.submit("File issue")
+            f.undo()
+            f.redo()
     if f.submitted and f.value is not None:
         file_issue(f.value.title, f.value.priority, f.value.details)
         # At once: the user is told that it is filed.
