@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from sessionkit.errors import shown
-from sessionkit.session.fields import set_of_texts
+from sessionkit.session.fields import new_entry_id, set_of_texts
 
 if TYPE_CHECKING:
     from sessionkit.session.session import UserSession
@@ -63,6 +63,23 @@ def checked_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(
         checked_name(name, "what a cache key depends on") for name in set_of_texts(names)
     )
+
+
+def note_changed(invalidations: dict[str, str], names: set[str]) -> None:
+    """
+    Put new ids of what has changed in the place of those that were there.
+
+    Args:
+        invalidations: Names by ids; several ids of one name where two writers met.
+        names: What has changed.
+    """
+    if len(names.union(invalidations.values())) > MOST:
+        invalidations.clear()
+        names = {EVERYTHING}
+    for entry_id, name in tuple(invalidations.items()):
+        if name in names:
+            del invalidations[entry_id]
+    invalidations.update({new_entry_id(): name for name in sorted(names)})
 
 
 def reach(names: Iterable[str], *tracked: Mapping[str, Iterable[str]]) -> set[str]:

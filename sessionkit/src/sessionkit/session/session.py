@@ -16,7 +16,7 @@ import attrs
 
 from sessionkit.errors import SerializationError
 from sessionkit.records import is_ahead, short_repr
-from sessionkit.session.caches import EVERYTHING, MOST, checked_name, checked_names, reach, tie
+from sessionkit.session.caches import checked_name, checked_names, note_changed, reach, tie
 from sessionkit.session.fields import (
     COUNT,
     NOTHING,
@@ -442,19 +442,13 @@ class UserSession:
         if not names:
             msg = "invalidate() takes the names of what changed, such as invalidate('orders')"
             raise TypeError(msg)
-        gone = {checked_name(name, "what is invalidated") for name in names}
+        changed = {checked_name(name, "what is invalidated") for name in names}
         with self.lock:
-            if len({*self.cache_invalidations.values(), *gone}) > MOST:
-                gone = {EVERYTHING}
-                self.cache_invalidations.clear()
-            for entry_id, name in tuple(self.cache_invalidations.items()):
-                if name in gone:
-                    del self.cache_invalidations[entry_id]
-            self.cache_invalidations.update({new_entry_id(): name for name in sorted(gone)})
+            note_changed(self.cache_invalidations, changed)
             self.activity.count_interaction()
             tied = self.cached_functions or {}
             keys = self.cache_keys.union(self.cache_dependencies, tied)
-            return {key for key in keys if gone & reach((key,), self.cache_dependencies, tied)}
+            return {key for key in keys if changed & reach((key,), self.cache_dependencies, tied)}
 
     def cache_version(self, key: str) -> str:
         """
