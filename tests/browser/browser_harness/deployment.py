@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from browser_harness.farm import Farm
-from browser_harness.servers import HOST, Server, free_port
+from browser_harness.servers import HOST, Server
 from session_harness.compose import DEPLOY, Image, fill_template, load_compose, load_image
 from session_harness.nginx import Nginx
+from session_harness.processes import free_port
 
 BASE: Final = "/app"
 IN_ENV: Final = {
