@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,24 @@ def test_each_page_stands_in_the_menu_once(root: Path, pages: list[str]) -> None
 def test_ci_builds_the_site(root: Path) -> None:
     """With a dead link nothing lands."""
     assert "step docs checks docs\n" in (root / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_a_page_that_asks_another_server_is_found(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a browser loads with a page comes from the site; where a link leads is for whoever follows it."""
+    monkeypatch.syspath_prepend(root / "docs")
+    outside = import_module("check_site").outside
+    (tmp_path / "good.html").write_text(
+        '<link rel="canonical" href="https://example.org/"><a href="https://example.org">there</a>'
+        '<img src="images/one.png"><script src="assets/own.js"></script>'
+    )
+    (tmp_path / "bad.html").write_text(
+        '<script src="https://cdn.example/a.js"></script><img src="//cdn.example/b.png">'
+        '<link rel="stylesheet" href="https://fonts.example/c.css"><pre class="mermaid">graph</pre>'
+    )
+    (tmp_path / "bad.css").write_text("@font-face { src: url(https://fonts.example/d.woff2) }")
+
+    found = list(outside(tmp_path))
+    assert 5 == len(found)
+    assert {"bad.html", "bad.css"} == {line.split(":")[0] for line in found}
