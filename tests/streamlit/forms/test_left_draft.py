@@ -27,10 +27,10 @@ st.text(f"{f.state.data}")
 """
 
 
-def leave(browser: Any, **data: Any) -> None:
+def leave(browser: Any, session_id: str = "phone", **data: Any) -> None:
     """Fill in the form in another session of Ada's, at another replica."""
     with SessionManager(browser.settings()) as elsewhere:
-        session = elsewhere.recover("phone") or UserSession(session_id="phone", user_id="ada")
+        session = elsewhere.recover(session_id) or UserSession(session_id=session_id, user_id="ada")
         form = session.get_form_state("contact")
         form.snapshot("name")
         form.data.update(data)
@@ -125,3 +125,13 @@ def test_the_same_draft_is_no_question(browser: Any, tab: AppTest) -> None:
     tab.number_input[0].set_value(3).run()
     press(tab, "recover")
     assert question(tab) == []
+
+
+def test_of_several_the_latest_that_is_another_one_is_offered(browser: Any) -> None:
+    """One that is the same as here does not hide the others."""
+    leave(browser, "phone", name="Ada")
+    leave(browser, "tablet", size=5)
+    tab = open_page(browser)
+    tab.number_input[0].set_value(5).run()
+    (_, change) = question(sign_in(browser, tab))
+    assert change == "Name: nothing → ` Ada `; 1 more"

@@ -6,10 +6,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sessionkit.session.fields import from_micros, to_micros
+from sessionkit.session.fields import to_micros
 from sessionkit.values.equality import same_content
 from sessionkit_streamlit.connection import EXTENSION, Connection, Draft
-from sessionkit_streamlit.internals.state import MISSING
 
 if TYPE_CHECKING:
     from sessionkit import FormState
@@ -39,15 +38,19 @@ def look(connection: Connection, session: UserSession, form_id: str) -> None:
         if session.user_id is not None and connection.keeper is not None:
             form = session.get_form_state(form_id)
             done = [] if former is None else _times_of(form, session, form_id)
-            for one in connection.keeper.drafts_beside(session, form_id)[:1]:
-                if all(one.edited_at > time for time in done):
-                    draft.left = one
-    if draft.left is not None:  # another tab may have answered, or filled in the same
-        form = session.get_form_state(form_id)
-        answered = _answered_at(session, form_id)
-        is_old = answered is not None and draft.left.edited_at <= answered
-        if is_old or same_content(form.data, draft.left.data):
-            draft.left = None
+            drafts = connection.keeper.drafts_beside(session, form_id)
+            later = (one for one in drafts if all(one.edited_at > time for time in done))
+            draft.left = next((one for one in later if _is_open(one, session, form_id)), None)
+    elif draft.left is not None and not _is_open(draft.left, session, form_id):
+        draft.left = None  # another tab has answered, or filled in the same
+
+
+def _is_open(left: LeftDraft, session: UserSession, form_id: str) -> bool:
+    """Return whether a draft is another one than the session's, and its user has not answered for it."""
+    answered = session.extensions.get(EXTENSION, {}).get(_ANSWERED, {}).get(form_id)
+    if isinstance(answered, int) and to_micros(left.edited_at) <= answered:
+        return False
+    return not same_content(session.get_form_state(form_id).data, left.data)
 
 
 def _times_of(form: FormState, session: UserSession, form_id: str) -> list[datetime]:
@@ -56,12 +59,6 @@ def _times_of(form: FormState, session: UserSession, form_id: str) -> list[datet
     if form_id in session.dirty_forms and form.last_edited is None:
         times.append(session.last_activity)
     return [time for time in times if time is not None]
-
-
-def _answered_at(session: UserSession, form_id: str) -> datetime | None:
-    """Return when the latest draft was edited that the user has answered for, or None."""
-    noted = session.extensions.get(EXTENSION, {}).get(_ANSWERED, {}).get(form_id, MISSING)
-    return from_micros(noted) if isinstance(noted, int) else None
 
 
 def answer(draft: Draft, session: UserSession, form_id: str) -> LeftDraft | None:
