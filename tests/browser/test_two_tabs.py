@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -94,6 +94,40 @@ def test_the_same_field(tabs: tuple[Desk, Desk], choice: str, left: str) -> None
     expect(two.page.get_by_text(NOTICE)).to_have_count(0)
     both_show(tabs, city=left)
     assert 0 == one.page.get_by_text(NOTICE).count()
+
+
+def test_a_notice_in_the_header_moves_nothing(
+    replicas: MovableProxy, new_visitor: Callable[..., Visitor]
+) -> None:
+    """On a phone: it comes and goes beside the status, and what it says is one tap away."""
+    replicas.order("up 0")
+    visitor = new_visitor(viewport={"width": 390, "height": 800})
+    one, two = (visitor.open(f"{replicas.url}?header=yes") for _ in range(2))
+    notice = two.page.get_by_role("button", name="1 changed")
+    for tab in (one, two):
+        tab.shows("city=")
+        expect(tab.page.get_by_text("Saved").filter(visible=True)).to_have_count(1)
+    expect(notice).to_have_count(0)
+    before = top_of(two, "City")
+    two.field("City").fill("Antwerp")
+    one.enter("City", "Ghent")
+    two.shows("city=Ghent")
+    two.field("City").press("Enter")
+
+    expect(notice).to_be_visible()
+    assert before == top_of(two, "City")
+    notice.click()
+    two.click("Take theirs")
+    both_show((one, two), city="Ghent")
+    expect(notice).to_have_count(0)
+    assert before == top_of(two, "City")
+
+
+def top_of(tab: Desk, label: str) -> float:
+    """Return how far a field is from the top of the page."""
+    box = tab.field(label).bounding_box()
+    assert box is not None
+    return box["y"]
 
 
 def test_logout(tabs: tuple[Desk, Desk], visitor: Visitor) -> None:

@@ -16,11 +16,14 @@ from sessionkit_streamlit import (
     Router,
     RouterTexts,
     ShareTexts,
+    StatusTexts,
+    conflict_notice,
     current_router,
     devices,
     form,
     open_share_link,
     router,
+    save_status,
     share_button,
     share_link,
 )
@@ -94,6 +97,8 @@ def forms() -> None:
 def lists() -> None:
     """The list of devices draws; its words are texts."""
     devices(texts=DeviceTexts(end="Abmelden"))
+    conflict_notice(compact=True)
+    save_status(compact=True, texts=StatusTexts(away="Offline"))
     devices(texts={"end": "Abmelden"})  # type: ignore[arg-type]
 
 

@@ -6,14 +6,25 @@ from __future__ import annotations
 import streamlit as st
 
 from sessionkit import bootstrap_session, end_session, persist_input
-from sessionkit_streamlit import conflict_notice
+from sessionkit_streamlit import conflict_notice, save_status
+
+
+def header() -> None:
+    """Show status and notice on one line."""
+    st.title("Guests")
+    with st.container(horizontal=True):
+        save_status(compact=True)
+        conflict_notice(compact=True)
 
 
 def main() -> None:
     """Show everything."""
     session = bootstrap_session()
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-    conflict_notice(labels={"email": "E-mail"})
+    if "header" in st.query_params:
+        header()
+    else:
+        conflict_notice(labels={"email": "E-mail"})
     for key, label in (("name", "Name"), ("email", "E-mail"), ("city", "City")):
         persist_input(key, st.text_input(label, key=key))
     st.button("Nothing")

@@ -22,6 +22,8 @@ Page = Callable[..., Path]
 
 NOTICE = "conflict_notice()\n"
 
+COMPACT = "conflict_notice(compact=True)\n"
+
 CITY = "persist('city')\nst.text_input('City', key='city')\n"
 
 IN_A_FRAGMENT = "@st.fragment\ndef part():\n    conflict_notice()\npart()\n"
@@ -44,7 +46,7 @@ def city(tab: Any) -> str:
     return value
 
 
-@pytest.fixture(params=[NOTICE + CITY, CITY + NOTICE, CITY + IN_A_FRAGMENT])
+@pytest.fixture(params=[NOTICE + CITY, COMPACT + CITY, CITY + NOTICE, CITY + IN_A_FRAGMENT])
 def overtaken(browser: Any, page: Page, request: pytest.FixtureRequest) -> tuple[Any, Any]:
     """Give two tabs: the second's user typed over what the first had changed, unseen."""
     script = page(request.param)
@@ -54,9 +56,10 @@ def overtaken(browser: Any, page: Page, request: pytest.FixtureRequest) -> tuple
     return one, two
 
 
-def test_nothing_is_drawn_while_nothing_is_open(browser: Any, page: Page) -> None:
+@pytest.mark.parametrize("notice", [NOTICE, COMPACT])
+def test_nothing_is_drawn_while_nothing_is_open(browser: Any, page: Page, notice: str) -> None:
     """No element, and no trace after edits that met nobody's."""
-    tab = browser.open(page(NOTICE + CITY)).run()
+    tab = browser.open(page(notice + CITY)).run()
     tab.text_input(key="city").set_value("Ghent").run()
     browser.elsewhere(city="Bruges")
     tab.run()

@@ -111,6 +111,35 @@ def test_it_says_how_things_stand(browser: Any, page: Page, says: Says) -> None:
     ] == lines(tab.run())
 
 
+@pytest.mark.usefixtures("looks")
+def test_compact_it_says_so_in_a_word(browser: Any, page: Page, says: Says) -> None:
+    """And has no line of its own."""
+    script = page("save_status(compact=True)\n")
+    for status, word in ((SAVED, "cloud_done: Saved"), (SAVING, "sync: Saving…")):
+        says(status)
+        tab = browser.open(script).run()
+        assert [f":gray-badge[:material/{word}]"] == [one.value for one in tab.markdown]
+        assert [] == lines(tab)
+
+
+@pytest.mark.usefixtures("looks")
+def test_compact_it_opens_what_there_is_to_say(browser: Any, page: Page, says: Says) -> None:
+    """A button with a word or two, and the sentence below it: on a phone, too."""
+    script = page("save_status(compact=True)\n")
+    for status, word, sentence in (
+        (OFFLINE, ":orange[Offline]", "Offline since 2026-03-01 13:03"),
+        (INCOMPLETE, ":orange[Not all saved]", "Saved, except what can't be kept: scan"),
+        (refused("it is large"), ":red[Not saved]", "Not saved: it can't be stored as it is"),
+    ):
+        says(status)
+        tab = browser.open(script).run()
+        (popover,) = tab.get("popover")
+        assert (word, "tertiary") == (popover.proto.popover.label, popover.proto.popover.type)
+        (line,) = popover.markdown
+        assert line.value.startswith(sentence)
+        assert [] == lines(tab)
+
+
 @pytest.mark.parametrize(
     ("status", "zone", "said"),
     [

@@ -59,6 +59,7 @@ class NoticeTexts:
         keep_value: On the one that keeps what is kept, where the page doesn't know whose it is; ``{value}``.
         take_value: On the one that takes the other value then.
         dismiss: On the button that leaves things as they are.
+        some: On the button that opens the notices, where they are compact; ``{n}``.
     """
 
     changed: str = "Changed in another tab: **{field}**, {ago}"
@@ -80,6 +81,7 @@ class NoticeTexts:
     keep_value: str = "Keep {value}"
     take_value: str = "Take {value}"
     dismiss: str = "Dismiss"
+    some: str = ":orange[{n} changed]"
 
     def headline(self, decision: FieldDecision, labels: Mapping[str, str]) -> str:
         """Return the line on top, as Markdown."""
@@ -111,7 +113,10 @@ _ENGLISH: Final = NoticeTexts()
 
 
 def conflict_notice(
-    *, labels: Mapping[str, str] = _NO_LABELS, texts: NoticeTexts = _ENGLISH
+    *,
+    compact: bool = False,
+    labels: Mapping[str, str] = _NO_LABELS,
+    texts: NoticeTexts = _ENGLISH,
 ) -> None:
     """
     Show which fields were changed in another tab as well, and let the user choose.
@@ -121,6 +126,8 @@ def conflict_notice(
     but not inside ``st.form``.
 
     Args:
+        compact: True for a button that says how many there are and opens them; it takes no line of its own beside a title in
+            ``st.container(horizontal=True)``, and moves nothing when it comes and goes.
         labels: What people call the fields, as Markdown, by key
             (``{"email": "E-mail"}``) or by path (``"form_states['order'].data['city']"``).
         texts: What the notice says, for other languages.
@@ -134,7 +141,24 @@ def conflict_notice(
     if context() is None:
         return
     connection = current_connection()
-    for decision in _open(connection)[:_AT_ONCE]:
+    found = _open(connection)
+    if not found:
+        return
+    if compact:
+        label = texts.some.format(n=len(found))
+        with st.popover(label, icon=":material/sync_problem:", type="tertiary"):
+            _draw(connection, found, labels, texts)
+    else:
+        _draw(connection, found, labels, texts)
+
+
+def _draw(
+    connection: Connection,
+    decisions: list[FieldDecision],
+    labels: Mapping[str, str],
+    texts: NoticeTexts,
+) -> None:
+    for decision in decisions[:_AT_ONCE]:
         view = _viewed(connection, decision)
         with st.container(border=True, gap="small"):
             st.markdown(f":material/sync_problem: {view.headline(texts, labels)}")

@@ -14,7 +14,7 @@ import re
 from ast import literal_eval
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from weakref import ref
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,9 @@ _NO_LABELS: Final[Mapping[str, str]] = {}
 _NAMED: Final = 3
 """How many fields are named."""
 
+_COMPACT: Final = 40
+"""Height in pixels of what is compact: that of a button, so that nothing moves when there is one."""
+
 _SOON: Final = 0.1
 _LATER: Final = 1.0
 """Seconds until the next look: where the user has just changed something, and else."""
@@ -75,6 +78,9 @@ class StatusTexts:
         full: That too many sessions wait to be saved.
         refused: That the store does not take it.
         unknown: Any other reason.
+        partly: What stands on the button that opens ``incomplete``, where the line is compact.
+        away: On the one that opens ``offline``.
+        unsaved: On the one that opens ``rejected``.
         today: The format of a time of today, as for ``strftime``.
         earlier: Of a time of another day.
     """
@@ -90,6 +96,9 @@ class StatusTexts:
     full: str = "too much waits to be saved"
     refused: str = "it can't be stored as it is; it may be too large"
     unknown: str = "something is wrong on the server"
+    partly: str = "Not all saved"
+    away: str = "Offline"
+    unsaved: str = "Not saved"
     today: str = "%H:%M"
     earlier: str = "%Y-%m-%d %H:%M"
 
@@ -111,6 +120,16 @@ class StatusTexts:
         if status.state == "incomplete":
             return self.incomplete.format(fields=self._fields(status, labels))
         return self.saving if status.state == "saving" else self.saved
+
+    def short(self, status: PersistenceStatus) -> str:
+        """Return the same in a word or two, as Markdown."""
+        known = {
+            "offline": self.away,
+            "rejected": self.unsaved,
+            "incomplete": self.partly,
+            "saving": self.saving,
+        }
+        return known.get(status.state, self.saved)
 
     def _reason(self, status: PersistenceStatus) -> str:
         """Return why a save was refused, in words for whoever sees the page."""
@@ -142,7 +161,12 @@ class StatusTexts:
 _ENGLISH: Final = StatusTexts()
 
 
-def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = _ENGLISH) -> None:
+def save_status(
+    *,
+    compact: bool = False,
+    labels: Mapping[str, str] = _NO_LABELS,
+    texts: StatusTexts = _ENGLISH,
+) -> None:
     """
     Show whether the connection's session is saved, and keep the line true while the page is open.
 
@@ -153,6 +177,8 @@ def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = 
     Call it once a page, after ``bootstrap_session()``, anywhere but inside ``st.form``.
 
     Args:
+        compact: True for a word or two, which take no line of their own beside a title in
+            ``st.container(horizontal=True)``; where there is more to say they are a button that opens the sentence.
         labels: What people call the fields that can't be kept, as Markdown, by key or by
             path, as for :func:`~sessionkit_streamlit.conflict_notice`.
         texts: What it says, for other languages.
@@ -163,12 +189,19 @@ def save_status(*, labels: Mapping[str, str] = _NO_LABELS, texts: StatusTexts = 
             bootstrap_session()
             save_status()
     """
-    if context() is not None:
+    if context() is None:
+        return
+    if compact:
+        with st.container(
+            width="content", height=_COMPACT, border=False, vertical_alignment="center"
+        ):
+            _line(labels, texts, compact=True)
+    else:
         _line(labels, texts)
 
 
 @st.fragment
-def _line(labels: Mapping[str, str], texts: StatusTexts) -> None:
+def _line(labels: Mapping[str, str], texts: StatusTexts, *, compact: bool = False) -> None:
     connection = current_connection()
     session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:
@@ -178,27 +211,54 @@ def _line(labels: Mapping[str, str], texts: StatusTexts) -> None:
         connection.page.status_lines[fragment] = StatusLine(
             _content_of(status), session.interaction_count
         )
-    _draw(status, texts.of(status, viewer_zone(), labels))
+    text = texts.of(status, viewer_zone(), labels)
+    _draw(status, text, texts.short(status), compact=compact)
 
 
-def _draw(status: PersistenceStatus, text: str) -> None:
+def _draw(status: PersistenceStatus, text: str, short: str, *, compact: bool) -> None:
+    draw = _draw_compact if compact else _draw_line
     if status.state in {"offline", "rejected"}:
         with watched(context(), "save-status", NOT_STORED):
-            _draw_line(status, text)
+            draw(status, text, short)
     else:
-        _draw_line(status, text)
+        draw(status, text, short)
 
 
-def _draw_line(status: PersistenceStatus, text: str) -> None:
-    if status.state == "offline":
-        st.warning(text, icon=":material/cloud_off:")
-    elif status.state == "incomplete":
-        st.warning(text, icon=":material/warning:")
+def _draw_line(status: PersistenceStatus, text: str, _: str) -> None:
+    icon = f":material/{_ICONS[status.state]}:"
+    if status.state in {"offline", "incomplete"}:
+        st.warning(text, icon=icon)
     elif status.state == "rejected":
-        st.error(text, icon=":material/error:")
+        st.error(text, icon=icon)
     else:
-        icon = "cloud_done" if status.state == "saved" else "sync"
-        st.caption(f":material/{icon}: {text}")
+        st.caption(f"{icon} {text}")
+
+
+def _draw_compact(status: PersistenceStatus, text: str, short: str) -> None:
+    icon = f":material/{_ICONS[status.state]}:"
+    color = _COLORS[status.state]
+    if text == short:
+        st.badge(short, icon=icon, color=color)
+        return
+    # Not what pointing at a badge would show: nobody points at anything on a phone.
+    with st.popover(f":{color}[{short}]", icon=icon, type="tertiary"):
+        st.markdown(text)
+
+
+_ICONS: Final = {
+    "saved": "cloud_done",
+    "saving": "sync",
+    "incomplete": "warning",
+    "offline": "cloud_off",
+    "rejected": "error",
+}
+_COLORS: Final[Mapping[str, Literal["gray", "orange", "red"]]] = {
+    "saved": "gray",
+    "saving": "gray",
+    "incomplete": "orange",
+    "offline": "orange",
+    "rejected": "red",
+}
 
 
 # -- what keeps the line true ---------------------------------------------------
