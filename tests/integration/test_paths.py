@@ -135,7 +135,7 @@ def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSess
         other.check_store()
         return trace(lambda: other.bootstrap(session.session_id))
 
-    assert_within(Trace(28, 65), once)
+    assert_within(Trace(28, 64), once)
 
 
 def test_a_rerun_without_news(manager: SessionManager, session: UserSession) -> None:
@@ -196,7 +196,7 @@ def test_what_a_save_that_meets_another_one_encodes_and_decodes(
         work.clear()
         other.save(theirs, immediate=True)
 
-    assert_done({"dumps": 5, "loads": 8}, work, once)
+    assert_done({"dumps": 5, "loads": 7}, work, once)
 
 
 def test_what_is_looked_at_of_an_absorbed_change(

@@ -61,6 +61,20 @@ class Watching(MsgpackSerializer):
         return super().dumps(data)
 
 
+class Counting(MsgpackSerializer):
+    """A serializer that counts what it decodes."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        super().__init__()
+        self.decoded = 0
+
+    def loads(self, data: bytes) -> Any:
+        """Count, then do as ever."""
+        self.decoded += 1
+        return super().loads(data)
+
+
 # -- there and back ------------------------------------------------------------
 
 
@@ -76,6 +90,20 @@ def test_encoded_parts_hold_all_of_a_session(serializer: Serializer, session: Us
     assert [] == encoded.refused
     assert_same(dict(sorted(content(session).items())), dict(sorted(content(decoded).items())))
     assert encoded.parts == codec.encode(decoded, {}).parts
+
+
+def test_what_a_session_begins_with_is_not_decoded() -> None:
+    """Of one with nothing but inputs: those, and what says whose it is."""
+    serializer = Counting()
+    codec = make_codec(serializer)
+    session = UserSession(session_id="s", inputs={"city": "Ghent"})
+    parts = codec.encode(session, {}).parts
+    serializer.decoded = 0
+
+    decoded = codec.decode("s", parts)
+
+    assert 2 == serializer.decoded
+    assert content(session) == content(decoded)
 
 
 @FEW

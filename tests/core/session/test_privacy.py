@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import OrderedDict
 from typing import Any
@@ -57,6 +58,19 @@ def test_values_are_left_as_they_are() -> None:
     assert "a" == inner["token"]
     untouched = {"inputs": {"a": [{"b": (1, 2)}]}}
     assert untouched is Privacy().public(untouched)
+
+
+def test_a_dict_that_held_texts_alone_is_gone_into_when_it_holds_another() -> None:
+    """Also where Python's garbage collector has stopped looking after it in between."""
+    entries: dict[str, Any] = {"city": "Ghent"}
+    fields = {"inputs": entries}
+    gc.collect()
+    assert fields is Privacy().public(fields)
+    entries["deep"] = {"token": 1}
+    assert {"city": "Ghent", "deep": {}} == Privacy().public(fields)["inputs"]
+    entries["deep"] = ({"token": 1},)
+    gc.collect()
+    assert {"city": "Ghent", "deep": ({},)} == Privacy().public(fields)["inputs"]
 
 
 def test_what_holds_itself_is_left_to_whoever_writes_it() -> None:

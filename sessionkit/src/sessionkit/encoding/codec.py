@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import attrs
 
@@ -34,6 +34,7 @@ from sessionkit.encoding.packing import (
     write_patch,
 )
 from sessionkit.encoding.parts import (
+    FIELDS,
     PlainPart,
     from_parts,
     in_own_types,
@@ -61,6 +62,7 @@ EncodedParts = dict[str, bytes]
 Damages = dict[str, SerializationError]
 """Why parts can't be read, by their name; by the stored name where that is all that is known."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 10
@@ -74,7 +76,7 @@ _EMPTY: Final = {
 """The parts that each session has while nothing is in them."""
 
 
-def until_steady(look: Callable[[], T]) -> T:
+def until_steady(look: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T:
     """
     Return what *look* finds in an app's values; again where another thread changed one of its dicts meanwhile.
 
@@ -85,12 +87,12 @@ def until_steady(look: Callable[[], T]) -> T:
     """
     for _ in range(_ATTEMPTS - 1):
         try:
-            return look()
+            return look(*args, **keywords)
         except RecursionError:
             raise
         except RuntimeError:
             continue
-    return look()
+    return look(*args, **keywords)
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +135,7 @@ class SessionCodec:
         Raises:
             RuntimeError: If other threads kept changing it all the time.
         """
-        encoded = until_steady(lambda: self._encode_once(session, last, held))
+        encoded = until_steady(self._encode_once, session, last, held)
         session.encoded_size = _size(encoded.parts)
         return encoded
 
@@ -187,7 +189,7 @@ class SessionCodec:
         plain = to_parts(session, refused.append)
         if held:
             plain = {name: part for name, part in plain.items() if name not in held}
-        if session.encoded_by == rules:
+        if session.encoded_by is rules or session.encoded_by == rules:
             return plain, rules
         # By other rules, or none of ours, what is never stored may have been stored.
         session.encoded_by = rules
@@ -265,8 +267,10 @@ class SessionCodec:
         Raises:
             SerializationError: If they can't be read; the message names the part.
         """
-        made = Opaque.made
-        session = from_parts(session_id, self.decode_parts(parts, parts))
+        made, empty = Opaque.made, self._empty_parts()
+        # An empty part holds what each session begins with.
+        filled = [name for name, data in parts.items() if data != empty.get(name)]
+        session = from_parts(session_id, self.decode_parts(parts, filled))
         if made != Opaque.made:
             keep_unread_apart(session)
         session.privacy, session.encoded_size = self.privacy, _size(parts)
@@ -276,7 +280,7 @@ class SessionCodec:
         self, parts: Mapping[str, bytes], names: Iterable[str], decoded: Decoded | None = None
     ) -> dict[str, PlainPart]:
         """Return the parts of these *names* that this release knows, decoded."""
-        known = {name: parts[name] for name in names if is_known(name)}
+        known = {name: parts[name] for name in names if name in FIELDS or is_known(name)}
         if decoded is None:
             return self._loads(known)
         return dict(zip(known, decoded.parts(self, known.items()), strict=True))
@@ -366,7 +370,8 @@ class SessionCodec:
         layout = dict.fromkeys(stored, UNKNOWN)
         patches = read_patches(stored, damages) if has_patches(stored) else {}
         for stored_name, sealed in stored.items():
-            if stored_name not in patches and sealed.startswith(self._seal):
+            is_plain = stored_name not in patches and sealed.startswith(self._seal)
+            if is_plain:
                 layout[stored_name] = PLAIN
                 if stored_name != PACKED:
                     parts[stored_name] = sealed[len(self._seal) :]
@@ -374,6 +379,9 @@ class SessionCodec:
             elif stored_name in damages or sealed.startswith(PATCH_BEGINS):
                 continue
             try:
+                if is_plain:
+                    parts |= unpack({stored_name: sealed[len(self._seal) :]})
+                    continue
                 opened = unseal(sealed)
                 if stored_name in patches:
                     opened, layout[stored_name] = patched_part(

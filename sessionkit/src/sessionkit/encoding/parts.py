@@ -22,6 +22,7 @@ from typing import Any, Final
 import attrs
 
 from sessionkit.errors import SerializationError, shown
+from sessionkit.session.fields import to_micros
 from sessionkit.session.forms import FORM, UNDO, FormState
 from sessionkit.session.plain import (
     STORED,
@@ -135,7 +136,9 @@ def _add_forms(
             continue
         name = UNDO + form_id
         form = _WRITE_FORM(state)
-        undo = _with_unknown({field: form.pop(field) for field in _UNDO_FIELDS}, session, name)
+        undo = {field: form.pop(field) for field in _UNDO_FIELDS}
+        if session.unknown:
+            _with_unknown(undo, session, name)
         parts[FORM + form_id] = form
         if any(undo.values()):
             parts[name] = undo
@@ -207,17 +210,20 @@ def from_parts(session_id: str, parts: Mapping[str, PlainPart]) -> UserSession:
         if not isinstance(part, dict):
             msg = f"a part is a mapping of fields, not {type(part).__name__}"
             raise SerializationError(msg, name)
-        _add_part(plain, name, part)
+        known = _KNOWN.get(name)
+        if known is None:
+            _add_named(plain, name, part)
+        elif known.issuperset(part):
+            plain.update(part)
+        else:
+            plain.update(_known_of(plain, name, part, known))
     session = read_stored(plain, UserSession, "session")
-    if session.last_activity < session.created_at:  # noqa: PLR1730 - each assignment runs checks
-        session.last_activity = session.created_at
+    began = to_micros(session.created_at)
+    session.activity.micros = max(session.activity.micros, began)
     return session
 
 
-def _add_part(plain: dict[str, Any], name: str, part: PlainPart) -> None:
-    if name in _KNOWN:
-        plain.update(_known_of(plain, name, part, _KNOWN[name]))
-        return
+def _add_named(plain: dict[str, Any], name: str, part: PlainPart) -> None:
     _, _, key = name.partition(":")
     if name.startswith(FORM):
         _form(plain, key).update(part)

@@ -119,11 +119,11 @@ def merge_entries(  # noqa: PLR0913, PLR0917 - the three sides of the entries
     """
     merged = {}
     # Most entries are alike: then it does not matter to the usual rule what either side was before.
-    alike = ours.keys() - changed_keys(theirs, ours) - rules.keys()
-    times = when.of([key for key in keys if key not in alike])
+    unlike = {*changed_keys(theirs, ours), *rules}
+    times = when.of([key for key in keys if key in unlike or key not in ours])
     is_ours = is_theirs = True
     for key in keys:
-        if key in alike:
+        if key not in times:
             merged[key] = ours[key]
             continue
         mine, others = ours.get(key, MISSING), theirs.get(key, MISSING)

@@ -62,9 +62,10 @@ class When(NamedTuple):
 
     def at(self, key: Any) -> When:
         """Return the same of an entry of the three dicts; of a side that lacks it, it says nothing."""
-        if type(self.base) is type(self.ours) is type(self.theirs) is int:
+        base, ours, theirs = self
+        if type(base) is type(ours) is type(theirs) is int:
             return self  # each is the stamp of all that there is
-        return When(at(self.base, key), at(self.ours, key), at(self.theirs, key))
+        return When(at(base, key), at(ours, key), at(theirs, key))
 
     def of(self, keys: Iterable[Any]) -> dict[Any, When]:
         """Return the same of several entries, by key."""
@@ -90,9 +91,10 @@ def restamp(before: Any, after: Any, tree: Tree, now: int, times: Times = _NO_TI
     if not isinstance(before, dict) or not (
         type(before) is type(after) is dict or of_one_kind(before, after)
     ):
-        return max(now, latest(tree) + 1)
+        return max(now, (tree if type(tree) is int else latest(tree)) + 1)
     most, others = _split(tree)
-    others = {key: stamps for key, stamps in others.items() if key in after}
+    if others:
+        others = {key: stamps for key, stamps in others.items() if key in after}
     for key in changed_keys(before, after):
         was, value = before.get(key, _MISSING), after[key]
         stamps = NO_STAMP if was is _MISSING else others.get(key, most)

@@ -19,7 +19,7 @@ from sessionkit.merge.fields import conflict_of, conflicting_fields
 from sessionkit.merge.merger import Changes, stamp_changes, stamped
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
-from sessionkit.repository.tracks import Attempt, ResolvedConflict, SaveContext, Track
+from sessionkit.repository.tracks import Attempt, Owner, ResolvedConflict, SaveContext, Track
 from sessionkit.session.fields import NOTHING, new_save_id, to_micros
 from sessionkit.session.forms import FORM, held_parts
 from sessionkit.session.session import NotKept, UserSession
@@ -81,10 +81,14 @@ def intend(context: SaveContext, session: UserSession, track: Track, encoded: En
     if stored is not None and before == target:
         return Intent(attempt=None, resolved=resolved)
     under = stored or track.replaces
-    profile = track.decoded.part(context.codec, "profile", target["profile"])
+    if stored and before.get("profile") == target["profile"]:
+        owner = Owner(stored.head.user_id, stored.authenticated)
+    else:
+        profile = track.decoded.part(context.codec, "profile", target["profile"])
+        owner = Owner(profile.get("user_id"), profile.get("authenticated", False))
     sealed = context.codec.seal(target, before, under.layout if under else {})
     write = SessionWrite(
-        head=_head(context, session, stored.head if stored else None, profile),
+        head=_head(context, session, stored.head if stored else None, owner),
         expected=under.head.save_id if under and not track.missing else None,
         put=sealed.put,
         remove=sealed.remove,
@@ -96,7 +100,7 @@ def intend(context: SaveContext, session: UserSession, track: Track, encoded: En
         layout=sealed.layout,
         changed=changed,
         resolved=resolved,
-        authenticated=profile.get("authenticated", False),
+        authenticated=owner.authenticated,
     )
     return Intent(attempt=attempt)
 
@@ -145,7 +149,7 @@ def _resolved_conflict(
 
 
 def _head(
-    context: SaveContext, session: UserSession, before: SessionHead | None, profile: PlainPart
+    context: SaveContext, session: UserSession, before: SessionHead | None, owner: Owner
 ) -> SessionHead:
     created_at = before.created_at if before else to_micros(session.created_at)
     last_activity = session.activity.micros
@@ -157,7 +161,7 @@ def _head(
         version=before.version + 1 if before else 1,
         save_id=new_save_id(),
         recent=(before.save_id, *before.recent)[:RECENT_SAVES] if before else (),
-        user_id=profile.get("user_id"),
+        user_id=owner.user_id,
         created_at=created_at,
         last_activity=last_activity,
         expires_at=context.expiry.of(created_at=created_at, last_activity=last_activity),
@@ -231,7 +235,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
         changes = Changes(marked | encoded.changed, now, inputs)
         # Under the lock: by it a journal knows what it kept before, and what after.
         track.last = until_steady(
-            lambda: stamped(context.codec, last, encoded.parts, changes, track.decoded)
+            stamped, context.codec, last, encoded.parts, changes, track.decoded
         )
         if session.forms_asked_for:
             session.forms_asked_for = NOTHING
@@ -258,7 +262,7 @@ def encode_held(
         return None
     encoded = context.codec.encode(session, live)
     changes = Changes(encoded.changed, to_micros(context.now()))
-    return until_steady(lambda: stamped(context.codec, live, encoded.parts, changes, track.decoded))
+    return until_steady(stamped, context.codec, live, encoded.parts, changes, track.decoded)
 
 
 def _held_from_now(

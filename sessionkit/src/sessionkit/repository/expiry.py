@@ -58,5 +58,8 @@ class Expiry:
         """
         if created_at > last_activity + MOST_AHEAD:
             created_at = last_activity
-        limits = ((last_activity, self._idle_micros), (created_at, self._absolute_micros))
-        return min([start + length for start, length in limits if length is not None], default=None)
+        idle = None if self._idle_micros is None else last_activity + self._idle_micros
+        absolute = None if self._absolute_micros is None else created_at + self._absolute_micros
+        if idle is None or absolute is None:
+            return absolute if idle is None else idle
+        return min(idle, absolute)

@@ -124,18 +124,20 @@ class StoredSessions:
         Who has the parts remembered as they are *decoded* gets no session where all can be read.
         """
         head = stored.head
-        layout: Layout = dict.fromkeys(stored.parts, UNKNOWN)
+        layout: Layout = {}
         try:
             _refuse_newer(head)
-            if head.ended or self.has_expired(head):
-                return LastSeen(
-                    head=head, parts={}, layout=layout, usable=not self.has_expired(head)
-                ), None
+            has_expired = self.has_expired(head)
+            if head.ended or has_expired:
+                layout = dict.fromkeys(stored.parts, UNKNOWN)
+                return LastSeen(head=head, parts={}, layout=layout, usable=not has_expired), None
             parts, damages, layout = self.codec.open_sound(stored.parts)
             before = {} if known is None else known.parts
-            news = {name: data for name, data in parts.items() if before.get(name) != data}
-            # What is equal is one object: it takes no memory of its own, and is compared at once.
-            parts |= {name: before[name] for name in parts.keys() - news.keys()}
+            news = parts
+            if before:
+                news = {name: data for name, data in parts.items() if before.get(name) != data}
+                # What is equal is one object: it takes no memory of its own, and is compared at once.
+                parts |= {name: before[name] for name in parts.keys() - news.keys()}
             session: UserSession | None = None
             plain = None if decoded is None else self.codec.decode_readable(news, decoded)
             if plain is None:
@@ -318,10 +320,9 @@ def _format_of(head: SessionHead) -> str | None:
 
 # -- heads that can't be read ------------------------------------------------
 
-_MOMENTS: Final = range(
-    to_micros(datetime.min.replace(tzinfo=UTC)), to_micros(datetime.max.replace(tzinfo=UTC)) + 1
-)
-"""The times that a ``datetime`` can say."""
+_EARLIEST: Final = to_micros(datetime.min.replace(tzinfo=UTC))
+_LATEST: Final = to_micros(datetime.max.replace(tzinfo=UTC))
+"""The first and the last time that a ``datetime`` can say."""
 
 
 def damage_of(head: SessionHead) -> str | None:
@@ -330,33 +331,34 @@ def damage_of(head: SessionHead) -> str | None:
 
     Stored bytes may have been damaged, or written by somebody else: a storage passes on what it finds.
     """
-    damaged = [name for name, is_sound in _CHECKS.items() if not is_sound(getattr(head, name))]
-    return f"{', '.join(damaged)} can't be read" if damaged else None
+    found = _sound_fields(head)
+    if all(found.values()):
+        return None
+    damaged = [name for name, is_sound in found.items() if not is_sound]
+    return f"{', '.join(damaged)} can't be read"
 
 
-def _is_text(value: object) -> bool:
-    return type(value) is str
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _is_moment(value: object) -> bool:
-    return type(value) is int and value in _MOMENTS
-
-
-_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
-    "version": _is_number,
-    "save_id": _is_text,
-    "recent": lambda value: type(value) is tuple and all(map(_is_text, value)),
-    "user_id": lambda value: value is None or _is_text(value),
-    "created_at": _is_moment,
-    "last_activity": _is_moment,
-    "expires_at": lambda value: value is None or _is_moment(value),
-    "ended": lambda value: type(value) is bool,
-    "schema_version": _is_number,
-}
+def _sound_fields(head: SessionHead) -> dict[str, bool]:
+    """Return of each field of a head whether it can be read."""
+    # At each load: no call for a field.
+    version, schema, began, used, ends = (
+        head.version,
+        head.schema_version,
+        head.created_at,
+        head.last_activity,
+        head.expires_at,
+    )
+    return {
+        "version": type(version) is int and version >= 0,
+        "save_id": type(head.save_id) is str,
+        "recent": type(head.recent) is tuple and {str}.issuperset(map(type, head.recent)),
+        "user_id": head.user_id is None or type(head.user_id) is str,
+        "created_at": type(began) is int and _EARLIEST <= began <= _LATEST,
+        "last_activity": type(used) is int and _EARLIEST <= used <= _LATEST,
+        "expires_at": ends is None or (type(ends) is int and _EARLIEST <= ends <= _LATEST),
+        "ended": type(head.ended) is bool,
+        "schema_version": type(schema) is int and schema >= 0,
+    }
 
 
 def _readable(head: SessionHead, session_id: str) -> SessionHead:
@@ -368,7 +370,7 @@ def _readable(head: SessionHead, session_id: str) -> SessionHead:
         "last_activity": 0,
     }
     found = {
-        name: value for name, is_sound in _CHECKS.items() if is_sound(value := getattr(head, name))
+        name: getattr(head, name) for name, is_sound in _sound_fields(head).items() if is_sound
     }
     return SessionHead(session_id=session_id, **{**nothing, **found})
 

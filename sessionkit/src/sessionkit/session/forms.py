@@ -185,8 +185,9 @@ class FormState:
 
     def trim(self) -> None:
         """Drop the oldest snapshots over ``max_snapshots``."""
-        _bounded(self._snapshots, self.max_snapshots)
-        _bounded(self._redo_snapshots, self.max_snapshots)
+        for snapshots in (self._snapshots, self._redo_snapshots):
+            if len(snapshots) > self.max_snapshots:
+                _bounded(snapshots, self.max_snapshots)
 
     @property
     def can_undo(self) -> bool:

@@ -168,9 +168,11 @@ def make_check(cls: type[attrs.AttrsInstance]) -> Callable[[Mapping[str, Any]], 
                 if field in readers:
                     read, kind = readers[field]
                     read(value, kind)
+                    if field in counts and value < 0:
+                        return False
         except _READ_ERRORS:
             return False
-        return all(fields[field] >= 0 for field in counts if field in fields)
+        return True
 
     return fit
 
@@ -282,7 +284,7 @@ def list_writer(kind: Any, converter: cattrs.Converter) -> Callable[[Any], list[
 
     def with_check(value: Any) -> list[Any]:
         _check_list(value)
-        return [write(item) for item in value]
+        return [write(item) for item in value] if value else []
 
     return with_check
 
@@ -356,16 +358,18 @@ def _unstructure_with_unknown(cls: type[T], converter: cattrs.Converter) -> Call
     )
 
     def with_unknown(value: Any) -> Any:
+        record = value
         if not isinstance(value, cls):
             return value  # the app put it there; who reads it tells
         try:
             plain = unstructure(value)
         except _OWN_ERRORS:
             plain = _field_by_field(value, converter)
-        _complete(value, plain, seldom)
-        unknown = dict(getattr(value, _UNKNOWN))
-        if not unknown:
+        if record.unreadable:
+            _complete(record, plain, seldom)
+        if not record.unknown:
             return plain
+        unknown = dict(record.unknown)
         # A part may be called like a field: what is unknown never takes a known one's place.
         clashing = {name: unknown.pop(name) for name in plain if name in unknown}
         return plain | unknown | ({_UNKNOWN: clashing} if clashing else {})

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import translate
 from functools import lru_cache
+from gc import is_tracked
 from operator import is_
 from typing import Any, Final
 
@@ -146,8 +147,11 @@ class Privacy:
         """
         public: Fields = {}
         for name in _LOOKED_AT.intersection(fields):
-            kept = self._field(name, fields[name])
-            if kept is not fields[name]:
+            value = fields[name]
+            if type(value) is dict and not value:  # as a form's errors nearly always
+                continue
+            kept = self._field(name, value)
+            if kept is not value:
                 public[name] = kept
         return fields | public if public else fields
 
@@ -179,7 +183,7 @@ class Privacy:
             return value
         # Most lists and dicts hold nothing to go into: that is told without a call for each item.
         if kind in DICT_TYPES:
-            flat = _GONE_INTO.isdisjoint(map(type, value.values()))
+            flat = not is_tracked(value) or _GONE_INTO.isdisjoint(map(type, value.values()))
             return self._flat(value) if flat else self._once(value, depth, done)
         if (kind is list or kind is tuple) and not _GONE_INTO.isdisjoint(map(type, value)):
             return self._once(value, depth, done)
