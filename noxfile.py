@@ -46,7 +46,7 @@ def example(session: nox.Session) -> None:
     name, *arguments = session.posargs
     install(session)
     if name == "storage":
-        session.install("--no-deps", "--reinstall", "./examples/storage")
+        session.install("--no-deps", "--force-reinstall", "./examples/storage")
         with session.chdir("examples/storage"):
             session.run("sessionkit", "run", "diary.py", *arguments)
     elif name == "replicas":
@@ -57,10 +57,11 @@ def example(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
-    """Take the pictures of the examples that docs/examples.md shows."""
+    """Take the pictures and the film that README and docs show, of real servers in a real browser."""
     install(session, "tests")
-    session.install("--no-deps", "--reinstall", "./examples/storage")
+    session.install("--no-deps", "--force-reinstall", "./examples/storage")
     session.run("python", "docs/take_pictures.py")
+    session.run("python", "docs/animate_demo.py")
     session.run("python", "docs/picture_of_restart.py")
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
 TOUR = ROOT / "examples" / "session_usage.py"
 
 
@@ -50,10 +51,11 @@ def test_each_example_is_told_of_and_has_a_picture() -> None:
     )
 
     assert 7 == len(names)
+    assert (IMAGES / "demo.webp").stat().st_size < 1_000_000
     for name in names - {TOUR.stem}:
         assert f"nox -s example -- {name}" in readme
         assert f"nox -s example -- {name}" in page
         assert f"(images/examples/{name}.webp)" in page
-        assert (ROOT / "docs" / "images" / "examples" / f"{name}.webp").exists()
+        assert (IMAGES / "examples" / f"{name}.webp").stat().st_size < 50_000
     assert TOUR.name in readme
     assert TOUR.name in page

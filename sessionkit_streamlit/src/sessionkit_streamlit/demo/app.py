@@ -20,7 +20,7 @@ from sessionkit_streamlit.demo.stored import what_is_stored
 from sessionkit_streamlit.demo.survival import offer_losses, show_survival
 
 WHAT_FOR = """
-**What you do here is kept.** Vote, search, begin an issue. Then try to lose it: reload the page, close it, or
+**What you do here is kept.** Vote, search, begin an issue. Then try to lose it: reload the page, close it, or take one of these.
 """
 
 
