@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from signal import SIGTERM
+
 import pytest
 from browser_harness.farm import Farm, MovableProxy
 from browser_harness.visitors import Visitor
@@ -25,6 +27,22 @@ def test_f5_keeps_it(replicas: MovableProxy, visitor: Visitor) -> None:
     page.shows("lines=tea 1")
     page.click("More")
     page.shows("lines=tea 2")
+    page.reload()
+    page.shows("runs=1", "lines=tea 2")
+
+
+def test_without_a_server_of_ours_too(farm: Farm, visitor: Visitor) -> None:
+    """Under plain `streamlit run` it is there after F5 and after a restart."""
+    server = farm.start("plain", "typed_state.py")
+    page = visitor.open(server.url)
+    page.shows("runs=1", "lines=")
+    page.click("Add")
+    page.shows("lines=tea 1")
+    page.reload()
+    page.shows("runs=1", "lines=tea 1")
+    page.click("More")
+    page.shows("lines=tea 2")
+    server.restart(SIGTERM)
     page.reload()
     page.shows("runs=1", "lines=tea 2")
 
