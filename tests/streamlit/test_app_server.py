@@ -112,6 +112,24 @@ def test_a_file_and_a_store_of_ones_own(tmp_path: Path) -> None:
     assert (tmp_path / "sessions.db").exists()
 
 
+def test_a_page_that_configures_keeps_out_of_its_own_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is checked, and the server's settings stay in force: nothing of a test lands in the app's store."""
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.py"
+    page.write_text(
+        "import sessionkit_streamlit as sk\nfrom sessionkit import configure\n"
+        "configure(storage='sqlite')\nsk.text_input('City', key='city')\n"
+    )
+    with AppServer(page) as server:
+        browser = server.browser()
+        browser.open().text_input(key="city").set_value("Ghent").run()
+        server.restart()
+        assert "Ghent" == browser.open().text_input(key="city").value
+    assert not list(tmp_path.rglob("*.db"))
+
+
 def test_a_page_that_is_missing_is_named(tmp_path: Path) -> None:
     """Before anything is started."""
     with pytest.raises(FileNotFoundError, match=r"there is no page .*nowhere\.py; name its file"):

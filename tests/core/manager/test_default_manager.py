@@ -129,6 +129,22 @@ def test_a_manager_as_context_counts_in_all_threads_while_there_is_no_default_on
 
 
 @pytest.mark.usefixtures("fresh_process")
+def test_configure_leaves_a_manager_as_context_in_force() -> None:
+    """In its own thread and in others, as get_manager finds it; what is said is checked all the same."""
+    found: list[SessionManager] = []
+    with SessionManager(in_memory()) as manager:
+        ask = Thread(target=lambda: found.append(configure(storage="memory", serializer="json")))
+        ask.start()
+        ask.join()
+        assert [manager] == found
+        assert manager is configure(serializer="json") is get_manager()
+        with pytest.raises(ConfigError, match="serialiser"):
+            configure(serialiser="json")
+
+    assert manager is not configure(storage="memory")
+
+
+@pytest.mark.usefixtures("fresh_process")
 def test_a_manager_as_context_is_closed_after_an_error_too() -> None:
     """And gives the place back."""
     default = configure(storage="memory")

@@ -99,7 +99,9 @@ def configure(**settings: Any) -> SessionManager:
     Make the process's manager with these settings, before its first use.
 
     A Streamlit script calls it at every rerun: equal settings return the same manager, also where
-    functions, classes and objects in them are the page's own, which each rerun makes anew.
+    functions, classes and objects in them are the page's own, which each rerun makes anew. Where
+    :func:`get_manager` returns the manager of a ``with`` block, as in tests of a page, that stays in force and is
+    returned; the settings are only checked.
 
     Args:
         **settings: As for :func:`~sessionkit.settings.settings.load_settings`.
@@ -116,6 +118,10 @@ def configure(**settings: Any) -> SessionManager:
         _refuse_in_words(error)
         raise
     with _DEFAULT.lock:
+        block = OVERRIDES.here() or (_DEFAULT.manager is None and OVERRIDES.anywhere())
+        if block:
+            manager: SessionManager = block
+            return manager
         if _DEFAULT.manager is None:
             _DEFAULT.manager = SessionManager(wanted)
         elif _DEFAULT.manager.settings != wanted:
