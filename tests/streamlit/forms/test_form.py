@@ -324,6 +324,20 @@ def test_another_replica_fills_in_the_same_form(browser: Any, page: Page) -> Non
     assert draft(browser) == {"name": "Ada", "email": "a@b", "size": 5}
 
 
+def test_a_form_may_stand_in_two_places(browser: Any, page: Page) -> None:
+    """Each part draws fields of its own; Streamlit takes the key of a place but once."""
+    body = """
+with form("contact") as f:
+    f.text_input("Name", key="name")
+with form("contact") as g:
+    g.text_input("Form", key="form")
+"""
+    tab = browser.open(page(body)).run()
+    assert not tab.exception, tab.exception
+    fill(fill(tab, name="Ada"), form="A4")
+    assert draft(browser) == {"name": "Ada", "form": "A4"}
+
+
 def test_with_a_batch_only_what_was_handed_in_counts(browser: Any, page: Page) -> None:
     """One press is one step."""
     body = """
