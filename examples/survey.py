@@ -39,7 +39,7 @@ def you() -> None:
     """Ask who they are."""
     st.subheader("About you")
     with survey() as f:
-        f.number_input("Your age", min_value=1, max_value=120, key="age")
+        f.number_input("Your age", 1, 120, None, key="age")
         f.text_input("Where do you live?", key="city")
     leads_to(None, habits, 1)
 

@@ -387,3 +387,28 @@ st.text(f"{f.data}")
     browser.manager.flush()
     assert not any(b"secret" in one.read_bytes() for one in browser.folder.glob("sessions.db*"))
     assert draft(browser)["name"] == "Ada"
+
+
+def test_a_field_begins_with_the_default_of_its_class_however_it_is_drawn(
+    browser: Any, page: Page
+) -> None:
+    """Arguments may stand by their place, as in Streamlit; one that says what the widget begins with goes first."""
+    body = """
+import attrs
+
+@attrs.define
+class Trip:
+    where: str = "Ghent"
+    how: str = "train"
+    days: int = 3
+    extras: list[str] = attrs.field(factory=lambda: ["map"])
+
+with form("trip", Trip) as f:
+    f.selectbox("Where", ["Bruges", "Ghent"], key="where")
+    f.radio("How", ["bus", "train"], 0, key="how")
+    f.number_input("Days", 1, 9, 5, key="days")
+    f.multiselect("Extras", ["map", "lunch"], key="extras")
+st.text(f"{f.data}")
+"""
+    shown = "{'where': 'Ghent', 'how': 'bus', 'days': 5, 'extras': ['map']}"
+    assert shown == text(browser.open(page(body)).run())

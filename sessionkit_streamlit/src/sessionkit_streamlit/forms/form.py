@@ -364,7 +364,8 @@ class Form(Generic[T]):
             if run is not None:
                 show_fields(self._connection, run, [key])
         if name in self._content.fields:
-            more = _begin_with(self._content.fields[name], widget, more)
+            given = dict(zip(widget.takes, args, strict=False)) | more
+            more = _beginning(self._content.fields[name], widget, given) | more
         known.label = str(more.get("label", args[0] if args else "")).rstrip(": ")
         value = widget.draw(*args, key=key, **more)
         if run is not None:
@@ -517,12 +518,12 @@ class _Widget(NamedTuple):
     Attributes:
         name: Its name.
         draw: Draws it.
-        takes: The names of its arguments.
+        takes: The names of its arguments, in their order.
     """
 
     name: str
     draw: Callable[..., Any]
-    takes: frozenset[str]
+    takes: tuple[str, ...]
 
 
 @cache
@@ -539,17 +540,17 @@ def _widget(name: str) -> _Widget:
         msg = f"a form has no {name!r}, and neither has Streamlit"
         raise AttributeError(msg)
     refuse_momentary(draw)
-    return _Widget(name, draw, frozenset(inspect.signature(draw).parameters))
+    return _Widget(name, draw, tuple(inspect.signature(draw).parameters))
 
 
-def _begin_with(one: Field, widget: _Widget, more: dict[str, Any]) -> dict[str, Any]:
-    """Return a widget's arguments with the default of its field, where they don't say what it begins with."""
+def _beginning(one: Field, widget: _Widget, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the argument that has a widget begin with the default of its field, where none of those *given* does."""
     default = None if one.default is MISSING and one.optional else one.default
-    if default is MISSING:
-        return more
-    if "value" in widget.takes:
-        return {"value": default, **more}
-    if "index" in widget.takes:
-        options = list(more.get("options", ()))
-        return {"index": options.index(default) if default in options else None, **more}
-    return {"default": default, **more} if "default" in widget.takes else more
+    names = (name for name in ("value", "index", "default") if name in widget.takes)
+    name = next(names, None)
+    if default is MISSING or name is None or name in given:
+        return {}
+    if name == "index":
+        options = list(given.get("options", ()))
+        return {name: options.index(default) if default in options else None}
+    return {name: default}
