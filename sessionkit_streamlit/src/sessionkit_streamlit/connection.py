@@ -596,6 +596,7 @@ class Connection:
         identity: What the browser was told about its id.
         page: What is known about the page that the browser shows.
         is_loading: Whether its first run is still under way.
+        live: Whether what is typed into kept fields is sent after each pause, or the pause, as Streamlit's ``live=`` takes it.
         entries: What the manager keeps for the connection.
     """
 
@@ -612,6 +613,7 @@ class Connection:
     identity: Identity = attrs.field(factory=Identity)
     page: Page = attrs.field(factory=Page)
     is_loading: bool = True
+    live: bool | str = False
     entries: dict[str, Any] = attrs.field(factory=dict, repr=False)
     _known: KnownKeys | None = attrs.field(init=False, default=None, repr=False)
 

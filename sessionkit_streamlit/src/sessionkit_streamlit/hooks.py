@@ -26,6 +26,7 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
     handshake: bool = True,
     persist: tuple[str, ...] = (),
     never: tuple[str, ...] = (),
+    live: bool | str = False,
     cookie_prefix: str = "",
     cookie_domain: str | None = None,
     cookie_path: str | None = None,
@@ -42,6 +43,7 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
         handshake: Whether a browser without our middleware's cookie keeps its id by script.
         persist: Keys that are kept of all pages, without a line of ours in them, or patterns of keys.
         never: Names of what is never stored of any page, or patterns of them.
+        live: Whether what is typed into kept fields is sent after each pause, or the pause, such as ``"1s"``.
         cookie_prefix: What stands before the cookie's name, such as ``__Host-``.
         cookie_domain: The domain whose hosts get the cookie, too; None for this host alone.
         cookie_path: The path that the cookie is sent to; None for the app's base path.
@@ -53,6 +55,7 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
     from sessionkit_streamlit.browser.gate import gate  # noqa: PLC0415 - the same
     from sessionkit_streamlit.browser.unchanged import check_names  # noqa: PLC0415 - loads Streamlit
     from sessionkit_streamlit.host import StreamlitHost  # noqa: PLC0415 - the same
+    from sessionkit_streamlit.widgets.kept import check_live  # noqa: PLC0415 - the same
 
     said: dict[str, Any] = {
         "cookie_prefix": cookie_prefix,
@@ -64,8 +67,15 @@ def _host(  # noqa: PLR0913 - the keys of [hosts.streamlit]
     }
     options = cookie_options(**{**said, **gate.given})
     check_names(persist=persist, never=never)
+    check_live(live)
     return StreamlitHost(
-        tokens, resync=resync, handshake=handshake, cookie=options, persist=persist, never=never
+        tokens,
+        resync=resync,
+        handshake=handshake,
+        cookie=options,
+        persist=persist,
+        never=never,
+        live=live,
     )
 
 

@@ -95,6 +95,7 @@ class StreamlitHost:
         cookie: CookieOptions = _COOKIE,
         persist: tuple[str, ...] = (),
         never: tuple[str, ...] = (),
+        live: bool | str = False,
     ) -> None:
         """
         Begin to observe Streamlit.
@@ -106,6 +107,7 @@ class StreamlitHost:
             cookie: How the cookie is set.
             persist: Keys that are kept of all pages, or patterns of keys.
             never: Names of what is never stored of any page, or patterns of them.
+            live: Whether what is typed into kept fields is sent after each pause, or the pause.
         """
         self._tokens = tokens
         self._resync = resync
@@ -113,6 +115,7 @@ class StreamlitHost:
         self._options = cookie
         self._persist = persist
         self._never = never
+        self._live = live
         keep_pages(persist)
         know_cached_functions()
         # The middleware may have begun with other settings.
@@ -233,6 +236,7 @@ class StreamlitHost:
         if page.run is not None:
             long_lived.set_apart()
         else:
+            connection.live = self._live
             leave_out(connection, self._never)
             name_keys(connection, run, self._persist)
         if page.sees_ends:

@@ -26,6 +26,9 @@ BATCH: Final = "sessionkit-batch"
 TYPED: Final = "sessionkit-typed"
 """Ends the key of one whose fields are each sent when it is left."""
 
+SENT: Final = "sessionkit-sent"
+"""Ends the key of one with a field that is sent while it is typed into (``live=``)."""
+
 NOT_STORED: Final = "sessionkit-not-stored"
 """Ends the key of one that is on the page while what the server has is not stored."""
 
@@ -78,7 +81,7 @@ function guardUnsaved(S) {
   }, true);
   addEventListener("focusin", (event) => {
     const field = event.target;
-    const isTyped = field.matches?.(TEXT) && field.closest(TYPED);
+    const isTyped = field.matches?.(TEXT) && field.closest(TYPED) && !field.closest(within("sessionkit-sent"));
     typed = isTyped ? { field, sent: field.value } : null;
   }, true);
   addEventListener("focusout", () => { typed = null; }, true); // it is sent now
@@ -112,7 +115,7 @@ def watched(run: ScriptRunContext | None, name: str, kind: str) -> AbstractConte
     Args:
         run: The run's context; None outside of Streamlit's runs.
         name: What tells it from others on the page.
-        kind: ``BATCH``, ``TYPED`` or ``NOT_STORED``.
+        kind: ``BATCH``, ``TYPED``, ``SENT`` or ``NOT_STORED``.
     """
     key = f"{name} {kind}"
     # The second one of that name is one without: Streamlit takes a key but once.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cache, partial
 from glob import escape
 from types import TracebackType
@@ -18,7 +18,7 @@ from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FieldChange, FormSnapshot, LeftDraft
 from sessionkit.values.equality import same_content
-from sessionkit_streamlit.browser.unsaved import BATCH, TYPED, say, watched
+from sessionkit_streamlit.browser.unsaved import BATCH, SENT, TYPED, say, watched
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
 from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
 from sessionkit_streamlit.forms.history import Step, in_words
@@ -29,7 +29,7 @@ from sessionkit_streamlit.internals.widgets import default_of
 from sessionkit_streamlit.notices.markdown import escaped
 from sessionkit_streamlit.notices.save_status import StatusTexts, viewer_zone
 from sessionkit_streamlit.widgets.drafts import my_name, others
-from sessionkit_streamlit.widgets.kept import connected, refuse_momentary
+from sessionkit_streamlit.widgets.kept import LIVE, connected, refuse_momentary, sent_live
 from sessionkit_streamlit.widgets.restore import show_fields
 
 if TYPE_CHECKING:
@@ -367,7 +367,10 @@ class Form(Generic[T]):
             given = dict(zip(widget.takes, args, strict=False)) | more
             more = _beginning(self._content.fields[name], widget, given) | more
         known.label = str(more.get("label", args[0] if args else "")).rstrip(": ")
-        value = widget.draw(*args, key=key, **more)
+        if LIVE in widget.takes and self._connection.live and not self._options.batch:
+            more = sent_live(self._connection, key, args, more)
+        with watched(run, key, SENT) if more.get(LIVE) else nullcontext():
+            value = widget.draw(*args, key=key, **more)
         if run is not None:
             known.default = default_of(run, key)
         self._say(name)

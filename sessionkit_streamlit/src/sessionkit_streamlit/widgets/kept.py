@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import streamlit as st
 
-from sessionkit import bootstrap_session
+from sessionkit import ConfigError, bootstrap_session
 from sessionkit_streamlit.connection import CONNECTION_KEY, Connection
 from sessionkit_streamlit.internals.page import fragments_of
 from sessionkit_streamlit.internals.state import context, peek
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
 W = TypeVar("W", bound=Callable[..., Any])
+
+LIVE: Final = "live"
+"""The argument of a field by which Streamlit sends what is typed after each pause, where it has it."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+_PASSWORD: Final = "password"  # noqa: S105 - the type of a field
+_PAUSE: Final = re.compile(r"\d+(\.\d+)?(ms|s)")
 
 _BUTTON: Final = "that it was pressed lasts for one run; use it as it is, and keep what it does"
 _CHAT: Final = "what is sent lasts for one run; use it as it is, and keep what was said"
@@ -69,6 +78,8 @@ def kept(widget: W) -> W:
             raise TypeError(without_key(form.name, args))
         key = str(key)
         connection = keep(key)
+        if connection is not None and connection.live and form.may_be_live:
+            more = sent_live(connection, key, args, more)
         value = widget(*args, **more)
         if connection is not None and key in connection.widgets.unsettable:
             raise TypeError(_refusal(form.name, _UNSETTABLE))
@@ -124,6 +135,43 @@ def connected(run: ScriptRunContext) -> Connection:
     return cast("Connection", peek(run, CONNECTION_KEY))
 
 
+def sent_live(
+    connection: Connection, key: str, args: tuple[Any, ...], more: dict[str, Any]
+) -> dict[str, Any]:
+    """
+    Return the keywords of a field that takes ``live=``: with what the settings say, where the page says nothing.
+
+    What is typed into a field for a password is sent when it is left, as ever.
+
+    Args:
+        connection: What is known about the connection.
+        key: The field's key.
+        args: The other arguments.
+        more: The keywords that the page gave.
+    """
+    is_password = _PASSWORD in args or more.get("type") == _PASSWORD
+    if "live" in more or is_password or connection.is_private(key):
+        return more
+    return {**more, "live": connection.live}
+
+
+def check_live(live: bool | str) -> None:  # noqa: FBT001 - the setting's value
+    """
+    Look at the setting ``hosts.streamlit.live``.
+
+    Raises:
+        ConfigError: If it is no pause.
+    """
+    if isinstance(live, str) and _PAUSE.fullmatch(live) is None:
+        msg = f'live: true or a pause is needed, such as "500ms" or "1s", not {live!r}'
+        raise ConfigError(msg)
+    if live and not any(LIVE in _parameters(one) for one in value_widgets().values()):
+        _LOGGER.warning(
+            "hosts.streamlit.live has no effect: no widget of Streamlit %s takes live=",
+            st.__version__,
+        )
+
+
 def value_widgets() -> Mapping[str, Callable[..., Any]]:
     """Return by name the widgets of the installed Streamlit that hold a value."""
     found = {name: getattr(st, name) for name in dir(st) if not name.startswith("_")}
@@ -155,10 +203,11 @@ def _holds_value(command: Any, name: str) -> bool:  # noqa: ANN401 - whatever St
 
 
 class _CallForm(NamedTuple):
-    """How a widget is called: its name, and where its key stands among positional arguments, if it may."""
+    """How a widget is called: its name, where its key stands among positional arguments, if it may, and whether it takes ``live=``."""
 
     name: str
     key_at: int | None
+    may_be_live: bool
 
 
 def _form_of(widget: Any) -> _CallForm:  # noqa: ANN401 - whatever the app hands in
@@ -169,7 +218,8 @@ def _form_of(widget: Any) -> _CallForm:  # noqa: ANN401 - whatever the app hands
         raise TypeError(_refusal(name, reason))
     key = parameters.get("key")
     positional = key is not None and key.kind is Parameter.POSITIONAL_OR_KEYWORD
-    return _CallForm(name, list(parameters).index("key") if positional else None)
+    key_at = list(parameters).index("key") if positional else None
+    return _CallForm(name, key_at, LIVE in parameters)
 
 
 def _parameters(widget: Any) -> Mapping[str, Parameter]:  # noqa: ANN401 - as above
