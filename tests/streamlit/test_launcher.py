@@ -178,6 +178,18 @@ def test_wrong_settings_start_no_server(
     assert served.script is None
 
 
+def test_wrong_settings_start_no_demo(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its store has a switch of its own, and is the one that the settings name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sessionkit.toml").write_text('storage = "sqlitee"')
+    done = CliRunner().invoke(launcher.demo_command(), [])
+    assert 2 == done.exit_code
+    assert "did you mean 'sqlite'?" in done.output
+    assert served.script is None
+
+
 @pytest.mark.parametrize(
     "settings", ['storage = "mine"', "storages.sqlite.a = 1\nstorages.sql.b = 1"]
 )

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from sessionkit import bootstrap_session, configure
+from sessionkit import bootstrap_session
 from sessionkit_streamlit import Route, conflict_notice, router, save_status
 from sessionkit_streamlit.demo.issues import issues
 from sessionkit_streamlit.demo.journal import journal
 from sessionkit_streamlit.demo.new_issue import new_issue
-from sessionkit_streamlit.demo.store_switch import STORE
+from sessionkit_streamlit.demo.store_switch import use_store_with_switch
 from sessionkit_streamlit.demo.stored import what_is_stored
 from sessionkit_streamlit.demo.survival import offer_losses, show_survival
 
@@ -27,8 +27,7 @@ WHAT_FOR = """
 def main() -> None:
     """Run the page that the user is on."""
     st.set_page_config(page_title="Issue desk", page_icon=":material/bug_report:")
-    # An app needs no such line: here the store can be switched off, and tabs follow each other.
-    configure(storage=STORE, persistence={"watch": True})
+    use_store_with_switch()  # no app needs this: here one may try what an outage does
     session = bootstrap_session()
     page = router(
         [

@@ -6,7 +6,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
-from sessionkit import UnavailableError
+from sessionkit import UnavailableError, configure
 from sessionkit.plugins import Plugins
 from sessionkit.records import SessionPage, SessionWrite, StoredSession
 from sessionkit.settings import Settings, load_settings
@@ -88,3 +88,8 @@ def _file(settings: Settings) -> str:
 
 STORE: Final = StoreWithSwitch()
 """The process's."""
+
+
+def use_store_with_switch() -> None:
+    """Have sessions kept there, and tabs follow each other."""
+    configure(storage=STORE, persistence={"watch": True})
