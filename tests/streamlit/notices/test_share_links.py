@@ -16,7 +16,9 @@ from streamlit.runtime.context import ContextProxy
 from sessionkit.errors import UnavailableError
 from sessionkit.events import ValueDropped
 from sessionkit.manager import copies
+from sessionkit_streamlit import host
 from sessionkit_streamlit.connection import SHARE_PARAMETER
+from sessionkit_streamlit.notices import share_links
 from sessionkit_streamlit.notices.share_links import ShareTexts
 
 Page = Callable[..., Path]
@@ -98,6 +100,38 @@ def test_a_new_visitor_sees_the_copy_at_once(browser: Any, page: Page, link: str
     button(tab, EVERY.close).click().run()
     assert [] == list(tab.button)
     assert [] == browser.told(ValueDropped)
+
+
+@pytest.mark.parametrize("way", ["end_session()", "log_in('ada'); log_out()"])
+def test_who_leaves_does_not_get_the_copy_again(
+    browser: Any, page: Page, link: str, way: str
+) -> None:
+    """The session that follows in the tab is empty, and asks nothing."""
+    leaves = f"if st.button('Leave'):\n    {way}\n    st.rerun()\n"
+    tab = follow(browser, page(OPENS + leaves), link)
+    assert "Ghent" == city(tab)
+    button(tab, "Leave").click().run()
+    assert not tab.exception
+    assert "" == city(tab.run())
+    assert not says(tab, EVERY.asked)
+
+
+def test_a_browser_that_says_late_which_session_it_has_gets_the_copy_there(
+    browser: Any, page: Page, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it keeps its id by script; who has something there is asked."""
+    browser.elsewhere(city="Antwerp")
+    token = browser.manager.tokens.issue("the-session", readable=True)
+    browser.cookies.clear()
+    tab = follow(browser, page(OPENS), link)
+    assert "Ghent" == city(tab)
+    monkeypatch.setattr(host, "reported_token", lambda: token)
+    monkeypatch.setattr(share_links, "reported_token", lambda: token)
+    tab.run()
+    assert not tab.exception
+    assert ("Antwerp", True) == (city(tab), says(tab, EVERY.asked))
+    button(tab, EVERY.open).click().run()
+    assert "Ghent" == city(tab)
 
 
 def test_the_browser_is_told_to_clean_its_address(

@@ -14,11 +14,13 @@ import streamlit as st
 
 from sessionkit import get_manager
 from sessionkit.errors import (
+    InvalidTokenError,
     SerializationError,
     ShareGoneError,
     ShareRefusedError,
     StorageError,
 )
+from sessionkit_streamlit.browser.handshake import reported_token
 from sessionkit_streamlit.connection import SHARE_PARAMETER, Arrival, Connection
 from sessionkit_streamlit.internals.observe import gives_ids
 from sessionkit_streamlit.internals.state import PREFIX, context
@@ -221,10 +223,7 @@ def open_share_link(*, texts: ShareTexts = _ENGLISH) -> None:
 
 def _follow(connection: Connection, arrival: Arrival, texts: ShareTexts) -> None:
     """Open what a link leads to, or say what became of it."""
-    session = connection.session
-    # A browser that keeps its id by script may say only now which session it has.
-    is_other = arrival.session is not session and arrival.session_id != connection.session_id
-    if arrival.outcome is None or (is_other and arrival.outcome in {"asked", "opened"}):
+    if arrival.outcome is None or _was_for_another(connection, arrival):
         _try(connection, arrival, replace=False)
     if arrival.outcome == "asked":
         pressed = _notice("share", texts.asked, texts.open, texts.decline)
@@ -236,10 +235,34 @@ def _follow(connection: Connection, arrival: Arrival, texts: ShareTexts) -> None
         if _notice("cloud_off", texts.unavailable, texts.again):
             arrival.outcome = None
             st.rerun()
-    elif arrival.outcome == "opened" and arrival.has_changed and not get_manager().set_aside():
+    elif _is_opened_here(connection, arrival) and not get_manager().set_aside():
         _say(connection, "share", texts.opened, texts)
     elif arrival.outcome in {"expired", "unknown"}:
         _say(connection, "link_off", getattr(texts, arrival.outcome), texts)
+
+
+def _is_opened_here(connection: Connection, arrival: Arrival) -> bool:
+    """Return whether the session that the tab has now is the one that a copy was put into."""
+    is_here = connection.session is arrival.session
+    return arrival.outcome == "opened" and arrival.has_changed and is_here
+
+
+def _was_for_another(connection: Connection, arrival: Arrival) -> bool:
+    """
+    Return whether a link was tried before the browser, which keeps its id by script, said which session it has.
+
+    After a login or a logout the tab has another session as well: to that one the link says nothing.
+    """
+    session, keeper = connection.session, connection.keeper
+    if session is arrival.session or session is None or keeper is None:
+        return False
+    if arrival.outcome not in {"asked", "opened"} or arrival.session_id == session.session_id:
+        return False
+    try:
+        reported = keeper.tokens.read(reported_token())
+    except InvalidTokenError:
+        return False
+    return reported == session.session_id
 
 
 def _try(connection: Connection, arrival: Arrival, *, replace: bool) -> None:
