@@ -38,7 +38,7 @@ def is_clean(page: Desk) -> None:
     expect(page.page).to_have_url(re.compile(r"^http://[^/]+/$"))
 
 
-@pytest.mark.parametrize("way", ["run", "app", "plain"])
+@pytest.mark.parametrize("way", ["app", "plain"])
 def test_a_colleague_gets_a_copy(farm: Farm, new_visitor: Callable[..., Visitor], way: str) -> None:
     """It is theirs; neither sees the other's changes, F5 keeps it, and it asks before it replaces anything."""
     server = farm.start(way, "shared.py")
