@@ -20,7 +20,7 @@ ROW: Final = 35
 
 def enter_pieces(tab: Tab, row: int, number: int, then: str) -> None:
     """Type a number into the first column until the page says what it makes of it: a table takes nothing while it is drawn."""
-    table = tab.page.locator(".stDataFrameGlideDataEditor").first
+    table = tab.in_front().locator(".stDataFrameGlideDataEditor").first
     ends = time.monotonic() + PATIENCE_S
     while True:
         table.click(position={"x": 100, "y": ROW * (row + 1.5)})

@@ -66,6 +66,7 @@ def test_a_user_leaves_and_comes_back(farm: Farm, new_visitor: NewVisitor, way: 
     beside.shows("Hello ada")
     beside.holds("Note", "tea")
 
+    page.in_front()
     page.click("Log out")
     is_login(page)
     page.reload()
@@ -74,6 +75,7 @@ def test_a_user_leaves_and_comes_back(farm: Farm, new_visitor: NewVisitor, way: 
     is_login(beside)
     is_login(visitor.open(server.url))
 
+    page.in_front()
     log_in(page, "bob")
     page.holds("Note", "")
     page.click("Log out")

@@ -21,6 +21,11 @@ class Tab:
 
     page: Page
 
+    def in_front(self) -> Page:
+        """Return the page, before all others: one behind them is hardly drawn, and a click waits for that, up to two seconds."""
+        self.page.bring_to_front()
+        return self.page
+
     def line(self, text: str) -> Locator:
         """Return the place where the page says *text*, and nothing but that."""
         return self.page.get_by_text(text, exact=True)
