@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,22 @@ def test_a_page_that_configures_keeps_out_of_its_own_store(
         server.restart()
         assert "Ghent" == browser.open().text_input(key="city").value
     assert not list(tmp_path.rglob("*.db"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"persistence": {"debounce_ms": 1}, "security": {"folder": "secrets"}}],
+    ids=["none", "some"],
+)
+def test_the_apps_journal_and_secret_are_left_alone(
+    said: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits in the journal of the app's settings belongs into the app's store, and its key signs no test's token."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sessionkit.toml").write_text("[persistence]\njournal = 'journal'\n")
+    with AppServer(shop, **said) as server:
+        server.browser().open().text_input(key="city").set_value("Ghent").run()
+    assert ["sessionkit.toml"] == [file.name for file in tmp_path.iterdir()]
 
 
 def test_a_page_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -73,8 +73,9 @@ class AppServer:
         Args:
             script: The page's file, from the present folder on, or a function as ``AppTest.from_function`` takes it.
             timeout: How long a run of the page may take, in seconds.
-            **settings: Settings of the app, as ``configure`` takes them. Without any, data are kept in
-                memory, and the key is made for this server.
+            **settings: Settings of the app, as ``configure`` takes them. Where they say nothing else, data are kept
+                in memory, without a journal, and the key is made for this server. Who names another ``storage``
+                says where it lies, too: else it is the app's own.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -84,8 +85,15 @@ class AppServer:
         if isinstance(self._script, Path) and not self._script.is_file():
             msg = f"there is no page {self._script}; name its file, or hand in a function"
             raise FileNotFoundError(msg)
-        own = {"storage": "memory", "security": {"secret_key": secrets.token_urlsafe()}}
-        self._settings: Final = load_settings(**{**own, **settings})
+        own: dict[str, Any] = {
+            "storage": "memory",
+            "security": {"secret_key": secrets.token_urlsafe()},
+            "persistence": {"journal": None},  # the app's own waits for the app's store
+        }
+        for name, said in settings.items():
+            both = isinstance(said, dict) and name in {"security", "persistence"}
+            own[name] = {**own[name], **said} if both else said
+        self._settings: Final = load_settings(**own)
         self._timeout: Final = timeout
         self._store: Final = ExitStack()
         self._running: Final = ExitStack()
