@@ -48,9 +48,10 @@ def add() -> None:
     st.session_state["text"] = ""
 
 
-def move(name: str, by: int) -> None:
-    """Move a note to another column."""
-    board.notes[name].column += by
+def move(name: str, column: int) -> None:
+    """Move a note to a column; another tab may have moved it, or taken it off the board."""
+    if note := board.notes.get(name):
+        note.column = column
 
 
 def remove(name: str) -> None:
@@ -64,13 +65,13 @@ def show(name: str, note: Note) -> None:
         st.text(note.text)
         with st.container(horizontal=True):
             for by, icon in ((-1, "arrow_back"), (1, "arrow_forward")):
-                if 0 <= note.column + by < len(COLUMNS):
-                    to = COLUMNS[note.column + by]
+                to = note.column + by
+                if 0 <= to < len(COLUMNS):
                     st.button(
-                        f":material/{icon}: {to}",
+                        f":material/{icon}: {COLUMNS[to]}",
                         key=f"{name}{by}",
                         on_click=move,
-                        args=(name, by),
+                        args=(name, to),
                     )
             st.button(
                 ":material/delete:",

@@ -8,6 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from sessionkit.manager import default_manager
+from sessionkit_streamlit.testing import AppServer
+
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 TOUR = ROOT / "examples" / "session_usage.py"
@@ -59,3 +64,25 @@ def test_each_example_is_told_of_and_has_a_picture() -> None:
         assert (IMAGES / "examples" / f"{name}.webp").stat().st_size < 50_000
     assert TOUR.name in readme
     assert TOUR.name in page
+
+
+def test_a_note_is_moved_once_and_not_after_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tabs press the same button before either has seen what the other did: no note is pushed off the board."""
+    monkeypatch.setattr(default_manager._DEFAULT, "manager", None)
+    with AppServer(ROOT / "examples" / "board.py") as server:
+        browser = server.browser()
+        one = browser.open()
+        one.text_input(key="text").set_value("buy tea").run()
+        (move,) = (button for button in one.button if button.label.endswith("Doing"))
+        move.click().run()
+        other = browser.open()
+        for tab in (one, other):
+            (to_the_last,) = (button for button in tab.button if button.label.endswith("Done"))
+            to_the_last.click().run()
+            assert "buy tea" in [text.value for text in tab.text]
+        late = browser.open()
+        (remove,) = (button for button in one.button if str(button.key).endswith("-delete"))
+        remove.click().run()
+        (back,) = (button for button in late.button if button.label.endswith("Doing"))
+        back.click().run()
+        assert not late.exception
