@@ -518,6 +518,8 @@ class Draft:
         edited: The field that its user changed last, or None.
         edited_at: When, by the clock that never goes back.
         pressed: The button that a former run saw pressed when it had drawn the fields already, or None.
+        answered: What the latest run found in the form's first place on the page: the button that was pressed, whether all
+            was right with what was handed in, and that.
         user_id: Whose form it was in the last run; None for nobody's, MISSING before the first.
         left: What the user has left in another session of theirs, until they say what becomes of it.
     """
@@ -525,6 +527,7 @@ class Draft:
     edited: str | None = None
     edited_at: float = 0.0
     pressed: str | None = None
+    answered: tuple[str | None, bool, Any] = attrs.field(default=(None, False, None), repr=False)
     user_id: Any = MISSING
     left: LeftDraft | None = None
 

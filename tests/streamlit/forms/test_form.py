@@ -412,3 +412,22 @@ st.text(f"{f.data}")
 """
     shown = "{'where': 'Ghent', 'how': 'bus', 'days': 5, 'extras': ['map']}"
     assert shown == text(browser.open(page(body)).run())
+
+
+def test_a_form_in_two_places_does_once_what_a_button_asks_for(browser: Any, page: Page) -> None:
+    """One press is one step back, and hands in what is in both places."""
+    body = """
+with form("contact", clear_on_submit=True) as f:
+    f.text_input("Name", key="name")
+with form("contact", clear_on_submit=True) as g:
+    g.text_input("Form", key="form")
+    g.submit()
+g.undo()
+st.text(f"{f.submitted} {g.submitted} {f.value} {g.value}")
+"""
+    tab = browser.open(page(body)).run()
+    fill(fill(tab, name="Ada"), form="A4")
+    tab.button(key="contact:undo").click().run()
+    assert draft(browser) == {"name": "Ada"}
+    tab.button(key="contact:submit").click().run()
+    assert text(tab) == "True True {'name': 'Ada', 'form': ''} {'name': 'Ada', 'form': ''}"

@@ -135,3 +135,20 @@ def test_of_several_the_latest_that_is_another_one_is_offered(browser: Any) -> N
     tab.number_input[0].set_value(5).run()
     (_, change) = question(sign_in(browser, tab))
     assert change == "Name: nothing → ` Ada `; 1 more"
+
+
+def test_a_form_that_stands_in_two_places_asks_once(browser: Any) -> None:
+    """Where its first part stands: Streamlit takes the key of a button but once."""
+    leave(browser, name="Ada")
+    script: Path = browser.folder / "page.py"
+    parts = PAGE.replace("{options}", "").replace(
+        "    f.number_input(", 'with form("contact") as g:\n    g.number_input('
+    )
+    script.write_text(parts)
+    tab = browser.open(script).run()
+    tab.number_input[0].set_value(5).run()
+    tab = sign_in(browser, tab)
+    assert len(question(tab)) == 2
+    press(tab, "recover")
+    assert question(tab) == []
+    assert tab.text_input[0].value == "Ada"

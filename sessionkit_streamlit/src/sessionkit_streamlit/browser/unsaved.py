@@ -29,6 +29,9 @@ TYPED: Final = "sessionkit-typed"
 SENT: Final = "sessionkit-sent"
 """Ends the key of one with a field that is sent while it is typed into (``live=``)."""
 
+UNWATCHED: Final = "sessionkit-form"
+"""Ends the key of one with a form that nobody is asked about."""
+
 NOT_STORED: Final = "sessionkit-not-stored"
 """Ends the key of one that is on the page while what the server has is not stored."""
 
@@ -108,6 +111,11 @@ LEAVE: Final = "What you have filled in here is not sent yet. Leave this page wi
 """What the script asks before another page is shown, where the page says nothing else."""
 
 
+def key_of(name: str, kind: str) -> str:
+    """Return the key of a container, as :func:`watched` has its arguments."""
+    return f"{name} {kind}"
+
+
 def watched(run: ScriptRunContext | None, name: str, kind: str) -> AbstractContextManager[object]:
     """
     Return a container whose content the browser looks after.
@@ -115,9 +123,9 @@ def watched(run: ScriptRunContext | None, name: str, kind: str) -> AbstractConte
     Args:
         run: The run's context; None outside of Streamlit's runs.
         name: What tells it from others on the page.
-        kind: ``BATCH``, ``TYPED``, ``SENT`` or ``NOT_STORED``.
+        kind: ``BATCH``, ``TYPED``, ``SENT``, ``UNWATCHED`` or ``NOT_STORED``.
     """
-    key = f"{name} {kind}"
+    key = key_of(name, kind)
     # The second one of that name is one without: Streamlit takes a key but once.
     return st.container(key=None if run is None or is_placed(run, key) else key)
 

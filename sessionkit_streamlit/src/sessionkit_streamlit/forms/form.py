@@ -18,12 +18,13 @@ from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FieldChange, FormSnapshot, LeftDraft
 from sessionkit.values.equality import same_content
-from sessionkit_streamlit.browser.unsaved import BATCH, SENT, TYPED, say, watched
+from sessionkit_streamlit.browser.unsaved import BATCH, SENT, TYPED, UNWATCHED, key_of, say, watched
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
 from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
 from sessionkit_streamlit.forms.history import Step, in_words
 from sessionkit_streamlit.forms.left_draft import answer, look
 from sessionkit_streamlit.forms.texts import FormTexts
+from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import context
 from sessionkit_streamlit.internals.widgets import default_of
 from sessionkit_streamlit.notices.markdown import escaped
@@ -87,7 +88,8 @@ def form(  # noqa: PLR0913 - all that is said of a form
     """
     Return a form whose draft is kept as it is typed, for a ``with`` block.
 
-    The draft is ``session.form_states[form_id].data``. Call it once a run for each form.
+    The draft is ``session.form_states[form_id].data``. Call it again to draw further fields of the form in another place of the
+    page; one with *batch* stands in one place.
 
     Args:
         form_id: The form's name in the session.
@@ -150,6 +152,8 @@ class Form(Generic[T]):
         self._handed_in: T | None = None
         self._drawn: set[str] = set()
         self._pressed: str | None = None
+        watched_as = BATCH if options.batch else TYPED
+        self._kind = watched_as if options.warn else UNWATCHED
         self._place = ExitStack()
         self._question: AbstractContextManager[Any] | None = None
         if TYPE_CHECKING:  # each has the signature that it has in Streamlit
@@ -177,13 +181,22 @@ class Form(Generic[T]):
         self._connection = current_connection() if run is None else connected(run)
         self._session = get_current_session()
         if run is not None:
-            if self._options.recover:
-                look(self._connection, self._session, self._form_id)
-            self._answer(run)
-            if self._connection.drafts[self._form_id].left is not None:
-                self._question = st.container(border=True)
+            self._begin(run)
         self._open(run)
         return self
+
+    def _begin(self, run: ScriptRunContext) -> None:
+        """Do what was asked for, in the form's first place on the page; tell it in the others."""
+        draft = self._connection.drafts.setdefault(self._form_id, Draft())
+        if is_placed(run, key_of(self._form_id, self._kind)):
+            self._pressed, self.submitted, self._handed_in = draft.answered
+            return
+        if self._options.recover:
+            look(self._connection, self._session, self._form_id)
+        self._answer(run, draft)
+        draft.answered = self._pressed, self.submitted, self._handed_in
+        if draft.left is not None:
+            self._question = st.container(border=True)
 
     def _ask(self, left: LeftDraft) -> None:
         """Ask what becomes of what the user has left in another session."""
@@ -201,14 +214,11 @@ class Form(Generic[T]):
 
     def _open(self, run: ScriptRunContext | None) -> None:
         with ExitStack() as stack:
+            stack.enter_context(watched(run, self._form_id, self._kind))
             if self._options.warn:
-                kind = BATCH if self._options.batch else TYPED
-                stack.enter_context(watched(run, self._form_id, kind))
                 say(self._texts.leave)
             if self._options.batch:
                 stack.enter_context(st.form(self._button("form")))
-            elif not self._options.warn:
-                stack.enter_context(st.container())
             self._place = stack.pop_all()
 
     def __exit__(
@@ -460,9 +470,8 @@ class Form(Generic[T]):
 
     # -- what its buttons do, before its widgets are made --------------------------
 
-    def _answer(self, run: ScriptRunContext) -> None:
+    def _answer(self, run: ScriptRunContext, draft: Draft) -> None:
         session, connection = self._session, self._connection
-        draft = connection.drafts.setdefault(self._form_id, Draft())
         pressed = (name for name in _BUTTONS if st.session_state.get(self._button(name)))
         self._pressed, draft.pressed = draft.pressed or next(pressed, None), None
         with session.lock:
