@@ -13,9 +13,15 @@ from session_harness.replicas import Clock
 from session_harness.servers import Server, Tab
 from session_harness.stores import FaultyStore
 
-from sessionkit.errors import ShareGoneError, ShareRefusedError, UnavailableError
+from sessionkit.errors import (
+    SerializationError,
+    ShareGoneError,
+    ShareRefusedError,
+    UnavailableError,
+)
 from sessionkit.events import CopyOpened, SessionShared
 from sessionkit.manager.copies import MOST_ASIDE, MOST_SHARED
+from sessionkit.records import SessionWrite
 from sessionkit.session import UserSession
 
 OpenServer = Callable[..., Server]
@@ -249,6 +255,54 @@ def test_several_states_come_back_in_turn(sharer: Tab, opener: Tab) -> None:
     assert not opener.enter().go_back()
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["saved", "not saved"])
+def test_a_process_that_dies_after_going_back_loses_neither_state(
+    server: Server, sharer: Tab, opener: Tab, open_server: OpenServer, *, fails: bool
+) -> None:
+    """What is put back leaves its record no sooner than the store has it in the session."""
+    session = work(opener, note="mine")
+    assert open_at(opener, token_of(sharer), replace=True)
+    assert server.manager.flush()
+
+    def refuse(write: SessionWrite) -> None:
+        if fails and write.head.session_id == session.session_id:
+            msg = "down"
+            raise UnavailableError(msg)
+
+    server.store.on_write = refuse
+    assert opener.enter().go_back()
+    assert {"note": "mine"} == session.inputs
+    there = opener.reload(open_server(FaultyStore(server.store.memory)))
+    mine = there.run()
+    if fails:
+        assert {"city": "Ghent", "days": 3} == mine.inputs
+        assert there.enter().go_back()
+    assert {"note": "mine"} == mine.inputs
+    assert there.enter().go_back()
+    assert {"city": "Ghent", "days": 3} == mine.inputs
+    server.store.on_write = None
+
+
+def test_what_cannot_be_read_changes_nothing(server: Server, sharer: Tab, opener: Tab) -> None:
+    """Neither what is there, nor what is set aside."""
+    token = token_of(sharer)
+    work(opener, note="mine")
+    assert open_at(opener, token, replace=True)
+    codec = server.manager.repository.codec
+    broken = codec.seal({"inputs": codec.serializer.dumps({"inputs": 5})}, {}, {}).put
+    memory = server.store.memory._sessions
+    for copy_id in [one for one in memory if one.startswith(("shared-", "aside-"))]:
+        memory[copy_id] = attrs.evolve(memory[copy_id], parts=broken)
+    aside = opener.enter().set_aside()
+    with pytest.raises(SerializationError):
+        open_at(opener, token, replace=True)
+    with pytest.raises(SerializationError):
+        opener.enter().go_back()
+
+    assert {"city": "Ghent", "days": 3} == opener.run().inputs
+    assert aside == opener.enter().set_aside()
+
+
 def test_the_end_of_a_session_is_the_end_of_what_it_set_aside(
     server: Server, sharer: Tab, opener: Tab
 ) -> None:
@@ -320,9 +374,8 @@ def test_it_is_revoked(server: Server, sharer: Tab, opener: Tab) -> None:
 def test_the_links_of_a_session_are_listed_after_a_reload(
     server: Server, sharer: Tab, open_server: OpenServer
 ) -> None:
-    """Without what opens them."""
+    """Without what opens them; also where the process died right after: a link that is not listed can't be revoked."""
     copy = sharer.enter().share()
-    assert server.manager.flush()
     there = sharer.reload(open_server(FaultyStore(server.store.memory)))
     there.run()
 

@@ -114,7 +114,7 @@ def test_the_state_of_a_run_has_what_is_used(browser: Any, page: Page) -> None:
         "missing = [n for n in ('_old_state', '_new_session_state', '_new_widget_state', '_key_id_mapper') if not hasattr(raw, n)]\n"
         "missing += [n for n in ('widget_metadata',) if not hasattr(raw._new_widget_state, n)]\n"
         "missing += [n for n in ('_lock',) if not hasattr(ctx.session_state, n)]\n"
-        "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run', 'user_info', '_enqueue') if not hasattr(ctx, n)]\n"
+        "missing += [n for n in ('_has_script_started', 'shared', 'session_id', 'fragment_ids_this_run', 'user_info', 'query_string', '_enqueue') if not hasattr(ctx, n)]\n"
         "asked = ('fragment_id_queue', 'is_auto_rerun', 'widget_states')\n"
         "missing += [n for n in asked if not hasattr(ctx.script_requests._rerun_data, n)]\n"
         "missing += [n for n in ('widget_user_keys_this_run',) if not hasattr(ctx.shared, n)]\n"
@@ -239,6 +239,7 @@ def test_without_the_hidden_prefix_keys_are_plain(
         (lambda: page.mountable(object(), "x"), True, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.is_placed(object(), "x"), False, "ScriptRunContext.shared"),  # type: ignore[arg-type]
         (lambda: page.fragments_of(object()), [], "ScriptRunContext.fragment_ids_this_run"),  # type: ignore[arg-type]
+        (lambda: page.leave_out_of_address(object(), "x"), None, "ScriptRunContext.query_string"),  # type: ignore[arg-type,func-returns-value]
         (lambda: messages.part_of(object()), None, "ForwardMsg.delta"),
         (lambda: messages.is_pressed(object(), "x"), False, "_new_widget_state"),  # type: ignore[arg-type]
         (lambda: rerun.request_of(object()), None, "ScriptRequests._rerun_data"),  # type: ignore[arg-type]

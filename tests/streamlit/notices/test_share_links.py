@@ -148,6 +148,17 @@ def test_the_browser_is_told_to_clean_its_address(
     assert not says(tab, EVERY.asked)
 
 
+def test_what_the_page_says_in_its_address_brings_no_token_back(
+    browser: Any, page: Page, link: str, told: list[dict[str, Any]]
+) -> None:
+    """Streamlit sends the whole address with each parameter that a page sets, also while the browser is told to clean it."""
+    script = page(OPENS + "st.query_params['view'] = 'map'\nst.code(list(st.query_params))\n")
+    tab = follow(browser, script, link)
+
+    assert [SHARE_PARAMETER] == told[-1]["spent"]
+    assert [str(["view"])] == [one.value for one in tab.code]
+
+
 def test_who_has_something_is_asked(browser: Any, page: Page, link: str) -> None:
     """The copy is opened by a click; their own is a click away, and comes back with its widgets."""
     script = page(OPENS)

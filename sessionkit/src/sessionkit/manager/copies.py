@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -83,6 +83,14 @@ class SharedCopy:
     created_at: datetime
     expires_at: datetime
     token: str | None = attrs.field(default=None, repr=hidden_repr)
+
+
+class _Change(NamedTuple):
+    """What a session is to become: from what to what, and the names of the parts that differ."""
+
+    before: UserSession
+    after: UserSession
+    differ: set[str]
 
 
 @attrs.frozen(kw_only=True)
@@ -209,10 +217,11 @@ class Copies:
         if self._shared(present, rules) != copy:
             if not (blank or replace):
                 return False
+            change = self._change(session, present, self._filled(present, copy))
             if not blank:
                 turns = [one["turn"] for one in _entries(session, _ASIDE).values()]
                 self._set_aside(session, present, max(turns, default=0) + 1)
-            self._put(session, present, self._filled(present, copy))
+            _put(session, change)
         self.emit(CopyOpened(session_id=session.session_id, copy_id=copy_id))
         return True
 
@@ -221,20 +230,21 @@ class Copies:
         entries = _entries(session, _ASIDE)
         return tuple(from_micros(entries[one]["at"]) for one in reversed(_in_turn(entries)))
 
-    def go_back(self, session: UserSession) -> bool:
+    def go_back(self, session: UserSession) -> str | None:
         """
         Put back what was set aside last; what is there now is set aside in its turn, behind all others.
 
         Returns:
-            False where nothing is set aside.
+            The id of what was put back, for :meth:`remove` once the session is stored; None where nothing is set aside.
 
         Raises:
             ShareGoneError: If it was there for too long; the next call takes another one.
+            SerializationError: If it can't be read; nothing has changed.
             UnavailableError: If the store can't be reached; nothing has changed.
         """
         entries = _entries(session, _ASIDE)
         if not entries:
-            return False
+            return None
         first, copy_id = (_in_turn(entries)[place] for place in (0, -1))
         try:
             parts = self._read(copy_id)
@@ -242,10 +252,10 @@ class Copies:
             _strike(session, _ASIDE, copy_id)
             raise
         present = self._present(session)
+        change = self._change(session, present, parts)
         self._set_aside(session, present, entries[first]["turn"] - 1, instead=copy_id)
-        self._put(session, present, parts)
-        self.remove([copy_id])
-        return True
+        _put(session, change)
+        return copy_id
 
     def forget_aside(self, session: UserSession) -> None:
         """Let go of all that was set aside for a session."""
@@ -325,20 +335,14 @@ class Copies:
                 filled |= {steps: present[steps]} if steps in present else {}
         return filled
 
-    def _put(self, session: UserSession, present: EncodedParts, becomes: EncodedParts) -> None:
-        """Change a session that holds what is *present*, as if somebody else had: the app's own objects stay."""
+    def _change(
+        self, session: UserSession, present: EncodedParts, becomes: EncodedParts
+    ) -> _Change:
+        """Return the change of a session that holds what is *present*; what can't be read is told here, before anything changes."""
         codec = self.store.repository.codec
         differ = {name for name in {*present, *becomes} if present.get(name) != becomes.get(name)}
-        # A form and its steps are put there as one.
-        forms = {name.removeprefix(FORM) for name in differ if name.startswith(FORM)}
-        names = sorted(differ - {UNDO + form_id for form_id in forms})
         before, after = (codec.decode(session.session_id, one) for one in (present, becomes))
-        with session.lock:
-            absorb_changes(session, before, after, names)
-            filled = {form_id for form_id, form in after.form_states.items() if form.data}
-            session.dirty_forms -= forms
-            session.dirty_forms |= forms & filled
-            session.activity.count_interaction()
+        return _Change(before, after, differ)
 
     # -- in the store ----------------------------------------------------------
 
@@ -368,6 +372,20 @@ class Copies:
             msg = f"a copy is stored in format {stored.head.schema_version}; this release reads up to {SCHEMA_VERSION}"
             raise NewerFormatError(msg)
         return repository.codec.open(stored.parts)
+
+
+def _put(session: UserSession, change: _Change) -> None:
+    """Change a session as if somebody else had: the app's own objects stay."""
+    before, after, differ = change
+    # A form and its steps are put there as one.
+    forms = {name.removeprefix(FORM) for name in differ if name.startswith(FORM)}
+    names = sorted(differ - {UNDO + form_id for form_id in forms})
+    with session.lock:
+        absorb_changes(session, before, after, names)
+        filled = {form_id for form_id, form in after.form_states.items() if form.data}
+        session.dirty_forms -= forms
+        session.dirty_forms |= forms & filled
+        session.activity.count_interaction()
 
 
 def _id_of(token: object) -> str:

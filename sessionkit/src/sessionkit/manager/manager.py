@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TypeGuard
 from weakref import WeakKeyDictionary
 
 from sessionkit.conflict import FieldDecision, Side
-from sessionkit.errors import WRONG_SETTINGS, SessionGoneError, SessionKitError
+from sessionkit.errors import WRONG_SETTINGS, SessionGoneError, SessionKitError, ShareGoneError
 from sessionkit.events import (
     SessionEvent,
     SessionSaved,
@@ -702,8 +702,19 @@ class SessionManager:
         """
         session = self._own_session() or self.bootstrap()
         copy = self._copies.share(session, expires, leave_out)
-        self.schedule_save(session)
+        self._is_stored(session)  # what is not listed can't be revoked
         return copy
+
+    def _is_stored(self, session: UserSession) -> bool:
+        """Save a session at once: its process may end any time. Return whether it is stored; else it is tried again by itself."""
+        self.schedule_save(session)
+        if not self._live.is_saved(session):
+            return False
+        try:
+            self.persistence.save_now(session)
+        except SessionKitError:  # save_status() says which
+            return False
+        return True
 
     def shared_copies(self) -> tuple[SharedCopy, ...]:
         """Return the copies of the connection's session that can still be opened, oldest first."""
@@ -765,13 +776,20 @@ class SessionManager:
 
         Raises:
             ShareGoneError: If it was there for longer than 30 days; the next call takes another one.
+            SerializationError: If it can't be read; nothing has changed.
             UnavailableError: If the store can't be reached; nothing has changed.
         """
         session = self._own_session() or self.bootstrap()
         try:
-            return self._copies.go_back(session)
-        finally:
+            put_back = self._copies.go_back(session)
+        except ShareGoneError:
             self.schedule_save(session)
+            raise
+        if put_back is None:
+            return False
+        if self._is_stored(session):
+            self._copies.remove([put_back])
+        return True
 
     def forget_aside(self) -> None:
         """Let go of all that was set aside for copies."""

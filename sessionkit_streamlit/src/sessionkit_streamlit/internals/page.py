@@ -78,3 +78,14 @@ def aside() -> DeltaGenerator:
     """Return the container for what takes no room on the page."""
     effect = "an empty line appears where bootstrap_session is called"
     return guarded(lambda: st._event, "streamlit._event", effect, otherwise=st._main)  # noqa: SLF001
+
+
+def leave_out_of_address(run: ScriptRunContext, name: str) -> None:
+    """Have the runs that this one asks for know nothing of a parameter of the page's address; the browser is told nothing."""
+
+    def change() -> None:
+        said = run.query_string.split("&")
+        run.query_string = "&".join(one for one in said if one.partition("=")[0] != name)
+
+    effect = "what a page says in its address brings the token of a share link back there"
+    guarded(change, "ScriptRunContext.query_string", effect, otherwise=None)

@@ -23,6 +23,7 @@ from sessionkit.errors import (
 from sessionkit_streamlit.browser.handshake import reported_token
 from sessionkit_streamlit.connection import SHARE_PARAMETER, Arrival, Connection
 from sessionkit_streamlit.internals.observe import gives_ids
+from sessionkit_streamlit.internals.page import leave_out_of_address
 from sessionkit_streamlit.internals.state import PREFIX, context
 from sessionkit_streamlit.notices.save_status import viewer_zone
 from sessionkit_streamlit.widgets.kept import connected
@@ -292,6 +293,9 @@ def _settle(connection: Connection, arrival: Arrival, outcome: str) -> None:
     connection.page.spent |= {SHARE_PARAMETER}
     if connection.page.component is None and SHARE_PARAMETER in st.query_params:
         del st.query_params[SHARE_PARAMETER]
+    run = context()
+    if run is not None:
+        leave_out_of_address(run, SHARE_PARAMETER)
     st.rerun()
 
 
