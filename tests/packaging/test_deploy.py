@@ -255,6 +255,8 @@ def test_names_in_the_manifest_meet(objects: dict[str, Any], container: dict[str
         if secret := one.get("valueFrom", {}).get("secretKeyRef"):
             assert f"create secret generic {secret['name']} " in page
             assert f"--from-literal={secret['key']}=" in page
+    for one in objects["Ingress"]["spec"]["tls"]:
+        assert f"create secret tls {one['secretName']} " in page
 
 
 # -- all of them ---------------------------------------------------------------------------------
