@@ -12,7 +12,7 @@ SET_COOKIE = """
 async ([script, base]) => {
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const { default: mount } = await import(url);
-  const data = { name: "id", base, token: "value", maxAge: 60, replaced: [], cookie: {}, resync: false };
+  const data = { name: "id", base, token: "value", maxAge: 60, replaced: [], spent: [], cookie: {}, resync: false };
   mount({ data, setStateValue: () => {}, setTriggerValue: () => {} });
 }
 """

@@ -237,6 +237,23 @@ def test_any_order_of_writers_ends_alike(data: st.DataObject) -> None:
     assert_same(*(content(session)["extensions"] for session in sessions[:2]))
 
 
+def test_entries_that_others_add_are_in_their_order(storage: Storage) -> None:
+    """The order of a dict is content: who has just seen what others did has nothing to store."""
+    writers = Writers(storage)
+    writers.save(0)
+    writers.meet(1)
+    writers.sessions[0].state(AttrsCart).marks["z"] = AttrsLine("z", 1)
+    writers.save(0)
+    writers.sessions[1].state(AttrsCart).marks["a"] = AttrsLine("a", 2)
+    writers.save(1)
+    stored = list(writers.load().state(AttrsCart).marks)
+    for which in (0, 1):
+        writers.meet(which)
+        writers.save(which)
+        assert stored == list(writers.sessions[which].state(AttrsCart).marks)
+        assert stored == list(writers.load().state(AttrsCart).marks)
+
+
 @given(st.lists(lines(AttrsCart), min_size=1, max_size=3), st.lists(lines(AttrsCart), max_size=3))
 @settings(max_examples=20, deadline=None)
 def test_a_policy_joins_lists(ours: list[Any], theirs: list[Any]) -> None:

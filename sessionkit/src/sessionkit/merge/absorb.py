@@ -18,7 +18,7 @@ from sessionkit.encoding.parts import EXTENSION, FIELDS
 from sessionkit.session.forms import FORM, UNDO, FormSnapshot, FormState, merge_names
 from sessionkit.session.session import UserSession
 from sessionkit.session.unreadable import RECORD_IDS
-from sessionkit.values.dicts import of_one_kind
+from sessionkit.values.dicts import of_one_kind, put_in_order
 from sessionkit.values.equality import same_stored
 
 # The app's values may be anything, here as everywhere.
@@ -142,10 +142,7 @@ def _snapshot_of_others(mine: Any, snapshot: FormSnapshot) -> FormSnapshot:
 def _absorb_dict(ours: dict[Any, Any], before: dict[Any, Any], after: dict[Any, Any]) -> None:
     for key in (*before, *after):
         _absorb_entry(ours, before, after, key)
-    if [key for key in ours if key in after] != list(after):
-        # The order counts as content: without this the next save would find a change.
-        for key in (*after, *(key for key in ours if key not in after)):
-            ours[key] = ours.pop(key)
+    put_in_order(ours, after)
 
 
 def _absorb_entry(

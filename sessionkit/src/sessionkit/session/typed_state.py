@@ -25,7 +25,7 @@ import attrs
 
 from sessionkit.errors import SerializationError, repr_of, text_of
 from sessionkit.values import MAX_DEPTH
-from sessionkit.values.dicts import DICT_TYPES, dict_like, of_one_kind
+from sessionkit.values.dicts import DICT_TYPES, dict_like, of_one_kind, put_in_order
 from sessionkit.values.equality import same_content
 from sessionkit.values.extent import MOST, holds_too_much, too_much
 from sessionkit.values.tables import find_table_kind
@@ -387,9 +387,8 @@ def _change_fields(schema: Schema | None, plain: Any, before: Any, after: Any) -
             _change_fields(nested.get(key), stored, was, becomes)
         else:
             plain[key] = _carried(stored, was, becomes)
-    if schema is None and [key for key in plain if key in after] != list(after):
-        for key in (*after, *(key for key in tuple(plain) if key not in after)):
-            plain[key] = plain.pop(key)  # the order of an app's own dict counts
+    if schema is None:
+        put_in_order(plain, after)
 
 
 def _keep_made(schema: Schema, plain: Plain, now: Plain) -> None:
@@ -465,6 +464,7 @@ def _change_dict(ours: dict[Any, Any], theirs: dict[Any, Any], before: Plain, af
             ours.pop(key, None)
         elif not same_content(before.get(key, _MISSING), after[key]):
             ours[key] = theirs[key]
+    put_in_order(ours, after)
 
 
 # -- versions ------------------------------------------------------------------

@@ -100,3 +100,20 @@ def default_kinds() -> Iterable[Kind]:
 def kept_factories() -> str:
     """Return their names, for a message."""
     return ", ".join(factory.__name__ for factory in _BY_FACTORY if factory is not None)
+
+
+def put_in_order(own: dict[Any, Any], order: Iterable[Any]) -> None:
+    """
+    Put the entries of a dict in an order, those that it lacks passed over and those not named behind; the dict itself is changed.
+
+    The order of an app's dict is content: two that hold the same in another order are stored anew.
+
+    Args:
+        own: The dict.
+        order: Keys.
+    """
+    named = [key for key in order if key in own]
+    known = set(named)
+    if [key for key in own if key in known] != named:
+        for key in (*named, *(key for key in tuple(own) if key not in known)):
+            own[key] = own.pop(key)

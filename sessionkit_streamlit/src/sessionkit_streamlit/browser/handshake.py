@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 _LOGGER: Final = logging.getLogger(__name__)
 
 KEY: Final = f"{PREFIX}_browser"
-_SCRIPT: Final = """
+_SCRIPT: Final = (
+    GUARD
+    + """
 export default function ({ data, setStateValue, setTriggerValue }) {
   const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
@@ -142,6 +144,7 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   leave();
 }
 """
+)
 
 
 def digest(token: str) -> int:
@@ -153,7 +156,7 @@ def digest(token: str) -> int:
 
 
 def _component() -> ComponentRenderer:
-    return st.components.v2.component("sessionkit.browser", js=GUARD + _SCRIPT)
+    return st.components.v2.component("sessionkit.browser", js=_SCRIPT)
 
 
 def mount(  # noqa: PLR0913 - all that the browser is told
