@@ -21,6 +21,7 @@ from sessionkit.events import JournalFailed, JournalSetAside, SessionGone, Store
 from sessionkit.journal import ReplayReport
 from sessionkit.merge.strategies import Refuse
 from sessionkit.repository.expiry import Expiry
+from sessionkit.repository.tracks import Owner
 from sessionkit.session import UserSession
 
 Start = Callable[..., JournaledProcess]
@@ -95,6 +96,29 @@ def test_what_others_stored_meanwhile_is_kept(start: Start) -> None:
     assert {"ours": 1, "theirs": 2} == process.load().inputs
     assert {"cart": 2} == process.load().page_views
     assert 4 == process.load().interaction_count
+
+
+def test_a_host_s_user_stays_the_owner_of_what_is_replayed(start: Start) -> None:
+    """Also for an object of the process that takes over what was replayed from memory."""
+    process = start()
+    session = UserSession(session_id="s", user_id="issuer|ada", authenticated=True)
+    process.repository.save(session)
+    session.get_form_state("order").data["ours"] = 1
+    process.journal.keep(session)
+    other = process.next()
+    theirs = other.load()
+    theirs.get_form_state("order").data["theirs"] = 2
+    other.repository.save(theirs)
+    process = process.killed()
+    live = process.load()
+    process.replay()
+    live.get_form_state("order").data["more"] = 3
+    process.repository.save(live)
+    asked: list[Owner] = []
+
+    assert process.repository.absorb_for(live, lambda owner: not asked.append(owner))
+    assert {Owner("issuer|ada", authenticated=True)} == set(asked)
+    assert {"ours": 1, "theirs": 2, "more": 3} == live.form_states["order"].data
 
 
 def test_the_later_change_of_a_field_wins_whenever_it_is_replayed(start: Start) -> None:

@@ -245,7 +245,7 @@ def revive(repository: Repository, state: LineState) -> UserSession | None:
         state.head, state.base = attrs.evolve(head, known=None), {}
         track = Track(base={}, replaces=seen)
     else:
-        track = _track(state, seen)
+        track = _track(codec, state, seen)
     track.last = _stamped(codec, state, track)
     session = _session(codec, state, track.last)
     if track.base is not None or track.stored is not None:
@@ -259,7 +259,7 @@ def _has_landed(head: LineHead, seen: LastSeen | None) -> bool:
     return head.sent.head.save_id in (seen.head.save_id, *seen.head.recent)
 
 
-def _track(state: LineState, seen: LastSeen | None) -> Track:
+def _track(codec: SessionCodec, state: LineState, seen: LastSeen | None) -> Track:
     head = state.head
     if head.known is None:
         # Never stored: all its parts are in the line. Without a base, the app had read it
@@ -272,8 +272,17 @@ def _track(state: LineState, seen: LastSeen | None) -> Track:
         return Track(base=base, stored=seen, foreign=foreign)
     # As the live session knew the store: its save meets what is there now.
     layout = {} if seen is None else seen.layout
-    stored = LastSeen(head=head.known, parts=start if base is None else base, layout=layout)
+    parts = start if base is None else base
+    stored = LastSeen(
+        head=head.known, parts=parts, layout=layout, authenticated=_is_vouched_for(codec, parts)
+    )
     return Track(base=base, stored=stored, foreign=foreign)
+
+
+def _is_vouched_for(codec: SessionCodec, parts: EncodedParts) -> bool:
+    """Return whether the host vouched for the owner that a session's parts name."""
+    profile = codec.decode_part("profile", parts["profile"]) if "profile" in parts else {}
+    return bool(profile.get("authenticated"))
 
 
 def _over(parts: Mapping[str, bytes], changed: Parts) -> EncodedParts:

@@ -304,7 +304,8 @@ def _missing_track(context: SaveContext, session: UserSession, save_id: str) -> 
         created_at=to_micros(session.created_at),
         last_activity=to_micros(session.last_activity),
     )
-    track = Track(base=parts, stored=LastSeen(head=head, parts=parts, layout={}))
+    stored = LastSeen(head=head, parts=parts, layout={}, authenticated=session.authenticated)
+    track = Track(base=parts, stored=stored)
     record_missing(track)
     return track
 
