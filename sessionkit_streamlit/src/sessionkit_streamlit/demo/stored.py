@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from sessionkit import UnavailableError, UserSession, get_current_session, get_manager
 from sessionkit_streamlit.demo.store_switch import STORE
 from sessionkit_streamlit.demo.survival import STARTED
+from sessionkit_streamlit.notices.save_status import viewer_zone
 from sessionkit_streamlit.tabs.refresh_fragment import refresh_fragment
 
 SHORT_ID = 8
@@ -53,5 +53,4 @@ def _record(session: UserSession) -> dict[str, str]:
 
 def _clock(moment: datetime) -> str:
     """Return a moment as the viewer's clock shows it."""
-    zone = st.context.timezone
-    return f"{moment.astimezone(ZoneInfo(zone) if zone else UTC):%H:%M:%S}"
+    return f"{moment.astimezone(viewer_zone()):%H:%M:%S}"
