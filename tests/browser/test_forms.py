@@ -127,6 +127,13 @@ def test_what_only_the_browser_holds_is_asked_for(farm: Farm, visitor: Visitor) 
     tab.enter("Note", "a word")
     tab.shows("note={'note': 'a word'}")
     tab.lets_go()
+    tab.field("Nights").press("ArrowUp")  # sent at once
+    tab.shows("note={'note': 'a word', 'nights': 4}")
+    tab.lets_go()
+    tab.field("Nights").fill("7")
+    tab.asks_to_stay()
+    tab.field("Nights").press("Enter")
+    tab.lets_go()
 
     tab.enter("Where", "Rome")
     asked: list[str] = []

@@ -26,6 +26,7 @@ def trip() -> None:
         f.submit("Book")
     with form("note") as g:
         g.text_input("Note", key="note")
+        g.number_input("Nights", 1, 30, 3, key="nights")
     with form("free", warn=False) as h:
         h.text_input("Free", key="free")
     st.text(f"trip={f.state.data}")

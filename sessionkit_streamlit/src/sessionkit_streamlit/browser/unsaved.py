@@ -78,6 +78,8 @@ function guardUnsaved(S) {
   for (const name of ["pointerdown", "focusin"]) addEventListener(name, begin, true);
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey) forgetUnchanged(); // it may press one
+    if (typed && event.target.type === "number" && ["ArrowUp", "ArrowDown"].includes(event.key))
+      setTimeout(() => { if (typed) typed.sent = typed.field.value; }); // a step is sent at once
     if (!sends(event)) return;
     end(event.target.closest(BATCH));
     if (typed) typed.sent = typed.field.value;
