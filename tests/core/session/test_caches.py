@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -291,3 +293,24 @@ def test_a_release_that_knows_no_invalidations_keeps_and_merges_them() -> None:
         merged = merge_part(base, ours, theirs, rules=rules)
         assert merged is not None
         assert {"b": "orders", "c": "orders"} == merged["cache_invalidations"]
+
+
+def test_a_page_that_is_run_anew_leaves_no_function_behind(session: UserSession) -> None:
+    """Each run makes the page's functions anew; what caches goes with the page, also where both names are in it."""
+    page: dict[str, Any] = {"tie": session.cached("orders"), "lru_cache": functools.lru_cache}
+    exec("@lru_cache\ndef read():\n    return 1\norders = tie(read)", page)  # noqa: S102 - as a page is run
+    left = weakref.ref(page["read"])
+    assert 1 == page["orders"]()
+    page = {}
+    gc.collect()
+
+    assert left() is None
+
+
+def test_a_function_around_a_tied_one_is_tied_for_itself(
+    session: UserSession, source: Source
+) -> None:
+    """It has the other one's attributes, and not its values."""
+    session.cached("rows")(source.read)()
+    around = functools.lru_cache(functools.wraps(source.read)(lambda: "around"))
+    assert "around" == session.cached("more")(around)()

@@ -82,11 +82,19 @@ def test_which_fields_can_be_live_is_as_the_documentation_says() -> None:
     assert live in (set(), {"text_input"})
 
 
-@pytest.mark.parametrize("live", ["", "fast", "300", "1h", "-1s"])
+@pytest.mark.parametrize("live", ["", "fast", "300", "1h", "-1s", "61s", "60001ms"])
 def test_a_pause_that_is_none_is_refused(live: str) -> None:
     """It says what would be right."""
-    with pytest.raises(ConfigError, match=r'such as "500ms" or "1s", not'):
+    with pytest.raises(ConfigError, match=r'at most a minute is needed, such as "500ms" or "1s"'):
         check_live(live)
+
+
+@NEEDS_LIVE
+@pytest.mark.parametrize("live", ["0s", "0.25s", "500ms", "60s", "60000ms"])
+def test_a_pause_that_is_allowed_is_one_for_streamlit(live: str) -> None:
+    """Else each field would be an error, and not the setting."""
+    check_live(live)
+    st.text_input("Note", live=live)
 
 
 def test_an_older_streamlit_is_told_in_the_log(

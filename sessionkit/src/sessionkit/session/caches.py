@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, singledispatch, update_wrapper, wraps
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from weakref import WeakKeyDictionary
 
 from sessionkit.errors import shown
 from sessionkit.session.fields import new_entry_id, set_of_texts
@@ -212,13 +211,15 @@ def has_version(kwargs: Iterable[str]) -> bool:
 
 
 _LRU: Final = type(lru_cache(lambda: None))
-_WITH_VERSIONS: Final[WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
+_TIED: Final = "_sessionkit_tied"
+"""The attribute of a function of ``lru_cache`` that holds it with what was made of it: they end together."""
 
 
 @with_versions.register(_LRU)
 def _lru_with_versions(function: Any) -> Any:
     # Each session ties it anew, and there is one cache.
-    if function not in _WITH_VERSIONS:
+    of, made = vars(function).get(_TIED, (None, None))
+    if of is not function:  # who wraps a function takes over its attributes
         made = lru_cache(**function.cache_parameters())(without_version(function.__wrapped__))
-        return _WITH_VERSIONS.setdefault(function, made)
-    return _WITH_VERSIONS[function]
+        vars(function)[_TIED] = function, made
+    return made

@@ -415,9 +415,10 @@ class UserSession:
 
         def decorate(function: Function) -> Function:
             tied: Any = tie(self, names, function)
-            if self.cached_functions is None:
-                self.cached_functions = {}
-            self.cached_functions[key] = names
+            with self.lock:  # other tabs tie theirs
+                if self.cached_functions is None:
+                    self.cached_functions = {}
+                self.cached_functions[key] = names
             return tied  # type: ignore[no-any-return]  # it is called as the function is, and has all that it has
 
         return decorate

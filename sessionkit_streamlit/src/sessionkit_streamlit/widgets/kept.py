@@ -28,7 +28,9 @@ LIVE: Final = "live"
 _LOGGER: Final = logging.getLogger(__name__)
 
 _PASSWORD: Final = "password"  # noqa: S105 - the type of a field
-_PAUSE: Final = re.compile(r"\d+(\.\d+)?(ms|s)")
+_PAUSE: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
+_LONGEST_PAUSE: Final = 60
+"""In seconds; Streamlit refuses a longer one, at each field."""
 
 _BUTTON: Final = "that it was pressed lasts for one run; use it as it is, and keep what it does"
 _CHAT: Final = "what is sent lasts for one run; use it as it is, and keep what was said"
@@ -162,14 +164,19 @@ def check_live(live: bool | str) -> None:  # noqa: FBT001 - the setting's value
     Raises:
         ConfigError: If it is no pause.
     """
-    if isinstance(live, str) and _PAUSE.fullmatch(live) is None:
-        msg = f'live: true or a pause is needed, such as "500ms" or "1s", not {live!r}'
+    pause = _PAUSE.fullmatch(live) if isinstance(live, str) else None
+    if isinstance(live, str) and (pause is None or _seconds(pause) > _LONGEST_PAUSE):
+        msg = f'live: true or a pause of at most a minute is needed, such as "500ms" or "1s", not {live!r}'
         raise ConfigError(msg)
     if live and not any(LIVE in _parameters(one) for one in value_widgets().values()):
         _LOGGER.warning(
             "hosts.streamlit.live has no effect: no widget of Streamlit %s takes live=",
             st.__version__,
         )
+
+
+def _seconds(pause: re.Match[str]) -> float:
+    return float(pause[1]) / (1000 if pause[2] == "ms" else 1)
 
 
 def value_widgets() -> Mapping[str, Callable[..., Any]]:
