@@ -86,11 +86,13 @@ def forms() -> None:
         f.select_slider("Size", ["s", "m"], key="size")
         assert_type(f.submit(), bool)
     assert_type(f.value, Contact | None)
-    with form("free", batch=True, warn=False, recover=False) as g:
+    with form("free", batch=True, warn=False, recover=False, marks=False) as g:
         assert_type(g.value, dict[str, Any] | None)
+    assert_type(g.changed, list[str])
     for step in g.history:
         assert_type(step.text, str)
         assert_type(step.changes, tuple[FieldChange, ...])
+    form("contact", marks="line")  # type: ignore[call-overload]
     form("contact", Contact, validate=len)  # type: ignore[arg-type]
 
 

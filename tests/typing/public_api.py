@@ -152,6 +152,7 @@ def forms(form: FormState) -> None:
     assert_type(form.undo(), bool)
     assert_type(form.can_redo, bool)
     assert_type(form.last_saved, datetime | None)
+    assert_type(form.saved_data, dict[str, Any])
 
 
 def by_hand() -> None:

@@ -41,6 +41,22 @@ def test_a_report_names_each_field_that_both_changed(
     assert tabs.clock() == field.ours_at
 
 
+def test_nobody_is_asked_when_a_form_was_saved() -> None:
+    """Two who mark a form clean have met in what they filled in, and nowhere else."""
+
+    def saved(city: str) -> Edit:
+        def edit(session: UserSession) -> None:
+            form(city)(session)
+            session.mark_form_clean("order")
+
+        return edit
+
+    met = Tabs(Merge(), form("Ghent")).meet(saved("Bruges"), saved("Namur"))
+    paths = {field.path for field in met}
+    assert "form_states['order'].data['to']['city']" in paths
+    assert not any("saved" in path for path in paths)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "path", "taken"),
     [

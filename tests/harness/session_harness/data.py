@@ -109,6 +109,7 @@ def _forms(form_id: str) -> st.SearchStrategy[FormState]:
         data=APP_DICTS,
         errors=st.dictionaries(NAMES, st.lists(NAMES, max_size=1), max_size=1),
         last_saved=st.none() | MOMENTS,
+        saved_data=APP_DICTS,
         auto_save=st.booleans(),
         save_debounce_ms=st.integers(0, 10_000),
         max_snapshots=st.integers(3, 20),

@@ -18,6 +18,7 @@ from sessionkit.merge.merger import read_stamps, read_tree
 from sessionkit.merge.rules import MISSING, RULES, changed
 from sessionkit.merge.stamps import NO_STAMP, Tree, When, latest
 from sessionkit.session.fields import from_micros, to_micros
+from sessionkit.session.forms import FORM
 from sessionkit.session.session import UserSession
 from sessionkit.values.dicts import of_one_kind
 from sessionkit.values.equality import content, same_stored
@@ -27,6 +28,9 @@ from sessionkit.values.equality import content, same_stored
 
 ASKED: Final = "ask"
 """Where questions lie in a session's ``extensions``."""
+
+_NOTED: Final = frozenset({"last_saved", "saved_data"})
+"""Fields of a form that note what it was: nobody has filled them in, so nobody is asked about them."""
 
 # -- which they are, whatever strategy decided ---------------------------------
 
@@ -112,6 +116,8 @@ class _FieldConflict(NamedTuple):
 def _decisions(here: _FieldConflict) -> Iterator[FieldDecision]:
     if here.has_entries:
         for key in dict.fromkeys((*here.ours, *here.theirs)):
+            if not here.keys and key in _NOTED and here.part.startswith(FORM):
+                continue
             yield from _decisions(here.entry(key))
     elif (
         not same_stored(here.ours, here.theirs)

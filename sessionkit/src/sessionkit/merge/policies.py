@@ -77,7 +77,7 @@ _WITHOUT_POLICY: Final = (
 _FORM_FIELDS: Final = tuple(
     str(field.alias)
     for field in attrs.fields(FormState)
-    if field.init and field.alias not in {"form_id", "unknown"}
+    if field.init and field.alias not in {"form_id", "saved_data", "unknown"}
 )
 
 _DEEP_FORM_FIELDS: Final = ("data", "errors")

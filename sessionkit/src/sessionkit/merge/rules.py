@@ -267,6 +267,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "roles": merge_granted,
     "permissions": merge_granted,
     "navigation_history": partial(merge_history, ident="entry_id"),
+    "saved_data": merge_value,
     "snapshots": _merge_snapshots,
     "redo_snapshots": _merge_snapshots,
 }

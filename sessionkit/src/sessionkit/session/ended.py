@@ -68,6 +68,7 @@ def _empty_form(form: FormState) -> None:
         snapshot.data.clear()
         snapshot.unreadable.clear()
     form.data.clear()
+    form.saved_data.clear()
     form.unreadable.clear()
     form.errors.clear()
     form.unknown.clear()

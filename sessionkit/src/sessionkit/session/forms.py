@@ -23,6 +23,8 @@ from sessionkit.session.fields import (
 )
 from sessionkit.session.privacy import Privacy
 from sessionkit.session.unreadable import Path, SetAside
+from sessionkit.values import MAX_DEPTH
+from sessionkit.values.dicts import DICT_TYPES, dict_like
 from sessionkit.values.equality import same_content
 from sessionkit.values.extent import holds_too_much
 
@@ -57,6 +59,7 @@ class FormState:
         data: The fields by name.
         errors: Messages by field.
         last_saved: When the form was last marked clean, in UTC, or None.
+        saved_data: The fields as they were then; empty where it never was. Of a dirty form, fields that differ are changed.
         auto_save: Whether the form is stored by itself whenever its session is. If False, its data,
             errors and snapshots stay as last stored until the app asks: by ``save_session``, a
             repository's ``save``, or ``mark_form_clean`` and the session's next save. Then they
@@ -73,6 +76,7 @@ class FormState:
     data: dict[str, Any] = attrs.field(factory=dict, validator=_DICT)
     errors: dict[str, list[str]] = attrs.field(factory=dict, validator=_DICT)
     last_saved: datetime | None = attrs.field(default=None, converter=_optional_utc)
+    saved_data: dict[str, Any] = attrs.field(factory=dict, validator=_DICT, metadata=SELDOM)
     auto_save: bool = attrs.field(default=True, validator=of_type(bool))
     save_debounce_ms: int = attrs.field(default=500, validator=COUNT)
     max_snapshots: int = attrs.field(default=20, validator=COUNT)
@@ -80,6 +84,12 @@ class FormState:
     unreadable: dict[Path, SetAside] = attrs.field(init=False, factory=dict, repr=False)
     _snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
     _redo_snapshots: list[FormSnapshot] = attrs.field(factory=list, validator=_LIST)
+
+    def note_saved(self) -> None:
+        """Note that the data are saved as they are, now; ``mark_form_clean`` of a session calls it."""
+        self.last_saved = utc_now()
+        data = dict(self.data)  # in one step: the app may change them meanwhile
+        self.saved_data = data if holds_too_much(data) else _apart(data)
 
     @property
     def snapshots(self) -> list[FormSnapshot]:
@@ -329,6 +339,16 @@ def _copy(data: dict[str, Any]) -> dict[str, Any]:
     if not holds_too_much(data):
         return deepcopy(data)
     return {key: one if holds_too_much(one) else deepcopy(one) for key, one in data.items()}
+
+
+def _apart(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - the app's own
+    """Return a value with dicts and lists of its own; any other object in it, also one that can't be copied, stays itself."""
+    kind = type(value)
+    if depth > MAX_DEPTH or (kind is not list and kind not in DICT_TYPES):
+        return value
+    if kind is list:
+        return [_apart(one, depth + 1) for one in value]
+    return dict_like(value, {key: _apart(one, depth + 1) for key, one in value.items()})
 
 
 def _bounded(snapshots: list[FormSnapshot], limit: int) -> list[FormSnapshot]:

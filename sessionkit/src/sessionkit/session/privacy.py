@@ -216,7 +216,7 @@ class Privacy:
         )
 
 
-_ENTRIES: Final = frozenset({"inputs", "data", "errors", "value"})
+_ENTRIES: Final = frozenset({"inputs", "data", "saved_data", "errors", "value"})
 """Fields whose entries have names of the app's."""
 
 _RECORDS: Final[Mapping[str, str]] = {

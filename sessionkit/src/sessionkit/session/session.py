@@ -332,7 +332,7 @@ class UserSession:
     def mark_form_clean(self, form_id: str) -> None:
         """Note that the form's data were saved, now; the next save of the session includes them in any case."""
         with self.lock:
-            self.get_form_state(form_id).last_saved = utc_now()
+            self.get_form_state(form_id).note_saved()
             self.dirty_forms.discard(form_id)
             self.forms_asked_for |= {form_id}
             self.activity.count_interaction()

@@ -6,5 +6,6 @@ Forms whose draft keeps itself.
 - ``texts``: all its words (public: ``FormTexts``).
 - ``content``: what is filled in, as the app's own class has it: which fields, and whether they are right.
 - ``left_draft``: what a form's user has left in another session.
+- ``marks``: the lines beside fields that were changed.
 - ``history``: what was changed, in words.
 """

@@ -17,12 +17,13 @@ import streamlit as st
 from sessionkit import FormState, get_current_session
 from sessionkit.session import UserSession
 from sessionkit.session.forms import FieldChange, FormSnapshot, LeftDraft
-from sessionkit.values.equality import same_content
+from sessionkit.values.equality import is_empty, same_content
 from sessionkit_streamlit.browser.unsaved import BATCH, SENT, TYPED, UNWATCHED, key_of, say, watched
 from sessionkit_streamlit.connection import Connection, Draft, FormField, current_connection
 from sessionkit_streamlit.forms.content import MISSING, WHOLE, Check, Content, Field
 from sessionkit_streamlit.forms.history import Step, in_words
 from sessionkit_streamlit.forms.left_draft import answer, look
+from sessionkit_streamlit.forms.marks import mark
 from sessionkit_streamlit.forms.texts import FormTexts
 from sessionkit_streamlit.internals.page import is_placed
 from sessionkit_streamlit.internals.state import context
@@ -60,6 +61,7 @@ def form(
     clear_on_submit: bool = False,
     warn: bool = True,
     recover: bool = True,
+    marks: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[T]: ...
 @overload
@@ -72,6 +74,7 @@ def form(
     clear_on_submit: bool = False,
     warn: bool = True,
     recover: bool = True,
+    marks: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[dict[str, Any]]: ...
 def form(  # noqa: PLR0913 - all that is said of a form
@@ -83,6 +86,7 @@ def form(  # noqa: PLR0913 - all that is said of a form
     clear_on_submit: bool = False,
     warn: bool = True,
     recover: bool = True,
+    marks: bool = True,
     texts: FormTexts = _TEXTS,
 ) -> Form[Any]:
     """
@@ -101,6 +105,7 @@ def form(  # noqa: PLR0913 - all that is said of a form
         warn: Whether the browser asks before what it alone holds is lost: fields of a form with *batch* that were not
             handed in, and a text that is being typed.
         recover: Whether a signed-in user is asked about a draft that they have left in another session of theirs.
+        marks: Whether fields that were changed since the form was handed in have a line beside them.
         texts: All words.
 
     Raises:
@@ -117,7 +122,12 @@ def form(  # noqa: PLR0913 - all that is said of a form
                 send(f.value)
     """
     options = FormOptions(
-        batch=batch, clear_on_submit=clear_on_submit, warn=warn, recover=recover, texts=texts
+        batch=batch,
+        clear_on_submit=clear_on_submit,
+        warn=warn,
+        recover=recover,
+        marks=marks,
+        texts=texts,
     )
     return Form(form_id, Content(cls, validate, texts.required), options)
 
@@ -130,6 +140,7 @@ class FormOptions:
     clear_on_submit: bool
     warn: bool
     recover: bool
+    marks: bool
     texts: FormTexts
 
 
@@ -230,6 +241,8 @@ class Form(Generic[T]):
         """Close its place; messages about the whole form stand last in it."""
         if error is None:
             self._say(WHOLE)
+            if self._options.marks:
+                mark(self._keys(), self.changed, self._texts.changed)
         self._place.__exit__(kind, error, trace)
         left = self._connection.drafts[self._form_id].left if self._question else None
         if self._question is not None and left is not None and error is None:
@@ -281,6 +294,32 @@ class Form(Generic[T]):
     def is_dirty(self) -> bool:
         """Whether something was changed since the form was handed in last."""
         return self._form_id in self._session.dirty_forms
+
+    @property
+    def changed(self) -> list[str]:
+        """
+        Names of the fields that hold something else than when the form was handed in last, in their order on the page.
+
+        A field that was changed back is none. What it held then is ``state.saved_data``; of a form that was never handed in
+        it is what its fields begin with.
+        """
+        if not self.is_dirty:
+            return []
+        state = self.state
+        now, saved = state.data, state.saved_data
+        begun = {name: one.default for name, one in self._content.fields.items()}
+        own = [one for one in self._connection.fields.values() if one.form_id == self._form_id]
+        begun |= {one.name: one.default for one in own if one.default is not MISSING}
+        return [
+            name
+            for name in dict.fromkeys((*begun, *now, *saved))
+            if _differs(*(side.get(name, begun.get(name, MISSING)) for side in (now, saved)))
+        ]
+
+    def _keys(self) -> dict[str, str]:
+        """Return the keys of its widgets by field."""
+        fields = self._connection.fields
+        return {one.name: key for key, one in fields.items() if one.form_id == self._form_id}
 
     @property
     def history(self) -> list[Step]:
@@ -553,6 +592,13 @@ def _widget(name: str) -> _Widget:
         raise AttributeError(msg)
     refuse_momentary(draw)
     return _Widget(name, draw, tuple(inspect.signature(draw).parameters))
+
+
+def _differs(now: Any, saved: Any) -> bool:  # noqa: ANN401 - any values
+    """Return whether a field holds something else; what it began with is not known before it is drawn."""
+    if now is MISSING or saved is MISSING:
+        return not all(one is MISSING or is_empty(one) for one in (now, saved))
+    return not same_content(now, saved)
 
 
 def _beginning(one: Field, widget: _Widget, given: dict[str, Any]) -> dict[str, Any]:

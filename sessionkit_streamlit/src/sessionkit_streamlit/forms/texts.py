@@ -32,6 +32,7 @@ class FormTexts:
         recover: Asks a user about a draft that they have left elsewhere, as Markdown; ``{time}``.
         accept: On the button that puts it here.
         refuse: On the button that leaves it where it is.
+        changed: At a field that was changed since the form was handed in, for those who hear the page.
         today: The format of a time of today, as for ``strftime``.
         earlier: Of a time of another day.
         leave: Asked before another page is shown, while a form with ``batch=True`` holds what was not handed in.
@@ -52,6 +53,7 @@ class FormTexts:
     recover: str = "Recover your draft from {time}?"
     accept: str = "Recover"
     refuse: str = "No, go on here"
+    changed: str = "changed"
     today: str = "%H:%M"
     earlier: str = "%Y-%m-%d %H:%M"
     leave: str = LEAVE
