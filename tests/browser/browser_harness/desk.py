@@ -63,7 +63,8 @@ class Desk(Tab):
         lines = [f"stored {name}={value}" for name, value in facts.items()]
         ends = time.monotonic() + PATIENCE_S
         while not self._sees(lines):
-            assert time.monotonic() < ends, f"not stored: {lines}"
+            shown = self.page.locator("body").inner_text()
+            assert time.monotonic() < ends, f"not stored: {lines}, the page shows: {shown}"
 
     def _sees(self, lines: list[str]) -> bool:
         self.click("Look")
