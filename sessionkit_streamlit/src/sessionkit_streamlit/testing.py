@@ -112,6 +112,7 @@ class AppServer:
             self._start()
             self._check_pages()
         except BaseException:
+            # Ctrl-C too: without the end of a block nobody else closes the store.
             self._stop()
             raise
         return self
