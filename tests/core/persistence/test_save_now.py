@@ -29,7 +29,7 @@ from sessionkit.errors import (
     UnavailableError,
 )
 from sessionkit.persistence import SessionPersistence
-from sessionkit.persistence.queue import QueueLimits
+from sessionkit.persistence.queue import QueueLimits, Slot
 from sessionkit.persistence.saver import SaveMany
 from sessionkit.session import UserSession
 
@@ -326,14 +326,17 @@ def test_an_interrupt_while_waiting_leaves_no_one_waiting(
     make: Make, saves: Saves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer leaves sessions alone that someone waits for: nobody does here."""
+    persistence = make(save_one=saves, save_many=saves.many)
+    begin = persistence._queue.begin
 
-    def interrupted(*_: object) -> None:
+    def interrupted(slots: Sequence[Slot], now: float, saver: int) -> None:
+        patch.undo()
+        begin(slots, now, saver)
         raise KeyboardInterrupt
 
-    persistence = make(save_one=saves, save_many=saves.many)
     session = UserSession(session_id="s")
     with monkeypatch.context() as patch:
-        patch.setattr(persistence._attempts, "begin", interrupted)
+        patch.setattr(persistence._queue, "begin", interrupted)
         with pytest.raises(KeyboardInterrupt):
             persistence.save_now(session)
     persistence.schedule_save(None, session)

@@ -64,17 +64,12 @@ class SaveAttempts:
         self._refusals = refusals
         self._clock = clock
         self._now = now
+        self._answers = 0
         self._threads: set[int] = set()
 
     def is_inside(self) -> bool:
         """Return whether the calling thread is in the midst of a save."""
         return get_ident() in self._threads
-
-    def begin(self, slots: Sequence[Slot]) -> None:
-        """Number a try of slots that were taken; the caller holds the lock."""
-        number = self._health.begin()
-        for slot in slots:
-            slot.batch = number
 
     def run(
         self, slots: Sequence[Slot], passing: Passing = (), *, asked: bool = False
@@ -205,12 +200,11 @@ class SaveAttempts:
         if any(outcome.is_stored and _is_answer(slot, outcome) for slot, outcome in pairs):
             self._answered()
             return down
-        answers = self._health.answers
         troubled = {
             slot
             for slot, outcome in pairs
             if isinstance(outcome.error, BrokenOffError | UnclearError)
-            or (slot in down and (slot.alone or (slot.failures and answers > slot.answers)))
+            or (slot in down and (slot.alone or (slot.failures and self._answers > slot.answers)))
         }
         if down - troubled and not (asked and self._health.is_failing):
             first = next(slot for slot, _ in pairs if slot in down)
@@ -224,9 +218,10 @@ class SaveAttempts:
         self._health.note(self._clock(), down=True, number=number)
 
     def _answered(self) -> None:
+        self._answers += 1
         if self._health.is_failing:
+            self._health.note(self._clock(), down=False)
             self._queue.changed.notify_all()
-        self._health.note(self._clock(), down=False)
 
     # -- what becomes of a slot -----------------------------------------------
 
@@ -251,7 +246,7 @@ class SaveAttempts:
         now, waited = self._clock(), slot.queued or slot.dirty
         # Where the store is down for all it is the store's health that holds them back.
         retry_at = now + retry_delay(slot.failures) if alone else now
-        slot.alone, slot.answers = alone, self._health.answers
+        slot.alone, slot.answers = alone, self._answers
         self._queue.failed(slot, retry_at)
         self._queue.weigh(slot, size)
         if not slot.dirty or waited or not self._queue.is_overfull():

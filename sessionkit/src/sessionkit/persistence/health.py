@@ -35,50 +35,37 @@ class StoreHealth:
     Attributes:
         shortest: Seconds before the first new try.
         retry_at: Nothing is tried before it, in the caller's seconds.
-        answers: How often the store has answered.
-        tries: How many tries have begun, where the caller counts them.
-        failed: The number of the last try that failed.
+        is_failing: Whether the last try failed.
+        failed: The number of the last try that failed, where the caller numbers them.
         since: Since when it is down, as the caller tells it; None when it is not, or nobody has told.
         error: What it said last.
     """
 
     shortest: float = SHORTEST
     retry_at: float = 0.0
-    answers: int = 0
-    tries: int = 0
+    is_failing: bool = False
     failed: int = 0
     since: datetime | None = None
     error: str = ""
     _let: int = -1
     _outages: int = 0
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last try failed."""
-        return self._outages > 0
-
-    def begin(self) -> int:
-        """Return the number of a try that begins."""
-        self.tries += 1
-        return self.tries
-
-    def note(self, now: float, *, down: bool, number: int | None = None) -> float:
+    def note(self, now: float, *, down: bool, number: int = 0) -> float:
         """
         Take the outcome of a batch.
 
         Args:
             now: The caller's time, in seconds.
             down: Whether the store took nothing of it.
-            number: Of the try; None for the last one.
+            number: Of the try; 0 where nobody numbers them.
 
         Returns:
             When to try again what was not taken.
         """
+        self.is_failing = down
         if not down:
-            self.answers += 1
             self._outages, self.retry_at, self.since = 0, 0.0, None
             return now + self.shortest
-        number = self.tries if number is None else number
         self.failed = max(self.failed, number)
         self.retry_at = now + retry_delay(self._outages, self.shortest)
         self._outages = min(self._outages + 1, _DOUBLINGS)
@@ -86,10 +73,10 @@ class StoreHealth:
             self.retry_at = now  # it had begun before someone asked for a try
         return self.retry_at
 
-    def let_through(self) -> None:
-        """Let the next try through at once; if it fails, too, the pauses go on growing."""
+    def let_through(self, last: int) -> None:
+        """Let the next try through at once, that after the *last* one; if it fails, too, the pauses go on growing."""
         self.retry_at = 0.0
-        self._let = self.tries
+        self._let = last
 
 
 @attrs.define(eq=False)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from threading import RLock, get_ident, main_thread
 from typing import Any, Final, NoReturn
@@ -335,8 +335,7 @@ class SessionPersistence:
                     queue.settled.wait()
                 if slot.done >= needed:
                     return slot.told
-                slot.begin(get_ident(), self._clock())
-                attempts.begin([slot])
+                queue.begin([slot], self._clock(), get_ident())
             [error] = attempts.run([slot], _CALLERS, asked=True)
             waits = isinstance(error, UnavailableError) and not isinstance(error, QueueFullError)
             if waits and slot.save_fn is None and self._keep is not None:
@@ -381,7 +380,7 @@ class SessionPersistence:
             awaited = [AwaitedSave.of(slot) for slot in queue.hurry(session_id)]
             if not awaited:
                 return True
-            self._health.let_through()
+            self._health.let_through(queue.tries)
             self._writer.wake()
             if timeout == 0 or self._attempts.is_inside():
                 return False
@@ -396,7 +395,7 @@ class SessionPersistence:
         return all(one.stored for one in awaited)
 
     def _until_tried(self, awaited: Sequence[AwaitedSave]) -> Callable[[], bool]:
-        before = self._health.tries  # what had begun says nothing of now
+        before = self._queue.tries  # what had begun says nothing of now
         return lambda: self._health.failed > before or all(one.tried for one in awaited)
 
     def _save_here(self, is_over: Callable[[], bool], timeout: float | None) -> None:
@@ -614,10 +613,9 @@ def _retry_in(troubled: list[Slot], health: StoreHealth, now: float) -> float:
     return max(0.0, max(later, health.retry_at) - now)
 
 
-@contextmanager
-def release_locks(*locks: RLock) -> Iterator[None]:
+def release_locks(*locks: RLock) -> AbstractContextManager[None]:
     """
-    Let go of locks that the calling thread may hold, however often, and take them back.
+    Let go of locks that the calling thread holds, however often, and take them back.
 
     That is what :class:`threading.Condition` does when it waits, and how.
 
@@ -626,7 +624,12 @@ def release_locks(*locks: RLock) -> Iterator[None]:
     """
     untyped: tuple[Any, ...] = locks
     held = [lock for lock in untyped if lock._is_owned()]  # noqa: SLF001 - the interface that Condition uses
-    states = [lock._release_save() for lock in held]  # noqa: SLF001 - the same
+    return _released(held) if held else nullcontext()
+
+
+@contextmanager
+def _released(held: Sequence[Any]) -> Iterator[None]:
+    states = [lock._release_save() for lock in held]  # noqa: SLF001 - as above
     try:
         yield
     finally:

@@ -93,6 +93,7 @@ class SaveQueue:
         closed: Whether nothing is taken any more.
         resting: Whether no save may begin, since the process forks.
         slots: By object, not by session id: a session that waits may get another one.
+        tries: How many tries to save have begun, of a slot or a batch of them.
         size: The sum of the slots' sizes, in bytes.
     """
 
@@ -114,6 +115,7 @@ class SaveQueue:
         self.closed, self.resting = closed, False
         self._limits = limits
         self.slots: Final[dict[int, Slot]] = {}
+        self.tries = 0
         self.size = 0
         self._debounce = debounce
         self._max_wait = max_wait
@@ -250,9 +252,16 @@ class SaveQueue:
             if self._due(slot) > now:
                 self._arm(slot)
                 continue
-            slot.begin(saver, now)
             taken.append(slot)
+        if taken:
+            self.begin(taken, now, saver)
         return taken
+
+    def begin(self, slots: Iterable[Slot], now: float, saver: int) -> None:
+        """Mark slots as being saved, by a thread, in one try."""
+        self.tries += 1
+        for slot in slots:
+            slot.begin(saver, now, self.tries)
 
     def next_due(self) -> float | None:
         """Return when to look again, or None when nothing waits."""
@@ -422,10 +431,10 @@ class Slot:
         """When the oldest change came that is not known to be stored, in seconds."""
         return self._oldest if self.in_flight else self.first
 
-    def begin(self, saver: int, now: float) -> None:
-        """Note that a save begins: what is scheduled from now on is for the next one."""
+    def begin(self, saver: int, now: float, number: int) -> None:
+        """Note that a save begins, in the try of a number: what is scheduled from now on is for the next one."""
         self._oldest, self.queued = self.first if self.dirty else now, self.dirty
-        self.in_flight, self.saver = True, saver
+        self.in_flight, self.saver, self.batch = True, saver, number
         self.dirty = self.urgent = self.discarded = False
         self.not_before = 0.0
         self.begun += 1

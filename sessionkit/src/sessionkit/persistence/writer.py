@@ -214,7 +214,6 @@ class Writer:
                 slots += self._queue.take(self._clock(), limit, get_ident())
                 if not slots:
                     return False
-                self._attempts.begin(slots)
             self._attempts.run(slots, passing)
         except BaseException:  # Ctrl-C too: no session stays in flight behind; raised again
             self._attempts.put_back(slots)
