@@ -21,8 +21,18 @@ from sessionkit.defaults.json import JsonSerializer
 from sessionkit.defaults.msgpack import MsgpackSerializer
 from sessionkit.encoding.codec import Decoded, EncodedParts
 from sessionkit.merge.fields import conflict_of
-from sessionkit.merge.merger import Merger, read_stamps, read_tree, stamp_changes, write_stamps
-from sessionkit.merge.stamps import LIFETIME, NO_STAMP, STAMPS, at, latest
+from sessionkit.merge.merger import Merger
+from sessionkit.merge.stamps import (
+    LIFETIME,
+    NO_STAMP,
+    STAMPS,
+    at,
+    latest,
+    read_stamps,
+    read_tree,
+    stamp_changes,
+    write_stamps,
+)
 from sessionkit.merge.strategies import Merge
 from sessionkit.serializer import Serializer
 from sessionkit.session import UserSession

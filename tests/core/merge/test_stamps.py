@@ -13,9 +13,10 @@ from session_harness.replicas import Clock, Replica
 
 from sessionkit.events import SessionSaved
 from sessionkit.merge.merger import Merger
-from sessionkit.merge.rules import MISSING, merge_value
+from sessionkit.merge.rules import MISSING, RULES, merge_value
 from sessionkit.merge.stamps import (
     NO_STAMPS,
+    UNSTAMPED,
     When,
     at,
     latest,
@@ -30,6 +31,11 @@ MERGER = Merger()
 
 
 # -- trees ---------------------------------------------------------------------
+
+
+def test_a_field_with_a_rule_of_its_own_has_no_stamp() -> None:
+    """Nor has whose a session is, and when it began: no later change of theirs is taken for being later."""
+    assert {*RULES, "user_id", "authenticated", "created_at"} == UNSTAMPED
 
 
 @pytest.mark.parametrize(

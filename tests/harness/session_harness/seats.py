@@ -13,8 +13,7 @@ from session_harness.stores import LANDED
 
 from sessionkit.encoding.codec import SessionCodec
 from sessionkit.errors import SessionKitError, UnavailableError
-from sessionkit.merge.merger import read_stamps, read_tree
-from sessionkit.merge.stamps import at, latest
+from sessionkit.merge.stamps import at, latest, read_stamps, read_tree
 from sessionkit.records import RECENT_SAVES
 from sessionkit.repository.tracks import Track
 from sessionkit.session import UserSession

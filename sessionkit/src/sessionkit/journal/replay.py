@@ -27,7 +27,7 @@ from sessionkit.events import JournalFailed, SessionEvent
 from sessionkit.journal.changes import LineHead, LineState, Parts, SentWrite, Step, thin_out
 from sessionkit.journal.journal import Journal
 from sessionkit.journal.store import JournalLine, take_turn
-from sessionkit.merge.merger import stamp_changes
+from sessionkit.merge.stamps import stamp_changes
 from sessionkit.records import short
 from sessionkit.repository.repository import Repository
 from sessionkit.repository.tracks import LastSeen, Track

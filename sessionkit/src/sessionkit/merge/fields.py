@@ -14,9 +14,8 @@ from sessionkit.encoding.codec import EncodedParts, SessionCodec
 from sessionkit.encoding.parts import PlainPart, from_parts, is_known, path_of, to_parts
 from sessionkit.errors import repr_of
 from sessionkit.merge.absorb import absorb_changes
-from sessionkit.merge.merger import read_stamps, read_tree
 from sessionkit.merge.rules import MISSING, RULES, changed
-from sessionkit.merge.stamps import NO_STAMP, Tree, When, latest
+from sessionkit.merge.stamps import NO_STAMP, Tree, When, latest, read_stamps, read_tree
 from sessionkit.session.fields import from_micros, to_micros
 from sessionkit.session.forms import FORM
 from sessionkit.session.session import UserSession

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Merges encoded sessions, part by part, and stamps what changed in one of them.
+Merges encoded sessions, part by part.
 
 The rules of :mod:`sessionkit.merge.rules` decide, where no policy says otherwise.
 """
@@ -8,7 +8,7 @@ The rules of :mod:`sessionkit.merge.rules` decide, where no policy says otherwis
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -16,36 +16,22 @@ from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
 from sessionkit.encoding.parts import EXTENSION, FIELDS, PlainPart, is_known
 from sessionkit.merge.histories import HISTORIES, bounded, with_others
 from sessionkit.merge.policies import FORMS, Policies
-from sessionkit.merge.rules import RULES, UNSTAMPED, Rule, merge_part, merge_value
+from sessionkit.merge.rules import RULES, Rule, merge_part, merge_value
 from sessionkit.merge.stamps import (
-    LIFETIME,
     NO_STAMP,
     NO_STAMPS,
     STAMPS,
     Tree,
     When,
-    latest,
     merge_stamps,
-    prune,
-    restamp,
+    stamps_of,
+    write_stamps,
 )
 from sessionkit.session.forms import FORM, UNDO
 from sessionkit.session.typed_state import place_of
 
 _COUNTING: Final = frozenset({"profile", "navigation"})
 """Parts that hold counters: two equal changes of a counter are two changes."""
-
-_UNSTAMPED_PARTS: Final = frozenset(
-    name for name, fields in FIELDS.items() if UNSTAMPED.issuperset(fields)
-)
-
-_LARGE: Final = 4_096
-"""Bytes of stamps above which old ones are looked for."""
-
-
-_NO_TIMES: Final[Mapping[str, int]] = {}
-
-_NO_STAMPS: Final[Mapping[str, bytes]] = {}
 
 
 @attrs.frozen
@@ -213,7 +199,7 @@ class _Met(NamedTuple):
 def _sides(
     codec: SessionCodec, states: Sequence[Mapping[str, bytes]], decoded: Decoded
 ) -> list[_Side]:
-    return [*map(_Side, states, _stamps_of(codec, states, decoded))]
+    return [*map(_Side, states, stamps_of(codec, states, decoded))]
 
 
 def _gathered(
@@ -259,136 +245,3 @@ def _path(name: str, *field: str) -> tuple[str, ...]:
         return (FORMS, key, *field)
     # The one field of an extension is its value.
     return place_of(key) or ("extensions", key)
-
-
-# -- stamps of encoded sessions ------------------------------------------------
-
-
-class Changes(NamedTuple):
-    """
-    What was changed in a session, and when.
-
-    Attributes:
-        parts: The fields of the parts that are not what they were, by part name.
-        at: When they were changed, in microseconds since the epoch.
-        inputs: When single inputs were, by key, where it is known.
-    """
-
-    parts: Mapping[str, PlainPart]
-    at: int
-    inputs: Mapping[str, int] = _NO_TIMES
-
-
-def stamped(
-    codec: SessionCodec,
-    before: EncodedParts,
-    after: EncodedParts,
-    changes: Changes,
-    decoded: Decoded | None = None,
-) -> EncodedParts:
-    """
-    Return a session's parts with stamps for what changed in them.
-
-    Args:
-        codec: Decodes what the parts were.
-        before: The parts as they were last seen, with their stamps.
-        after: The parts as they are.
-        changes: What leads from the one to the other.
-        decoded: What is decoded already; remembers what is decoded here.
-    """
-    decoded = Decoded() if decoded is None else decoded
-    # What is not stamped has no tree, and what it was is not asked for.
-    changed = {name: part for name, part in changes.parts.items() if _is_stamped(name)}
-    gone = any(map(is_known, before.keys() - after.keys()))
-    if not changed and not gone:
-        return after
-    [known] = _stamps_of(codec, [before], decoded)
-    trees = decoded.values(codec, [known.get(name) for name in changed])
-    was = decoded.parts(codec, [(name, before.get(name)) for name in changed])
-    new: dict[str, Tree] = {}
-    for (name, part), part_was, tree in zip(changed.items(), was, trees, strict=True):
-        fields = {field: part[field] for field in part if field not in UNSTAMPED}
-        times = {name: changes.inputs} if name == "inputs" else _NO_TIMES
-        before_it = tree or NO_STAMP
-        restamped = restamp(part_was, fields, before_it, changes.at, times)
-        # A tree has at least the stamps of the change; where it is as it was, nothing stamped has changed.
-        if restamped not in (before_it, NO_STAMP):
-            new[name] = restamped
-    stamps = {name: data for name, data in known.items() if name in after}
-    if not new and len(stamps) == len(known) and after.get(STAMPS) == before.get(STAMPS):
-        return after
-    return write_stamps(codec, after, stamps, new, decoded)
-
-
-def _is_stamped(name: str) -> bool:
-    return name not in _UNSTAMPED_PARTS and not name.startswith(UNDO)
-
-
-def stamp_changes(
-    codec: SessionCodec, before: EncodedParts, after: EncodedParts, now: int
-) -> EncodedParts:
-    """
-    Return a session's parts with stamps for what changed in them.
-
-    Args:
-        codec: Decodes the parts that changed.
-        before: The parts as they were last seen, with their stamps.
-        after: The parts as they are.
-        now: Microseconds since the epoch.
-    """
-    changed = [name for name, data in after.items() if before.get(name) != data]
-    return stamped(codec, before, after, Changes(codec.decode_parts(after, changed), now))
-
-
-def read_stamps(codec: SessionCodec, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """Return the stamps of a session's parts, each encoded, by part name."""
-    [stamps] = _stamps_of(codec, [parts], Decoded())
-    return stamps
-
-
-def _stamps_of(
-    codec: SessionCodec, states: Sequence[Mapping[str, bytes]], decoded: Decoded
-) -> list[Mapping[str, bytes]]:
-    found = decoded.values(codec, [parts.get(STAMPS) for parts in states])
-    return [stamps if type(stamps) is dict else _NO_STAMPS for stamps in found]
-
-
-def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
-    """Return the stamps of one part."""
-    [tree] = Decoded().values(codec, [data])
-    return tree or NO_STAMP
-
-
-def write_stamps(
-    codec: SessionCodec,
-    parts: EncodedParts,
-    stamps: Mapping[str, bytes],
-    trees: Mapping[str, Tree],
-    decoded: Decoded,
-) -> EncodedParts:
-    """
-    Return *parts* with the stamps of them.
-
-    Args:
-        codec: Encodes.
-        parts: The parts.
-        stamps: Stamps, each encoded, by part name.
-        trees: Those that are new; of many in one part those that are far older than the latest are left out.
-        decoded: Remembers what is encoded here.
-    """
-    dumps = codec.serializer.dumps
-    written = {name: data for name, data in parts.items() if name != STAMPS}
-    new = dict(stamps)
-    known: list[tuple[bytes, Any]] = []
-    for name, tree in trees.items():
-        kept, data = tree, dumps(tree)
-        if len(data) > _LARGE:
-            kept = prune(tree, latest(tree) - LIFETIME)
-            data = dumps(kept)
-        new[name] = data
-        known.append((data, kept))
-    if new:
-        new = dict(sorted(new.items()))
-        written[STAMPS] = dumps(new)
-        decoded.put(*known, (written[STAMPS], new))
-    return written

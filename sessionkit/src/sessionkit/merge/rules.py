@@ -273,9 +273,6 @@ RULES: Final[Mapping[str, Rule]] = {
 }
 """The rules of fields that have one of their own; all others use :func:`merge_value`."""
 
-UNSTAMPED: Final = frozenset({*RULES, *_OWNER, "created_at"})
-"""Fields that have no stamps: both sides' changes are kept, or it does not matter which was later."""
-
 
 def merge_part(
     base: PlainPart | None,

@@ -6,7 +6,7 @@ A stamp is the moment when a repository first saw the change, in microseconds si
 the epoch, never below the stamp that it replaces. The stamps of a part lie beside
 it in a tree: an int is the stamp of all that there is; a pair is that of most
 entries of a dict, and what is different for some keys. What is not there has none.
-They are stored as a part of their own, which no session sees.
+They are stored as a part of their own, which no session sees: a tree for each part, by its name, encoded.
 
 With the session's ``last_activity`` for a judge, three writers would end
 differently in different orders: a merged session is as active as its last writer,
@@ -15,10 +15,13 @@ not as the change that it took.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from sessionkit.encoding.codec import Decoded, EncodedParts, SessionCodec
+from sessionkit.encoding.parts import FIELDS, PlainPart, is_known
+from sessionkit.session.forms import UNDO
 from sessionkit.values.dicts import DICT_TYPES, of_one_kind
 from sessionkit.values.equality import COMPARED_AT_ONCE, same_stored
 
@@ -40,8 +43,37 @@ Tree = Any
 Times = Mapping[Any, Any]
 """Microseconds since the epoch by key, or such a mapping for what is in an entry."""
 
+UNSTAMPED: Final = frozenset(
+    {
+        "user_id",
+        "authenticated",
+        "created_at",
+        "interaction_count",
+        "page_views",
+        "dirty_forms",
+        "cache_keys",
+        "cache_dependencies",
+        "cache_invalidations",
+        "roles",
+        "permissions",
+        "navigation_history",
+        "saved_data",
+        "snapshots",
+        "redo_snapshots",
+    }
+)
+"""Fields that have no stamps: both sides' changes are kept, by a rule of their own, or it does not matter which was later."""
+
+_UNSTAMPED_PARTS: Final = frozenset(
+    name for name, fields in FIELDS.items() if UNSTAMPED.issuperset(fields)
+)
+
+_LARGE: Final = 4_096
+"""Bytes of stamps above which old ones are looked for."""
+
 _MISSING: Final = object()
 _NO_TIMES: Final[Times] = {}
+_NO_PARTS: Final[Mapping[str, bytes]] = {}
 
 _PAIR: Final = 2
 
@@ -229,3 +261,137 @@ def _split(tree: Tree) -> tuple[int, dict[Any, Tree]]:
 def _join(most: int, others: dict[Any, Tree]) -> Tree:
     kept = {key: tree for key, tree in others.items() if tree != most}
     return [most, kept] if kept else most
+
+
+# -- beside encoded parts ------------------------------------------------
+
+
+class Changes(NamedTuple):
+    """
+    What was changed in a session, and when.
+
+    Attributes:
+        parts: The fields of the parts that are not what they were, by part name.
+        at: When they were changed, in microseconds since the epoch.
+        inputs: When single inputs were, by key, where it is known.
+    """
+
+    parts: Mapping[str, PlainPart]
+    at: int
+    inputs: Times = _NO_TIMES
+
+
+def stamped(
+    codec: SessionCodec,
+    before: EncodedParts,
+    after: EncodedParts,
+    changes: Changes,
+    decoded: Decoded | None = None,
+) -> EncodedParts:
+    """
+    Return a session's parts with stamps for what changed in them.
+
+    Args:
+        codec: Decodes what the parts were.
+        before: The parts as they were last seen, with their stamps.
+        after: The parts as they are.
+        changes: What leads from the one to the other.
+        decoded: What is decoded already; remembers what is decoded here.
+    """
+    decoded = Decoded() if decoded is None else decoded
+    # What is not stamped has no tree, and what it was is not asked for.
+    changed = {name: part for name, part in changes.parts.items() if _is_stamped(name)}
+    gone = any(map(is_known, before.keys() - after.keys()))
+    if not changed and not gone:
+        return after
+    [known] = stamps_of(codec, [before], decoded)
+    trees = decoded.values(codec, [known.get(name) for name in changed])
+    was = decoded.parts(codec, [(name, before.get(name)) for name in changed])
+    new: dict[str, Tree] = {}
+    for (name, part), part_was, tree in zip(changed.items(), was, trees, strict=True):
+        fields = {field: part[field] for field in part if field not in UNSTAMPED}
+        times = {name: changes.inputs} if name == "inputs" else _NO_TIMES
+        before_it = tree or NO_STAMP
+        restamped = restamp(part_was, fields, before_it, changes.at, times)
+        # A tree has at least the stamps of the change; where it is as it was, nothing stamped has changed.
+        if restamped not in (before_it, NO_STAMP):
+            new[name] = restamped
+    stamps = {name: data for name, data in known.items() if name in after}
+    if not new and len(stamps) == len(known) and after.get(STAMPS) == before.get(STAMPS):
+        return after
+    return write_stamps(codec, after, stamps, new, decoded)
+
+
+def _is_stamped(name: str) -> bool:
+    return name not in _UNSTAMPED_PARTS and not name.startswith(UNDO)
+
+
+def stamp_changes(
+    codec: SessionCodec, before: EncodedParts, after: EncodedParts, now: int
+) -> EncodedParts:
+    """
+    Return a session's parts with stamps for what changed in them.
+
+    Args:
+        codec: Decodes the parts that changed.
+        before: The parts as they were last seen, with their stamps.
+        after: The parts as they are.
+        now: Microseconds since the epoch.
+    """
+    changed = [name for name, data in after.items() if before.get(name) != data]
+    return stamped(codec, before, after, Changes(codec.decode_parts(after, changed), now))
+
+
+def read_stamps(codec: SessionCodec, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Return the stamps of a session's parts, each encoded, by part name."""
+    [stamps] = stamps_of(codec, [parts], Decoded())
+    return stamps
+
+
+def stamps_of(
+    codec: SessionCodec, states: Sequence[Mapping[str, bytes]], decoded: Decoded
+) -> list[Mapping[str, bytes]]:
+    """Do as :func:`read_stamps` for several sessions, of which some may be decoded already."""
+    found = decoded.values(codec, [parts.get(STAMPS) for parts in states])
+    return [stamps if type(stamps) is dict else _NO_PARTS for stamps in found]
+
+
+def read_tree(codec: SessionCodec, data: bytes | None) -> Tree:
+    """Return the stamps of one part."""
+    [tree] = Decoded().values(codec, [data])
+    return tree or NO_STAMP
+
+
+def write_stamps(
+    codec: SessionCodec,
+    parts: EncodedParts,
+    stamps: Mapping[str, bytes],
+    trees: Mapping[str, Tree],
+    decoded: Decoded,
+) -> EncodedParts:
+    """
+    Return *parts* with the stamps of them.
+
+    Args:
+        codec: Encodes.
+        parts: The parts.
+        stamps: Stamps, each encoded, by part name.
+        trees: Those that are new; of many in one part those that are far older than the latest are left out.
+        decoded: Remembers what is encoded here.
+    """
+    dumps = codec.serializer.dumps
+    written = {name: data for name, data in parts.items() if name != STAMPS}
+    new = dict(stamps)
+    known: list[tuple[bytes, Any]] = []
+    for name, tree in trees.items():
+        kept, data = tree, dumps(tree)
+        if len(data) > _LARGE:
+            kept = prune(tree, latest(tree) - LIFETIME)
+            data = dumps(kept)
+        new[name] = data
+        known.append((data, kept))
+    if new:
+        new = dict(sorted(new.items()))
+        written[STAMPS] = dumps(new)
+        decoded.put(*known, (written[STAMPS], new))
+    return written

@@ -16,8 +16,7 @@ from sessionkit.encoding.parts import PlainPart
 from sessionkit.errors import ConflictError
 from sessionkit.events import ValueNotRead, ValueNotSaved
 from sessionkit.merge.fields import conflict_of, conflicting_fields
-from sessionkit.merge.merger import Changes, stamp_changes, stamped
-from sessionkit.merge.stamps import STAMPS
+from sessionkit.merge.stamps import STAMPS, Changes, stamp_changes, stamped
 from sessionkit.records import RECENT_SAVES, SessionHead, SessionWrite
 from sessionkit.repository.tracks import Attempt, Owner, ResolvedConflict, SaveContext, Track
 from sessionkit.session.fields import NOTHING, new_save_id, to_micros
