@@ -18,6 +18,7 @@ from sessionkit.encoding.parts import (
     LONGEST_NAME,
     from_parts,
     is_known,
+    misfits,
     path_of,
     to_parts,
     unreadable_fields,
@@ -271,6 +272,31 @@ def test_any_part_is_read_or_refused(value: Any) -> None:
 def test_what_a_session_holds_fits(session: UserSession) -> None:
     """No part that can be read again is refused."""
     assert {} == {name: wrong for name, part in to_parts(session).items() if (wrong := unreadable_fields(name, part))}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "fits", "not_fit"),
+    [
+        ("profile", "created_at", (-62_135_596_800_000_000, 253_402_300_799_999_999), 1),
+        ("profile", "interaction_count", (0, 2**70), True),
+        ("profile", "max_history_size", (0, 1), -1),
+        ("profile", "authenticated", (True, False), 0),
+        ("profile", "user_id", ("", None), b""),
+        ("profile", "dirty_forms", ([], ["f"]), {"f"}),
+        ("inputs", "inputs", ({}, {"a": object()}), OrderedDict()),
+        ("form:f", "save_debounce_ms", (0, 1), -1),
+    ],
+)
+def test_a_field_fits_by_its_type_and_its_bounds(
+    name: str, field: str, fits: tuple[Any, Any], not_fit: Any
+) -> None:
+    """A time is one that a clock can show; a count is 0 or more; an app's own kind of dict is in doubt."""
+    least, most = fits
+    beyond = (least - 1, most + 1) if field == "created_at" else (not_fit,)
+
+    assert [] == misfits({name: {field: least}}) == misfits({name: {field: most}})
+    assert {(name,)} == {tuple(misfits({name: {field: value}})) for value in beyond}
+    assert [] == misfits({name: {"field of a newer release": object()}})
 
 
 def test_fields_that_cannot_be_read_are_named_field_by_field() -> None:

@@ -8,8 +8,9 @@ values (``Any``) pass through untouched; keeping them is the serializer's work.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from types import NoneType
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
@@ -42,6 +43,21 @@ _SETS: Final = (set, frozenset)
 _LISTS: Final = (list, tuple)
 _LISTS_OR_SETS: Final = _LISTS + _SETS
 _TEXT_ALONE: Final = frozenset({str})
+
+_TOLD: Final[Mapping[Any, frozenset[type]]] = {
+    bool: frozenset({bool}),
+    int: frozenset({int}),
+    str: _TEXT_ALONE,
+    str | None: frozenset({str, NoneType}),
+    bytes: frozenset({bytes}),
+    datetime: frozenset({int}),
+    dict[str, Any]: frozenset({dict}),
+}
+"""What values are stored as that need no look inside, by the types of their fields."""
+
+_COUNTS: Final = (0, math.inf)
+_TIMES: Final = tuple(to_micros(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))  # noqa: DTZ901 - made aware
+"""The least and the most that such a number may be."""
 
 
 def to_plain(value: object) -> dict[str, Any]:
@@ -159,19 +175,31 @@ def _is_seldom(field: attrs.Attribute[Any]) -> bool:
 def make_check(cls: type[attrs.AttrsInstance]) -> Callable[[Mapping[str, Any]], bool]:
     """Return a function that tells whether plain fields are surely read as those of a *cls*; in doubt :func:`structure` tells."""
     own = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
-    readers = {field.alias: (_QUICK.get_structure_hook(field.type), field.type) for field in own}
-    counts = {field.alias for field in own if field.validator is COUNT}
+    # Most are of a type that is told at a glance: what every changed part of every save comes by.
+    kinds = {field.alias: _TOLD[field.type] for field in own if field.type in _TOLD}
+    bounds = {field.alias: _TIMES for field in own if field.type is datetime}
+    bounds |= {field.alias: _COUNTS for field in own if field.validator is COUNT}
+    readers = {
+        field.alias: (_QUICK.get_structure_hook(field.type), field.type)
+        for field in own
+        if field.alias not in kinds
+    }
 
     def fit(fields: Mapping[str, Any]) -> bool:
-        try:
-            for field, value in fields.items():
-                if field in readers:
-                    read, kind = readers[field]
-                    read(value, kind)
-                    if field in counts and value < 0:
+        for field, value in fields.items():
+            if field in kinds:
+                if type(value) not in kinds[field]:
+                    return False
+                if field in bounds:
+                    least, most = bounds[field]
+                    if not least <= value <= most:
                         return False
-        except _READ_ERRORS:
-            return False
+            elif field in readers:
+                read, kind = readers[field]
+                try:
+                    read(value, kind)
+                except _READ_ERRORS:
+                    return False
         return True
 
     return fit

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from threading import RLock
 from time import time_ns
 from types import NoneType
@@ -128,17 +129,12 @@ class ChangeTimes:
 def _kept_in_activity(cls: type[T]) -> type[T]:
     """Keep ``interaction_count`` and ``last_activity`` in ``activity``; for attrs both stay fields, where they are."""
     kept = {
-        "interaction_count": property(_count, _set_count),
+        "interaction_count": property(attrgetter("activity.count"), _set_count),
         "last_activity": property(_last, _set_last),
     }
     for name, where in kept.items():
         setattr(cls, name, where)
     return cls
-
-
-def _count(session: Any) -> int:
-    count: int = session.activity.count
-    return count
 
 
 def _set_count(session: Any, count: int) -> None:
