@@ -285,6 +285,9 @@ def test_what_a_session_holds_fits(session: UserSession) -> None:
         ("profile", "dirty_forms", ([], ["f"]), {"f"}),
         ("inputs", "inputs", ({}, {"a": object()}), OrderedDict()),
         ("form:f", "save_debounce_ms", (0, 1), -1),
+        ("form:f", "last_saved", (None, 0), "2026-01-01"),
+        ("form:f", "errors", ({}, {"a": ["wrong"]}), []),
+        ("undo:f", "snapshots", ([], []), {}),
     ],
 )
 def test_a_field_fits_by_its_type_and_its_bounds(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
@@ -51,6 +51,7 @@ _TOLD: Final[Mapping[Any, frozenset[type]]] = {
     str | None: frozenset({str, NoneType}),
     bytes: frozenset({bytes}),
     datetime: frozenset({int}),
+    datetime | None: frozenset({int, NoneType}),
     dict[str, Any]: frozenset({dict}),
 }
 """What values are stored as that need no look inside, by the types of their fields."""
@@ -175,34 +176,45 @@ def _is_seldom(field: attrs.Attribute[Any]) -> bool:
 def make_check(cls: type[attrs.AttrsInstance]) -> Callable[[Mapping[str, Any]], bool]:
     """Return a function that tells whether plain fields are surely read as those of a *cls*; in doubt :func:`structure` tells."""
     own = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
-    # Most are of a type that is told at a glance: what every changed part of every save comes by.
+    # Most are told at a glance: each changed part of each save comes by.
     kinds = {field.alias: _TOLD[field.type] for field in own if field.type in _TOLD}
-    bounds = {field.alias: _TIMES for field in own if field.type is datetime}
+    bounds = {field.alias: _TIMES for field in own if datetime in _types_in(field.type)}
     bounds |= {field.alias: _COUNTS for field in own if field.validator is COUNT}
     readers = {
-        field.alias: (_QUICK.get_structure_hook(field.type), field.type)
+        field.alias: (_QUICK.get_structure_hook(field.type), field.type, _held_in(field.type))
         for field in own
         if field.alias not in kinds
     }
 
     def fit(fields: Mapping[str, Any]) -> bool:
         for field, value in fields.items():
-            if field in kinds:
-                if type(value) not in kinds[field]:
+            told = kinds.get(field)
+            if told is not None:
+                if type(value) not in told:
                     return False
-                if field in bounds:
+                if field in bounds and value is not None:
                     least, most = bounds[field]
                     if not least <= value <= most:
                         return False
             elif field in readers:
-                read, kind = readers[field]
-                try:
-                    read(value, kind)
-                except _READ_ERRORS:
-                    return False
+                read, kind, container = readers[field]
+                if not (type(value) is container and not value):
+                    try:
+                        read(value, kind)
+                    except _READ_ERRORS:
+                        return False
         return True
 
     return fit
+
+
+def _types_in(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _held_in(kind: Any) -> type:
+    """Return what values of a type of list, set or dict are stored in."""
+    return dict if get_origin(kind) is dict else list
 
 
 # -- how each type of field is read and written --------------------------------
