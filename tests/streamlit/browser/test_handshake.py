@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,20 @@ def test_the_component_is_told_only_news(
     assert told[-1]["page"]["shown"]["city"] != told[-2]["page"]["shown"]["city"]
     assert told[-1]["run"] > told[-2]["run"]
     assert drawn is browser.connection_of(tab).page.component
+
+
+def test_the_component_loads_no_library_of_tables(tmp_path: Path) -> None:
+    """Streamlit loads pandas to look for tables in what a component is told: the first page of a process would wait a second for it."""
+    script = "import sessionkit\nsessionkit.bootstrap_session()\n"
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest;"
+        f"page = AppTest.from_string({script!r}).run(timeout=60); assert not page.exception;"
+        "print([name for name in ('numpy', 'pandas', 'pyarrow') if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own text, no shell
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "[]" == done.stdout.strip()
 
 
 def test_the_component_stays_on_the_page_with_all_that_is_its_own(browser: Any, page: Page) -> None:

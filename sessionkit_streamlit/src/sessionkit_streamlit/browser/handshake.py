@@ -40,7 +40,7 @@ KEY: Final = f"{PREFIX}_browser"
 _SCRIPT: Final = (
     GUARD
     + """
-export default function ({ data, setStateValue, setTriggerValue }) {
+export default function ({ data: [data], setStateValue, setTriggerValue }) {
   const S = (window.__sessionkit ??= { turn: 0, found: 0, drawn: 0, run: 0, ticket: null });
   S.say = setTriggerValue;
   S.page = data.page;
@@ -114,7 +114,10 @@ export default function ({ data, setStateValue, setTriggerValue }) {
   };
   if (have && have !== data.token && !data.replaced.includes(digest(have))) {
     if (data.leave) leave();
-    else setStateValue("token", have); // whoever came first wins, so tabs opened at once agree
+    else if (S.reported !== data.run) { // once a run: Streamlit runs the script each time that it is told
+      S.reported = data.run;
+      setStateValue("token", have); // whoever came first wins, so tabs opened at once agree
+    }
     return;
   }
   if (have && have !== data.token && have !== S.kept) {
@@ -216,12 +219,13 @@ def mount(  # noqa: PLR0913 - all that the browser is told
 
 
 def _tell(page: Page, run: ScriptRunContext, told: dict[str, Any]) -> bool:
-    if page.component is not None and send_again(run, page.component, json.dumps(told)):
+    if page.component is not None and send_again(run, page.component, json.dumps([told])):
         return True
 
     def call() -> None:
         with aside():
-            _component()(key=KEY, data=told, height=1, **_ON)
+            # In a list: in a dictionary Streamlit looks for tables, and loads pandas to know one.
+            _component()(key=KEY, data=[told], height=1, **_ON)
 
     page.component = draw(run, KEY, call)
     return True
