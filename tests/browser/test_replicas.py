@@ -86,6 +86,39 @@ def test_half_typed_text_survives(replicas: Replicas, visitor: Visitor) -> None:
     desk.stored(name="Ada Lovelace")
 
 
+def test_a_click_that_is_quicker_than_the_rebuild(replicas: Replicas, visitor: Visitor) -> None:
+    """The first thing that the new replica hears of is a click: its callback is called, once, on the state as it was."""
+    visitor.context.add_init_script(NO_RESYNC)
+    desk = visitor.open(replicas.proxy.url)
+    desk.count_to(1)
+    visitor.open(replicas.first.url).stored(count="1")
+    before = desk.value("connection")
+    replicas.proxy.move_to(1)
+    # As below: there is nothing to wait for.
+    desk.page.wait_for_timeout(4000)
+    assert before == desk.value("connection")
+    desk.click("Count")
+    desk.shows("count=2", "runs=2")
+    desk.stored(count="2")
+
+
+def test_a_form_handed_in_before_the_rebuild(replicas: Replicas, visitor: Visitor) -> None:
+    """What was filled in arrives with the press of its button, though the browser clears the form."""
+    visitor.context.add_init_script(NO_RESYNC)
+    desk = visitor.open(replicas.proxy.url)
+    desk.count_to(1)
+    visitor.open(replicas.first.url).stored(count="1")
+    before = desk.value("connection")
+    replicas.proxy.move_to(1)
+    desk.page.wait_for_timeout(4000)
+    assert before == desk.value("connection")
+    desk.field("Remark").fill("in time")
+    desk.click("Hand in")
+    desk.shows("remark=in time", "runs=2")
+    desk.holds("Remark", "")
+    desk.stored(remark="in time", count="1")
+
+
 def test_what_the_user_just_typed_wins(replicas: Replicas, visitor: Visitor) -> None:
     """
     The first thing that the new replica hears of is an edit: it is not overwritten by the restore.

@@ -449,6 +449,7 @@ class Page:
         arrival: The share link that the tab was opened by, or None.
         link: The share link that was made in this tab last, and the copy that it opens, or None.
         spent: The parameters that the browser is to take out of the page's address.
+        early: What the user pressed before the page was drawn by this connection: served after that.
     """
 
     run: ref[ScriptRunContext] | None = None
@@ -467,6 +468,7 @@ class Page:
     arrival: Arrival | None = None
     link: tuple[str, str] | None = attrs.field(default=None, repr=False)
     spent: frozenset[str] = frozenset()
+    early: list[Any] = attrs.field(factory=list, repr=False)
 
     def serves(self, run: ScriptRunContext) -> bool:
         """Return whether a run that is under way has bootstrapped; one context may serve several, one after the other."""

@@ -35,6 +35,7 @@ from sessionkit_streamlit.internals.state import context, peek
 from sessionkit_streamlit.internals.widgets import to_keep
 from sessionkit_streamlit.notices.author_notice import warn_of_late_bootstrap, warn_of_no_widget
 from sessionkit_streamlit.notices.save_status import look_after_lines, only_lines_ran
+from sessionkit_streamlit.tabs.early_clicks import serve_early, set_early_aside
 from sessionkit_streamlit.tabs.lifecycle import flush_on_release
 from sessionkit_streamlit.tabs.runs import runs
 from sessionkit_streamlit.tabs.tabs import open_tabs
@@ -232,6 +233,7 @@ class StreamlitHost:
             st.stop()  # nothing of the page that is left counts
         if not page.sees_ends and connection.session is session:
             run_finished(run)
+        set_early_aside(page, run)
         connection.keeper = gate.keeper = keeper
         if page.run is not None:
             long_lived.set_apart()
@@ -427,6 +429,7 @@ def run_finished(run: ScriptRunContext) -> None:
     connection.is_loading = False
     connection.page.has_ended |= connection.page.serves(run)
     open_tabs.ended(connection.page.tab, run)
+    serve_early(connection.page, run)
     session, keeper = connection.live_session, connection.keeper
     if session is None or keeper is None:
         return

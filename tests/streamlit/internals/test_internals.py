@@ -127,7 +127,7 @@ def test_a_tab_of_the_server_has_what_is_used() -> None:
     """The same for what only a running server has."""
     for owner, names in (
         (Runtime, ("_session_mgr",)),
-        (AppSession, ("_scriptrunner", "_browser_queue", "_client_state")),
+        (AppSession, ("_scriptrunner", "_browser_queue", "_client_state", "_session_state")),
         (ActiveSessionInfo, ("session",)),
     ):
         source = inspect.getsource(owner)

@@ -11,7 +11,10 @@ import attrs
 import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.state.common import WidgetMetadata
+from streamlit.runtime.state.session_state import SessionState
 
 from sessionkit_streamlit.internals import rerun
 from sessionkit_streamlit.internals.guard import moved
@@ -27,6 +30,7 @@ class Server:
     _client_state: ClientState = attrs.field(
         factory=lambda: ClientState(query_string="the address")
     )
+    _session_state: SessionState = attrs.field(factory=SessionState)
     reran: list[ClientState] = attrs.field(factory=list)
     here: bool = True
 
@@ -58,6 +62,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(rerun.runtime, "exists", lambda: True)
     monkeypatch.setattr(rerun.runtime, "get_instance", lambda: server)
     monkeypatch.setattr(rerun, "_FIRST_LOOK", 0.001)
+    button = WidgetMetadata("button", bool, bool, "trigger_value")
+    server._session_state._new_widget_state.set_widget_metadata(button)
     moved.cache_clear()
     return server
 
@@ -91,6 +97,23 @@ def test_a_fragment_reruns(server: Server) -> None:
         asked.is_auto_rerun,
     )
     assert not server._client_state.fragment_id
+
+
+def test_a_rerun_for_what_was_pressed(server: Server) -> None:
+    """As the browser would ask for it; for what is not on the page there is none."""
+    button, gone = (WidgetState(id=name, trigger_value=True) for name in ("button", "gone"))
+
+    async def run() -> None:
+        server.eventloop = asyncio.get_running_loop()
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=[gone])
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=[gone, button])
+        await asyncio.sleep(0.02)
+
+    asyncio.run(run())
+    (asked,) = server.reran
+    assert ("the address", [button]) == (asked.query_string, [*asked.widget_states.widgets])
+    assert rerun.by_browser(asked)
+    assert not server._client_state.widget_states.widgets
 
 
 def test_a_busy_tab_waits(server: Server) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streamlit import runtime
@@ -63,7 +63,11 @@ def by_browser(request: Any) -> bool:  # noqa: ANN401 - Streamlit's
 
 
 def rerun_when_idle(
-    tab: str, wanted: Callable[[], bool], after: float, fragment: str | None = None
+    tab: str,
+    wanted: Callable[[], bool],
+    after: float,
+    fragment: str | None = None,
+    pressed: Sequence[Any] = (),
 ) -> bool:
     """
     Have a tab rerun as soon as it is idle; callable from any thread, never blocks.
@@ -78,6 +82,8 @@ def rerun_when_idle(
         wanted: Asked on Streamlit's event loop right before the rerun begins.
         after: Seconds to wait first.
         fragment: What Streamlit calls the fragment that alone is to run; None for the whole script.
+        pressed: States of widgets that the rerun is to serve, and as which it is the user's: as far as they are on the
+            page by then; where none is there is no rerun.
 
     Returns:
         False when there is no way to do it.
@@ -85,7 +91,7 @@ def rerun_when_idle(
     loop = _loop()
     if loop is None:
         return False
-    rerun = _Rerun(loop, tab, wanted, fragment)
+    rerun = _Rerun(loop, tab, wanted, fragment, pressed)
     try:
         loop.call_soon_threadsafe(loop.call_later, after, rerun.attempt, _FIRST_LOOK)
     except RuntimeError:  # the loop is closed: the server ends
@@ -109,6 +115,7 @@ class _Rerun(NamedTuple):
     tab: str
     wanted: Callable[[], bool]
     fragment: str | None
+    pressed: Sequence[Any]
 
     def attempt(self, patience: float) -> None:
         """Request it now if the tab is idle, else look again after some seconds."""
@@ -118,7 +125,8 @@ class _Rerun(NamedTuple):
             later = min(patience * 1.5, _LATER_LOOKS)
             self.loop.call_later(patience, self.attempt, later)
         elif self.wanted() and busy is not None:
-            _request(session, self.fragment)  # a tab that is gone asks itself when it comes back
+            # A tab that is gone asks itself when it comes back.
+            _request(session, self.fragment, self.pressed)
 
 
 def is_connected(tab: str) -> bool:
@@ -155,14 +163,21 @@ def _is_busy(session: Any) -> bool | None:  # noqa: ANN401 - Streamlit's
     return guarded(waits, "AppSession._browser_queue", _EFFECT, otherwise=None)
 
 
-def _request(session: Any, fragment: str | None) -> None:  # noqa: ANN401 - Streamlit's
+def _request(session: Any, fragment: str | None, pressed: Sequence[Any]) -> None:  # noqa: ANN401 - Streamlit's
     def ask() -> None:
         # The page and the address as they are, and no widget's value: Streamlit keeps what it has.
         asked = session._client_state  # noqa: SLF001
-        if fragment is not None:
+        if fragment is not None or pressed:
             asked = type(asked)()
             asked.CopyFrom(session._client_state)  # noqa: SLF001
+        if fragment is not None:
             asked.fragment_id, asked.is_auto_rerun = fragment, True
+        if pressed:
+            known = session._session_state._new_widget_state.widget_metadata  # noqa: SLF001
+            drawn = [one for one in pressed if one.id in known]
+            if not drawn:
+                return
+            asked.widget_states.widgets.extend(drawn)
         session.request_rerun(asked)
 
     guarded(ask, "AppSession.request_rerun", _EFFECT, otherwise=None)

@@ -12,21 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sessionkit.values.equality import content
 from sessionkit_streamlit.internals.element_ids import era_of
 from sessionkit_streamlit.internals.guard import MOVED, guarded, moved
-from sessionkit_streamlit.internals.state import MISSING, raw
+from sessionkit_streamlit.internals.state import MISSING, PREFIX, raw
 
 if TYPE_CHECKING:
     from streamlit.runtime.scriptrunner import ScriptRunContext
 
 _AS_IT_IS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value"})
-_MOMENTARY: Final = frozenset(
-    {
-        "trigger_value",
-        "string_trigger_value",
-        "json_trigger_value",
-        "chat_input_value",
-        "file_uploader_state_value",
-    }
+_PRESSED: Final = frozenset(
+    {"trigger_value", "string_trigger_value", "json_trigger_value", "chat_input_value"}
 )
+_MOMENTARY: Final = _PRESSED | {"file_uploader_state_value"}
 
 
 class Taken(NamedTuple):
@@ -91,6 +86,33 @@ def sent_triggers(run: ScriptRunContext, key: str) -> list[dict[str, Any]]:
         return guarded(read, "SessionState._new_widget_state", effect, otherwise=[])
     except ValueError:  # no JSON: whoever sent this is no page of ours
         return []
+
+
+def take_early(run: ScriptRunContext) -> list[Any]:
+    """
+    Take out of the latest request what was pressed on widgets that the connection has not drawn yet, and return it.
+
+    A tab that finds another server, or its own after a restart, shows buttons that are not known there. Streamlit
+    calls the callbacks of a request before its run, and of such a widget it knows none: it would be lost.
+
+    Returns:
+        What Streamlit calls their states, without those of our own part of the page.
+    """
+
+    def read() -> list[Any]:
+        with run.session_state._lock:  # noqa: SLF001
+            sent = raw(run)._new_widget_state  # noqa: SLF001
+            unknown = (
+                sent.states.keys() - sent.widget_metadata.keys()
+            )  # at each rerun: none, as a rule
+            states = [sent.get_serialized(name) for name in sorted(unknown) if PREFIX not in name]
+            early = [one for one in states if one and one.WhichOneof("value") in _PRESSED]
+            for one in early:
+                del sent.states[one.id]
+            return early
+
+    effect = "the callback of a button that is pressed before its page was drawn anew is not called"
+    return guarded(read, "SessionState._new_widget_state", effect, otherwise=[])
 
 
 def _loaded(text: str) -> Any:  # noqa: ANN401 - whatever the JSON says
