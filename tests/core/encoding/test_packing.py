@@ -21,6 +21,7 @@ from sessionkit.encoding.packing import (
     Patch,
     StoredPart,
     cut_out,
+    difference,
     differences,
     free_number,
     has_patches,
@@ -32,6 +33,7 @@ from sessionkit.encoding.packing import (
     read_patch,
     read_patches,
     seal,
+    spliced,
     unpack,
     unseal,
     write_patch,
@@ -148,6 +150,29 @@ def test_what_was_patched_is_what_it_became(versions: list[bytes]) -> None:
         patches.append(read_patch(write_patch(patch)))
 
         assert after == patched(versions[0], patches)
+
+
+@given(histories())
+def test_one_splice_makes_the_one_of_the_other(versions: list[bytes]) -> None:
+    """Looked for anew, or first where an earlier one was."""
+    near = difference(versions[0], versions[-1])
+    for version in versions:
+        for splice in (
+            difference(versions[0], version),
+            difference(versions[0], version, near),
+        ):
+            assert version == spliced(versions[0], splice)
+
+
+@pytest.mark.parametrize("place", [0, 1, 5_000, 19_999])
+def test_one_splice_holds_little_more_than_what_changed(place: int) -> None:
+    """Wherever it is: what else is in it is sooner written than found."""
+    before = b"".join(b"%05d" % number for number in range(4_000))
+    after = before[:place] + b"another text" + before[place + 1 :]
+    begin, end, new = difference(before, after)
+
+    assert begin <= place < end
+    assert len(new) < len(b"another text") + 2 * 32
 
 
 def test_a_patch_holds_what_changed() -> None:

@@ -61,7 +61,7 @@ class JournaledProcess:
         self.journal = Journal(
             folder,
             codec=lambda: codec,
-            tracks=lambda: self._tracks,
+            tracks=self._tracks,
             now=now,
             emit=self.events.append,
             fsync=fsync,

@@ -61,6 +61,9 @@ _BLOCK: Final = 64
 _STRIDE: Final = 8_192
 """Bytes that are compared at once."""
 
+_GRAIN: Final = 32
+"""Bytes that are written again rather than looked through for the first or last that is another."""
+
 _NEAR: Final = 512
 """Bytes that are written rather than looked through for what in them is the same."""
 
@@ -214,7 +217,7 @@ def may_patch(data: bytes, stored: StoredPart) -> bool:
 
 def difference(before: bytes, after: bytes, near: Splice | None = None) -> Splice:
     """
-    Return one splice that makes *after* of *before*.
+    Return one splice that makes *after* of *before*; a few bytes longer than it must be, as those are sooner written than found.
 
     Args:
         before: What is there.
@@ -223,15 +226,12 @@ def difference(before: bytes, after: bytes, near: Splice | None = None) -> Splic
     """
     if near is not None:
         begin, end, _ = near
-        same = len(before) - end
-        if (
-            before[:begin] == after[:begin]
-            and before[end:] == after[max(begin, len(after) - same) :]
-        ):
-            return begin, end, after[begin : len(after) - same]
+        new_end = len(after) - (len(before) - end)
+        if new_end >= begin and after.startswith(before[:begin]) and after.endswith(before[end:]):
+            return begin, end, after[begin:new_end]
     most = min(len(before), len(after))
-    begin = _same_from(before, after, 0, 0, most)
-    same = _same_until(before, after, len(before), len(after), most - begin)
+    begin = _same_from(before, after, 0, 0, most, _GRAIN)
+    same = _same_until(before, after, len(before), len(after), most - begin, _GRAIN)
     return begin, len(before) - same, after[begin : len(after) - same]
 
 
@@ -270,10 +270,12 @@ def _add_differences(
     found.append((begin, end, after[new_begin:new_end]))
 
 
-def _same_from(one: bytes, other: bytes, begin: int, there: int, most: int) -> int:
-    """Return how many bytes, at *most*, are the same from these places on."""
+def _same_from(  # noqa: PLR0913, PLR0917 - two places, and how to look
+    one: bytes, other: bytes, begin: int, there: int, most: int, least: int = 1
+) -> int:
+    """Return how many bytes, at *most*, are the same from these places on; steps are of that many, at *least*."""
     same, step = 0, min(_STRIDE, 1 << most.bit_length() >> 1)
-    while step:
+    while step >= least:
         while same + step <= most and (
             one[begin + same : begin + same + step] == other[there + same : there + same + step]
         ):
@@ -282,10 +284,12 @@ def _same_from(one: bytes, other: bytes, begin: int, there: int, most: int) -> i
     return same
 
 
-def _same_until(one: bytes, other: bytes, end: int, there: int, most: int) -> int:
-    """Return how many bytes, at *most*, are the same before these places."""
+def _same_until(  # noqa: PLR0913, PLR0917 - two places, and how to look
+    one: bytes, other: bytes, end: int, there: int, most: int, least: int = 1
+) -> int:
+    """Return how many bytes, at *most*, are the same before these places; steps are of that many, at *least*."""
     same, step = 0, min(_STRIDE, 1 << most.bit_length() >> 1)
-    while step:
+    while step >= least:
         while same + step <= most and (
             one[end - same - step : end - same] == other[there - same - step : there - same]
         ):

@@ -10,6 +10,7 @@ once what a part was before it changed, and then, of a large one, the bytes that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -21,6 +22,7 @@ from sessionkit.encoding.packing import Splice, difference, spliced
 from sessionkit.encoding.parts import is_known
 from sessionkit.merge.stamps import STAMPS
 from sessionkit.records import SessionHead, short_repr
+from sessionkit.session.fields import to_micros
 from sessionkit.session.plain import STORED, structure
 
 T = TypeVar("T")
@@ -181,11 +183,13 @@ def unpack(data: bytes, kind: type[T]) -> T:
 
 def pack_head(head: LineHead, base: Parts | None) -> bytes:
     """Return the bytes of the head of a line whose changes have the rest of *base*."""
+    plain = STORED.unstructure(head)
     sent = head.sent
     if sent is not None:
-        sent = SentWrite(sent.head, *_apart(sent.parts, base, _NO_PATCHES))
-    stamps = None if base is None else stamps_of(base)
-    return ormsgpack.packb(STORED.unstructure(attrs.evolve(head, base=stamps, sent=sent)))
+        parts, patches = _apart(sent.parts, base, _NO_PATCHES)
+        plain["sent"] |= {"parts": parts, "patches": patches}
+    plain["base"] = None if base is None else stamps_of(base)
+    return ormsgpack.packb(plain)
 
 
 def pack_change(  # noqa: PLR0913 - each is another fact about one change
@@ -355,7 +359,7 @@ class SessionView:
     Attributes:
         session_id: Its id.
         serializer: The name of what encoded it.
-        created_at: When it began, in microseconds since the epoch.
+        created_at: When it began.
         save_id: The save that it was last stored by, or None.
         ours: Its parts.
         base: What its changes rest on; None when that is unknown.
@@ -365,7 +369,7 @@ class SessionView:
 
     session_id: str = attrs.field(repr=short_repr)
     serializer: str
-    created_at: int
+    created_at: datetime
     save_id: str | None
     ours: EncodedParts
     base: EncodedParts | None
@@ -390,11 +394,13 @@ class SessionView:
             changed = {
                 name: data
                 for name, data in ours.items()
-                if base.get(name) != data and is_known(name)
+                if data != base.get(name) and is_known(name)
             }
-        removed = (base or {}).keys() - ours.keys()
-        names = removed if sent is None else removed | sent.parts.keys()
-        changed.update({name: ours.get(name) for name in names if is_known(name)})
+        names = (base or {}).keys() - ours.keys()
+        if sent is not None:
+            names |= sent.parts.keys()
+        if names:
+            changed.update({name: ours.get(name) for name in names if is_known(name)})
         return changed
 
     def send(self, head: SessionHead, also: Iterable[str]) -> SentWrite:
@@ -407,7 +413,7 @@ class SessionView:
         return LineHead(
             session_id=self.session_id,
             serializer=self.serializer,
-            created_at=self.created_at,
+            created_at=to_micros(self.created_at),
             save_id=self.save_id,
             known=self.known,
             foreign=self.foreign,
@@ -494,8 +500,9 @@ class Recorded:
             at: Microseconds since the epoch.
             sent: A write whose answer is not known.
         """
-        over = sorted(self.ours.keys() - ours.keys())
-        parts = unlike(ours, self.ours)
+        said = self.ours
+        parts = unlike(ours, said)
+        over = [] if said.keys() <= ours.keys() else sorted(said.keys() - ours.keys())
         base, after, patches, change = self.base, self.after, self.patches, None
         if parts or over:
             first = () if base is None else [name for name in parts if name not in base]

@@ -77,7 +77,7 @@ class Journal:
         folder: Path,
         *,
         codec: Callable[[], SessionCodec],
-        tracks: Callable[[], Tracks],
+        tracks: Tracks,
         now: Callable[[], datetime],
         emit: Callable[[SessionEvent], None],
         fsync: bool = False,
@@ -88,7 +88,7 @@ class Journal:
         Args:
             folder: Made with the first record if it is not there.
             codec: Returns what encodes sessions.
-            tracks: Returns what is known of live sessions.
+            tracks: What is known of live sessions.
             now: Returns the present moment, aware.
             emit: Takes events.
             fsync: Whether the disk must hold a record before it counts.
@@ -137,11 +137,11 @@ class Journal:
         self.keep(session)
 
     def _keep(self, session: UserSession) -> JournalFile:
-        codec, tracks = self._codec(), self._tracks()
+        codec = self._codec()
         # The session's lock orders those who keep it, and no one takes in what others
         # changed meanwhile; a save that lands meanwhile has its say before us or after.
         with session.lock:
-            track = tracks.get(session) or new_track(codec, session)
+            track = self._tracks.get(session) or new_track(codec, session)
             ours = codec.encode(session, track.last_known, held=held_parts(session)).parts
             at = to_micros(self._now())
             with self._lock:
@@ -150,7 +150,9 @@ class Journal:
                 live.seen = track.last
                 file = self._own_file()
                 view = view_of(session, track, ours, codec.name)
-                self._write([(live, news_when_kept(live, view, file, at))])
+                news = news_when_kept(live, view, file, at)
+                if news is not None:
+                    self._write([(live, news)])
         if removed is not None:
             self._failed(
                 OSError(f"{removed} was removed; changes are recorded in a new file"), None
@@ -206,15 +208,15 @@ class Journal:
         try:
             with self._lock:
                 entries = [(self._entry(save.session), save) for save in saves]
-                files = self._write([(live, news(live, save)) for live, save in entries])
+                found = [(live, new) for live, save in entries if (new := news(live, save))]
+                files = self._write(found)
             for file in files:
                 file.sync()
         except Exception as error:  # noqa: BLE001 - a save must not fail for its safety net
             self._failed(error, None)
 
-    def _write(self, all_news: Sequence[tuple[LiveEntry, News | None]]) -> Iterable[JournalFile]:
+    def _write(self, found: Sequence[tuple[LiveEntry, News]]) -> Iterable[JournalFile]:
         """Write what is new of sessions, a file at a time, and note in their entries that it is there; return the files."""
-        found = [(live, news) for live, news in all_news if news is not None]
         by_file: dict[JournalFile, list[LineWrite]] = {}
         for _, news in found:
             for write in news.writes:
@@ -228,7 +230,8 @@ class Journal:
             raise
         for live, news in found:
             live.line, live.recorded = news.line, news.recorded
-            live.former = [line for line in live.former if not line.done]
+            if live.former:
+                live.former = [line for line in live.former if not line.done]
             if live.line is not None and _is_long(live.line):
                 self._shorten(live, live.line)
         if found:
@@ -519,7 +522,7 @@ def view_of(session: UserSession, track: Track, ours: EncodedParts, serializer: 
     return SessionView(
         session_id=session.session_id,
         serializer=serializer,
-        created_at=to_micros(session.created_at),
+        created_at=session.created_at,
         save_id=session.save_id,
         ours=ours,
         base=track.base,
@@ -614,13 +617,14 @@ def _begun(  # noqa: PLR0913 - each is another fact about one line
     if line is None or line.done or line.session_id != view.session_id:
         line = file.new_line(view.session_id)
     base, head = view.base_of(ours), view.head(sent)
-    first, after = ours, {}
+    first, after, names = ours, {}, list(ours)
     if sent is not None:
         first = unlike(sent.parts, {})
         after = unlike(ours, first)
-        base = view.base_of(ours.keys() | first.keys())
+        names = [*ours.keys() | first.keys()]
+        base = view.base_of(names)
         head = attrs.evolve(head, sent_place=1)
-    begun, patches = pack_change(at, first, base, first=ours.keys() | first.keys())
+    begun, patches = pack_change(at, first, base, first=names)
     records = {0: pack_head(head, base), 1: begun}
     if after:
         records[2], patches = pack_change(at, after, base)

@@ -303,8 +303,7 @@ class JournalFile:
             if is_anew and line.place:
                 drops.append((begin, begin + _PLACES - 1))
             for place, data in records.items():
-                key = begin + place
-                rows.append((key, _checksum(key, data), data))
+                rows.append((begin + place, _checksum(begin + place, data), data))
         self._run(drops, rows)
         self._written += 1
         self._stale = True
@@ -317,7 +316,7 @@ class JournalFile:
         execute = self._connection.execute
         try:
             if not drops and len(rows) in _PUTS:  # one statement is a transaction by itself
-                execute(_PUTS[len(rows)], [value for row in rows for value in row])
+                execute(_PUTS[len(rows)], rows[0] if len(rows) == 1 else rows[0] + rows[1])
                 return
             execute("BEGIN")
             for drop in drops:

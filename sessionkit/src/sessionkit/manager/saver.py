@@ -246,7 +246,7 @@ def _make_recovery(store: Store, now: Callable[[], datetime]) -> JournalRecovery
     journal = Journal(
         settings.journal,
         codec=cache(lambda: assembly.codec(serializer)),
-        tracks=lambda: assembly.tracks(name),
+        tracks=assembly.tracks(name),
         now=now,
         emit=store.emit,
         fsync=settings.journal_fsync,
