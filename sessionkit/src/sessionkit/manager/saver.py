@@ -141,10 +141,11 @@ class BackgroundSaver:
         if not isinstance(session, UserSession):
             SESSION.check(session)
         session.unused = False  # whoever asks means it, whatever is in there
-        ask_for_forms(session)
+        if session.form_states:
+            ask_for_forms(session)
         if not immediate:
             self.queue(session)
-        elif self._live.is_saved(session):
+        elif self._live.all_saved or self._live.is_saved(session):
             session.change_times.others = self._nanoseconds()
             self.persistence.save_now(session)
         else:
@@ -279,14 +280,14 @@ class RepositorySaver:
     def save(self, session: UserSession) -> SaveOutcome:
         """Save one session."""
         repository = self.store.if_open or self.store.repository
-        before, error = session.save_id, None
+        before = session.save_id
         try:
             repository.save(session, whole=False)  # whoever waits has asked for the forms
         except PartlySavedError as partly:
-            error = partly
-        if error is None:
+            return SaveOutcome(partly, wrote=session.save_id != before)
+        if session.held_by:
             self._follow_devices(repository, session)
-        return _outcome(session, error, before)
+        return NOTHING_TO_SAVE if session.save_id == before else SAVED
 
     def save_many(self, sessions: Sequence[UserSession]) -> list[SaveOutcome]:
         """Save a batch; nothing is stored of those in which nothing was done."""
@@ -298,11 +299,13 @@ class RepositorySaver:
         repository, before = self.store.repository, [session.save_id for session in sessions]
         errors = repository.save_many(sessions, whole=False)
         for session in sessions:
-            self._follow_devices(repository, session)
+            if session.held_by:
+                self._follow_devices(repository, session)
         return list(map(_outcome, sessions, errors, before))
 
     def _follow_devices(self, repository: Repository, session: UserSession) -> None:
-        if session.held_by and repository.struck_off(session):
+        """Have a session go on without those who have this object, if they were struck off elsewhere."""
+        if repository.struck_off(session):
             self.part_from_struck_off(session)
 
     def failed(self, session: UserSession, error: Exception, *, retrying: bool) -> None:

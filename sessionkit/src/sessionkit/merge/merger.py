@@ -115,7 +115,8 @@ class Merger:
                 data[name], stamps[name] = others, others_at
             elif mine != others or mine_at != others_at or self._counts(name):
                 met.append(name)
-        for name in [name for name in met if not is_known(name)]:  # as a newer release has it
+        newer = [name for name in met if name not in FIELDS and not is_known(name)]
+        for name in newer:  # as a newer release has it
             data[name], stamps[name] = theirs.parts.get(name), theirs.stamps.get(name)
             met.remove(name)
         return data, stamps, met

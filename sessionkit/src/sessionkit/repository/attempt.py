@@ -222,7 +222,7 @@ def encode_live(context: SaveContext, session: UserSession, track: Track) -> Enc
         times = session.change_times
         inputs = {key: at // 1000 for key, at in times.inputs.items()} if times.inputs else {}
         now = times.others // 1000 or to_micros(context.now())
-        held = held_parts(session)
+        held = held_parts(session) if session.form_states else NOTHING
         marked = _held_from_now(context.codec, last, held) if held else {}
         known = last
         if marked:

@@ -183,7 +183,7 @@ class Repository:
         """
         if not isinstance(session, UserSession):
             SESSION.check(session)  # says what is wrong
-        if whole:
+        if whole and session.form_states:
             ask_for_forms(session)
         context = self._context
         if strategy is not None:

@@ -248,6 +248,7 @@ class SaveContext:
         now: Returns the present moment, aware.
         emit: Takes events.
         observer: Told of writes before they are sent, and of what became of them; None for nobody.
+        strategy_name: What events call the strategy.
     """
 
     storage: Storage
@@ -261,10 +262,10 @@ class SaveContext:
     now: Callable[[], datetime]
     emit: Callable[[SessionEvent], None]
     observer: SaveObserver | None = None
+    strategy_name: str = attrs.field(init=False)
 
-    @property
-    def strategy_name(self) -> str:
-        """What events call the strategy."""
+    @strategy_name.default
+    def _name(self) -> str:
         return name_of(Merge() if self.decide is None else self.decide)
 
 

@@ -505,17 +505,14 @@ def form_debounce(session: UserSession) -> float | None:
 
 def ask_for_forms(session: UserSession) -> None:
     """Have the next save include all forms as they are then, also those that don't save themselves."""
-    if session.form_states:
-        with session.lock:
-            held = _held(session)
-            if held:
-                session.forms_asked_for |= held
+    with session.lock:
+        held = _held(session)
+        if held:
+            session.forms_asked_for |= held
 
 
 def held_parts(session: UserSession) -> frozenset[str]:
     """Return the names of the parts that an automatic save leaves as they are stored; the caller has the lock."""
-    if not session.form_states:
-        return NOTHING
     held = _held(session)
     if not held:
         return NOTHING
