@@ -125,6 +125,26 @@ def test_folder_in_place_of_the_file_is_rejected(
     assert str(file) in str(caught.value)
 
 
+@pytest.mark.parametrize("odd", [b"CREATE TABLE t (a,", b"CREATE T\xe3BLE t (a)"])
+@pytest.mark.parametrize("use", [SqliteStorage.setup, lambda storage: storage.read("s")])
+def test_damaged_tables_are_rejected(
+    file: Path,
+    opened: Callable[..., SqliteStorage],
+    use: Callable[[SqliteStorage], object],
+    odd: bytes,
+) -> None:
+    """Also where SQLite can't say what it has found, which is no text."""
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE t (a)")
+        other.commit()
+    sound = file.read_bytes()
+    file.write_bytes(sound.replace(b"CREATE TABLE t (a)", odd))
+
+    assert sound != file.read_bytes()
+    with pytest.raises(RejectedError, match=r"the file is damaged; restore a copy"):
+        use(opened())
+
+
 @pytest.mark.parametrize("use", [SqliteStorage.setup, lambda storage: storage.read("s")])
 def test_other_files_are_rejected_and_left_alone(
     file: Path, opened: Callable[..., SqliteStorage], use: Callable[[SqliteStorage], object]

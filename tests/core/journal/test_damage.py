@@ -196,6 +196,19 @@ def test_a_damaged_database_is_never_misread_or_lost(
     assert [] == wrong
 
 
+def test_tables_that_are_no_text_are_damage(recorded: Recorded) -> None:
+    """SQLite says what it can't use, in bytes that are none, and that is no error of the app's."""
+    begin = recorded.whole.index(b"CREATE TABLE")
+    left = []
+    for place in (begin - 10, begin + 4, begin + 40, begin + 66):
+        recorded.restored(
+            recorded.damaged(lambda data, place=place: data.__setitem__(place, 0xE3))  # type: ignore[misc]
+        )
+        left += recorded.left()
+
+    assert {"aside/1-dead.db"} == set(left)
+
+
 def test_damage_of_one_session_costs_no_other(recorded: Recorded, last: dict[str, Inputs]) -> None:
     """The rest is restored; the file is kept aside, and an event says where."""
     place = recorded.whole.index(b"third" * 100) + 7

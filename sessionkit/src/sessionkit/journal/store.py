@@ -506,9 +506,12 @@ def _told_apart() -> Iterator[None]:
         if _name(error).startswith(_DAMAGED):
             raise DamageError(str(error)) from error
         raise OSError(str(error)) from error
+    except UnicodeDecodeError as error:  # SQLite shows what it can't use, and that may be no text
+        msg = "its tables can't be read"
+        raise DamageError(msg) from error
 
 
-def _name(error: sqlite3.Error) -> str:
+def _name(error: Exception) -> str:
     return getattr(error, "sqlite_errorname", "")  # what Python's own module raises has none
 
 
@@ -533,7 +536,7 @@ def _opened(path: Path, *, fsync: bool, synchronous: str = "NORMAL") -> JournalF
             connection.execute(statement.format(synchronous=synchronous)).fetchall()
         connection.execute("BEGIN IMMEDIATE")  # it is ours from now on
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
         if _name(error).startswith(_TAKEN):

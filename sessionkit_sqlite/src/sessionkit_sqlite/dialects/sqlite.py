@@ -266,6 +266,7 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 _LOCKED: Final = "another connection kept it locked for longer than busy_timeout_ms"
 _CANT_OPEN: Final = "SQLITE_CANTOPEN"
+_DAMAGE: Final = "the file is damaged; restore a copy, or move it away"
 _PASSING: Final = "its folder may be away, or this process may have too many files open"
 _RIGHTS: Final = "this user needs the right to write to the file and to its folder"
 
@@ -290,7 +291,7 @@ _KINDS: Final[dict[str, tuple[type[StorageError], str]]] = {
         "it must be a file that this user may read and write, in a folder that exists",
     ),
     "SQLITE_TOOBIG": (RejectedError, "SQLite takes about 1 GB a value; keep large data elsewhere"),
-    "SQLITE_CORRUPT": (RejectedError, "the file is damaged; restore a copy, or move it away"),
+    "SQLITE_CORRUPT": (RejectedError, _DAMAGE),
     "SQLITE_NOTADB": (RejectedError, "the file is something else; name another one in the url"),
 }
 
@@ -312,6 +313,8 @@ class SqliteFaults:
         # The driver raises these for values that it can't hand to SQLite.
         OverflowError,
         UnicodeEncodeError,
+        # and this where SQLite shows what it can't use of a damaged schema, in bytes that are no text.
+        UnicodeDecodeError,
     )
 
     def __init__(self, place: str) -> None:
@@ -332,6 +335,8 @@ class SqliteFaults:
             return UnavailableError(f"{self._place}: all connections are in use: {error}")
         if isinstance(error, OverflowError | UnicodeEncodeError):
             return RejectedError(f"{self._place}: can't be stored: {error}")
+        if isinstance(error, UnicodeDecodeError):
+            return RejectedError(f"{self._place}: its tables can't be read; {_DAMAGE}")
         name = getattr(error, "sqlite_errorname", "")
         kind, advice = _kind(name, str(error))
         if name.startswith(_CANT_OPEN) and not _is_unfit(Path(self._place)):
