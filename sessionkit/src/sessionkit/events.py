@@ -310,26 +310,28 @@ class NewerFormat(SessionEvent):
 
 # -- the log -----------------------------------------------------------------
 
-_WARNINGS: Final = (
-    JournalFailed,
-    JournalSetAside,
-    NewerFormat,
-    RestoreRefused,
-    SaveFailed,
-    SessionGone,
-    SessionQuarantined,
-    StoreLostSessions,
-    StoreUnavailable,
-    StoreWentBack,
-    ValueDropped,
-    ValueNotRead,
-    ValueNotSaved,
+_WARNINGS: Final = frozenset(
+    {
+        JournalFailed,
+        JournalSetAside,
+        NewerFormat,
+        RestoreRefused,
+        SaveFailed,
+        SessionGone,
+        SessionQuarantined,
+        StoreLostSessions,
+        StoreUnavailable,
+        StoreWentBack,
+        ValueDropped,
+        ValueNotRead,
+        ValueNotSaved,
+    }
 )
 
 
 def log_event(event: SessionEvent) -> None:
     """Log what went wrong as a warning, a save that is given up as an error, all else at debug level; ids in short form, since they are secrets in full."""
-    level = logging.WARNING if isinstance(event, _WARNINGS) else logging.DEBUG
+    level = logging.WARNING if type(event) in _WARNINGS else logging.DEBUG
     if isinstance(event, SaveFailed) and not event.retrying:
         level = logging.ERROR  # what the user did is not stored, and nobody tries again
     if _LOGGER.isEnabledFor(level):
