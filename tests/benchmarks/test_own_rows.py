@@ -62,7 +62,7 @@ def test_input_rows_show_the_slow_calls_too(store: Backend) -> None:
 
 
 def test_a_journal_has_rows_for_first_and_further_changes(store: Backend) -> None:
-    """Of both sizes, with and without it."""
+    """Of both sizes, with and without it, and with what nothing could do without."""
     rows = list(journal_rows(store, ONCE))
 
     name = "persist_input with a journal, session of"
@@ -72,6 +72,8 @@ def test_a_journal_has_rows_for_first_and_further_changes(store: Backend) -> Non
         for which in ("first change", "further changes")
     ] == [row.measured for row in rows]
     assert all(row.pair.ours > 0 for row in rows)
+    for row in rows:
+        assert all(part in row.note for part in ("adds ", "SQLite alone ", "encoding alone "))
 
 
 def test_scheduling_and_codec_are_measured(store: Backend) -> None:
