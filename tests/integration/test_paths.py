@@ -114,7 +114,7 @@ def test_an_input_that_begins_to_wait(manager: SessionManager, session: UserSess
         assert manager.flush()
         return trace(lambda: manager.persist_input("name", number))
 
-    assert_within(Trace(10, 13), once)
+    assert_within(Trace(9, 11), once)
 
 
 def test_an_immediate_save(manager: SessionManager, session: UserSession) -> None:
@@ -146,7 +146,7 @@ def test_a_rerun_without_news(manager: SessionManager, session: UserSession) -> 
         assert manager.flush()
         return trace(lambda: manager.bootstrap(session.session_id))
 
-    assert_within(Trace(21, 51), once)
+    assert_within(Trace(20, 38), once)
 
 
 def test_a_save_that_meets_another_one(
