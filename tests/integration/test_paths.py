@@ -146,7 +146,7 @@ def test_a_rerun_without_news(manager: SessionManager, session: UserSession) -> 
         assert manager.flush()
         return trace(lambda: manager.bootstrap(session.session_id))
 
-    assert_within(Trace(20, 38), once)
+    assert_within(Trace(19, 35), once)
 
 
 def test_a_save_that_meets_another_one(

@@ -141,6 +141,8 @@ class RerunCheck:
         elif error is None and outage.is_known:
             outage.record_answer()
         down = error is not None or took >= SLOW
+        if not down and not self._breaker.is_failing:
+            return  # as nearly always
         with self._lock:
             is_first = down and not self._breaker.is_failing
             self._breaker.note(self._clock(), down=down)

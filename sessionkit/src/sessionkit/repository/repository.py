@@ -320,7 +320,7 @@ class Repository:
             track.gone is None
             and not track.diverged
             and (owner[0] is None or owner == (session.user_id, session.authenticated))
-            and not self.has_expired(session)
+            and not self._stored.has_expired(stored.head)
         )
 
     def is_lost(self, session: UserSession) -> bool:
