@@ -81,7 +81,7 @@ def test_the_layout_changes_only_far_from_where_it_changed(
     layout: tuple[str, ...], size: int, *, split: bool
 ) -> None:
     """Above one threshold a session is split, below a lower one it is joined again."""
-    assert split == is_split(of_size(size), layout)
+    assert split == is_split(size, layout)
 
 
 def test_a_session_near_a_threshold_keeps_its_layout() -> None:
@@ -90,7 +90,7 @@ def test_a_session_near_a_threshold_keeps_its_layout() -> None:
     layouts = []
     for size in (SPLIT_ABOVE + 1, SPLIT_ABOVE) * 3:
         parts = of_size(size)
-        layout = tuple(pack(parts, split=is_split(parts, layout)))
+        layout = tuple(pack(parts, split=is_split(size, layout)))
         layouts.append(layout)
 
     assert [("a", "b")] * 6 == layouts

@@ -435,10 +435,12 @@ class SessionCodec:
         Raises:
             RejectedError: If the session is larger than ``max_bytes``.
         """
-        self._check_size(parts)
+        size = _size(parts)
+        if size > self.max_bytes:
+            raise self._too_large(parts, size)
         put: dict[str, bytes] = {}
-        if not is_split(parts, layout):
-            put = {PACKED: seal(pack(parts, split=False)[PACKED], self.name)}
+        if not is_split(size, layout):
+            put = {PACKED: self._seal + pack(parts, split=False)[PACKED]}
             now = IN_ONE
         else:
             now = {}
@@ -466,18 +468,15 @@ class SessionCodec:
             if len(patch) < len(data) // 4:
                 put[patch_name(number)] = seal(patch, self.name, PATCH)
                 return StoredPart((*stored.patches, number), stored.size + len(patch))
-        put[name] = seal(data, self.name)
+        put[name] = self._seal + data
         return PLAIN
 
-    def _check_size(self, parts: EncodedParts) -> None:
-        size = _size(parts)
-        if size > self.max_bytes:
-            largest = max(parts, key=lambda name: len(parts[name]))
-            msg = (
-                f"the session has {size} bytes, more than limits.session_bytes = {self.max_bytes}; "
-                f"its largest part is {largest!r} with {len(parts[largest])} bytes"
-            )
-            raise RejectedError(msg)
+    def _too_large(self, parts: EncodedParts, size: int) -> RejectedError:
+        largest = max(parts, key=lambda name: len(parts[name]))
+        return RejectedError(
+            f"the session has {size} bytes, more than limits.session_bytes = {self.max_bytes}; "
+            f"its largest part is {largest!r} with {len(parts[largest])} bytes"
+        )
 
 
 def _size(parts: Mapping[str, bytes]) -> int:

@@ -106,16 +106,16 @@ IN_ONE: Final[Layout] = {PACKED: PLAIN}
 # -- packed or split -----------------------------------------------------------
 
 
-def is_split(parts: Mapping[str, bytes], layout: Collection[str]) -> bool:
+def is_split(size: int, layout: Collection[str]) -> bool:
     """
     Return whether a session is to be stored in many parts.
 
     Args:
-        parts: Encoded bytes by part name.
+        size: The bytes of all its parts, encoded.
         layout: The names that are stored now; empty when nothing is.
     """
     limit = JOIN_BELOW if layout and PACKED not in layout else SPLIT_ABOVE
-    return sum(map(len, parts.values())) > limit
+    return size > limit
 
 
 def pack(parts: Mapping[str, bytes], *, split: bool) -> dict[str, bytes]:
