@@ -57,6 +57,31 @@ def test_an_open_tab_keeps_what_it_shows(
     assert ["half an hour of work", "typed now"] == shown(browser.open(script).run())
 
 
+def test_what_is_typed_while_another_server_begins_to_draw_the_tab(
+    browser: Any, page: Page
+) -> None:
+    """The run that was to draw its widgets ends early, for what is typed; that is no old value then."""
+    script = page(
+        f"if 'seen' not in st.session_state:\n    st.session_state.seen = 1\n    st.stop()\n{FIELDS}"
+    )
+    left = browser.open(script).run()
+    left.run()
+    typed(left, "Kept", "first")
+    typed(left, "Given", "second")
+    browser.manager.flush()
+    states = left._tree.get_widget_states()
+    tab = browser.open(script)
+    tab._run(states)
+    for one in states.widgets:
+        if one.string_value == "second":
+            one.string_value = "typed now"
+    tab._run(states)
+
+    assert ["first", "typed now"] == shown(tab)
+    browser.manager.flush()
+    assert ["first", "typed now"] == shown(browser.open(script).run().run())
+
+
 def test_an_open_tab_whose_user_was_logged_in_is_left_by_an_expired_session_as_by_a_logout(
     browser: Any, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

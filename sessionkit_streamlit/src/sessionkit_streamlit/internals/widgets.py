@@ -51,6 +51,28 @@ def sent_keys(run: ScriptRunContext, era: int = 0) -> set[str]:
     return guarded(read, "SessionState.get_widget_states", effect, otherwise=set())
 
 
+def unseen_keys(run: ScriptRunContext, era: int) -> set[str]:
+    """Return the keys of widgets of an era whose values came with the latest request, and that the connection has never drawn."""
+
+    def read() -> set[str]:
+        from streamlit.runtime.state.common import user_key_from_element_id  # noqa: PLC0415 - it may have moved
+
+        with run.session_state._lock:  # noqa: SLF001
+            unseen = _unseen(raw(run))
+        keys = (user_key_from_element_id(name) for name in unseen if era_of(name) == era)
+        return {key for key in keys if key is not None}
+
+    effect = "after a fail-over a stored value may replace what the user just typed"
+    return guarded(read, "SessionState._new_widget_state", effect, otherwise=set())
+
+
+def _unseen(state: Any) -> set[str]:  # noqa: ANN401 - Streamlit's
+    """Return the ids of widgets that a request tells of and that the connection has never drawn; at most reruns none."""
+    sent = state._new_widget_state  # noqa: SLF001
+    unseen: set[str] = sent.states.keys() - sent.widget_metadata.keys()
+    return unseen
+
+
 def sent_values(run: ScriptRunContext, era: int = 0) -> dict[str, Any]:
     """Return the plain values (text, number, tick) of widgets of an era that came with the latest request, by key."""
 

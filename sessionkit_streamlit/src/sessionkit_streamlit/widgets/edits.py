@@ -41,6 +41,7 @@ from sessionkit_streamlit.internals.widgets import (
     sent_keys,
     sent_values,
     to_keep,
+    unseen_keys,
 )
 
 if TYPE_CHECKING:
@@ -120,13 +121,22 @@ def _has_arrived(former: FormerValues) -> bool:
     return former.sent_at is not None and monotonic() - former.sent_at > _ON_THE_WAY
 
 
-def keys_sent_first(run: ScriptRunContext, era: int) -> set[str]:
+def keys_sent_first(run: ScriptRunContext, era: int, *, is_first: bool) -> set[str]:
     """
-    Return the keys of widgets of an era whose values came with a connection's first request.
+    Return the keys of widgets of an era whose values came with a request before this connection had made them.
 
-    A widget that this run has made already looks as if it had come, too: at its
-    default it counts as not sent.
+    They are what a page shows that was made elsewhere, and what its user has made of it.
+    That may be more than one request: who types into a tab that has just found another
+    server ends the run that was to draw it.
+
+    Args:
+        run: The context of the script's run.
+        era: The era.
+        is_first: Whether it is the connection's first. A widget that this run has made already
+            looks as if it had come, too: at its default it counts as not sent.
     """
+    if not is_first:
+        return unseen_keys(run, era)
     sent = sent_keys(run, era)
     state = values(run, sent)
     return {

@@ -99,8 +99,7 @@ def restore_inputs(
         _leave_era(widgets, run)
     widgets.shown_for = session
     crossing = note_crossing(connection, run)
-    # Later on, an unknown value may as well be old: the browser sends all that it shows.
-    widgets.sent = keys_sent_first(run, widgets.era) - crossing if is_first else set()
+    widgets.sent = keys_sent_first(run, widgets.era, is_first=is_first) - crossing
     _put(connection, run, _news(connection, connection.kept_values(session), run, crossing))
     return frozenset(widgets.waiting) if is_other else frozenset()
 
