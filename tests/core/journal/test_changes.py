@@ -35,8 +35,10 @@ ODD: Sequence[Mapping[str, Any]] = ({}, {"inputs": None}, {"inputs": b"\0", "for
 
 @pytest.mark.parametrize("head", [BARE, SENT])
 def test_heads_are_read_as_they_were_written(head: LineHead) -> None:
-    """With and without a write whose answer is not known."""
-    assert head == unpack(pack_head(head, head.base), LineHead)
+    """With and without a write whose answer is not known; what is known of what was before is in the changes."""
+    written = attrs.evolve(head, base=None if head.base is None else {})
+
+    assert written == unpack(pack_head(head, head.base), LineHead)
 
 
 @pytest.mark.parametrize("parts", ODD)
@@ -88,6 +90,20 @@ def test_records_that_are_written_anew_say_the_same() -> None:
         assert [Step(3, {"a": b"3"})] == one.after
         assert {"a": None, "b": b"0", "stamps": b"1"} == one.base
         assert {"a": b"3", "b": b"1"} == one.recorded().ours
+
+
+@pytest.mark.parametrize("has_sent", [True, False])
+def test_stamps_are_written_once(*, has_sent: bool) -> None:
+    """Not again with a head, which each save writes; also of a line without changes."""
+    head = SENT if has_sent else attrs.evolve(SENT, sent=None, sent_place=0)
+    stamps = b"stamped" * 1000
+    state = LineState(head=attrs.evolve(head, base=None), base={"stamps": stamps})
+    first, change = state.records().values()
+
+    assert stamps not in first
+    assert stamps in change
+    assert state.base == read_again(state).base
+    assert ([], []) == (read_again(state).steps, read_again(state).after)
 
 
 LARGE: bytes = b"".join(b"%05d" % number for number in range(4000))

@@ -78,8 +78,8 @@ class LineHead:
         serializer: The name of what encoded the parts.
         created_at: When the session began, in microseconds since the epoch.
         save_id: The save that the session was read from, where nothing else is known of it.
-        base: The stamps before the changes, where there are some (format 1: and the parts that changed); None
-            when nothing is known of what was before.
+        base: None when nothing is known of what was before; else that is in the changes, and nothing is here.
+            Older releases had the stamps here, those that wrote format 1 the parts that changed, too.
         known: The record that was last seen in the store; None when the session was never there.
         foreign: True when that is someone else's save that no strategy has decided on yet.
         sent: A write whose answer is not known.
@@ -107,7 +107,7 @@ class LineChange:
         parts: Parts as they are now.
         over: Parts of which earlier changes don't count any more: what they changed is another one now.
         patches: Of further parts what is not as in the line's base.
-        base: What parts were before, of which this is the line's first change.
+        base: What parts were before, of which this is the line's first change; in a line's first one the stamps, too.
     """
 
     at: int
@@ -182,13 +182,13 @@ def unpack(data: bytes, kind: type[T]) -> T:
 
 
 def pack_head(head: LineHead, base: Parts | None) -> bytes:
-    """Return the bytes of the head of a line whose changes have the rest of *base*."""
+    """Return the bytes of the head of a line whose changes have the *base*: a head is written again with each save."""
     plain = STORED.unstructure(head)
     sent = head.sent
     if sent is not None:
         parts, patches = _apart(sent.parts, base, _NO_PATCHES)
         plain["sent"] |= {"parts": parts, "patches": patches}
-    plain["base"] = None if base is None else stamps_of(base)
+    plain["base"] = None if base is None else {}
     return ormsgpack.packb(plain)
 
 
@@ -300,8 +300,9 @@ class LineState:
         """Return the records that say as much, by their places."""
         now = self.recorded()
         records = {0: pack_head(now.head, now.base)}
-        first: Iterable[str] = now.ours
-        for place, step in enumerate((*self.steps, *self.after), 1):
+        first: Iterable[str] = [*now.ours, *stamps_of(now.base or {})]
+        steps = [*self.steps, *self.after] or [Step(0, {})]
+        for place, step in enumerate(steps, 1):
             records[place], _ = pack_change(step.at, step.parts, now.base, first=first)
             first = ()
         return records

@@ -30,6 +30,7 @@ from sessionkit.journal.changes import (
     SessionView,
     pack_change,
     pack_head,
+    stamps_of,
     unlike,
 )
 from sessionkit.journal.store import (
@@ -624,6 +625,7 @@ def _begun(  # noqa: PLR0913 - each is another fact about one line
         names = [*ours.keys() | first.keys()]
         base = view.base_of(names)
         head = attrs.evolve(head, sent_place=1)
+    names += stamps_of(base or {})
     begun, patches = pack_change(at, first, base, first=names)
     records = {0: pack_head(head, base), 1: begun}
     if after:
