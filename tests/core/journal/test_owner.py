@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from session_harness.journals import JournaledProcess
 from session_harness.stores import PATIENCE, Gate
 
 from sessionkit.journal import ReplayReport
-from sessionkit.journal.store import JournalFile, LineWrite, take_turn
+from sessionkit.journal.store import JournalFile, LineWrite, files_in, take_turn
 from sessionkit.session import UserSession
 
 Start = Callable[..., JournaledProcess]
@@ -344,6 +345,45 @@ def test_only_one_takes_over_what_is_left(tmp_path: Path) -> None:
     waiting.join()
 
     assert {"cart": 1} == second.load().page_views
+
+
+def test_a_file_that_goes_while_the_folder_is_read_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has stored what was in it removes it."""
+    kept, gone = JournalFile.make(tmp_path), JournalFile.make(tmp_path)
+    scandir = os.scandir
+
+    def listed(folder: Path) -> list[os.DirEntry[str]]:
+        entries = list(scandir(folder))
+        gone.path.unlink()
+        return entries
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", listed)
+        found = files_in(tmp_path)
+    kept.close()
+    gone.close()
+
+    assert [kept.path] == found
+
+
+def test_a_file_that_goes_while_it_is_opened_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite may have no other word for it than an error of the disk."""
+    file = JournalFile.make(tmp_path)
+    file.let_go()
+
+    def connect(*_: object, **__: object) -> None:
+        file.path.unlink()
+        raise sqlite3.OperationalError("disk I/O error")  # noqa: TRY003, EM101 - SQLite's own words
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
+        taken = JournalFile.take_over(file.path, fsync=False)
+
+    assert taken is None
 
 
 def test_no_one_waits_for_ever(tmp_path: Path) -> None:

@@ -539,7 +539,8 @@ def _opened(path: Path, *, fsync: bool, synchronous: str = "NORMAL") -> JournalF
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
-        if _name(error).startswith(_TAKEN):
+        # A file that somebody removes meanwhile, as what is stored, can't be read to the end.
+        if _name(error).startswith(_TAKEN) or not path.exists():
             return None
         with _told_apart():
             raise
@@ -583,11 +584,14 @@ def _ours_in(folder: Path) -> list[Path]:
         return []
     # What another user put there, or a link to somewhere else, must not become our sessions.
     user = getattr(os, "geteuid", lambda: 0)()
-    return [
-        folder / entry.name
-        for entry in entries
-        if not entry.is_symlink() and entry.stat(follow_symlinks=False).st_uid == user
-    ]
+    return [folder / entry.name for entry in entries if _is_of(user, entry)]
+
+
+def _is_of(user: int, entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.is_symlink() and entry.stat(follow_symlinks=False).st_uid == user
+    except FileNotFoundError:  # whoever replayed it has removed it since
+        return False
 
 
 def move_aside(path: Path) -> Path:
