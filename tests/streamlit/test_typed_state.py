@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,27 @@ def test_a_rerun_keeps_what_it_changed(
     name = "DataCart" if page is IN_A_MODULE else "Cart"
     lines = stored.extensions[f"state:{name}"]["lines"]
     assert [("tea", 2), ("tea", 1)] == [(line["sku"], line["amount"]) for line in lines]
+
+
+ANOTHER_RUN_BEGINS = """
+import sys, types
+sys.modules["__main__"] = types.ModuleType("__main__")
+"""
+
+
+@pytest.mark.parametrize("page", [DATACLASSES, ATTRS], ids=["dataclasses", "attrs"])
+def test_the_run_of_another_tab_takes_no_class_away(
+    page: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each run of a script is Python's main module from its beginning on; what a page's classes name stands in its own."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setattr(default_manager._DEFAULT, "manager", None)
+    monkeypatch.chdir(tmp_path)
+    crowded = {**page, "classes": page["classes"] + ANOTHER_RUN_BEGINS}
+    script = "from __future__ import annotations\n" + PAGE.format(**crowded)
+    with SessionManager(load_settings(storage="memory")):
+        shown = AppTest.from_string(script, default_timeout=30).run()
+        shown.button[0].click().run()
+        shown.button[1].click().run()
+        assert [] == list(shown.exception)
+        assert ["tea 2"] == [text.value for text in shown.text]

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 from session_harness.data import LINKS, endless
 
-from sessionkit.values.definitions import Definition, defined_alike
+from sessionkit.values.definitions import Definition, defined_alike, hints_of
 
 PAGE = """
 import abc, dataclasses, enum, functools
@@ -167,3 +169,68 @@ def test_what_holds_one_another_again_and_again_is_gone_through_once(
     """Settings of a page may share what they hold: a comparison ends."""
     assert defined_alike(endless(link), endless(link))
     assert not defined_alike(endless(link), endless(link, bottom=2))
+
+
+SCRIPT = """
+from __future__ import annotations
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+class Pair(NamedTuple):
+    one: Note | None = None
+
+@dataclass
+class Note:
+    text: str = ""
+    date: date | None = None  # called like its type
+
+@dataclass
+class Titled:
+    title: str = ""
+
+@dataclass
+class Board(Titled):
+    notes: dict[str, Note] = field(default_factory=dict)
+
+def look(what):
+    return look_up(what)
+"""
+
+
+@pytest.fixture
+def begin_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, Any]]:
+    """Return a function that begins a run of a script as Streamlit does, and returns its names."""
+
+    def begin_run() -> dict[str, Any]:
+        monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        return vars(sys.modules["__main__"])
+
+    return begin_run
+
+
+def test_what_a_class_of_a_script_names_is_looked_up_in_its_own_run(
+    begin_run: Callable[[], dict[str, Any]],
+) -> None:
+    """Another tab's run has begun since, and has defined nothing yet; who asks later, anywhere, is told the same."""
+    run = begin_run() | {"look_up": hints_of}
+    exec(SCRIPT, run)  # noqa: S102 - our own script
+    begin_run()
+
+    look, note = run["look"], run["Note"]
+    assert {"title": str, "notes": dict[str, note]} == look(run["Board"])
+    assert {"one": note | None} == look(run["Pair"])
+    assert {"text": str, "date": run["date"] | None} == look(note)
+    assert {"title": str, "notes": dict[str, note]} == hints_of(run["Board"])
+    assert {"title": str} == hints_of(run["Titled"])
+
+
+def test_a_name_that_is_nowhere_is_an_error(begin_run: Callable[[], dict[str, Any]]) -> None:
+    """As Python has it; once it is there, it is found."""
+    run = begin_run() | {"look_up": hints_of}
+    exec(SCRIPT, run)  # noqa: S102 - our own script
+    note = run.pop("Note")
+    with pytest.raises(NameError, match="'Note'"):
+        run["look"](run["Board"])
+    run["Note"] = note
+    assert {"title": str, "notes": dict[str, note]} == run["look"](run["Board"])

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum
+from types import ModuleType
 from typing import Any, Literal
 
 import attrs
@@ -167,3 +169,31 @@ def test_what_is_no_such_class_is_refused() -> None:
     """With what would be right."""
     with pytest.raises(TypeError, match="an attrs class, a dataclass or a pydantic model"):
         Content(dict, None)
+
+
+SCRIPT = """
+from __future__ import annotations
+from dataclasses import dataclass
+from enum import Enum
+
+class Color(Enum):
+    RED = 1
+
+@dataclass
+class Shirt:
+    color: Color = Color.RED
+
+def fields():
+    return Content(Shirt, None).fields
+"""
+
+
+def test_what_a_pages_class_names_is_looked_up_in_its_own_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run of another tab has begun since, and is the main module now."""
+    run = {"__name__": "__main__", "Content": Content}
+    exec(SCRIPT, run)  # noqa: S102 - our own script
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    (shown,) = run["fields"]().values()
+    assert run["Color"] is shown.kind

@@ -39,7 +39,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from sessionkit.errors import text_of
 from sessionkit.session.typed_state import Misfit, Plain
-from sessionkit.values.definitions import defined_alike
+from sessionkit.values.definitions import defined_alike, hints_of
 from sessionkit.values.dicts import dict_like
 
 # The app's classes and values may be anything.
@@ -237,7 +237,7 @@ def _types_of(cls: Any) -> dict[str, Any]:
         return {name: field.annotation for name, field in cls.model_fields.items()}
     fields = attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls)
     try:
-        hints = typing.get_type_hints(cls)
+        hints = hints_of(cls)
     except NameError as error:
         msg = f"{cls.__name__} names a type that is not there: {error}; define it in the module, before its objects are made"
         raise TypeError(msg) from error
@@ -502,7 +502,7 @@ def _is_named_tuple(kind: Any) -> bool:
 
 def _types_in_tuple(kind: Any, size: int) -> tuple[Any, ...]:
     if _is_named_tuple(kind):
-        hints = typing.get_type_hints(kind)
+        hints = hints_of(kind)
         types: tuple[Any, ...] = tuple(hints.get(name, Any) for name in kind._fields)
     else:
         types = get_args(kind) or (Any, ...)

@@ -19,7 +19,7 @@ kind of a newer release) comes as an :class:`Opaque`, which is written back as i
 
 Others import what stands in ``__all__`` from here, and from the modules: ``equality`` (``same_content``,
 ``same_stored``, ``content``, ``written``, ``equals``, ``is_empty``, ``COMPARED_AT_ONCE``), ``dicts`` (``of_one_kind``, ``kind_of_dict``,
-``dict_like``, ``put_in_order``, ``DICT_TYPES``), ``definitions`` (``Definition``, ``defined_alike``), ``extent`` (``holds_too_much``,
+``dict_like``, ``put_in_order``, ``DICT_TYPES``), ``definitions`` (``Definition``, ``defined_alike``, ``hints_of``), ``extent`` (``holds_too_much``,
 ``too_much``) and ``opaque`` (``opaque_in``).
 A serializer may use the limits of ``simplify``. There is no lock here.
 """

@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Whether two functions, classes or objects are defined alike, though they were made anew.
+Whether two functions, classes or objects are defined alike, though they were made anew, and the types that a class names.
 
 A Streamlit page defines its functions and classes again at each rerun: they are
-others each time, and for its author still the same.
+others each time, and for its author still the same. Each run, of any user, is a
+module of its own, and all are called ``__main__``.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
 from enum import Enum, EnumType
 from functools import partial
 from types import CellType, FunctionType, MemberDescriptorType, MethodType
-from typing import Any, Final
+from typing import Any, Final, ForwardRef, get_args, get_type_hints
 
 # What is compared may be anything.
 # ruff: noqa: ANN401
 
 _MADE_BY_PYTHON: Final = "__"
 """What begins so counts only if it is code: the rest says where and how the class was made."""
+
+_OF_A_RUN: Final = "__main__"
+"""The module of a script: Streamlit puts another one into its place whenever a run begins, while others go on."""
 
 _Pairs = dict[tuple[int, int], tuple[object, object]]
 """Pairs that were met, by their ``id()``: taken for alike, since one that is not ends the whole comparison."""
@@ -148,3 +154,58 @@ def _alike_objects(one: Any, other: Any, met: _Pairs) -> bool:
     return _alike(getattr(one, "__dict__", {}), getattr(other, "__dict__", {}), met) and all(
         _alike(getattr(one, name, nothing), getattr(other, name, nothing), met) for name in names
     )
+
+
+def hints_of(cls: type[Any]) -> dict[str, Any]:
+    """
+    Return the types of a class's annotations by name, as ``typing.get_type_hints`` does.
+
+    That looks up what an annotation names in the module that ``sys.modules`` has, where the run of another tab
+    may have begun since. A class of a script is looked up in its own run, which is among the callers; what was
+    found is noted in the class, for those who ask later, in other runs and threads.
+
+    Args:
+        cls: A class, of the app as a rule.
+
+    Raises:
+        NameError: If an annotation names what is not there.
+    """
+    for one in cls.__mro__:
+        if one.__module__ == _OF_A_RUN:
+            _note_types(one)
+    return get_type_hints(cls)
+
+
+def _note_types(cls: Any) -> None:
+    own = inspect.get_annotations(cls)
+    if not any(map(_is_named, own.values())):
+        return
+    names = _names_beside(cls)
+    if names is None:  # made in a function: nobody knows what it could name
+        return
+    probe = type(cls.__name__, (), {"__annotations__": own})
+    # In this order, as Python has it: a field may be called like its type.
+    cls.__annotations__ = get_type_hints(probe, dict(vars(cls)), names, include_extras=True)
+
+
+def _is_named(kind: Any) -> bool:
+    return isinstance(kind, (str, ForwardRef)) or any(map(_is_named, get_args(kind)))
+
+
+def _names_beside(cls: type) -> dict[str, Any] | None:
+    """Return the globals that a class stands in: those of the script as it is now, or of one of the callers."""
+    script = sys.modules.get(_OF_A_RUN)
+    if script is not None and _stands_in(vars(script), cls):
+        return vars(script)
+    frame = inspect.currentframe()
+    while frame is not None and not _stands_in(frame.f_globals, cls):
+        frame = frame.f_back
+    return None if frame is None else frame.f_globals
+
+
+def _stands_in(names: Mapping[str, Any], cls: type) -> bool:
+    first, *rest = cls.__qualname__.split(".")
+    found = names.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found is cls

@@ -10,9 +10,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
+
+from sessionkit.values.definitions import hints_of
 
 # The app's classes and values may be anything.
 # ruff: noqa: ANN401
@@ -172,7 +174,7 @@ def _fields_of(cls: type[Any]) -> dict[str, Field]:
     else:
         msg = f"a form takes an attrs class, a dataclass or a pydantic model, not {cls!r}"
         raise TypeError(msg)
-    hints = get_type_hints(cls)
+    hints = hints_of(cls)
     return {name: _field(name, hints.get(name, str), default) for name, default in defaults.items()}
 
 
