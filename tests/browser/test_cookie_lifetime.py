@@ -23,12 +23,8 @@ cookie_samesite = "strict"
 @pytest.mark.parametrize("way", ["run", "app", "plain"])
 def test_each_page_that_is_loaded_renews_the_cookie(farm: Farm, visitor: Visitor, way: str) -> None:
     """It lasts as long as the session does unused; its name and the rest are those of the settings."""
-    server = farm.start(way, "logout.py")
-    server.stop()
-    settings = CONFIG.format(folder=server.folder) + SETTINGS
-    (server.folder / "sessionkit.toml").write_text(settings)
-    server.start()
-    tab = visitor.open(server.url)
+    settings = CONFIG.format(folder=".") + SETTINGS
+    tab = visitor.open(farm.start(way, "logout.py", settings=settings).url)
     tab.enter("Given", "mine")
     tab.shows("kept=given:mine")
 

@@ -16,6 +16,12 @@ from playwright.sync_api import expect
 WAYS = pytest.mark.parametrize("way", ["app", "plain"])
 
 
+@pytest.fixture(scope="module")
+def server(shared_farm: Farm) -> Server:
+    """One server for this module; each test has a browser of its own."""
+    return shared_farm.start("run", "routes.py")
+
+
 def is_at(page: Desk, title: str, path: str) -> None:
     """Wait until a page is shown, under its address."""
     expect(page.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
@@ -31,9 +37,9 @@ def _has_stored(server: Server, text: bytes) -> bool:
     return any(text in file.read_bytes() for file in server.folder.glob("sessions.db*"))
 
 
-def test_a_user_goes_through_the_app(farm: Farm, visitor: Visitor) -> None:
+def test_a_user_goes_through_the_app(server: Server, visitor: Visitor) -> None:
     """By links and back, by the menu and the browser's own button; over F5."""
-    page = visitor.open(farm.start("run", "routes.py").url)
+    page = visitor.open(server.url)
     is_at(page, "Orders", "")
     page.enter("Search", "tea")
     go(page, "Open 7")
@@ -74,9 +80,9 @@ def test_who_comes_back_goes_on_where_they_were(farm: Farm, visitor: Visitor, wa
     is_at(visitor.open(f"{server.url}order?number=7"), "Order 7", "order?number=7")
 
 
-def test_a_page_is_for_whom_it_is(farm: Farm, visitor: Visitor) -> None:
+def test_a_page_is_for_whom_it_is(server: Server, visitor: Visitor) -> None:
     """It is not in the menu of others, who are told so at its address."""
-    page = visitor.open(f"{farm.start('run', 'routes.py').url}staff")
+    page = visitor.open(f"{server.url}staff")
     page.shows("You may not open this page.")
     menu = page.page.get_by_role("link", name="Staff", exact=True)
     expect(menu).to_have_count(0)
@@ -88,9 +94,8 @@ def test_a_page_is_for_whom_it_is(farm: Farm, visitor: Visitor) -> None:
     expect(menu).to_have_count(0)
 
 
-def test_an_address_that_is_not_right(farm: Farm, visitor: Visitor) -> None:
+def test_an_address_that_is_not_right(server: Server, visitor: Visitor) -> None:
     """The page says what would be right."""
-    server = farm.start("run", "routes.py")
     page = visitor.open(f"{server.url}order?number=x")
     expect(page.page.get_by_text("This address is not right")).to_be_visible()
     page = visitor.open(f"{server.url}order")
