@@ -18,7 +18,7 @@ HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from browser_harness.farm import Farm  # noqa: E402 - importlib mode finds no neighbours
-from browser_harness.servers import Server  # noqa: E402 - the same
+from browser_harness.servers import PATIENCE_S, Server  # noqa: E402 - the same
 from browser_harness.visitors import Visitor  # noqa: E402 - the same
 
 CHROMIUM_FLAGS: Final = (
@@ -109,7 +109,9 @@ def new_visitor(
     visitors: list[Visitor] = []
 
     def make(**options: Any) -> Visitor:
-        visitors.append(Visitor(chromium.new_context(**options)))
+        context = chromium.new_context(**options)
+        context.set_default_timeout(PATIENCE_S * 1000)
+        visitors.append(Visitor(context))
         return visitors[-1]
 
     yield make

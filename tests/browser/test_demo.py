@@ -8,7 +8,6 @@ from pathlib import Path
 from signal import SIGKILL
 
 import pytest
-from browser_harness.desk import Desk
 from browser_harness.farm import Farm
 from browser_harness.servers import Server
 from browser_harness.tracker import TITLE, Tracker
@@ -63,12 +62,8 @@ def test_the_demo_survives(server: Server, visitor: Visitor) -> None:
     tracker = Tracker(visitor.open(server.url).page)
     tracker.has_the_draft()
     assert session == tracker.says("restored")
-    former = tracker.page.get_by_text(f"process {server.process.pid},")
-    expect(former).to_have_count(1)
-    with Desk(tracker.page).reconnected():
+    with tracker.reconnected():
         server.restart(SIGKILL)
-    # Until the page was drawn anew it asks for a run by itself, and Streamlit stops the run of a click for that one.
-    former.wait_for(state="detached")
     _undo_and_redo(tracker)
     assert session == tracker.says("restored")
     _file(tracker)
@@ -87,6 +82,7 @@ def test_its_buttons_kill_the_server_and_cut_off_the_store(
     tracker.click("Kill the server")
     tracker.page.get_by_text(server_since).wait_for(state="detached")
     tracker.page.get_by_text(RESTORED).wait_for()
+    tracker.at_rest()
     tracker.has_the_draft()
     assert session == tracker.says("restored")
 
@@ -124,6 +120,7 @@ def test_ending_the_session(server: Server, visitor: Visitor) -> None:
     session = tracker.says("new")
     tracker.click("End this session")
     tracker.page.get_by_text(f"Session {session}").wait_for(state="detached")
+    tracker.at_rest()
     assert session != tracker.says("new")
     _visited(tracker.page, "Journal")
     tracker.goes_to("New issue")

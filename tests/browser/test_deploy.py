@@ -49,9 +49,7 @@ def _redirected_to(url: str) -> str:
 
 def _upload(desk: Desk) -> None:
     """Choose a file when the page is at rest: a run that draws it anew might pass over it."""
-    app = desk.page.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    desk.at_rest()
     desk.page.locator("input[type=file]").set_input_files(DRAWING)
     desk.shows("plan.txt: 6 bytes")
 

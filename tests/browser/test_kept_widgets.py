@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from browser_harness.farm import Farm
 from browser_harness.tabs import Tab
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator
 
 from sessionkit_streamlit.widgets.kept import value_widgets
 
@@ -99,7 +99,7 @@ def shown(shared_farm: Farm, chromium: Browser) -> Shown:
     """Change all of them on one page; return what each returned, stage by stage."""
     server = shared_farm.start("run", "kept_widgets.py")
     tab = Tab(chromium.new_page())
-    tab.page.goto(server.url)
+    tab.load(server.url)
     found: Shown = {}
     for name, (change, value) in CHANGES.items():
         if name in value_widgets():
@@ -107,7 +107,7 @@ def shown(shared_farm: Farm, chromium: Browser) -> Shown:
             tab.shows(f"{name}={value}")
 
     def note(stage: str) -> None:
-        expect(tab.page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        tab.at_rest()
         lines = tab.page.get_by_text(re.compile(r"^\w+=")).all_inner_texts()
         found[stage] = dict(line.split("=", 1) for line in lines)
 

@@ -11,6 +11,7 @@ import pytest
 from browser_harness.desk import Desk
 from browser_harness.farm import Farm
 from browser_harness.servers import Server
+from browser_harness.tabs import LOOKS_MS
 from browser_harness.visitors import Visitor
 
 NewVisitor = Callable[[], Visitor]
@@ -112,6 +113,6 @@ def test_a_tab_that_was_left_open_through_a_login_and_a_restart(
     page.shows("word=rum")
     late.page.evaluate("window.before = true")
     server.restart(SIGTERM)
-    late.page.wait_for_function("!window.before")
+    late.page.wait_for_function("!window.before", polling=LOOKS_MS)
     late.shows("here=True", "word=rum")
     late.holds("Word", "rum")

@@ -40,7 +40,7 @@ def _is_nobodys(tab: Desk, before: str) -> None:
     """Check that the page has another session, and nothing of the one before in any field, also after a click."""
     for _ in range(2):
         tab.click("Again")
-        tab.line(f"began={before}").wait_for(state="detached")
+        tab.loses(f"began={before}")
         tab.shows("kept=")
         for field in FIELDS:
             tab.holds(field, "")
@@ -56,9 +56,11 @@ def test_a_logout_leaves_nothing_in_the_browser(server: Server, visitor: Visitor
     before = tab.value("began")
     tab.click(way)
     # A click that comes before the end of the run would stop that, as in any page of Streamlit's.
-    tab.line("gone" if way.startswith("End") else f"began={before}").wait_for(
-        state="visible" if way.startswith("End") else "detached"
-    )
+    if way.startswith("End"):
+        tab.shows("gone")
+        tab.at_rest()
+    else:
+        tab.loses(f"began={before}")
     _is_nobodys(tab, before)
     tab.enter("Given", "mine")
     tab.shows("kept=given:mine")
@@ -75,5 +77,5 @@ def test_a_logout_in_another_tab(server: Server, new_visitor: Callable[[], Visit
     before = tab.value("began")
     other = visitor.open(server.url)
     other.click("By callback")
-    other.line(f"began={before}").wait_for(state="detached")
+    other.loses(f"began={before}")
     _is_nobodys(tab, before)

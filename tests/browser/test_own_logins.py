@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from signal import SIGTERM
 
 import pytest
@@ -11,9 +12,11 @@ from browser_harness.desk import Desk
 from browser_harness.farm import Farm
 from browser_harness.servers import Server, wait_for
 from browser_harness.visitors import Visitor
+from playwright.sync_api import expect
 from session_harness.recipes import recipe
 
 NewVisitor = Callable[[], Visitor]
+Serve = Callable[[str], Server]
 WAYS = pytest.mark.parametrize("way", ["app", "run", "plain"])
 
 USERS = """
@@ -23,17 +26,20 @@ for name in ("ada", "bob"):
 """
 
 
-def served(farm: Farm, way: str) -> Server:
-    """Start the recipe, with two users."""
+@pytest.fixture(scope="module")
+def serve(shared_farm: Farm) -> Serve:
+    """Give a function that returns the module's server of a way to run: the recipe, with two users."""
     table, page = recipe("A password table")
-    return farm.start(way, "page.py", files={"users.py": table + USERS, "page.py": page})
+    files = {"users.py": table + USERS, "page.py": page}
+    return cache(lambda way: shared_farm.start(way, "page.py", files=files))
 
 
 def log_in(page: Desk, name: str = "ada") -> None:
     """Fill the form and send it: one click is enough."""
     page.field("User").fill(name)
     page.field("Password").fill("a password")
-    page.click("Log in")
+    with page.renewed():
+        page.click("Log in")
     page.shows(f"Hello {name}")
 
 
@@ -44,13 +50,13 @@ def _has_stored(server: Server, text: bytes) -> bool:
 def is_login(page: Desk) -> None:
     """Wait until the page asks who is there, and shows nothing of anybody."""
     page.holds("User", "")
-    assert 0 == page.page.get_by_text("Hello").count()
+    expect(page.page.get_by_text("Hello")).to_have_count(0)
 
 
 @WAYS
-def test_a_user_leaves_and_comes_back(farm: Farm, new_visitor: NewVisitor, way: str) -> None:
+def test_a_user_leaves_and_comes_back(serve: Serve, new_visitor: NewVisitor, way: str) -> None:
     """With one click each; F5 and a restart change nothing, and nobody else sees anything of it."""
-    server = served(farm, way)
+    server = serve(way)
     visitor = new_visitor()
     page = visitor.open(server.url)
     log_in(page)
@@ -66,7 +72,6 @@ def test_a_user_leaves_and_comes_back(farm: Farm, new_visitor: NewVisitor, way: 
     beside.shows("Hello ada")
     beside.holds("Note", "tea")
 
-    page.in_front()
     page.click("Log out")
     is_login(page)
     page.reload()
@@ -75,7 +80,6 @@ def test_a_user_leaves_and_comes_back(farm: Farm, new_visitor: NewVisitor, way: 
     is_login(beside)
     is_login(visitor.open(server.url))
 
-    page.in_front()
     log_in(page, "bob")
     page.holds("Note", "")
     page.click("Log out")
@@ -90,10 +94,10 @@ def test_a_user_leaves_and_comes_back(farm: Farm, new_visitor: NewVisitor, way: 
 
 @WAYS
 def test_a_cookie_that_was_copied_opens_nothing_after_the_logout(
-    farm: Farm, new_visitor: NewVisitor, way: str
+    serve: Serve, new_visitor: NewVisitor, way: str
 ) -> None:
     """At another browser, which shows it as it is."""
-    server = served(farm, way)
+    server = serve(way)
     visitor, thief = new_visitor(), new_visitor()
     page = visitor.open(server.url)
     log_in(page)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from signal import SIGKILL
 
 import pytest
+from browser_harness.desk import agree
 from browser_harness.farm import Farm, MovableProxy
 from browser_harness.servers import Server
 from browser_harness.visitors import Visitor
@@ -38,13 +39,13 @@ def test_another_browser_sees_nothing(server: Server, new_visitor: Callable[[], 
 
 def test_tabs_opened_at_once_converge(server: Server, visitor: Visitor) -> None:
     """Neither knew of the other when it began; they end with one session, also after F5."""
-    one, two = visitor.open(server.url), visitor.open(server.url)
+    one, two = visitor.open_at_once(server.url, 2)
     one.stored(count="0")
     two.stored(count="0")
     for tab in (one, two):
         tab.click("Nothing")
         tab.stored(count="0")
-    assert one.value("session") == two.value("session")
+    agree(one, two)
     one.count_to(1)
     two.count_to(2)
     for tab in (one, two):
@@ -57,8 +58,9 @@ def test_ending_a_session(server: Server, visitor: Visitor) -> None:
     desk = visitor.open(server.url)
     desk.count_to(1)
     old = desk.value("session")
-    desk.click("End")
-    desk.line(f"session={old}").wait_for(state="detached")
+    with desk.renewed():
+        desk.click("End")
+    desk.loses(f"session={old}")
     desk.shows("count=0")
     desk.count_to(1)
     desk.stored(count="1")

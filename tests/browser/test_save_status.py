@@ -154,6 +154,7 @@ def test_then_there_is_quiet(served: ServerAndStore, visitor: Visitor) -> None:
     desk.enter("City", "Ghent")
     desk.shows("city=Ghent")
     says_saved(tab)
+    desk.at_rest()
     # Nothing is to come any more but the end of the run that drew it: only time can show that.
     tab.wait_for_timeout(SETTLED_MS)
     frames, commands = len(heard), served.store.client.info("stats")["total_commands_processed"]

@@ -63,7 +63,8 @@ def tabs(
     visitor, robber = new_visitor(), new_visitor()
     name = secrets.token_hex(4)
     user = visitor.open(at(here, name))
-    user.click("Log in")
+    with user.renewed():
+        user.click("Log in")
     user.shows(f"owner={name}")
     user.enter("Note", "tea")
     user.shows("note=tea")
@@ -88,6 +89,7 @@ def click_until(tab: Desk, button: str, line: str) -> None:
         assert time.monotonic() < ends, line
         tab.click(button)
         tab.page.wait_for_timeout(LOOK_MS)
+    tab.at_rest()
 
 
 def test_a_loop_goes_on_with_nothing(tabs: Tabs) -> None:
@@ -96,7 +98,8 @@ def test_a_loop_goes_on_with_nothing(tabs: Tabs) -> None:
     tabs.thief.shows("loop: False, tea")
     tabs.user.click("Log out")
     tabs.user.shows("owner=None")
-    tabs.user.click("Log in")
+    with tabs.user.renewed():
+        tabs.user.click("Log in")
     tabs.user.shows(f"owner={tabs.name}")
     tabs.user.enter("Note", "secret")
     tabs.user.shows("note=secret")
@@ -122,13 +125,15 @@ def test_half_typed_text_and_an_open_notice(tabs: Tabs) -> None:
     thief.field("Typed").fill("half typed")
     click_until(user, "Again", "note=mine")
     before = user.value("session")
-    user.click("Rotate")
-    user.line(f"session={before}").wait_for(state="detached")
+    with user.renewed():
+        user.click("Rotate")
+    user.loses(f"session={before}")
     user.enter("Note", "secret")
     user.shows("note=secret")
 
+    thief.at_rest()
     thief.click("Take theirs")
-    thief.line(f"session={before}").wait_for(state="detached")
+    thief.loses(f"session={before}")
     expect(thief.page.get_by_text(NOTICE)).to_have_count(0)
     tabs.is_nobodys()
     user.reload()
@@ -148,7 +153,8 @@ def test_other_tabs_of_the_browser_after_a_login(
     left_open.shows(f"session={user.value('session')}")
     user.enter("Note", "tea")
     user.shows("note=tea")
-    user.click("Log in")
+    with user.renewed():
+        user.click("Log in")
     user.shows("owner=ada", "note=tea")
     session = user.value("session")
 

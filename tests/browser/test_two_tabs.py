@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
-from browser_harness.desk import Desk
+from browser_harness.desk import Desk, agree
 from browser_harness.farm import Farm, MovableProxy
-from browser_harness.servers import PATIENCE_S
 from browser_harness.visitors import Visitor
 from playwright.sync_api import Route, expect
 from session_harness import valkeys
@@ -28,7 +26,8 @@ watch = true
 secret_key = "the key of the browser tests, as long as a key should be"
 """
 LABELS: Final = {"name": "Name", "city": "City"}
-TICKETS: Final = "**/_sessionkit/ticket?*"
+TICKET: Final = "/_sessionkit/ticket?"
+TICKETS: Final = f"**{TICKET}*"
 NOTICE: Final = "Changed in another tab"
 
 
@@ -148,20 +147,14 @@ def test_logout(tabs: tuple[Desk, Desk], visitor: Visitor) -> None:
             route.continue_()
 
     visitor.context.route(TICKETS, hold_the_first)
-    one.click("End")
+    with visitor.context.expect_event("request", lambda asked: TICKET in asked.url):
+        one.click("End")
     for tab in tabs:
-        tab.line(f"session={old}").wait_for(state="detached")
+        tab.loses(f"session={old}")
         tab.holds("Name", "")
     one.page.wait_for_timeout(500)
     assert 1 == len(asking)
     asking[0].continue_()
-    _agree(tabs)
+    agree(*tabs)
     two.enter("Name", "Grace")
     both_show(tabs, name="Grace")
-
-
-def _agree(tabs: tuple[Desk, Desk]) -> None:
-    """Wait until both show one session; of two that began anew at once, one tab loads its page again."""
-    ends = time.monotonic() + PATIENCE_S
-    while len({tab.value("session") for tab in tabs}) > 1:
-        assert time.monotonic() < ends, "the tabs show two sessions"

@@ -80,15 +80,7 @@ class Desk(Tab):
         """Wait, after the block, until the page was made anew by another connection, without a reload."""
         before = self.value("connection")
         yield
-        self.line(f"connection={before}").wait_for(state="detached")
-
-    @contextmanager
-    def reconnected(self) -> Iterator[None]:
-        """Wait, after the block, until the tab speaks to a server by a new connection."""
-        with self.page.expect_websocket() as opened:
-            yield
-        # An open socket is not enough: what a user does before the page knows of it is dropped.
-        opened.value.wait_for_event("framesent")
+        self.loses(f"connection={before}")
 
     def is_full(self) -> None:
         """Wait until everything is as :meth:`fill` left it, in the session and in the widgets."""
@@ -101,3 +93,12 @@ class Desk(Tab):
     def is_empty(self) -> None:
         """Wait until the page is there and knows nothing of anybody."""
         self.shows("name=", "count=0", "note=None", "history=")
+
+
+def agree(*tabs: Desk) -> None:
+    """Wait until all show one session; of two that began anew at once, one tab loads its page again."""
+    ends = time.monotonic() + PATIENCE_S
+    while len({tab.value("session") for tab in tabs}) > 1:
+        assert time.monotonic() < ends, "the tabs show several sessions"
+    for tab in tabs:
+        tab.at_rest()

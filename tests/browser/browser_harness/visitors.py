@@ -18,11 +18,20 @@ class Visitor:
     context: BrowserContext
 
     def open(self, url: str, prepare: Callable[[Page], None] = lambda _: None) -> Desk:
-        """Open a tab that was prepared; returns at once, the page may still load."""
+        """Open a tab that was prepared, and wait until its page is drawn."""
         tab = Desk(self.context.new_page())
         prepare(tab.page)
-        tab.page.goto(url, wait_until="commit")
+        tab.load(url)
         return tab
+
+    def open_at_once(self, url: str, tabs: int) -> list[Desk]:
+        """Open several tabs, none of which waits for another."""
+        opened = [Desk(self.context.new_page()) for _ in range(tabs)]
+        for tab in opened:
+            tab.page.goto(url, wait_until="commit")
+        for tab in opened:
+            tab.at_rest()
+        return opened
 
     def cookies(self) -> list[Any]:
         """Return the cookies that are ours."""

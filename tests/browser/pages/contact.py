@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-
 import attrs
 import streamlit as st
 
@@ -32,6 +30,5 @@ with form("contact", Contact, clear_on_submit=True) as f:
 f.undo()
 f.redo()
 st.button("Sign in", on_click=log_in, args=["ada"])
-st.caption(f"process={os.getpid()}")
 if f.submitted:
     st.text(f"sent={f.value}")

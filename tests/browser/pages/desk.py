@@ -87,8 +87,9 @@ def stored() -> None:
 
 def main() -> None:
     """Show everything."""
-    session = bootstrap_session()
+    # First of all: what the browser says to the first line of the page may end the run that sent it.
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    session = bootstrap_session()
     say("runs", st.session_state["runs"])
     say("connection", st.session_state.setdefault("connection", token_hex(4)))
     say("session", session.session_id)
