@@ -47,7 +47,7 @@ from sessionkit.journal.store import (
 )
 from sessionkit.records import SessionHead
 from sessionkit.repository.tracks import Attempt, SaveInProgress, Track, Tracks
-from sessionkit.session.fields import to_micros
+from sessionkit.session.fields import NOTHING, to_micros
 from sessionkit.session.forms import held_parts
 from sessionkit.session.session import UserSession
 
@@ -143,7 +143,8 @@ class Journal:
         # changed meanwhile; a save that lands meanwhile has its say before us or after.
         with session.lock:
             track = self._tracks.get(session) or new_track(codec, session)
-            ours = codec.encode(session, track.last_known, held=held_parts(session)).parts
+            held = held_parts(session) if session.form_states else NOTHING
+            ours = codec.encode(session, track.last_known, held).parts
             at = to_micros(self._now())
             with self._lock:
                 removed = self._let_go_of_removed()
