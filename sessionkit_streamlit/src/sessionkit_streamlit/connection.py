@@ -10,7 +10,8 @@ identity and about its page, and lies in ``st.session_state`` as a hidden entry.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import date, datetime, time
 from fnmatch import translate
 from threading import RLock
@@ -449,7 +450,7 @@ class Page:
         arrival: The share link that the tab was opened by, or None.
         link: The share link that was made in this tab last, and the copy that it opens, or None.
         spent: The parameters that the browser is to take out of the page's address.
-        early: What the user pressed before the page was drawn by this connection: served after that.
+        early: What the user pressed before the page was drawn by this connection, by request: served after that.
     """
 
     run: ref[ScriptRunContext] | None = None
@@ -468,7 +469,7 @@ class Page:
     arrival: Arrival | None = None
     link: tuple[str, str] | None = attrs.field(default=None, repr=False)
     spent: frozenset[str] = frozenset()
-    early: list[Any] = attrs.field(factory=list, repr=False)
+    early: deque[Sequence[Any]] = attrs.field(factory=deque, repr=False)
 
     def serves(self, run: ScriptRunContext) -> bool:
         """Return whether a run that is under way has bootstrapped; one context may serve several, one after the other."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -99,21 +100,61 @@ def test_a_fragment_reruns(server: Server) -> None:
     assert not server._client_state.fragment_id
 
 
+async def asked_for(server: Server, reruns: int) -> None:
+    """Wait until so many reruns were asked for."""
+    async with asyncio.timeout(20):
+        while len(server.reran) < reruns:  # noqa: ASYNC110 - what stands in for the server tells nobody
+            await asyncio.sleep(0.001)
+
+
 def test_a_rerun_for_what_was_pressed(server: Server) -> None:
     """As the browser would ask for it; for what is not on the page there is none."""
     button, gone = (WidgetState(id=name, trigger_value=True) for name in ("button", "gone"))
 
     async def run() -> None:
         server.eventloop = asyncio.get_running_loop()
-        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=[gone])
-        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=[gone, button])
-        await asyncio.sleep(0.02)
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=deque([[gone]]))
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=deque([[gone], [gone, button]]))
+        await asked_for(server, 1)
 
     asyncio.run(run())
     (asked,) = server.reran
     assert ("the address", [button]) == (asked.query_string, [*asked.widget_states.widgets])
     assert rerun.by_browser(asked)
     assert not server._client_state.widget_states.widgets
+
+
+def test_what_was_pressed_is_served_in_its_order(server: Server) -> None:
+    """Whichever rerun finds the tab idle first; and by one each."""
+    pressed = deque([[WidgetState(id="button", int_value=place)] for place in (1, 2)])
+
+    async def run() -> None:
+        server.eventloop = asyncio.get_running_loop()
+        for after in (0.01, 0.0, 0.0):
+            rerun.rerun_when_idle("tab", lambda: True, after, pressed=pressed)
+        await asked_for(server, 2)
+
+    asyncio.run(run())
+    assert [[1], [2]] == [
+        [one.int_value for one in asked.widget_states.widgets] for asked in server.reran
+    ]
+
+
+def test_what_was_pressed_waits_for_a_tab_that_is_gone(server: Server) -> None:
+    """It comes back with another run, whose end asks again."""
+    pressed = deque([[WidgetState(id="button", trigger_value=True)]])
+
+    async def run() -> None:
+        server.eventloop = asyncio.get_running_loop()
+        server.here = False
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=pressed)
+        await asyncio.sleep(0.02)
+        server.here = True
+        rerun.rerun_when_idle("tab", lambda: True, 0.0, pressed=pressed)
+        await asked_for(server, 1)
+
+    asyncio.run(run())
+    assert ([1], 0) == ([len(one.widget_states.widgets) for one in server.reran], len(pressed))
 
 
 def test_a_busy_tab_waits(server: Server) -> None:

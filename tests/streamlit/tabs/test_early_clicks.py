@@ -29,8 +29,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     asked: list[tuple[str, Any]] = []
 
     def ask(tab: str, wanted: Any, after: float, *, pressed: Any) -> bool:
-        assert wanted()
-        asked.append((tab, [one.id for one in pressed]))
+        if wanted():
+            asked.append((tab, [one.id for one in pressed.popleft()]))
         return after == 0
 
     monkeypatch.setattr(early_clicks, "rerun_when_idle", ask)
@@ -76,14 +76,48 @@ def test_a_button_that_the_page_has_is_served_at_once(asked: list[tuple[str, Any
 
 
 def test_a_run_that_is_cut_short(asked: list[tuple[str, Any]]) -> None:
-    """What it was asked for by is kept, with what the next one can't serve either."""
+    """What it was asked for by is kept, and served before what came next: by a run of its own, since a second press counts."""
     page = Page(sees_ends=True)
 
-    early_clicks.set_early_aside(page, _run(PRESSED))
-    early_clicks.set_early_aside(page, run := _run(SAID))
+    early_clicks.set_early_aside(page, _run(PRESSED, SAID))
+    early_clicks.set_early_aside(page, run := _run(PRESSED))
+    early_clicks.serve_early(page, run)
+    assert [("the tab", [PRESSED.id, SAID.id])] == asked
     early_clicks.serve_early(page, run)
 
-    assert [("the tab", [PRESSED.id, SAID.id])] == asked
+    assert [("the tab", [PRESSED.id])] == asked[1:]
+
+
+def test_a_run_that_ends_while_the_next_one_begins(
+    asked: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a thread of its own; nothing is served twice."""
+    page, first, second = Page(sees_ends=True), _run(PRESSED), _run(SAID)
+    early_clicks.set_early_aside(page, first)
+    take = early_clicks.take_early
+
+    def take_meanwhile(run: Any) -> list[Any]:
+        early_clicks.serve_early(page, first)
+        return take(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(early_clicks, "take_early", take_meanwhile)
+        early_clicks.set_early_aside(page, second)
+    for _ in range(3):
+        early_clicks.serve_early(page, second)
+
+    assert [("the tab", [PRESSED.id]), ("the tab", [SAID.id])] == asked
+
+
+def test_a_page_of_another_session(asked: list[tuple[str, Any]]) -> None:
+    """It is loaded anew; what was pressed there was not meant for the session that the browser has by now."""
+    run, page = _run(PRESSED), Page(sees_ends=True)
+
+    early_clicks.set_early_aside(page, run)
+    page.strayed = True
+    early_clicks.serve_early(page, run)
+
+    assert [] == asked
 
 
 def test_where_no_end_is_seen(asked: list[tuple[str, Any]]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -67,7 +68,7 @@ def rerun_when_idle(
     wanted: Callable[[], bool],
     after: float,
     fragment: str | None = None,
-    pressed: Sequence[Any] = (),
+    pressed: deque[Sequence[Any]] | None = None,
 ) -> bool:
     """
     Have a tab rerun as soon as it is idle; callable from any thread, never blocks.
@@ -82,8 +83,9 @@ def rerun_when_idle(
         wanted: Asked on Streamlit's event loop right before the rerun begins.
         after: Seconds to wait first.
         fragment: What Streamlit calls the fragment that alone is to run; None for the whole script.
-        pressed: States of widgets that the rerun is to serve, and as which it is the user's: as far as they are on the
-            page by then; where none is there is no rerun.
+        pressed: States of widgets, for each request those that came with it, oldest first. The rerun is the user's and
+            serves the oldest of which something is on the page by then. Those are taken out when it begins, and so are
+            those before; where none is there is no rerun.
 
     Returns:
         False when there is no way to do it.
@@ -115,7 +117,7 @@ class _Rerun(NamedTuple):
     tab: str
     wanted: Callable[[], bool]
     fragment: str | None
-    pressed: Sequence[Any]
+    pressed: deque[Sequence[Any]] | None
 
     def attempt(self, patience: float) -> None:
         """Request it now if the tab is idle, else look again after some seconds."""
@@ -163,18 +165,24 @@ def _is_busy(session: Any) -> bool | None:  # noqa: ANN401 - Streamlit's
     return guarded(waits, "AppSession._browser_queue", _EFFECT, otherwise=None)
 
 
-def _request(session: Any, fragment: str | None, pressed: Sequence[Any]) -> None:  # noqa: ANN401 - Streamlit's
+def _request(
+    session: Any,  # noqa: ANN401 - Streamlit's
+    fragment: str | None,
+    pressed: deque[Sequence[Any]] | None,
+) -> None:
     def ask() -> None:
         # The page and the address as they are, and no widget's value: Streamlit keeps what it has.
         asked = session._client_state  # noqa: SLF001
-        if fragment is not None or pressed:
+        if fragment is not None or pressed is not None:
             asked = type(asked)()
             asked.CopyFrom(session._client_state)  # noqa: SLF001
         if fragment is not None:
             asked.fragment_id, asked.is_auto_rerun = fragment, True
-        if pressed:
+        if pressed is not None:
             known = session._session_state._new_widget_state.widget_metadata  # noqa: SLF001
-            drawn = [one for one in pressed if one.id in known]
+            drawn: list[Any] = []
+            while pressed and not drawn:
+                drawn = [one for one in pressed.popleft() if one.id in known]
             if not drawn:
                 return
             asked.widget_states.widgets.extend(drawn)

@@ -123,11 +123,10 @@ def take_early(run: ScriptRunContext) -> list[Any]:
 
     def read() -> list[Any]:
         with run.session_state._lock:  # noqa: SLF001
-            sent = raw(run)._new_widget_state  # noqa: SLF001
-            unknown = (
-                sent.states.keys() - sent.widget_metadata.keys()
-            )  # at each rerun: none, as a rule
-            states = [sent.get_serialized(name) for name in sorted(unknown) if PREFIX not in name]
+            state = raw(run)
+            sent = state._new_widget_state  # noqa: SLF001
+            unseen = sorted(_unseen(state))
+            states = [sent.get_serialized(name) for name in unseen if PREFIX not in name]
             early = [one for one in states if one and one.WhichOneof("value") in _PRESSED]
             for one in early:
                 del sent.states[one.id]
