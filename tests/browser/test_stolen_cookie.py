@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 import pytest
 from browser_harness.desk import LOOK_MS, Desk
-from browser_harness.farm import Farm
+from browser_harness.farm import CONFIG, Farm
 from browser_harness.servers import PATIENCE_S, Server
 from browser_harness.visitors import Visitor
 from playwright.sync_api import expect
@@ -23,12 +23,16 @@ from playwright.sync_api import expect
 NewVisitor = Callable[[], Visitor]
 
 NOTICE: Final = "Changed in another tab"
+# Each rerun is to look what has become of its session, however soon after another look.
+SETTINGS: Final = CONFIG.format(folder=".").replace(
+    "[persistence]", "[persistence]\nrefresh_interval_ms = 0"
+)
 
 
 @pytest.fixture(scope="module")
 def here(shared_farm: Farm) -> Server:
     """Start the replica that the user is at."""
-    return shared_farm.start("app", "stolen.py")
+    return shared_farm.start("app", "stolen.py", settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
