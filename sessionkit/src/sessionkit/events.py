@@ -331,7 +331,9 @@ _WARNINGS: Final = frozenset(
 
 def log_event(event: SessionEvent) -> None:
     """Log what went wrong as a warning, a save that is given up as an error, all else at debug level; ids in short form, since they are secrets in full."""
-    level = logging.WARNING if type(event) in _WARNINGS else logging.DEBUG
+    # One look-up, where isinstance() would compare with each: every save tells something.
+    is_warning = not _WARNINGS.isdisjoint(type(event).__mro__)
+    level = logging.WARNING if is_warning else logging.DEBUG
     if isinstance(event, SaveFailed) and not event.retrying:
         level = logging.ERROR  # what the user did is not stored, and nobody tries again
     if _LOGGER.isEnabledFor(level):
