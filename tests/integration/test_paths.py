@@ -125,7 +125,7 @@ def test_an_immediate_save(manager: SessionManager, session: UserSession) -> Non
         session.set_input("name", number)
         return trace(lambda: manager.save(session, immediate=True))
 
-    assert_within(Trace(25, 50), once)
+    assert_within(Trace(23, 48), once)
 
 
 def test_the_bootstrap_of_a_stored_session(open_manager: Open, session: UserSession) -> None:
@@ -167,7 +167,7 @@ def test_a_save_that_meets_another_one(
         manager.bootstrap(session.session_id)
         return found
 
-    assert_within(Trace(32, 106), once)
+    assert_within(Trace(30, 104), once)
 
 
 def test_what_an_immediate_save_encodes_and_decodes(

@@ -181,12 +181,6 @@ class LiveSessions:
             self.rerun_check.refresh_if_due(session)
             self.let_go_if_gone(session)
 
-    def record_saved(self, session_id: str, version: int) -> None:
-        """Record a save in this process: one of a live session itself refreshes it, too."""
-        session = self.held(session_id)
-        if session is not None and session.version == version:
-            self.rerun_check.record_refreshed(session_id)
-
     def refresh_now(self, session: UserSession) -> None:
         """Refresh a live session; may wait."""
         self.unused.note(session)

@@ -192,7 +192,6 @@ class SessionManager:
     def emit(self, event: SessionEvent) -> None:
         """Log an event and tell the observers; whatever one raises on a thread of our own is logged there."""
         if isinstance(event, SessionSaved) and event.session_id is not None:
-            self._live.record_saved(event.session_id, event.version)
             if self._watcher is not None:
                 self._watcher.record_saved(event.session_id, event.version)
             if self._store.outage.is_known:

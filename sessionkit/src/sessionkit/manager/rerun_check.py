@@ -90,7 +90,7 @@ class RerunCheck:
             self._ask(repository, session, wait=True)
 
     def record_refreshed(self, session_id: str) -> None:
-        """Record that what the store holds of a session is known as of now, as after a save."""
+        """Record that what the store holds of a session is known as of now."""
         with self._lock:
             self._record(session_id, self._clock())
 
