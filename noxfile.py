@@ -25,8 +25,8 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = ("sessionkit", "sessionkit_sqlite", "sessionkit_redis", "sessionkit_streamlit")
 EXTRAS = {"sessionkit_core": "[cli,testing]", "sessionkit_sqlite": "[postgresql,mysql]"}
 # A file's tests stay together: they share servers and browsers. In their order: those of browsers take longest,
-# and wait for a page or a process a third of the time: one worker more than there are cores.
-WORKERS = (os.cpu_count() or 1) + 1
+# and wait for a page or a process half of the time: two workers more than there are cores.
+WORKERS = (os.cpu_count() or 1) + 2
 ON_ALL_CORES = (f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder")
 PYTHONS = nox.project.python_versions(nox.project.load_toml("sessionkit/pyproject.toml"))
 

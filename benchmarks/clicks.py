@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,10 @@ import attrs
 TESTS: Final = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS / "harness"), str(TESTS / "browser")]
 
+from browser_harness.browsers import (  # noqa: E402 - found by the line above
+    NO_CHROMIUM,
+    find_chromium,
+)
 from browser_harness.servers import Server, free_port  # noqa: E402 - found by the line above
 from playwright.sync_api import Page as BrowserPage  # noqa: E402 - found by the line above
 from playwright.sync_api import sync_playwright  # noqa: E402 - found by the line above
@@ -185,10 +188,9 @@ def _served(stack: ExitStack, folder: Path, script: str, program: str, config: s
 @contextmanager
 def _browser_pages(urls: Mapping[str, str]) -> Iterator[dict[str, BrowserPage]]:
     """Open a window of each page in one browser."""
-    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-    executable = next(filter(None, map(shutil.which, names)), None)
+    executable = find_chromium()
     if executable is None:
-        sys.exit("no Chromium: set CHROMIUM to one")
+        sys.exit(NO_CHROMIUM)
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     # A window that is not in front draws late, and its timers wait.
     flags = [

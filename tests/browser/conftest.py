@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +16,11 @@ from playwright.sync_api import Browser, sync_playwright
 HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from browser_harness.farm import Farm  # noqa: E402 - importlib mode finds no neighbours
+from browser_harness.browsers import (  # noqa: E402 - importlib mode finds no neighbours
+    NO_CHROMIUM,
+    find_chromium,
+)
+from browser_harness.farm import Farm  # noqa: E402 - the same
 from browser_harness.servers import PATIENCE_S, Server  # noqa: E402 - the same
 from browser_harness.visitors import Visitor  # noqa: E402 - the same
 
@@ -28,10 +31,6 @@ CHROMIUM_FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-)
-MISSING: Final = (
-    "no Chromium: set CHROMIUM to one, or put chromium, chromium-browser or "
-    "google-chrome on the PATH"
 )
 CAPTURED: Final = pytest.StashKey[list[Server]]()
 FAILED: Final = pytest.StashKey[bool]()
@@ -78,20 +77,14 @@ def shared_farm(
     yield from _farm(lambda: tmp_path_factory.mktemp("app"), request.session)
 
 
-def _chromium() -> str | None:
-    named = os.environ.get("CHROMIUM")
-    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
-    return next(filter(None, map(shutil.which, names)), None)
-
-
 # Not for the whole session: Playwright's event loop counts as running until it is closed,
 # and tests elsewhere run their own.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser a module; each test gets fresh contexts of it."""
-    executable = _chromium()
+    executable = find_chromium()
     if executable is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_CHROMIUM)
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

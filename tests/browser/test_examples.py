@@ -51,6 +51,7 @@ def test_an_order_survives_and_is_taken_once(farm: Farm, visitor: Visitor) -> No
     order.press("Undo")
     order.page.get_by_role("button", name="Order for €4").wait_for()
     order.press("Redo")
+    order.page.get_by_role("button", name="Order for €12").wait_for()
     order.enter("E-mail", "ada@example.org")
     order.loses("An address has an @.")
     order.click("Order for €12")
