@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Run the examples in README, docs and docstrings as tests, and tests that measure time alone.
+Run the examples in README, docs and docstrings as tests, tests that measure time alone, and all without old garbage.
 
 Each document is read from top to bottom in a folder of its own, with no
 settings but those that it shows. A block that imports Streamlit is run as a
@@ -9,6 +9,7 @@ page; a block of TOML is read as ``sessionkit.toml``.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import sys
@@ -47,6 +48,30 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     measures = item.get_closest_marker("alone") is not None
     with quiet.alone(folder, worker) if measures else quiet.beside_others(folder):
         return (yield)
+
+
+def set_apart() -> None:
+    """
+    Have collections of garbage walk no more what there is now: modules, functions, the tests themselves.
+
+    Streamlit collects in full after each run of a page, and some tests do: among ten thousand tests that takes half
+    a second each time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """Set apart what was imported to find the tests, and what they are."""
+    set_apart()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None, item: pytest.Item) -> Generator[None]:
+    """Set apart what the tests of a file have imported."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        set_apart()
 
 
 def run_python(example: Example) -> None:

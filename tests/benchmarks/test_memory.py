@@ -36,7 +36,7 @@ def _bytes_each(make: Callable[[int], object], begin: int) -> float:
 
 @pytest.mark.parametrize(
     ("size", "loaded", "saved"),
-    [(SMALL, 1.65, 1.85), (SIZES[1], 1.45, 1.5)],
+    [(SMALL, 1.7, 1.85), (SIZES[1], 1.45, 1.5)],
     ids=[SMALL.name, SIZES[1].name],
 )
 def test_a_live_session_takes_little_more_than_what_it_holds(
@@ -45,7 +45,7 @@ def test_a_live_session_takes_little_more_than_what_it_holds(
     """
     One copy of what is stored, and little more, when it was loaded, and when it was changed and saved, too.
 
-    Of 20 kB that copy alone is a third of the content.
+    Of 20 kB that copy alone is a third of the content. What is found of 2 kB varies by 0.08 from process to process.
     """
     settings = load_settings(
         storage="sqlite",
