@@ -67,11 +67,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(nextitem: pytest.Item | None, item: pytest.Item) -> Generator[None]:
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
     """Set apart what the tests of a file have imported."""
-    yield
+    result = yield
     if nextitem is None or nextitem.path != item.path:
         set_apart()
+    return result
 
 
 def run_python(example: Example) -> None:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
@@ -104,6 +106,18 @@ class Browser:
     def told(self, kind: type[SessionEvent]) -> list[Any]:
         """Return the events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components_once() -> Iterator[None]:
+    """Have Streamlit look once for components that are installed: before each page of AppTest that is most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            manifest_scanner,
+            "scan_component_manifests",
+            cache(manifest_scanner.scan_component_manifests),
+        )
+        yield
 
 
 @pytest.fixture
