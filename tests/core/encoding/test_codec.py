@@ -479,3 +479,38 @@ def test_only_a_decode_that_met_what_can_not_be_read_looks_for_it(
     odd = {**parts, "x:odd": codec.serializer.dumps({"value": Opaque("enum", ["m.Size", "L"], "")})}
     codec.decode("s", odd)
     assert ["s"] == [session.session_id for session in looked]
+
+
+_NEEDED = {"user_id", "authenticated", "created_at", "inputs"}
+"""Without these a session is not read: whose it is has to be known, and nothing in inputs is lost by a guess."""
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [(name, one) for name, fields in FIELDS.items() for one in fields if one not in _NEEDED],
+)
+def test_a_field_that_can_not_be_read_at_all_is_stored_again(name: str, field: str) -> None:
+    """As it was, whatever the field begins with: an empty list, zero or nothing."""
+    codec = make_codec()
+    parts = codec.encode(UserSession(session_id="s"), {}).parts
+    odd = Opaque("enum", ["m.Size", "LARGE"], "not registered")
+    part = {**codec.decode_part(name, parts[name]), field: odd}
+    session = codec.decode("s", {**parts, name: codec.serializer.dumps(part)})
+
+    again = codec.encode(session, {})
+    assert [] == [error.path for error in again.refused]
+    assert {**parts, name: codec.serializer.dumps(part)} == again.parts
+
+
+def test_what_the_app_sets_in_place_of_a_field_that_can_not_be_read_counts() -> None:
+    """It is what the user did since."""
+    codec = make_codec()
+    parts = codec.encode(UserSession(session_id="s"), {}).parts
+    odd = Opaque("enum", ["m.Size", "LARGE"], "not registered")
+    part = {**codec.decode_part("access", parts["access"]), "roles": odd}
+    session = codec.decode("s", {**parts, "access": codec.serializer.dumps(part)})
+
+    session.roles.add("editor")
+    assert ["editor"] == codec.decode_part("access", codec.encode(session, {}).parts["access"])[
+        "roles"
+    ]

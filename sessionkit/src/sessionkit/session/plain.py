@@ -142,13 +142,20 @@ def make_writer(
 
 def _complete(record: Any, plain: dict[str, Any], seldom: Collection[str]) -> None:
     for field in {path[0] for path in record.unreadable}:
-        if field in plain:
-            plain[field] = complete(record, field, plain[field])
-        elif field in seldom:  # what can be read of it is nothing
-            whole = (field,) in record.unreadable
-            plain[field] = complete(
-                record, field, None if whole else type(getattr(record, field))()
-            )
+        if field not in plain and field not in seldom:
+            continue
+        if (field,) in record.unreadable and _is_as_made(record, field):
+            entries = None
+        else:  # what can be read of a field that is written seldom is nothing
+            entries = plain[field] if field in plain else type(getattr(record, field))()
+        plain[field] = complete(record, field, entries)
+
+
+def _is_as_made(record: Any, field: str) -> bool:
+    """Return whether a field is as a new record has it: nobody has set it."""
+    default = next(one.default for one in attrs.fields(type(record)) if one.alias == field)
+    made = default.factory() if hasattr(default, "factory") else default
+    return bool(getattr(record, field) == made)
 
 
 def _make_fields_writer(
