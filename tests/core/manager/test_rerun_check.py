@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from threading import enumerate as threads
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ from session_harness.visitors import ALICE
 from session_harness.writers import Seconds
 
 from sessionkit.events import NewerFormat, SessionGone, SessionQuarantined
-from sessionkit.manager.rerun_check import PAUSE, SLOW, RerunCheck
+from sessionkit.manager import rerun_check
+from sessionkit.manager.rerun_check import PAUSE, SLOW, RerunCheck, _Look
 from sessionkit.manager.store import Store
 from sessionkit.persistence.health import LONGEST
 from sessionkit.plugins import Plugins
@@ -437,6 +438,32 @@ def test_a_slow_store_is_left_alone(here: Server, seconds: Seconds) -> None:
     assert [] == here.store.calls
 
 
+@pytest.mark.parametrize("interval", [0, 1000])
+def test_who_comes_during_a_look_has_what_it_finds(
+    open_server: OpenServer, seconds: Seconds, interval: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A click ends the run that has asked, and that shows nothing any more: the next one is not to go by what was before."""
+    monkeypatch.setattr(rerun_check, "SLOW", PATIENCE)  # however busy the machine
+    here = open_server(clock=seconds, persistence=refreshing(refresh_interval_ms=interval))
+    tab = opened_tab(here)
+    save_elsewhere(here, tab, a=1)
+    gate = here.store.on_look = Gate()
+    seconds.time = 1.0
+    stopped = Thread(target=here.manager._live.refresh_if_due, args=[connected(tab)])
+    stopped.start()
+    assert gate.reached.wait(PATIENCE)
+
+    with ThreadPoolExecutor(1) as pool:
+        clicked = pool.submit(tab.run)
+        try:
+            with pytest.raises(TimeoutError):
+                clicked.result(0.05)
+        finally:
+            gate.opened.set()
+        assert {"a": 1} == clicked.result(PATIENCE).inputs
+    stopped.join(PATIENCE)
+
+
 def test_nobody_waits_behind_one_who_waits(here: Server, seconds: Seconds) -> None:
     """When a refresh has not come back after a moment, the reruns of others don't begin one."""
     tab, other = opened_tab(here), opened_tab(here)
@@ -533,13 +560,13 @@ def test_after_a_fork_the_child_refreshes_though_the_parent_waits(
 ) -> None:
     """A refresh that was under way is the parent's."""
     check = here.manager._rerun_check
-    check._asking[0] = -100.0
+    check._looks[0] = _Look("s", -100.0, Event())
     check._lock.acquire()
     seconds.time = 1.0
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         child = os.fork()  # other threads are what this is about
     if not child:
-        os._exit(0 if not check._asking and check._lock.acquire(blocking=False) else 1)
+        os._exit(0 if not check._looks and check._lock.acquire(blocking=False) else 1)
     check._lock.release()
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

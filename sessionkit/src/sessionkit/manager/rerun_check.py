@@ -2,10 +2,12 @@
 """
 Refreshes a session at a rerun, if it is time to look whether someone else has saved it.
 
-Seldom: a session is refreshed once an interval, however many tabs show it. And
-never where a user would wait for it: after a store was slow or down, one
-session's check goes ahead on a thread of its own, after a pause that grows;
-until it is answered, reruns go on with what is known.
+Seldom: a session is refreshed once an interval, however many tabs show it. Who comes
+while it is under way waits for its answer, for a moment: a click ends the run that
+has asked, and the next one is to show what that has found. And never where a user
+would wait for long: after a store was slow or down, one session's check goes ahead
+on a thread of its own, after a pause that grows; until it is answered, reruns go on
+with what is known.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from threading import Lock, Thread, get_ident
-from typing import Final
+from threading import Event, Lock, Thread, get_ident
+from typing import Final, NamedTuple
 from weakref import WeakSet
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
@@ -33,6 +35,21 @@ SLOW: Final = 0.25
 
 
 _LOGGER: Final = logging.getLogger("sessionkit")
+
+
+class _Look(NamedTuple):
+    """
+    A refresh that is under way.
+
+    Attributes:
+        session_id: Of which session.
+        since: When it began, by the clock.
+        answered: Set when it is over.
+    """
+
+    session_id: str
+    since: float
+    answered: Event
 
 
 class RerunCheck:
@@ -63,15 +80,16 @@ class RerunCheck:
         """Begin anew; after a fork the parent's refreshes are not under way here."""
         self._lock = Lock()
         self._refreshed_at: dict[str, float] = {}
-        self._asking: dict[int, float] = {}
+        self._looks: dict[int, _Look] = {}
         self._breaker = StoreHealth(shortest=PAUSE)
 
     def refresh_if_due(self, session: UserSession) -> None:
         """Refresh *session*, if it is time; what others saved waits in the repository."""
         repository = self._store.if_open
-        if repository is None or self._interval is None or not self._take_turn(session):
+        if repository is None or self._interval is None:
             return
-        if self._breaker.is_failing:
+        due = self._take_turn(session)
+        if due and self._breaker.is_failing:
             # Nobody waits for a store that was down: this thread does, and nobody for it.
             Thread(
                 target=self._ask,
@@ -79,8 +97,8 @@ class RerunCheck:
                 name="sessionkit-rerun-check",
                 daemon=True,
             ).start()
-        else:
-            self._ask(repository, session)
+        elif not (due and self._ask(repository, session)):
+            self._wait_for_look(session)
 
     def refresh_now(self, session: UserSession) -> None:
         """Refresh at once, due or not: for a thread that may wait, when there is a reason."""
@@ -115,14 +133,24 @@ class RerunCheck:
             if now < self._breaker.retry_at or not self._is_due(session.session_id, now):
                 return False
             patience = 0 if self._breaker.is_failing else SLOW
-            if any(now - since >= patience for since in self._asking.values()):
+            if any(now - look.since >= patience for look in list(self._looks.values())):
                 return False  # another one waits already
             self._record(session.session_id, now)
             return True
 
-    def _ask(self, repository: Repository, session: UserSession, *, wait: bool = False) -> None:
+    def _wait_for_look(self, session: UserSession) -> None:
+        """Wait until another thread has its answer about a session, if it has just asked."""
+        now, own = self._clock(), get_ident()
+        for thread, look in list(self._looks.items()):
+            left = look.since + SLOW - now
+            is_another = thread != own and look.session_id == session.session_id
+            if is_another and left > 0 and not self._breaker.is_failing:
+                look.answered.wait(left)
+
+    def _ask(self, repository: Repository, session: UserSession, *, wait: bool = False) -> bool:
+        """Refresh, and return whether the store was asked, and so what it said is known."""
         began, error = self._clock(), None
-        self._asking[get_ident()] = began
+        look = self._looks[get_ident()] = _Look(session.session_id, began, Event())
         try:
             answered = repository.try_refresh(session, wait=wait)
         except (NewerFormatError, SessionGoneError):
@@ -130,9 +158,11 @@ class RerunCheck:
         except Exception as raised:  # noqa: BLE001 - a storage's code, on the way of every rerun
             answered, error = True, raised
         finally:
-            self._asking.pop(get_ident(), None)
+            self._looks.pop(get_ident(), None)
+            look.answered.set()
         if answered:
             self._take_answer(error, self._clock() - began)
+        return answered
 
     def _take_answer(self, error: Exception | None, took: float) -> None:
         outage = self._store.outage
