@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from threading import enumerate as threads
 from typing import Any, Final
 
@@ -560,7 +560,7 @@ def test_after_a_fork_the_child_refreshes_though_the_parent_waits(
 ) -> None:
     """A refresh that was under way is the parent's."""
     check = here.manager._rerun_check
-    check._looks[0] = _Look("s", -100.0, Event())
+    check._looks[0] = _Look("s", -100.0)
     check._lock.acquire()
     seconds.time = 1.0
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):

@@ -17,12 +17,15 @@ import os
 import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread, get_ident
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakSet
+
+import attrs
 
 from sessionkit.errors import NewerFormatError, SessionGoneError, UnavailableError
 from sessionkit.manager.store import Store
 from sessionkit.persistence.health import StoreHealth
+from sessionkit.records import short_repr
 from sessionkit.repository.repository import Repository
 from sessionkit.session.session import UserSession
 
@@ -37,7 +40,8 @@ SLOW: Final = 0.25
 _LOGGER: Final = logging.getLogger("sessionkit")
 
 
-class _Look(NamedTuple):
+@attrs.frozen
+class _Look:
     """
     A refresh that is under way.
 
@@ -47,9 +51,9 @@ class _Look(NamedTuple):
         answered: Set when it is over.
     """
 
-    session_id: str
+    session_id: str = attrs.field(repr=short_repr)
     since: float
-    answered: Event
+    answered: Event = attrs.field(factory=Event)
 
 
 class RerunCheck:
@@ -150,7 +154,7 @@ class RerunCheck:
     def _ask(self, repository: Repository, session: UserSession, *, wait: bool = False) -> bool:
         """Refresh, and return whether the store was asked, and so what it said is known."""
         began, error = self._clock(), None
-        look = self._looks[get_ident()] = _Look(session.session_id, began, Event())
+        look = self._looks[get_ident()] = _Look(session.session_id, began)
         try:
             answered = repository.try_refresh(session, wait=wait)
         except (NewerFormatError, SessionGoneError):
