@@ -36,7 +36,7 @@ def _bytes_each(make: Callable[[int], object], begin: int) -> float:
 
 @pytest.mark.parametrize(
     ("size", "loaded", "saved"),
-    [(SMALL, 1.7, 1.85), (SIZES[1], 1.45, 1.5)],
+    [(SMALL, 1.8, 1.95), (SIZES[1], 1.5, 1.55)],
     ids=[SMALL.name, SIZES[1].name],
 )
 def test_a_live_session_takes_little_more_than_what_it_holds(
@@ -45,7 +45,9 @@ def test_a_live_session_takes_little_more_than_what_it_holds(
     """
     One copy of what is stored, and little more, when it was loaded, and when it was changed and saved, too.
 
-    Of 20 kB that copy alone is a third of the content. What is found of 2 kB varies by 0.08 from process to process.
+    Of 20 kB that copy alone is a third of the content. The decoder shares the texts of keys in a table in which
+    each process draws their places by lot; two at one place are a text of 57 bytes more in each session. So the bars have room
+    for a dozen of these: of 2 kB 1.57 to 1.7 is found, and 1.75 to 1.85.
     """
     settings = load_settings(
         storage="sqlite",
