@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Run the examples in README, docs and docstrings as tests, tests that measure time alone, and all without old garbage.
+Run the examples in README, docs and docstrings as tests, tests that measure time alone, and all with little for the
+garbage collector to walk.
 
 Each document is read from top to bottom in a folder of its own, with no
 settings but those that it shows. A block that imports Streamlit is run as a

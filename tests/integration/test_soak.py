@@ -41,7 +41,7 @@ def test_minutes_of_2000_sessions(tmp_path: Path) -> None:
     assert [] == soak.lost
     assert soak.before.threads == soak.after.threads
     assert soak.before.files == soak.after.files
-    assert soak.after.objects <= soak.before.objects + 10_000
+    assert soak.after.objects <= 1.02 * soak.before.objects
     assert soak.after.resident <= soak.before.resident + 8 * 2**20
 
 

@@ -47,7 +47,7 @@ class Taken:
     Attributes:
         threads: Threads.
         files: Open files and sockets; 0 where nobody tells.
-        objects: What the garbage collector looks after.
+        objects: What the garbage collector looks after, and what it was told to leave alone.
         resident: Bytes of memory; 0 where nobody tells.
     """
 
@@ -66,7 +66,8 @@ class Taken:
             pages = int((process / "statm").read_text().split()[1])
             resident = pages * os.sysconf("SC_PAGE_SIZE")
             files = len(list((process / "fd").iterdir()))
-        return cls(threading.active_count(), files, len(gc.get_objects()), resident)
+        objects = len(gc.get_objects()) + gc.get_freeze_count()
+        return cls(threading.active_count(), files, objects, resident)
 
 
 @attrs.define(eq=False)

@@ -144,12 +144,10 @@ class RerunCheck:
 
     def _wait_for_look(self, session: UserSession) -> None:
         """Wait until another thread has its answer about a session, if it has just asked."""
-        now, own = self._clock(), get_ident()
         for thread, look in list(self._looks.items()):
-            left = look.since + SLOW - now
-            is_another = thread != own and look.session_id == session.session_id
-            if is_another and left > 0 and not self._breaker.is_failing:
-                look.answered.wait(left)
+            is_another = thread != get_ident() and look.session_id == session.session_id
+            if is_another and not self._breaker.is_failing:
+                look.answered.wait(max(0.0, look.since + SLOW - self._clock()))
 
     def _ask(self, repository: Repository, session: UserSession, *, wait: bool = False) -> bool:
         """Refresh, and return whether the store was asked, and so what it said is known."""
